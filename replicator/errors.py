@@ -1,0 +1,212 @@
+"""Everything that can go wrong, as one tree. The only module that every other may import.
+
+    ReplicatorError
+    ├── ConfigurationError        the operator's: a setting, an option, a file       exit 2
+    ├── SourceError               the source's answer, or its absence
+    │   ├── AccessRefused         401 BadKey · 402 PaymentRequired · 403 Forbidden   exit 3
+    │   ├── RateLimited           429; carries when to go on
+    │   ├── NotFound              404
+    │   ├── RequestRefused        400, 422 and other 4xx: the request itself is wrong
+    │   ├── NotTheApi             something answers, but not the Truedy API          exit 2
+    │   ├── UnreadableAnswer      the API answered 2xx with what cannot be read
+    │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
+    ├── DatabaseError             exit 4
+    │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew
+    │   └── LeaseHeld (exit 1) · LeaseLost
+    └── Incomplete                the run ended before its work was done             exit 1
+
+Each class says whose fault it is, whether waiting helps and what the operator does. A message never holds a
+payload, a phone number, a transcript, a signed URL or a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class ReplicatorError(Exception):
+    """Something went wrong that this program knows about."""
+
+    fault: ClassVar[str] = "this program"
+    waiting_helps: ClassVar[bool] = False
+    advice: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.advice if advice is None else advice
+
+    def explain(self) -> str:
+        """Return what happened, whose fault it is, whether waiting helps and what to do, on a few lines."""
+        waiting = "waiting helps" if self.waiting_helps else "waiting does not help"
+        lines = [self.message, f"at fault: {self.fault}; {waiting}."]
+        if self.hint:
+            lines.append(f"what to do: {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigurationError(ReplicatorError):
+    """A setting or an option is missing or wrong."""
+
+    fault = "the configuration"
+    exit_code = 2
+
+
+class SourceError(ReplicatorError):
+    """The source answered with an error, or not at all."""
+
+    fault = "the source"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        server_time: datetime | None = None,
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.status = status
+        self.code = code
+        self.server_time = server_time
+
+
+class AccessRefused(SourceError):
+    """The source knows the request and refuses it to this key."""
+
+    fault = "the account or the key"
+    exit_code = 3
+
+
+class BadKey(AccessRefused):
+    """401: the key is unknown."""
+
+    advice = "check TRUEDY_API_KEY (or TRUEDY_API_KEY_FILE) and TRUEDY_BASE_URL"
+
+
+class PaymentRequired(AccessRefused):
+    """402: no credits, or no active subscription."""
+
+    waiting_helps = True
+    advice = "settle the account's subscription or credits with the vendor; syncing goes on by itself afterwards"
+
+
+class Forbidden(AccessRefused):
+    """403: the key is known and may not do this, for example from this address."""
+
+    advice = "check the key's rights and the allowed IP addresses in the vendor's dashboard"
+
+
+class RateLimited(SourceError):
+    """429: the window's requests are used up; `reset_at` says when to go on (server time), `limit` how many there are."""
+
+    waiting_helps = True
+    advice = "nothing: the replicator waits for the window's end by itself"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reset_at: datetime | None = None,
+        limit: int | None = None,
+        retry_after_seconds: float | None = None,
+        status: int | None = 429,
+        code: str | None = None,
+        server_time: datetime | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, server_time=server_time)
+        self.reset_at = reset_at
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotFound(SourceError):
+    """404: not there, or not there yet."""
+
+    waiting_helps = True
+
+
+class RequestRefused(SourceError):
+    """400, 422 and other 4xx: the request itself is wrong."""
+
+    fault = "the request"
+
+
+class NotTheApi(SourceError):
+    """Something answers at the base URL, but it is not the Truedy API."""
+
+    fault = "the configuration"
+    advice = "check TRUEDY_BASE_URL: it goes up to and including /api/public/v1"
+    exit_code = 2
+
+
+class UnreadableAnswer(SourceError):
+    """The API answered 2xx, but the body as a whole cannot be read."""
+
+    waiting_helps = True
+    advice = "if it goes on, report it to the vendor; everything readable is stored"
+
+
+class SourceUnavailable(SourceError):
+    """5xx, a timeout, or a connection refused or cut."""
+
+    waiting_helps = True
+    advice = "check the network and TRUEDY_BASE_URL; if they are right, try again later: nothing is lost"
+
+
+class DatabaseError(ReplicatorError):
+    """The database is not usable."""
+
+    fault = "the database"
+    exit_code = 4
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached, refuses us, or went away."""
+
+    waiting_helps = True
+    advice = "check DATABASE_URL, and that the server runs and lets this user in"
+
+
+class SchemaTooOld(DatabaseError):
+    """The database has an older schema than this program needs."""
+
+    fault = "the operator"
+    advice = "run: replicator migrate"
+
+
+class SchemaTooNew(DatabaseError):
+    """The database was migrated by a newer program than this one."""
+
+    fault = "the operator"
+    advice = "install the newer release of the replicator, or use the database that belongs to this one"
+
+
+class LeaseHeld(DatabaseError):
+    """Another process is writing to this database."""
+
+    fault = "nobody"
+    waiting_helps = True
+    advice = "let the other process work, or stop it; a dead holder's lease frees itself"
+    exit_code = 1
+
+
+class LeaseLost(DatabaseError):
+    """Another process took over while this one was away; nothing more is written by this one."""
+
+    fault = "nobody"
+    waiting_helps = True
+    advice = "nothing, if another replicator is running; else start this one again"
+    exit_code = 1
+
+
+class Incomplete(ReplicatorError):
+    """The run ended before its work was done."""
+
+    fault = "the source"
+    waiting_helps = True

@@ -1,0 +1,119 @@
+"""What the source says, in our own types. Pure data: no network, no database, no clock.
+
+Column names and meanings are the contract's. Money is Decimal from the response's digits, instants are aware
+datetimes in UTC with microseconds, phone numbers are text. JSON that is kept whole (`raw`, `context`) is JSON text
+that PostgreSQL's jsonb accepts: what it would refuse is escaped reversibly and flagged (see parsing.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One utterance. `position` is 0-based; `speaker` is agent, contact, tool, system or the raw word."""
+
+    position: int
+    speaker: str
+    text: str
+    start_seconds: Decimal | None
+    end_seconds: Decimal | None
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """All segments of one call. `raw` is everything received beside the segments themselves."""
+
+    segments: tuple[Segment, ...]
+    summary: str | None
+    raw: str
+    fingerprint: bytes
+    has_escapes: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where a call's audio can be fetched. `url_expires_at` is read from the URL where it says so."""
+
+    recording_url: str
+    url_expires_at: datetime | None
+    raw: str
+    has_escapes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as one response showed it.
+
+    `fingerprint` is the SHA-256 of the canonical payload without `updated_at` and without the signature of
+    `recording_url`: reading a call can move both while its content stays the same.
+    `problems` names fields whose value could not be read; they are None here and whole in `raw`.
+    """
+
+    id: UUID
+    agent_id: UUID | None
+    phone_number: str | None
+    from_number: str | None
+    direction: str | None
+    status: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_seconds: int | None
+    cost_usd: Decimal | None
+    summary: str | None
+    recording_url: str | None
+    context: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    raw: str
+    fingerprint: bytes
+    transcript: Transcript | None = None
+    is_recording_enabled: bool | None = None
+    is_transcription_enabled: bool | None = None
+    has_escapes: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One row or answer that could not be read: the bytes as received and why."""
+
+    raw: bytes
+    reason: str
+    call_id: UUID | None = None
+    created_at: datetime | None = None
+
+
+Order = Literal["descending", "ascending", "mixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One list response: an atomic snapshot of a contiguous slice of the source's list.
+
+    `rows` counts everything received, readable or not. `created` holds the `created_at` of each row in the order
+    received (None where unreadable). `total` is None where the source did not say. `server_time` is the server's
+    clock when it answered.
+    """
+
+    calls: tuple[Call, ...]
+    unreadable: tuple[Unreadable, ...]
+    created: tuple[datetime | None, ...]
+    offset: int
+    limit: int
+    total: int | None
+    has_more: bool | None
+    server_time: datetime | None
+
+    @property
+    def rows(self) -> int:
+        return len(self.created)

@@ -1,0 +1,148 @@
+"""The request budget of one API key: how many requests may be sent now, and if none, when again.
+
+Pure: time is an argument, the books are values; `store/books.py` keeps them in the database so that restarts and
+several processes together never exceed the limit. The rules:
+
+- The source counts requests in fixed windows of its own clock, so windows are numbered by *its* time: the number of
+  whole `window_seconds` since 1970. Our clock may be wrong by minutes; each answer narrows the offset between the two
+  clocks to an interval. A moment that may lie in two windows is charged to both.
+- Every attempt is charged before it is sent, retries included. A request still in flight when a window begins may be
+  counted there too, so it is charged there too.
+- After a 429 nothing is sent before its `reset_at`. The limit that it names caps ours; it never raises it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from math import floor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_WAIT = timedelta(seconds=120)
+"""A reset_at further away than this (and than two windows) is taken for nonsense and cut."""
+SHORTEST_WAIT = timedelta(milliseconds=50)
+KEPT_WINDOWS = 5
+"""Windows before the present one whose counts are kept: nothing asks for older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOffset:
+    """The server's clock minus ours lies between `low` and `high`."""
+
+    low: timedelta
+    high: timedelta
+
+    def narrowed(self, other: ClockOffset) -> ClockOffset:
+        """Return what both say; where they contradict each other a clock was set, and the newer one holds."""
+        both = ClockOffset(max(self.low, other.low), min(self.high, other.high))
+        return both if both.low <= both.high else other
+
+
+def offset_seen(sent_at: datetime, received_at: datetime, server_time: datetime) -> ClockOffset:
+    """Return what one answer says of the clocks. A server time without a fraction was cut to the whole second."""
+    resolution = timedelta(0) if server_time.microsecond else timedelta(seconds=1)
+    return ClockOffset(server_time - received_at, server_time + resolution - sent_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The books of one key. `limit` is what we allow ourselves per window (None: the source has no limit)."""
+
+    limit: int | None
+    window_seconds: float = 60.0
+    clock: ClockOffset | None = None
+    charged: Mapping[int, int] = field(default_factory=dict)
+    """Requests charged to each window, by its number."""
+    flying: Mapping[int, int] = field(default_factory=dict)
+    """Requests in flight, by the last window that they are charged to."""
+    not_before: datetime | None = None
+    """After a 429: our clock's time before which nothing is sent."""
+
+    def windows(self, since: datetime, until: datetime | None = None) -> range:
+        """Return the numbers of the server's windows that may hold a moment (or a stretch) of our clock."""
+        clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
+        first = floor((since + clock.low - EPOCH).total_seconds() / self.window_seconds)
+        last = floor(((until or since) + clock.high - EPOCH).total_seconds() / self.window_seconds)
+        return range(first, last + 1)
+
+    def allowance(self, now: datetime) -> int | None:
+        """Return how many requests may be sent now; None means as many as wanted."""
+        if self.not_before is not None and now < self.not_before:
+            return 0
+        if self.limit is None:
+            return None
+        if self.clock is None and self.flying:
+            return 0  # the first answer tells where the server's windows lie
+        free = min(
+            self.limit
+            - self.charged.get(window, 0)
+            - sum(count for last, count in self.flying.items() if last < window)
+            for window in self.windows(now)
+        )
+        return max(0, free if self.clock is not None else min(free, 1))
+
+    def opens_at(self, now: datetime) -> datetime:
+        """Return when to look again after `allowance` was 0: the end of the 429, or of the present window."""
+        if self.not_before is not None and now < self.not_before:
+            return self.not_before
+        clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
+        window = self.windows(now)[0]
+        begins = EPOCH + timedelta(seconds=(window + 1) * self.window_seconds) - clock.low
+        return max(begins, now + timedelta(milliseconds=1))
+
+    def charge(self, now: datetime, requests: int) -> Budget:
+        """Return the books with `requests` about to be sent now."""
+        windows = self.windows(now)
+        charged = {w: n for w, n in self.charged.items() if w >= windows[0] - KEPT_WINDOWS}
+        for window in windows:
+            charged[window] = charged.get(window, 0) + requests
+        flying = dict(self.flying)
+        flying[windows[-1]] = flying.get(windows[-1], 0) + requests
+        return replace(self, charged=charged, flying=flying)
+
+    def landed(self, sent_at: datetime, received_at: datetime, server_time: datetime | None) -> Budget:
+        """Return the books after one answer (or failure) came in: it is charged to every window it may count in."""
+        last_charged = self.windows(sent_at)[-1]
+        flying = dict(self.flying)
+        known = last_charged if flying.get(last_charged) else min(flying, default=None)
+        if known is not None:
+            flying[known] -= 1
+            if not flying[known]:
+                del flying[known]
+        clock = self.clock
+        if server_time is not None:
+            seen = offset_seen(sent_at, received_at, server_time)
+            clock = seen if clock is None else clock.narrowed(seen)
+        landed = replace(self, flying=flying, clock=clock)
+        charged = dict(self.charged)
+        already = self.windows(sent_at)
+        for window in landed.windows(sent_at, received_at):
+            if window not in already:
+                charged[window] = charged.get(window, 0) + 1
+        return replace(landed, charged=charged)
+
+    def refused(self, now: datetime, reset_at: datetime | None, limit: int | None, headroom: float) -> Budget:
+        """Return the books after a 429. `reset_at` is the server's time, `limit` what it says it allows a window."""
+        clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
+        window = timedelta(seconds=self.window_seconds)
+        ours = replace(self, not_before=None).opens_at(now) if reset_at is None else reset_at - clock.low
+        longest = max(LONGEST_WAIT, 2 * window)
+        if ours <= now or ours > now + longest:
+            ours = min(max(replace(self, not_before=None).opens_at(now), now + SHORTEST_WAIT), now + longest)
+        learned = self.limit
+        if limit is not None and limit > 0:
+            allowed = with_headroom(limit, headroom)
+            learned = allowed if learned is None else min(learned, allowed)
+        later = ours + SHORTEST_WAIT
+        if self.not_before is not None:
+            later = max(later, self.not_before)
+        return replace(self, not_before=later, limit=learned)
+
+
+def with_headroom(limit: int, headroom: float) -> int:
+    """Return how many of `limit` requests we use, leaving the share `headroom` to the customer's own traffic."""
+    return max(1, floor(limit * (1 - headroom)))

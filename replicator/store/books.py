@@ -1,0 +1,210 @@
+"""Our books: the coverage ledger, the request budgets, the runs and what is known of the source.
+
+Plain functions on a psycopg connection or a Database; shapes are rows and tuples, the meaning is in sync/ and source/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from replicator.store.database import Database
+
+CoverageRow = tuple[Any, ...]
+"""(since or None for the beginning, until, verified_at, is_proven, reason)"""
+
+
+def load_coverage(connection: psycopg.Connection[Any], account: str) -> list[CoverageRow]:
+    """Return the ledger's pieces, oldest first."""
+    return connection.execute(
+        "SELECT nullif(since, '-infinity'), until, verified_at, is_proven, reason FROM replicator.coverage "
+        "WHERE account = %s ORDER BY since",
+        [account],
+    ).fetchall()
+
+
+def save_coverage(
+    tx: psycopg.Connection[Any], account: str, removed: Iterable[CoverageRow], added: Iterable[CoverageRow]
+) -> None:
+    """Turn the stored ledger into the new one by the difference of the two."""
+    gone = [(account, since) for since, *_ in removed]
+    if gone:
+        tx.cursor().executemany(
+            "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)", gone
+        )
+    rows = [(account, *row) for row in added]
+    if rows:
+        tx.cursor().executemany(
+            "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
+            "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s)",
+            rows,
+        )
+
+
+def key_id(key: str) -> str:
+    """Return the name under which a key's budget is kept: a hash, which the key cannot be read from."""
+    return hashlib.sha256(b"truedy-replicator budget\0" + key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """What is kept of one key's budget. Offsets are the server's clock minus ours, in seconds."""
+
+    request_limit: int | None
+    not_before: datetime | None
+    offset_low_seconds: float | None
+    offset_high_seconds: float | None
+    charged: Mapping[int, int]
+
+
+def load_budget(connection: psycopg.Connection[Any], key: str) -> BudgetRow:
+    """Return the books of one key; empty ones where it is new."""
+    row = connection.execute(
+        "SELECT request_limit, not_before, offset_low_seconds::float8, offset_high_seconds::float8 "
+        "FROM replicator.budgets WHERE key_id = %s",
+        [key],
+    ).fetchone()
+    charged = connection.execute(
+        "SELECT window_number, charged FROM replicator.budget_windows WHERE key_id = %s", [key]
+    ).fetchall()
+    return BudgetRow(*(row or (None, None, None, None)), charged=dict(charged))
+
+
+def save_budget(connection: psycopg.Connection[Any], key: str, window_seconds: float, row: BudgetRow) -> None:
+    """Keep what was learned of the limit and of the clocks."""
+    connection.execute(
+        "INSERT INTO replicator.budgets (key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
+        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (key_id) DO UPDATE SET "
+        "request_limit = excluded.request_limit, window_seconds = excluded.window_seconds, "
+        "not_before = excluded.not_before, offset_low_seconds = excluded.offset_low_seconds, "
+        "offset_high_seconds = excluded.offset_high_seconds",
+        [key, row.request_limit, window_seconds, row.not_before, row.offset_low_seconds, row.offset_high_seconds],
+    )
+
+
+def charge(database: Database, key: str, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
+    """Charge requests to windows, durably, before they are sent: all or nothing.
+
+    False where another process has used the windows up meanwhile: the caller loads the books again.
+    """
+    is_charged = False
+    with database.transaction() as tx:
+        for window, requests in sorted(windows.items()):
+            row = tx.execute(
+                "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
+                "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
+                "WHERE b.charged + excluded.charged <= %s RETURNING charged",
+                [key, window, requests, limit],
+            ).fetchone()
+            if row is None or row[0] > limit:
+                raise psycopg.Rollback
+        tx.execute(
+            "DELETE FROM replicator.budget_windows WHERE key_id = %s AND window_number < %s", [key, oldest_kept]
+        )
+        is_charged = True
+    return is_charged
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a run did. Names are the columns of replicator.runs."""
+
+    requests: int = 0
+    pages: int = 0
+    rows_received: int = 0
+    calls_inserted: int = 0
+    calls_changed: int = 0
+    calls_unchanged: int = 0
+    calls_late: int = 0
+    rows_quarantined: int = 0
+    transcripts_stored: int = 0
+    segments_stored: int = 0
+    recordings_stored: int = 0
+    details_absent: int = 0
+    refusals: int = 0
+    failures: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def begin_run(tx: psycopg.Connection[Any], account: str, command: str, version: str, holder: str, epoch: int) -> int:
+    """Open a run; return its id. Runs that were never finished belong to processes that died: they are marked lost."""
+    tx.execute(
+        "UPDATE replicator.runs SET outcome = 'lost', finished_at = clock_timestamp() "
+        "WHERE account = %s AND finished_at IS NULL",
+        [account],
+    )
+    row = tx.execute(
+        "INSERT INTO replicator.runs (account, command, replicator_version, holder, epoch) "
+        "VALUES (%s, %s, %s, %s, %s) RETURNING id",
+        [account, command, version, holder, epoch],
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an insert returns its row
+    return int(row[0])
+
+
+def save_run(
+    tx: psycopg.Connection[Any], run_id: int, counters: Counters, outcome: str | None = None, message: str | None = None
+) -> None:
+    """Keep the counters; with an outcome, close the run."""
+    values = counters.as_dict()
+    columns = ", ".join(f"{name} = %({name})s" for name in values)
+    tx.execute(
+        f"UPDATE replicator.runs SET {columns}, outcome = %(outcome)s, message = %(message)s, "
+        "finished_at = CASE WHEN %(outcome)s::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = %(id)s",
+        {**values, "outcome": outcome, "message": message, "id": run_id},
+    )
+
+
+def save_source(
+    tx: psycopg.Connection[Any], account: str, base_url: str, head_at: datetime | None, total: int | None
+) -> None:
+    """Keep when the head was last read and how many calls the source says it has."""
+    tx.execute(
+        "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, total_at) "
+        "VALUES (%(account)s, %(url)s, %(at)s, %(total)s, CASE WHEN %(total)s::bigint IS NULL THEN NULL ELSE %(at)s END) "
+        "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
+        "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
+        "total_at = coalesce(excluded.total_at, s.total_at)",
+        {"account": account, "url": base_url, "at": head_at, "total": total},
+    )
+
+
+def load_source(connection: psycopg.Connection[Any], account: str) -> tuple[str, datetime | None] | None:
+    """Return (base URL, when the head was last read), or None where the account is new."""
+    return connection.execute(
+        "SELECT base_url, head_at FROM replicator.source_state WHERE account = %s", [account]
+    ).fetchone()
+
+
+def quarantine(
+    tx: psycopg.Connection[Any],
+    account: str,
+    rows: Sequence[tuple[object, str, str, bytes]],
+    seen_at: datetime,
+) -> int:
+    """Keep what could not be read: (call id or None, request, reason, raw bytes) each. Return how many are new.
+
+    The same bytes for the same reason are one row; that it was seen again is noted at most once an hour.
+    """
+    new = 0
+    for call_id, request, reason, raw in rows:
+        row = tx.execute(
+            "INSERT INTO replicator.quarantine AS q (account, call_id, request, reason, raw, raw_sha256, first_seen_at, "
+            "last_seen_at) VALUES (%s, %s, %s, %s, %s, sha256(%s), %s, %s) "
+            "ON CONFLICT (account, raw_sha256, reason) DO UPDATE SET attempts = q.attempts + 1, "
+            "last_seen_at = excluded.last_seen_at, resolved_at = NULL "
+            "WHERE q.last_seen_at < excluded.last_seen_at - interval '1 hour' OR q.resolved_at IS NOT NULL "
+            "RETURNING attempts",
+            [account, call_id, request, reason, raw, raw, seen_at, seen_at],
+        ).fetchone()
+        new += row is not None and row[0] == 1
+    return new

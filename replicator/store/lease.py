@@ -1,0 +1,99 @@
+"""One writer per database: a row with the database's clock and an epoch that only grows.
+
+Every writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after
+another took over, also behind a transaction pooler, where session advisory locks leak.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import LeaseHeld, LeaseLost
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from replicator.store.database import Database
+
+NAME = "writer"
+TTL_SECONDS = 30
+
+
+def this_host() -> str:
+    """Name this machine and its present boot, so that a process id from before a restart is not mistaken for ours."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
+    except OSError:
+        boot = "-"
+    return f"{socket.gethostname()}/{boot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write, until another epoch begins."""
+
+    epoch: int
+    holder: str
+
+
+def acquire(database: Database, command: str) -> Lease:
+    """Take the lease, or raise LeaseHeld naming who has it. A holder of this machine that is dead is taken over."""
+    host, pid = this_host(), os.getpid()
+    holder = f"{command} (process {pid} on {host.split('/')[0]})"
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO replicator.lease (name, epoch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [NAME])
+        row = tx.execute(
+            "SELECT holder, host, pid, expires_at > clock_timestamp(), "
+            "extract(epoch FROM expires_at - clock_timestamp())::integer, acquired_at "
+            "FROM replicator.lease WHERE name = %s FOR UPDATE",
+            [NAME],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - the row was just inserted
+        other, other_host, other_pid, is_live, seconds_left, acquired_at = row
+        if is_live and not (other_host == host and not _is_running(other_pid)):
+            raise LeaseHeld(
+                f"another replicator writes to this database: {other}, since {acquired_at:%Y-%m-%d %H:%M:%S %Z}",
+                advice=f"let it work, or stop it; if it is dead, its lease frees itself in {max(1, seconds_left)} s",
+            )
+        row = tx.execute(
+            "UPDATE replicator.lease SET epoch = epoch + 1, holder = %s, host = %s, pid = %s, command = %s, "
+            "acquired_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %s) "
+            "WHERE name = %s RETURNING epoch",
+            [holder, host, pid, command, TTL_SECONDS, NAME],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - the row is locked by us
+        return Lease(row[0], holder)
+
+
+def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
+    """Prove the lease inside a writing transaction, and renew it; raise LeaseLost where another epoch has begun."""
+    row = tx.execute(
+        "UPDATE replicator.lease SET expires_at = clock_timestamp() + make_interval(secs => %s) "
+        "WHERE name = %s AND epoch = %s RETURNING epoch",
+        [TTL_SECONDS, NAME, lease.epoch],
+    ).fetchone()
+    if row is None:
+        raise LeaseLost("another replicator has taken over writing to this database")
+
+
+def release(database: Database, lease: Lease) -> None:
+    """Give the lease back, if it is still ours."""
+    with database.transaction() as tx:
+        tx.execute(
+            "UPDATE replicator.lease SET expires_at = clock_timestamp() WHERE name = %s AND epoch = %s",
+            [NAME, lease.epoch],
+        )
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

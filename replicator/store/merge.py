@@ -1,0 +1,257 @@
+"""Writes what was decided: calls and their versions, transcripts with all their segments, recordings.
+
+Which rows to write is decided in sync/merging.py from what `known_calls` and `known_details` read here; both happen
+in one transaction under the lease, so nothing changes in between. New rows go straight into their tables by COPY;
+changed ones through a staging table of the transaction. What is unchanged is not written at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from replicator.store.rows import CallRow, DetailRow, KnownCall, KnownDetail, Kind, VersionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+
+CALL_COLUMNS = (
+    "id", "account", "agent_id", "phone_number", "from_number", "direction", "status", "started_at", "ended_at",
+    "duration_seconds", "cost_usd", "summary", "recording_url", "context", "created_at", "updated_at", "raw",
+    "fingerprint", "problems", "has_escapes", "version", "observed_at", "first_seen_at", "changed_at",
+)  # fmt: skip
+DETAIL_COLUMNS = (
+    "call_id", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
+    "has_escapes", "raw",
+)  # fmt: skip
+TABLES = {"transcript": "transcripts", "recording": "recordings"}
+
+
+def known_calls(tx: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
+    """Return what is stored of these calls."""
+    rows = tx.execute(
+        "SELECT id, fingerprint, updated_at, observed_at, version, status, ended_at, duration_seconds, summary, "
+        "deleted_at IS NOT NULL FROM truedy.calls WHERE id = ANY(%s)",
+        [list(ids)],
+    )
+    return {row[0]: KnownCall(*row[1:]) for row in rows}
+
+
+def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) -> dict[UUID, KnownDetail]:
+    """Return what is stored of these calls' transcripts or recordings."""
+    own = "fingerprint, NULL::timestamptz" if kind == "transcript" else "NULL::bytea, url_expires_at"
+    rows = tx.execute(
+        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own} FROM truedy.{TABLES[kind]} "
+        "WHERE call_id = ANY(%s)",
+        [list(ids)],
+    )
+    return {row[0]: KnownDetail(*row[1:]) for row in rows}
+
+
+def write_calls(
+    tx: psycopg.Connection[Any], account: str, rows: Sequence[CallRow], versions: Sequence[VersionRow]
+) -> None:
+    """Insert the new calls, update the changed ones, append the versions."""
+    new = [_call_values(account, row) for row in rows if row.is_new]
+    if new:
+        _copy(tx, "truedy.calls", CALL_COLUMNS, new)
+    changed = [_call_values(account, row) for row in rows if not row.is_new]
+    if changed:
+        tx.execute("CREATE TEMP TABLE staged_calls (LIKE truedy.calls) ON COMMIT DROP")
+        _copy(tx, "staged_calls", CALL_COLUMNS, changed)
+        kept = {"id", "first_seen_at", "changed_at"}
+        columns = ", ".join(f"{name} = s.{name}" for name in CALL_COLUMNS if name not in kept)
+        tx.execute(
+            f"UPDATE truedy.calls c SET {columns}, changed_at = coalesce(s.changed_at, c.changed_at), deleted_at = NULL, "
+            "last_seen_at = NULL, first_missing_at = NULL FROM staged_calls s WHERE s.id = c.id"
+        )
+        tx.execute("DROP TABLE staged_calls")
+    current = [version for version in versions if not version.is_late]
+    if current:
+        _copy(
+            tx,
+            "truedy.call_versions",
+            ("call_id", "version", "updated_at", "observed_at", "fingerprint", "raw"),
+            [(v.call.id, v.version, v.call.updated_at, v.observed_at, v.call.fingerprint, v.call.raw) for v in current],
+        )
+    for late in (version for version in versions if version.is_late):
+        _append_late(tx, late)
+
+
+def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int:
+    """Write transcripts and recordings with their place in the queue; return the number of segments written.
+
+    The segments of a call are replaced as a whole, in this transaction; the earlier ones move to the history.
+    """
+    segments = 0
+    for kind, table in TABLES.items():
+        mine = [row for row in rows if row.kind == kind]
+        if not mine:
+            continue
+        if kind == "transcript":
+            segments += _write_segments(tx, mine)
+        _upsert_details(tx, table, mine)
+    return segments
+
+
+def due_details(
+    connection: psycopg.Connection[Any], kinds: Iterable[Kind], now: datetime, limit: int
+) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
+    """Return the due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
+    queues = [
+        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "  # noqa: S608
+        "WHERE due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
+        for kind in kinds
+    ]
+    if not queues:
+        return []
+    statement = " UNION ALL ".join(queues) + " ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
+    return connection.execute(sql.SQL(statement), {"now": now, "limit": limit}).fetchall()
+
+
+def next_due_at(connection: psycopg.Connection[Any], kinds: Iterable[Kind]) -> datetime | None:
+    """Return when the next queued detail is due, or None where the queue is empty."""
+    times = [
+        connection.execute(f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE due_at IS NOT NULL").fetchone()
+        for kind in kinds
+    ]
+    return min((row[0] for row in times if row and row[0]), default=None)
+
+
+def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime) -> int:
+    """Return how many live calls were created at this instant or later: the guess of a rank in the source's list."""
+    row = connection.execute(
+        "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL", [account, at]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def oldest_live(connection: psycopg.Connection[Any], account: str) -> datetime | None:
+    """Return the created_at of the oldest live call."""
+    row = connection.execute(
+        "SELECT created_at FROM truedy.calls WHERE account = %s AND deleted_at IS NULL AND created_at IS NOT NULL "
+        "ORDER BY created_at LIMIT 1",
+        [account],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def open_calls(connection: psycopg.Connection[Any], account: str, since: datetime) -> list[datetime]:
+    """Return the created_at of live calls created after `since` whose status is not a terminal one."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.created_at FROM truedy.calls c LEFT JOIN replicator.status_stages s ON s.status = c.status "
+        "WHERE c.account = %s AND c.created_at >= %s AND c.deleted_at IS NULL "
+        "AND NOT coalesce(s.is_terminal, c.ended_at IS NOT NULL)",
+        [account, since],
+    )
+    return sorted(row[0] for row in rows)
+
+
+def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
+    call = row.call
+    changed_at = row.observed_at if row.is_content_changed else None
+    return (
+        call.id, account, call.agent_id, call.phone_number, call.from_number, call.direction, call.status,
+        call.started_at, call.ended_at, call.duration_seconds, call.cost_usd, call.summary, call.recording_url,
+        call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, list(call.problems),
+        call.has_escapes, row.version, row.observed_at, row.observed_at, changed_at,
+    )  # fmt: skip
+
+
+def _append_late(tx: psycopg.Connection[Any], late: VersionRow) -> None:
+    tx.execute(
+        "WITH next AS (UPDATE truedy.calls SET version = version + 1 WHERE id = %(id)s AND NOT EXISTS ("
+        "SELECT 1 FROM truedy.call_versions v WHERE v.call_id = %(id)s AND v.fingerprint = %(fingerprint)s) "
+        "RETURNING version) INSERT INTO truedy.call_versions (call_id, version, updated_at, observed_at, is_late, "
+        "fingerprint, raw) SELECT %(id)s, version, %(updated_at)s, %(observed_at)s, true, %(fingerprint)s, "
+        "%(raw)s::jsonb FROM next",
+        {
+            "id": late.call.id,
+            "fingerprint": late.call.fingerprint,
+            "updated_at": late.call.updated_at,
+            "observed_at": late.observed_at,
+            "raw": late.call.raw,
+        },
+    )
+
+
+def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int:
+    replaced = [row.call_id for row in rows if row.is_replacement]
+    if replaced:
+        tx.execute(
+            "INSERT INTO truedy.transcript_versions (call_id, fetched_at, fingerprint, summary, segments, raw) "
+            "SELECT t.call_id, coalesce(t.fetched_at, '-infinity'), t.fingerprint, t.summary, coalesce((SELECT "
+            "jsonb_agg(s.raw ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = t.call_id), '[]'), "
+            "t.raw FROM truedy.transcripts t WHERE t.call_id = ANY(%s) ON CONFLICT DO NOTHING",
+            [replaced],
+        )
+        tx.execute("DELETE FROM truedy.transcript_segments WHERE call_id = ANY(%s)", [replaced])
+    values = [
+        (row.call_id, s.position, s.speaker, s.text, s.start_seconds, s.end_seconds, s.raw)
+        for row in rows
+        if row.transcript is not None and not row.is_same_content
+        for s in row.transcript.segments
+    ]
+    if values:
+        columns = ("call_id", "position", "speaker", "text", "start_seconds", "end_seconds", "raw")
+        _copy(tx, "truedy.transcript_segments", columns, values)
+    return len(values)
+
+
+def _upsert_details(tx: psycopg.Connection[Any], table: str, rows: Sequence[DetailRow]) -> None:
+    if table == "transcripts":
+        own: tuple[str, ...] = ("summary", "segment_count", "fingerprint", "problems")
+    else:
+        own = ("recording_url", "url_expires_at")
+    columns = DETAIL_COLUMNS + own
+    tx.execute(f"CREATE TEMP TABLE staged_details (LIKE truedy.{table} INCLUDING DEFAULTS) ON COMMIT DROP")
+    _copy(tx, "staged_details", columns, [_detail_values(row) for row in rows])
+    # Where the content was not asked for or is unchanged, what is stored stays.
+    content = {"fetched_at", "has_escapes", "raw", *own}
+    sets = ", ".join(
+        f"{name} = CASE WHEN excluded.fetched_at IS NULL THEN t.{name} ELSE excluded.{name} END"
+        if name in content
+        else f"{name} = coalesce(excluded.{name}, t.{name})"
+        if name in {"call_created_at", "deadline_at", "asked_at"}
+        else f"{name} = excluded.{name}"
+        for name in columns
+        if name != "call_id"
+    )
+    names = ", ".join(columns)
+    tx.execute(
+        f"INSERT INTO truedy.{table} AS t ({names}) SELECT {names} FROM staged_details "
+        f"ON CONFLICT (call_id) DO UPDATE SET {sets}"
+    )
+    tx.execute("DROP TABLE staged_details")
+
+
+def _detail_values(row: DetailRow) -> tuple[object, ...]:
+    content = row.transcript or row.recording
+    shared = (
+        row.call_id, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
+        row.fetched_at if content else None, row.last_error, content.has_escapes if content else False,
+        content.raw if content else None,
+    )  # fmt: skip
+    if row.kind == "recording":
+        found = row.recording
+        return (*shared, found.recording_url if found else None, found.url_expires_at if found else None)
+    transcript = row.transcript
+    if transcript is None:
+        return (*shared, None, None, None, [])
+    return (
+        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, list(transcript.problems)
+    )  # fmt: skip
+
+
+def _copy(
+    tx: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
+) -> None:
+    with tx.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)

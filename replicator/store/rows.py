@@ -1,0 +1,84 @@
+"""The shapes that pass between the decision (sync/merging.py) and the writing (merge.py). Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.records import Call, Recording, Transcript
+
+Kind = Literal["transcript", "recording"]
+State = Literal["pending", "present", "absent_final", "denied", "gave_up"]
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """What the replica holds of a call, as far as the decision about a new observation needs it."""
+
+    fingerprint: bytes
+    updated_at: datetime | None
+    observed_at: datetime
+    version: int
+    status: str | None
+    ended_at: datetime | None
+    duration_seconds: int | None
+    summary: str | None
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDetail:
+    """What the replica holds of one detail of a call."""
+
+    state: State
+    attempts: int
+    due_at: datetime | None
+    deadline_at: datetime | None
+    fetched_at: datetime | None
+    fingerprint: bytes | None
+    url_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One row of truedy.calls to be written. `is_new` tells an insert from an update."""
+
+    call: Call
+    version: int
+    observed_at: datetime
+    is_new: bool
+    is_content_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """One observed content of a call. Late ones arrived after a newer one was stored."""
+
+    call: Call
+    version: int
+    observed_at: datetime
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRow:
+    """One row of truedy.transcripts or truedy.recordings to be written, with its content where there is some."""
+
+    kind: Kind
+    call_id: UUID
+    state: State
+    call_created_at: datetime | None
+    attempts: int = 0
+    due_at: datetime | None = None
+    deadline_at: datetime | None = None
+    asked_at: datetime | None = None
+    fetched_at: datetime | None = None
+    last_error: str | None = None
+    transcript: Transcript | None = None
+    recording: Recording | None = None
+    is_replacement: bool = False
+    """An earlier transcript with other content is stored: it moves to the history."""
+    is_same_content: bool = False

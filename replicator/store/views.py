@@ -1,0 +1,121 @@
+"""The views of schema `analytics`: one file a view in sql/views, re-applied after the table migrations.
+
+A file NN_name.sql makes the view analytics.name and its comments; NN gives the order (1x base, 2x per call,
+3x reports, 4x operations). Only changed files are applied. Where a view's columns changed so that it cannot be
+replaced in place, our views are dropped newest first and made again, their grants with them: never by cascade, so a
+view of a user's that stands on one of ours is named and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from replicator.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FILE_NAME = re.compile(r"^(\d\d)_([a-z][a-z0-9_]*)\.sql$")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view file. `sha256` is of its text."""
+
+    name: str
+    text: str
+    sha256: bytes
+
+
+def load(folder: Path) -> list[View]:
+    """Read the view files in their order."""
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        match = FILE_NAME.match(path.name)
+        if not match:
+            raise ValueError(f"{path.name}: a view file is named NN_name.sql")
+        text = path.read_text(encoding="utf-8")
+        found.append(View(match[2], text, hashlib.sha256(text.encode()).digest()))
+    return found
+
+
+def apply(connection: sa.Connection, folder: Path) -> Sequence[str]:
+    """Bring the views up to date inside the caller's transaction; return the names of those applied anew."""
+    wanted = load(folder)
+    connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS analytics"))
+    rows = connection.execute(sa.text("SELECT name, sha256 FROM replicator.views")).all()
+    applied = {row.name: bytes(row.sha256) for row in rows}
+    gone = sorted(set(applied) - {view.name for view in wanted})
+    changed = [view for view in wanted if applied.get(view.name) != view.sha256]
+    if not changed and not gone:
+        return []
+    if gone or not _replace(connection, changed):
+        _make_anew(connection, [*wanted, *(View(name, "", b"") for name in gone)])
+        changed = wanted
+    for view in changed:
+        connection.execute(
+            sa.text(
+                "INSERT INTO replicator.views (name, sha256) VALUES (:name, :sha256) ON CONFLICT (name) "
+                "DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_timestamp()"
+            ),
+            {"name": view.name, "sha256": view.sha256},
+        )
+    for name in gone:
+        connection.execute(sa.text("DELETE FROM replicator.views WHERE name = :name"), {"name": name})
+    return [view.name for view in changed]
+
+
+def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
+    """Replace the changed views in place; False, with nothing done, where PostgreSQL cannot."""
+    savepoint = connection.begin_nested()
+    try:
+        for view in changed:
+            connection.exec_driver_sql(view.text)
+    except DBAPIError as error:
+        savepoint.rollback()
+        if isinstance(error.orig, psycopg.errors.InvalidTableDefinition):
+            return False
+        raise
+    savepoint.commit()
+    return True
+
+
+def _make_anew(connection: sa.Connection, all_views: Sequence[View]) -> None:
+    grants = connection.execute(
+        sa.text(
+            "SELECT c.relname AS name, a.privilege_type AS privilege, a.is_grantable, "
+            "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee "
+            "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a "
+            "WHERE n.nspname = 'analytics' AND c.relkind = 'v' AND a.grantee <> c.relowner"
+        )
+    ).all()
+    for view in reversed(all_views):
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(f'DROP VIEW IF EXISTS analytics."{view.name}"')
+        except DBAPIError as error:
+            if not isinstance(error.orig, psycopg.errors.DependentObjectsStillExist):
+                raise
+            detail = error.orig.diag.message_detail or ""
+            raise DatabaseError(
+                f"the view analytics.{view.name} changed its columns, and something of yours stands on it: {detail}",
+                advice="drop your view, run replicator migrate, and make it again; nothing was changed",
+            ) from None
+    names = {view.name for view in all_views if view.text}
+    for view in all_views:
+        if view.text:
+            connection.exec_driver_sql(view.text)
+    for grant in grants:
+        if grant.name in names:
+            option = " WITH GRANT OPTION" if grant.is_grantable else ""
+            connection.exec_driver_sql(
+                f'GRANT {grant.privilege} ON analytics."{grant.name}" TO {grant.grantee}{option}'
+            )

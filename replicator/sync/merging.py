@@ -1,0 +1,249 @@
+"""What a new observation does to what is stored. Pure: rows in, rows out.
+
+- Sameness is `updated_at` *and* the content fingerprint; what is the same is not written.
+- A newer observation is never overwritten by an older one, in whatever order responses arrive: the source's
+  `updated_at` decides where both have one and they differ, else the request that was sent later wins.
+- Every change of a call's content appends a version. When only `updated_at` moved, the row follows without a version.
+- A detail (transcript, recording) is looked for when the call can have one, taken from the list row where it is
+  already there, and asked again when the call changes in a way that can concern it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from replicator.records import Recording
+from replicator.store.rows import CallRow, DetailRow, KnownCall, KnownDetail, Kind, VersionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.records import Call, Transcript
+
+
+class Change(Enum):
+    """What an observation is, compared with what is stored."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    TOUCHED = "touched"  # only updated_at moved
+    SAME = "same"
+    LATE = "late"  # older than what is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One call as one response showed it. `asked_at` is when the request was sent (our clock).
+
+    `verified_at` is when a later request that is already stored saw the call's place in the list, if one did.
+    """
+
+    call: Call
+    asked_at: datetime
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is fetched beside the calls, and how long a missing detail is asked for."""
+
+    kinds: tuple[Kind, ...] = ("transcript", "recording")
+    give_up_age: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome of a batch: the rows to write, and what each observation was."""
+
+    calls: tuple[CallRow, ...]
+    versions: tuple[VersionRow, ...]
+    changes: tuple[tuple[Call, Change, KnownCall | None], ...]
+
+
+def compare(known: KnownCall | None, seen: Observation) -> Change:
+    """Say what an observation is, compared with what is stored."""
+    if known is None:
+        return Change.NEW
+    call = seen.call
+    if call.fingerprint == known.fingerprint and call.updated_at == known.updated_at and not known.is_deleted:
+        return Change.SAME
+    if call.updated_at is not None and known.updated_at is not None and call.updated_at != known.updated_at:
+        is_late = call.updated_at < known.updated_at
+    else:
+        last_look = known.observed_at if seen.verified_at is None else max(known.observed_at, seen.verified_at)
+        is_late = seen.asked_at < last_look
+    if is_late:
+        return Change.LATE
+    if call.fingerprint == known.fingerprint and not known.is_deleted:
+        return Change.TOUCHED
+    return Change.CHANGED
+
+
+def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation]) -> Settled:
+    """Merge a batch of observations, in whatever order, into rows to write: one per call, and one per version."""
+    now_known = dict(known)
+    rows: dict[UUID, CallRow] = {}
+    versions: list[VersionRow] = []
+    changes: list[tuple[Call, Change, KnownCall | None]] = []
+    for seen in sorted(observations, key=lambda one: one.asked_at):
+        call, before = seen.call, now_known.get(seen.call.id)
+        change = compare(before, seen)
+        changes.append((call, change, before))
+        if change is Change.SAME:
+            continue
+        if change is Change.LATE:
+            versions.append(VersionRow(call, 0, seen.asked_at, is_late=True))
+            continue
+        is_content = change is not Change.TOUCHED
+        version = (before.version if before else 0) + is_content
+        earlier = rows.get(call.id)
+        rows[call.id] = CallRow(
+            call,
+            version,
+            seen.asked_at,
+            is_new=call.id not in known,
+            is_content_changed=is_content or (earlier is not None and earlier.is_content_changed),
+        )
+        if is_content:
+            versions.append(VersionRow(call, version, seen.asked_at))
+        now_known[call.id] = KnownCall(
+            call.fingerprint, call.updated_at, seen.asked_at, version, call.status, call.ended_at,
+            call.duration_seconds, call.summary, is_deleted=False,
+        )  # fmt: skip
+    return Settled(tuple(rows.values()), tuple(versions), tuple(changes))
+
+
+NEVER_CONNECTED = frozenset({"failed", "no_answer", "busy", "cancelled", "canceled"})
+OPEN = frozenset({"queued", "ringing", "in_progress", "in-progress"})
+
+
+def is_over(call: Call) -> bool:
+    """Say whether the call has ended, as far as can be told; an unknown status counts once the call has an end."""
+    if call.status in OPEN:
+        return False
+    return call.status is not None or call.ended_at is not None
+
+
+def can_have(call: Call, kind: Kind) -> bool:
+    """Say whether a call can have a transcript or a recording: it is over and was connected, and neither is off."""
+    if (call.is_transcription_enabled if kind == "transcript" else call.is_recording_enabled) is False:
+        return False
+    if not is_over(call):
+        return False
+    return call.status not in NEVER_CONNECTED or call.started_at is not None or (call.duration_seconds or 0) > 0
+
+
+def details_of(
+    call: Call, change: Change, before: KnownCall | None, known: Mapping[Kind, KnownDetail | None], seen_at: datetime,
+    policy: Policy,
+) -> list[DetailRow]:
+    """Return what an observation means for the call's details: nothing, content that it carries, or a place in the queue."""
+    if change is Change.LATE:
+        return []
+    rows = []
+    for kind in policy.kinds:
+        detail = known.get(kind)
+        carried = _carried(call, kind, detail, seen_at)
+        if carried is not None:
+            rows.append(carried)
+        elif (kind == "transcript" and call.transcript) or (kind == "recording" and call.recording_url):
+            continue
+        elif change is Change.SAME or not can_have(call, kind):
+            continue
+        elif detail is None:
+            ended_at = call.ended_at or call.created_at or seen_at
+            rows.append(
+                DetailRow(
+                    kind, call.id, "pending", call.created_at, due_at=seen_at,
+                    deadline_at=ended_at + policy.give_up_age,
+                )  # fmt: skip
+            )
+        elif detail.due_at is None and before is not None and _concerns_details(call, before):
+            state = detail.state if detail.state == "present" else "pending"
+            rows.append(DetailRow(kind, call.id, state, call.created_at, due_at=seen_at))
+    return rows
+
+
+def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:
+    """Return the detail that the list row itself carries, where it is not stored already."""
+    if kind == "transcript" and call.transcript is not None:
+        if detail is not None and detail.fingerprint == call.transcript.fingerprint:
+            return None
+        return fetched_transcript(call.id, call.created_at, call.transcript, detail, seen_at)
+    if kind == "recording" and call.recording_url is not None:
+        is_fresh = detail is not None and detail.state == "present" and (
+            detail.url_expires_at is None or detail.url_expires_at > seen_at
+        )
+        if is_fresh:
+            return None
+        found = Recording(call.recording_url, None, "{}", has_escapes=call.has_escapes)
+        return DetailRow(
+            kind, call.id, "present", call.created_at, fetched_at=seen_at, asked_at=seen_at, recording=found
+        )
+    return None
+
+
+def _concerns_details(call: Call, before: KnownCall) -> bool:
+    """Say whether a change can mean another transcript or recording. Our own reading moves updated_at and the cached
+    recording_url, and costs are corrected later: none of these does.
+    """
+    return (call.status, call.ended_at, call.duration_seconds, call.summary) != (
+        before.status, before.ended_at, before.duration_seconds, before.summary,
+    )  # fmt: skip
+
+
+def fetched_transcript(
+    call_id: UUID, created_at: datetime | None, transcript: Transcript, known: KnownDetail | None, asked_at: datetime,
+) -> DetailRow:
+    """Return the row for a transcript that was received. An empty one never replaces one with text."""
+    stored = known.fingerprint if known else None
+    if not transcript.segments and stored is not None:
+        return DetailRow("transcript", call_id, "present", created_at, asked_at=asked_at)
+    return DetailRow(
+        "transcript", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, transcript=transcript,
+        is_replacement=stored is not None and stored != transcript.fingerprint,
+        is_same_content=stored == transcript.fingerprint,
+    )  # fmt: skip
+
+
+def fetched_recording(call_id: UUID, created_at: datetime | None, found: Recording, asked_at: datetime) -> DetailRow:
+    """Return the row for a recording's URL that was received."""
+    return DetailRow(
+        "recording", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, recording=found
+    )
+
+
+BACK_OFF = (
+    (timedelta(minutes=10), timedelta(minutes=1)),
+    (timedelta(hours=1), timedelta(minutes=5)),
+    (timedelta(hours=6), timedelta(minutes=30)),
+    (timedelta(days=1), timedelta(hours=3)),
+)
+"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day."""
+
+
+def missing_detail(
+    kind: Kind, call_id: UUID, created_at: datetime | None, attempts: int, deadline_at: datetime | None,
+    asked_at: datetime, policy: Policy, *, is_fault: bool, reason: str,
+) -> DetailRow:
+    """Return the row after a 404 (not there, or not yet) or a fault of the source.
+
+    Past the deadline a 404 means that there is none (absent_final), a fault that we gave up.
+    """
+    deadline_at = deadline_at or asked_at + policy.give_up_age
+    row = DetailRow(
+        kind, call_id, "pending", created_at, attempts=attempts + 1, deadline_at=deadline_at, asked_at=asked_at,
+        last_error=reason,
+    )  # fmt: skip
+    age = asked_at - (deadline_at - policy.give_up_age)
+    if asked_at >= deadline_at and (not is_fault or attempts + 1 >= len(BACK_OFF)):
+        return replace(row, state="gave_up" if is_fault else "absent_final")
+    delay = next((every for limit, every in BACK_OFF if age < limit), timedelta(days=1))
+    if is_fault:
+        delay = min(delay, timedelta(seconds=30) * 2 ** min(attempts, 10))
+    return replace(row, due_at=asked_at + delay)

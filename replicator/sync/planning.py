@@ -1,0 +1,286 @@
+"""What to ask next. Pure: (state, clock) in, requests out; answers in, (state, coverage) out.
+
+The shell (run.py, or a simulation in virtual time) keeps a `State`, asks `goals` which walks to start, asks `choose`
+which lanes may send how much, performs it under the budget, and hands every answer to `absorb_page` or
+`absorb_failure`. Nothing here reads a clock, a network or a database.
+
+Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
+(detail), history (backfill), details of history (backlog), what is due for another look (renewal). The more valuable
+goes first, but none starves: each has a guaranteed share of the requests while it has work, and lends it when idle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from replicator.sync.ledger import (
+    BEGINNING,
+    DEFAULT_POLICY,
+    END,
+    TICK,
+    Interval,
+    Ledger,
+    Piece,
+    RenewalPolicy,
+    prove,
+)
+from replicator.sync.walking import PAGE_LIMIT, Lane, Seen, Walk, advance, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SHARES: Mapping[Lane, float] = {
+    Lane.ACTIVE: 0.15,
+    Lane.DETAIL: 0.15,
+    Lane.BACKFILL: 0.15,
+    Lane.BACKLOG: 0.10,
+    Lane.RENEWAL: 0.10,
+}
+"""What each lane is guaranteed of the requests while it has work; the rest goes by value."""
+SPENT_HORIZON = 400
+"""Requests over which the shares are kept; older ones fade."""
+ACTIVE_AGE = timedelta(hours=6)
+"""An open call older than this is no longer hot: its end was probably lost at the source."""
+PASSES_WITHOUT_NEWS = 2
+"""Whole passes over an unsorted list that must add nothing before it is taken for read."""
+SWEEP_OVERLAP = 5
+LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.RENEWAL)
+MOST_LIST_REQUESTS = 2
+"""List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Whole passes over a source that does not list newest first."""
+
+    offset: int = 0
+    news: int = 0
+    passes_without_news: int = 0
+    started_at: datetime | None = None
+    empties: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the decision what to do next depends on, except the time."""
+
+    ledger: Ledger
+    policy: RenewalPolicy = DEFAULT_POLICY
+    poll_every: timedelta = timedelta(seconds=60)
+    head_asked_at: datetime | None = None
+    """When the head was last asked in this run."""
+    walks: Mapping[Lane, Walk] = field(default_factory=dict)
+    sweep: Sweep | None = None
+    is_swept: bool = False
+    in_flight: Mapping[Lane, int] = field(default_factory=dict)
+    head_in_flight: bool = False
+    open_calls: tuple[datetime, ...] = ()
+    """created_at of calls that have not ended, oldest first."""
+    details: Mapping[Lane, int] = field(default_factory=dict)
+    """Details that are due and at hand, by lane."""
+    spent: Mapping[Lane, float] = field(default_factory=dict)
+    renews: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A hole worth a walk."""
+
+    lane: Lane
+    hole: Interval
+
+
+def goals(state: State, now: datetime) -> list[Goal]:
+    """Return the walks to be started: one for each list lane that has a hole to read and no walk yet."""
+    if state.sweep is not None or state.is_swept or not state.ledger.pieces:
+        return []
+    found: dict[Lane, Interval] = {}
+    covered = Interval(BEGINNING, state.ledger.top)
+    for hole in state.ledger.holes(covered):
+        lane = Lane.BACKFILL if hole.since == BEGINNING else Lane.FRESH
+        found.setdefault(lane, hole)
+    for at in reversed(state.open_calls):
+        piece = state.ledger.at(at)
+        if piece is not None and now - piece.verified_at >= state.poll_every and now - at <= ACTIVE_AGE:
+            found[Lane.ACTIVE] = Interval(at, at + TICK)
+            break
+    if state.renews:
+        due = state.ledger.due(now, state.policy)
+        if due is not None:
+            found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
+    return [Goal(lane, hole) for lane, hole in found.items() if lane not in state.walks and hole]
+
+
+def is_head_due(state: State, now: datetime) -> bool:
+    """Say whether the newest end of the list should be read now."""
+    return not state.head_in_flight and (
+        state.head_asked_at is None or now - state.head_asked_at >= state.poll_every
+    )
+
+
+def head_walk(state: State) -> Walk:
+    """Return the walk that reads the head: everything above what is covered, from offset 0."""
+    return Walk(Lane.FRESH, Interval(state.ledger.top, END), offset=0)
+
+
+def choose(state: State, now: datetime, free: int) -> list[Lane]:
+    """Return the lanes that may send a request now, at most `free`, most deserving first.
+
+    FRESH stands for the head poll when that is due, else for the walk that catches up.
+    """
+    work = _work(state, now)
+    spent = dict(state.spent)
+    lists = sum(state.in_flight.get(lane, 0) for lane in LIST_LANES) + state.head_in_flight
+    chosen: list[Lane] = []
+    while len(chosen) < free:
+        ready = [
+            lane for lane in Lane if work.get(lane, 0) > 0 and (lane not in LIST_LANES or lists < MOST_LIST_REQUESTS)
+        ]
+        if not ready:
+            break
+        lane = _most_deserving(ready, spent)
+        chosen.append(lane)
+        work[lane] -= 1
+        lists += lane in LIST_LANES
+        spent[lane] = spent.get(lane, 0) + 1
+    return chosen
+
+
+def _work(state: State, now: datetime) -> dict[Lane, int]:
+    """Return how many requests each lane could send now."""
+    work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
+    if state.sweep is not None:
+        work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
+    work[Lane.FRESH] = work.get(Lane.FRESH, 0) + is_head_due(state, now)
+    return {**work, **state.details}
+
+
+def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
+    """Return the lane furthest below its guaranteed share, or the most valuable one when none is below."""
+    total = sum(spent.values()) + 1
+    owed = {lane: SHARES.get(lane, 0) * total - spent.get(lane, 0) for lane in ready}
+    neediest = max(ready, key=lambda lane: owed[lane])
+    return neediest if owed[neediest] >= 1 else ready[0]
+
+
+def sent(state: State, lane: Lane, *, is_head: bool = False, at: datetime | None = None) -> State:
+    """Return the state after a request of this lane was sent."""
+    spent = {**state.spent, lane: state.spent.get(lane, 0) + 1}
+    if sum(spent.values()) > SPENT_HORIZON:
+        spent = {key: value / 2 for key, value in spent.items()}
+    state = replace(state, spent=spent)
+    if is_head:
+        return replace(state, head_in_flight=True, head_asked_at=at)
+    return replace(state, in_flight={**state.in_flight, lane: state.in_flight.get(lane, 0) + 1})
+
+
+def landed(state: State, lane: Lane, *, is_head: bool = False) -> State:
+    """Return the state after the answer (or failure) of a request came in."""
+    if is_head:
+        return replace(state, head_in_flight=False)
+    return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - 1)})
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """The state after an answer, what it proved, and the row that turned out to be unreadable, if one did."""
+
+    state: State
+    pieces: tuple[Piece, ...] = ()
+    unreadable_offset: int | None = None
+
+
+def absorb_page(
+    state: State, asked: Walk, seen: Seen, *, is_head: bool, oldest_known: datetime | None, news: int = 0
+) -> Absorbed:
+    """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
+    if state.sweep is not None and not is_head:
+        return _absorb_sweep(state, seen, news)
+    outcome = advance(asked, seen, oldest_known=oldest_known)
+    if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
+        return Absorbed(replace(state, sweep=Sweep(started_at=seen.asked_at), walks={}), outcome.pieces)
+    pieces = outcome.pieces
+    if outcome.walk is None and not is_head:
+        pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
+    ledger = state.ledger
+    for piece in pieces:
+        ledger = ledger.record(piece, state.policy)
+    walks = {
+        lane: walk if lane == asked.lane and not is_head else walk.moved(seen.total)
+        for lane, walk in state.walks.items()
+    }
+    if is_head:
+        left = outcome.walk
+        if left is not None:
+            lane = Lane.BACKFILL if left.hole.since == BEGINNING else Lane.FRESH
+            if lane not in walks and left.hole.until != END:
+                walks[lane] = replace(left, lane=lane)
+    elif outcome.walk is None or not _is_needed(ledger, outcome.walk):
+        walks.pop(asked.lane, None)
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, ledger=ledger, walks=walks), pieces, outcome.unreadable_offset)
+
+
+def _is_needed(ledger: Ledger, walk: Walk) -> bool:
+    """Say whether a walk still has something to do: another one may have closed its hole meanwhile."""
+    return walk.lane in {Lane.ACTIVE, Lane.RENEWAL} or bool(ledger.holes(walk.hole))
+
+
+def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece]:
+    """Return what a walk that ended left of its hole: unsure, or it would be walked again at once and for ever."""
+    covered = Ledger()
+    for piece in pieces:
+        covered = covered.record(piece)
+    reason = "the walk ended without a proof"
+    return [
+        Piece(left.since, left.until, at, is_proven=False, reason=reason)
+        for left in covered.holes(hole)
+        if left.until < END
+    ]
+
+
+def absorb_failure(state: State, asked: Walk) -> Absorbed:
+    """Take the failure of one page while the source answers other requests."""
+    if state.sweep is not None:
+        step = max(1, PAGE_LIMIT // 2)
+        return Absorbed(replace(state, sweep=replace(state.sweep, offset=state.sweep.offset + step)))
+    outcome = fail(asked)
+    walks = dict(state.walks)
+    if outcome.walk is None:
+        walks.pop(asked.lane, None)
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, walks=walks), outcome.pieces, outcome.unreadable_offset)
+
+
+def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
+    """Go on with a whole pass; at its end decide whether another one is needed."""
+    sweep = state.sweep
+    assert sweep is not None  # noqa: S101 - the caller's condition
+    sweep = replace(sweep, news=sweep.news + news, empties=sweep.empties + 1 if seen.rows == 0 else 0)
+    is_end = seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or sweep.empties > 1)
+    pieces = []
+    is_last = seen.total is not None and seen.behind >= seen.total > 0
+    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time, is_last=is_last)
+    if proven and seen.rows > 1:
+        pieces.append(Piece(proven.since, proven.until, seen.asked_at))
+    ledger = state.ledger
+    for piece in pieces:
+        ledger = ledger.record(piece, state.policy)
+    if not is_end:
+        step = max(1, seen.rows - SWEEP_OVERLAP) if not is_last else seen.rows
+        sweep = replace(sweep, offset=seen.offset + (step or PAGE_LIMIT // 2))
+        return Absorbed(replace(state, sweep=sweep, ledger=ledger), tuple(pieces))
+    quiet = sweep.passes_without_news + 1 if sweep.news == 0 else 0
+    if quiet < PASSES_WITHOUT_NEWS:
+        again = Sweep(passes_without_news=quiet, started_at=seen.asked_at)
+        return Absorbed(replace(state, sweep=again, ledger=ledger), tuple(pieces))
+    reason = "the source does not list by created_at: whole passes found nothing more"
+    for hole in ledger.holes(Interval(BEGINNING, seen.asked_at)):
+        doubt = Piece(hole.since, hole.until, seen.asked_at, is_proven=False, reason=reason)
+        pieces.append(doubt)
+        ledger = ledger.record(doubt, state.policy)
+    return Absorbed(replace(state, sweep=None, is_swept=True, ledger=ledger), tuple(pieces))

@@ -1,0 +1,316 @@
+"""How one hole of the ledger is read from its newest end downwards, with nothing but offsets over a moving list.
+
+Pure. A `Walk` says which page to ask next; `advance` takes the answer and returns what to record in the ledger and
+the walk that is left. It never decides what is proven (the ledger's `prove` does): it only aims. The one aim is a
+page that begins *strictly newer* than the hole's top and ends *strictly older*: then the top of the hole closes.
+
+Where the top lies is one number, its rank: how many rows of the list are at or above it. Every page tells something:
+    it lies wholly below the top     rank <= offset                 search further up
+    it lies wholly above the top     rank >= offset + rows          search further down
+    it holds the top                 rank known: aim just above it, with one strictly newer row and a little slack
+and a page that closes the top tells the rank of the next one. Rows that repeat are harmless; rows that are skipped
+are impossible, because a gap between two pages stays a hole.
+
+What cannot be proven (a tie group as large as a page, a row that makes its page unreadable, a list that ends while
+older calls are known) is recorded as unsure with the reason, and the walk goes on below it: it never loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from replicator.sync.ledger import END, TICK, Interval, Piece, order_of, prove, prove_empty
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+PAGE_LIMIT = 100
+"""The contract's largest page."""
+SLACK = 3
+"""Rows of overlap beyond what the proof needs, so that a few deletions between two pages cost no extra request."""
+MOST_FAILURES = 3
+"""Failed attempts at one whole page before it is narrowed down to the row that causes it."""
+SEEK_PATIENCE = 48
+"""Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
+TIE_PATIENCE = 6
+"""Answers in a row that show nothing but one tie group, for servers that send short pages."""
+END_PATIENCE = 8
+"""Checks of the list's end, each a little further out, before it is declared unsure."""
+MOST_JUMPS = 20
+"""Unsure stretches that one walk may leave behind before the source is treated as unsorted."""
+
+
+class Lane(StrEnum):
+    """Why a request is made, most valuable first."""
+
+    FRESH = "fresh"
+    ACTIVE = "active"
+    DETAIL = "detail"
+    BACKFILL = "backfill"
+    BACKLOG = "backlog"
+    RENEWAL = "renewal"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a walk needs of one list response. `asked_at` is our clock when the request was sent."""
+
+    created: tuple[datetime | None, ...]
+    offset: int
+    total: int | None
+    asked_at: datetime
+    server_time: datetime | None = None
+
+    @property
+    def rows(self) -> int:
+        return len(self.created)
+
+    @property
+    def behind(self) -> int:
+        """The offset right behind this page."""
+        return self.offset + self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Reading `hole` downwards. `offset` and `limit` are what to ask next."""
+
+    lane: Lane
+    hole: Interval
+    offset: int
+    limit: int = PAGE_LIMIT
+    total: int | None = None
+    low: int | None = None
+    """The rank of the hole's top is at least this."""
+    high: int | None = None
+    """The rank of the hole's top is at most this."""
+    stride: int = 0
+    stuck: int = 0
+    failures: int = 0
+    jumps: int = 0
+    jump_reason: str = ""
+    """Where set, the next page may begin below the top; what lies between is unsure for this reason."""
+    ending: Seen | None = None
+    """The page that looked like the last one: what is asked now is whether anything lies behind it."""
+    endings: int = 0
+    empties: int = 0
+
+    def moved(self, total: int | None) -> Walk:
+        """Return the walk aimed at the same place after the list came to have `total` rows.
+
+        Rank counted from the oldest end does not move when calls are created, so the offset shifts by the growth.
+        A wrong guess costs a request, never a row.
+        """
+        if total is None or self.total is None or self.ending or self.offset == 0:
+            return self
+        shift = total - self.total
+        return replace(
+            self,
+            total=total,
+            offset=max(0, self.offset + shift),
+            low=None if self.low is None else self.low + shift,
+            high=None if self.high is None else self.high + shift,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The outcome of one answer: pieces for the ledger, and the walk that is left (None when the hole is closed)."""
+
+    pieces: tuple[Piece, ...]
+    walk: Walk | None
+    is_unsorted: bool = False
+    """The source does not list by created_at: nothing can be proven by walking."""
+    unreadable_offset: int | None = None
+    """At this offset a row exists that no request can read."""
+
+
+def start(lane: Lane, hole: Interval, *, newer_calls: int) -> Walk:
+    """Begin a walk. `newer_calls` is the replica's number of live calls at or above the hole's top: the rank guess."""
+    is_point = hole.until - hole.since <= TICK
+    above = PAGE_LIMIT // 2 if is_point else 1 + SLACK
+    return Walk(lane, hole, offset=0 if hole.until == END else max(0, newer_calls - above))
+
+
+def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance:
+    """Take the answer to the walk's page.
+
+    `oldest_known` is the created_at of the replica's oldest live call: a list that ends above it is not believed.
+    """
+    walk = replace(
+        walk, failures=0, limit=min(PAGE_LIMIT, 2 * walk.limit), total=walk.total if seen.total is None else seen.total
+    )
+    known = [at for at in seen.created if at is not None]
+    if not known:
+        return _advance_without_rows(walk, seen, oldest_known)
+    if order_of(seen.created) != "descending":
+        return Advance((), walk, is_unsorted=True)
+    walk, pieces = _land(replace(walk, empties=0, ending=None), seen, known[0])
+    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
+    if proven:
+        pieces = (*pieces, Piece(proven.since, proven.until, seen.asked_at))
+    if not walk.hole:
+        return Advance(pieces, None)
+    top = walk.hole.until
+    if seen.offset > 0 and known[0] < top:
+        return _after(pieces, _search(walk, seen, high=seen.offset))
+    if _looks_last(seen, walk):
+        walk = _lowered(walk, known[-1] + TICK)
+        return _check_the_end(walk, seen, pieces) if walk.hole else Advance(pieces, None)
+    if known[-1] >= top:
+        return _after(pieces, _search(walk, seen, low=seen.behind))
+    if known[-1] == top - TICK:
+        return _inside_tie(walk, seen, pieces)
+    walk = _lowered(walk, known[-1] + TICK)
+    rank = next(i for i, at in enumerate(seen.created) if at == known[-1]) + seen.offset
+    return Advance(pieces, replace(walk, offset=max(0, rank - 1 - SLACK, min(seen.offset + 1, rank - 1))))\
+        if walk.hole else Advance(pieces, None)
+
+
+def fail(walk: Walk) -> Advance:
+    """Take a failure that concerns this page alone (other requests are answered).
+
+    After some attempts the page is halved until one row is left; a single row that cannot be had is stepped over,
+    and what lies around it is unsure.
+    """
+    failures = walk.failures + 1
+    if failures < MOST_FAILURES and walk.limit == PAGE_LIMIT:
+        return Advance((), replace(walk, failures=failures))
+    if walk.limit > 1:
+        return Advance((), replace(walk, failures=failures, limit=walk.limit // 2))
+    beyond = replace(
+        walk, failures=0, limit=PAGE_LIMIT, offset=walk.offset + 1, ending=None, jump_reason="a call that cannot be read"
+    )
+    return _after((), beyond, unreadable_offset=walk.offset)
+
+
+def _land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, ...]]:
+    """After a jump: what lies between the hole's top and the first row of this page is unsure."""
+    if not walk.jump_reason:
+        return walk, ()
+    reason, walk = walk.jump_reason, replace(walk, jump_reason="", jumps=walk.jumps + 1)
+    unsure = Interval(max(first, walk.hole.since), walk.hole.until)
+    if not unsure or walk.hole.until == END:
+        return walk, ()
+    return _lowered(walk, first), (Piece(unsure.since, unsure.until, seen.asked_at, is_proven=False, reason=reason),)
+
+
+def _lowered(walk: Walk, top: datetime) -> Walk:
+    """Return the walk with the hole's top lowered, and the search for it begun anew."""
+    if top >= walk.hole.until:
+        return walk
+    hole = Interval(walk.hole.since, min(top, walk.hole.until))
+    return replace(walk, hole=hole, low=None, high=None, stride=0, stuck=0, endings=0)
+
+
+def _looks_last(seen: Seen, walk: Walk) -> bool:
+    """Say whether the list seems to end with this page: by the total, or because it brought nothing older."""
+    if seen.total is None:
+        return seen.created[-1] == walk.hole.until - TICK or (walk.high is not None and walk.high <= seen.behind + SLACK)
+    return seen.behind >= seen.total
+
+
+def _check_the_end(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """Ask whether anything lies behind the page that looks like the last one: there, and if the list has grown
+    meanwhile, so that rows were pushed there, a little further each time.
+    """
+    if walk.endings > END_PATIENCE:
+        return _give_up_the_end(walk, seen, pieces)
+    beyond = seen.behind + walk.endings**2
+    return Advance(pieces, replace(walk, offset=beyond, ending=seen, endings=walk.endings + 1))
+
+
+def _give_up_the_end(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """The list's end can be neither reached nor proven: what is left of the hole is unsure."""
+    if walk.hole.until == END:
+        return Advance(pieces, None)
+    reason = "the list's end could not be proven"
+    rest = Piece(walk.hole.since, walk.hole.until, seen.asked_at, is_proven=False, reason=reason)
+    return Advance((*pieces, rest), None)
+
+
+def _search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None = None) -> Walk:
+    """Aim again after a page that lay wholly above or below the top; galloping first, bisecting once both are known.
+
+    The list moves meanwhile, so a bound that contradicts the newest answer is forgotten.
+    """
+    if walk.stuck >= SEEK_PATIENCE:
+        return replace(walk, stuck=0, stride=0, low=None, high=None, jump_reason="the list could not be followed here")
+    if low is not None:
+        high = walk.high if walk.high is not None and walk.high >= low else None
+    elif high is not None:
+        low = walk.low if walk.low is not None and walk.low <= high else None
+    stride = walk.stride
+    if low is not None and high is not None:
+        rank, stride = (low + high) // 2, 0
+    elif low is not None:
+        rank, stride = low + stride, max(2 * stride, seen.rows)
+    else:
+        rank, stride = (high or 0) - stride, max(2 * stride, 1 + SLACK)
+    offset = rank - 1 - SLACK
+    if low == seen.behind:
+        offset = max(offset, seen.offset + 1)
+    return replace(walk, offset=max(0, offset), low=low, high=high, stride=stride, stuck=walk.stuck + 1)
+
+
+def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """The page ends inside the tie group at the hole's top: aim right above it, or give the group up as unprovable."""
+    top = walk.hole.until
+    above = sum(1 for at in seen.created if at is not None and at >= top)
+    if above > 1 and walk.stuck < SEEK_PATIENCE:
+        return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
+    if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
+        return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
+    tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason="a tie group as large as a page")
+    left = replace(_lowered(walk, top - TICK), offset=max(seen.offset + 1, seen.behind - 1))
+    return Advance((*pieces, tie), left if left.hole else None)
+
+
+def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
+    """Take a page without a readable row: the end of the list, an empty account, a page too deep, or a fault."""
+    walk = replace(walk, empties=walk.empties + 1, stuck=walk.stuck + 1)
+    nothing_behind = seen.rows == 0 and (seen.total is None or seen.total <= seen.offset)
+    if nothing_behind and (walk.ending is not None or seen.offset == 0):
+        if seen.total is None and walk.empties < 2:  # noqa: PLR2004 - without a total the end needs two looks
+            return Advance((), walk)
+        return _at_the_end(walk, seen, oldest_known)
+    if nothing_behind and walk.stuck < SEEK_PATIENCE:
+        end = seen.offset if seen.total is None else seen.total
+        return _after((), replace(_search(walk, seen, high=end), empties=0))
+    if walk.empties < MOST_FAILURES:
+        return Advance((), replace(walk, ending=None))
+    if nothing_behind:
+        return _give_up_the_end(walk, seen, ())
+    beyond = seen.offset + max(seen.rows, PAGE_LIMIT // 2)
+    return _after((), replace(walk, empties=0, ending=None, offset=beyond, jump_reason="pages without a readable row"))
+
+
+def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
+    """Nothing lies behind `walk.ending` (or in the whole list): the hole closes, unless older calls are known."""
+    last = walk.ending
+    if last is None:
+        claim = prove_empty(seen.server_time)
+        is_doubtful = oldest_known is not None
+        reason = "the source answers with an empty list, but calls are known"
+    else:
+        claim = prove(last.created, offset=last.offset, server_time=last.server_time, is_last=True)
+        oldest_listed = min(at for at in last.created if at is not None)
+        is_doubtful = oldest_known is not None and oldest_known < oldest_listed
+        reason = "the list ends while older calls are known: it may be capped"
+    if claim is None:
+        return Advance((), None)
+    asked_at = (last or seen).asked_at
+    if not is_doubtful:
+        return Advance((Piece(claim.since, claim.until, asked_at),), None)
+    doubt = Interval(walk.hole.since, min(walk.hole.until, claim.until))
+    pieces = (Piece(doubt.since, doubt.until, asked_at, is_proven=False, reason=reason),) if doubt else ()
+    return Advance(pieces, None)
+
+
+def _after(pieces: tuple[Piece, ...], walk: Walk, *, unreadable_offset: int | None = None) -> Advance:
+    """Return the outcome, or give the walk up where it has had to jump too often."""
+    return Advance(
+        pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS, unreadable_offset=unreadable_offset
+    )
