@@ -62,9 +62,15 @@ class Budget:
     not_before: datetime | None = None
     """After a 429: our clock's time before which nothing is sent."""
 
+    @property
+    def _clock(self) -> ClockOffset:
+        """What is known of the clocks. Only where windows begin matters, so an unknown offset is one of half a window."""
+        half = timedelta(seconds=self.window_seconds / 2)
+        return self.clock or ClockOffset(-half, half)
+
     def windows(self, since: datetime, until: datetime | None = None) -> range:
         """Return the numbers of the server's windows that may hold a moment (or a stretch) of our clock."""
-        clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
+        clock = self._clock
         first = floor((since + clock.low - EPOCH).total_seconds() / self.window_seconds)
         last = floor(((until or since) + clock.high - EPOCH).total_seconds() / self.window_seconds)
         return range(first, last + 1)
@@ -89,10 +95,16 @@ class Budget:
         """Return when to look again after `allowance` was 0: the end of the 429, or of the present window."""
         if self.not_before is not None and now < self.not_before:
             return self.not_before
-        clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
+        clock = self._clock
         window = self.windows(now)[0]
         begins = EPOCH + timedelta(seconds=(window + 1) * self.window_seconds) - clock.low
         return max(begins, now + timedelta(milliseconds=1))
+
+    def closes_at(self, now: datetime) -> datetime:
+        """Return until when a request charged now may still be sent: later it would count in a window not charged."""
+        clock = self._clock
+        window = self.windows(now)[-1]
+        return EPOCH + timedelta(seconds=(window + 1) * self.window_seconds) - clock.high
 
     def charge(self, now: datetime, requests: int) -> Budget:
         """Return the books with `requests` about to be sent now."""

@@ -14,6 +14,7 @@ import psycopg
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from replicator.store.database import Database
 
@@ -37,7 +38,8 @@ def save_coverage(
     gone = [(account, since) for since, *_ in removed]
     if gone:
         tx.cursor().executemany(
-            "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)", gone
+            "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)",
+            gone,
         )
     rows = [(account, *row) for row in added]
     if rows:
@@ -74,7 +76,8 @@ def load_budget(connection: psycopg.Connection[Any], key: str) -> BudgetRow:
     charged = connection.execute(
         "SELECT window_number, charged FROM replicator.budget_windows WHERE key_id = %s", [key]
     ).fetchall()
-    return BudgetRow(*(row or (None, None, None, None)), charged=dict(charged))
+    limit, not_before, low, high = row or (None, None, None, None)
+    return BudgetRow(limit, not_before, low, high, dict(charged))
 
 
 def save_budget(connection: psycopg.Connection[Any], key: str, window_seconds: float, row: BudgetRow) -> None:
@@ -105,11 +108,19 @@ def charge(database: Database, key: str, windows: Mapping[int, int], limit: int,
             ).fetchone()
             if row is None or row[0] > limit:
                 raise psycopg.Rollback
-        tx.execute(
-            "DELETE FROM replicator.budget_windows WHERE key_id = %s AND window_number < %s", [key, oldest_kept]
-        )
+        tx.execute("DELETE FROM replicator.budget_windows WHERE key_id = %s AND window_number < %s", [key, oldest_kept])
         is_charged = True
     return is_charged
+
+
+def add_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+    """Charge requests that were sent already and may count in these windows too."""
+    for window, requests in sorted(windows.items()):
+        tx.execute(
+            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
+            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged",
+            [key, window, requests],
+        )
 
 
 @dataclass(slots=True)
@@ -208,3 +219,28 @@ def quarantine(
         ).fetchone()
         new += row is not None and row[0] == 1
     return new
+
+
+def resolve_quarantine(tx: psycopg.Connection[Any], account: str, call_ids: Sequence[UUID], at: datetime) -> int:
+    """Mark quarantined rows of calls that were read after all; return how many."""
+    return tx.execute(
+        "UPDATE replicator.quarantine SET resolved_at = %s WHERE account = %s AND resolved_at IS NULL "
+        "AND call_id = ANY(%s)",
+        [at, account, list(call_ids)],
+    ).rowcount
+
+
+def has_quarantine(connection: psycopg.Connection[Any], account: str) -> bool:
+    """Say whether anything is in quarantine."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL)", [account]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def has_lost_run(connection: psycopg.Connection[Any], account: str) -> bool:
+    """Say whether the last run never ended: its process died, perhaps with requests on their way."""
+    row = connection.execute(
+        "SELECT finished_at IS NULL FROM replicator.runs WHERE account = %s ORDER BY id DESC LIMIT 1", [account]
+    ).fetchone()
+    return bool(row and row[0])

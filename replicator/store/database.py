@@ -39,11 +39,10 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a psycopg connection inside one transaction: committed at the end, rolled back on any error."""
-        with self.connection() as connection:
-            with connection.transaction():
-                timeout = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"
-                connection.execute(timeout)
-                yield connection
+        with self.connection() as connection, connection.transaction():
+            timeout = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"
+            connection.execute(timeout)
+            yield connection
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[Any]]:
@@ -112,7 +111,9 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
     if state[:2] in {"08", "57"}:
         return DatabaseUnavailable(f"the database at {place} ended the connection ({name})")
     if state[:2] == "53":
-        return DatabaseUnavailable(f"the database at {place} is out of resources ({name})", advice="free disk or memory")
+        return DatabaseUnavailable(
+            f"the database at {place} is out of resources ({name})", advice="free disk or memory"
+        )
     if state == "55P03":
         return DatabaseUnavailable(
             f"the database at {place} kept a lock for more than {LOCK_TIMEOUT_SECONDS} s",
@@ -120,7 +121,8 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
         )
     if state == "42501":
         return DatabaseError(
-            f"the database at {place} refuses this user ({name})", advice="grant the rights that docs/operations.md lists"
+            f"the database at {place} refuses this user ({name})",
+            advice="grant the rights that docs/operations.md lists",
         )
     return DatabaseError(
         f"the database at {place} refused a statement ({name} {state})",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from replicator.store.rows import CallRow, DetailRow, KnownCall, KnownDetail, Kind, VersionRow
+from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,7 +105,7 @@ def due_details(
 ) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
     """Return the due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
     queues = [
-        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "  # noqa: S608
+        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
         "WHERE due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
         for kind in kinds
     ]
@@ -113,6 +113,20 @@ def due_details(
         return []
     statement = " UNION ALL ".join(queues) + " ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
     return connection.execute(sql.SQL(statement), {"now": now, "limit": limit}).fetchall()
+
+
+def count_queued(connection: psycopg.Connection[Any], kinds: Iterable[Kind], now: datetime) -> tuple[int, int]:
+    """Return how many queued details are due now, and how many are queued for later."""
+    due = later = 0
+    for kind in kinds:
+        row = connection.execute(
+            f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
+            f"FROM truedy.{TABLES[kind]} WHERE due_at IS NOT NULL",
+            {"now": now},
+        ).fetchone()
+        if row is not None:
+            due, later = due + row[0], later + row[1]
+    return due, later
 
 
 def next_due_at(connection: psycopg.Connection[Any], kinds: Iterable[Kind]) -> datetime | None:
@@ -127,7 +141,8 @@ def next_due_at(connection: psycopg.Connection[Any], kinds: Iterable[Kind]) -> d
 def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime) -> int:
     """Return how many live calls were created at this instant or later: the guess of a rank in the source's list."""
     row = connection.execute(
-        "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL", [account, at]
+        "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL",
+        [account, at],
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -249,9 +264,7 @@ def _detail_values(row: DetailRow) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _copy(
-    tx: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
-) -> None:
+def _copy(tx: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
     with tx.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

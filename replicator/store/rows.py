@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Kind = Literal["transcript", "recording"]
 State = Literal["pending", "present", "absent_final", "denied", "gave_up"]
 
+
 @dataclass(frozen=True, slots=True)
 class KnownCall:
     """What the replica holds of a call, as far as the decision about a new observation needs it."""

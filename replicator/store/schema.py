@@ -123,7 +123,11 @@ transcripts = sa.Table(
     sa.Column("fingerprint", BYTEA),
     sa.Column("problems", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.CheckConstraint(DETAIL_STATES, name="state"),
-    sa.Index("ix_transcripts_queue", sa.text("call_created_at DESC NULLS LAST"), postgresql_where=sa.text("due_at IS NOT NULL")),
+    sa.Index(
+        "ix_transcripts_queue",
+        sa.text("call_created_at DESC NULLS LAST"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
     schema="truedy",
     postgresql_with={"fillfactor": "80"},
 )
@@ -148,7 +152,11 @@ recordings = sa.Table(
     sa.Column("recording_url", sa.Text),
     sa.Column("url_expires_at", Instant),
     sa.CheckConstraint(DETAIL_STATES, name="state"),
-    sa.Index("ix_recordings_queue", sa.text("call_created_at DESC NULLS LAST"), postgresql_where=sa.text("due_at IS NOT NULL")),
+    sa.Index(
+        "ix_recordings_queue",
+        sa.text("call_created_at DESC NULLS LAST"),
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    ),
     schema="truedy",
     postgresql_with={"fillfactor": "80"},
 )
@@ -222,9 +230,7 @@ runs = sa.Table(
     sa.Column("details_absent", Count, nullable=False, server_default="0"),
     sa.Column("refusals", Count, nullable=False, server_default="0"),
     sa.Column("failures", Count, nullable=False, server_default="0"),
-    sa.CheckConstraint(
-        "outcome in ('done', 'bounded', 'stopped', 'failed', 'lost')", name="outcome"
-    ),
+    sa.CheckConstraint("outcome in ('done', 'bounded', 'stopped', 'failed', 'lost')", name="outcome"),
     schema="replicator",
 )
 

@@ -1,7 +1,8 @@
 """Performs requests on a few threads and hands the outcomes back. The decision what to ask stays in one thread.
 
-Threads wait well; the answers' parsing happens here too. An outcome is either a value or a SourceError: nothing else
-leaves a worker, and nothing is retried here, because every attempt is charged to the budget before it is sent.
+Threads wait well; the answers' parsing happens here too. An outcome is a value, a SourceError, or "not sent": a
+request that had to wait in the queue until its charge was no longer good, or until its key was refused, is given back
+unsent. Nothing is retried here, because every attempt is charged to the budget before it is sent.
 """
 
 from __future__ import annotations
@@ -9,25 +10,27 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from replicator.errors import SourceError
+from replicator.errors import RateLimited, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from replicator.records import Call, Page, Recording, Transcript
+    from replicator.records import Page, Recording, Transcript
     from replicator.store.rows import Kind
     from replicator.sync.walking import Lane, Walk
 
+T_co = TypeVar("T_co", covariant=True)
 
-class Answered(Protocol):
+
+class Answered(Protocol[T_co]):
     """A detail's answer: the value, and the server's clock where it said so."""
 
     @property
-    def value(self) -> object: ...
+    def value(self) -> T_co: ...
     @property
     def server_time(self) -> datetime | None: ...
 
@@ -36,8 +39,8 @@ class Reading(Protocol):
     """What the engine needs of the source: reading, and nothing else."""
 
     def list_calls(self, *, limit: int, offset: int) -> Page: ...
-    def get_transcript(self, call_id: UUID) -> Answered: ...
-    def get_recording(self, call_id: UUID) -> Answered: ...
+    def get_transcript(self, call_id: UUID) -> Answered[Transcript]: ...
+    def get_recording(self, call_id: UUID) -> Answered[Recording]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to be made: a page of a walk, or a detail. `key` says whose budget it was charged to."""
+    """One request to be made: the page that `walk` asks for, or a detail.
+
+    `key` is the number of the key whose budget was charged, `expires_at` until when that charge is good.
+    """
 
     lane: Lane
     key: int
-    limit: int = 0
-    offset: int = 0
+    expires_at: datetime
     walk: Walk | None = None
     is_head: bool = False
     detail: Detail | None = None
@@ -66,20 +71,21 @@ class Request:
     def __str__(self) -> str:
         if self.detail is not None:
             return f"GET /calls/{self.detail.call_id}/{self.detail.kind}"
-        return f"GET /calls?limit={self.limit}&offset={self.offset}"
+        return f"GET /calls?limit={self.walk.limit}&offset={self.walk.offset}" if self.walk else "nothing"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a request. Times are our clock's."""
+    """What became of a request. Times are our clock's; `is_sent` is false where it never left."""
 
     request: Request
     sent_at: datetime
     received_at: datetime
-    server_time: datetime | None
+    server_time: datetime | None = None
     page: Page | None = None
-    found: Call | Transcript | Recording | None = None
+    found: Transcript | Recording | None = None
     error: SourceError | None = None
+    is_sent: bool = True
 
 
 class Fetcher:
@@ -90,6 +96,7 @@ class Fetcher:
         self._clock = clock
         self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        self._refused: set[int] = set()
         self.in_flight = 0
         # Daemons: a worker that waits for a slow server must not hold up a stop.
         self._threads = [
@@ -99,7 +106,9 @@ class Fetcher:
             thread.start()
 
     def submit(self, request: Request) -> None:
+        """Queue a request whose budget says that it may be sent now."""
         self.in_flight += 1
+        self._refused.discard(request.key)
         self._todo.put(request)
 
     def collect(self, timeout_seconds: float, most: int) -> list[Outcome]:
@@ -117,6 +126,8 @@ class Fetcher:
         return outcomes
 
     def close(self) -> None:
+        """Let the workers end after the requests that they are in; those still queued are dropped."""
+        self._refused.update(range(len(self._readers)))
         for _ in self._threads:
             self._todo.put(None)
 
@@ -129,12 +140,21 @@ class Fetcher:
 
     def _perform(self, request: Request) -> Outcome:
         reader, sent_at = self._readers[request.key], self._clock()
+        if sent_at >= request.expires_at or request.key in self._refused:
+            return Outcome(request, sent_at, sent_at, is_sent=False)
         try:
-            if request.detail is None:
-                page = reader.list_calls(limit=request.limit, offset=request.offset)
+            if request.walk is not None:
+                page = reader.list_calls(limit=request.walk.limit, offset=request.walk.offset)
                 return Outcome(request, sent_at, self._clock(), page.server_time, page=page)
-            get = reader.get_transcript if request.detail.kind == "transcript" else reader.get_recording
-            answer = get(request.detail.call_id)
-            return Outcome(request, sent_at, self._clock(), answer.server_time, found=answer.value)  # type: ignore[arg-type]
+            if request.detail is None:
+                raise AssertionError("a request is for a page or for a detail")
+            answer: Answered[Transcript | Recording]
+            if request.detail.kind == "transcript":
+                answer = reader.get_transcript(request.detail.call_id)
+            else:
+                answer = reader.get_recording(request.detail.call_id)
+            return Outcome(request, sent_at, self._clock(), answer.server_time, found=answer.value)
         except SourceError as error:
+            if isinstance(error, RateLimited):
+                self._refused.add(request.key)
             return Outcome(request, sent_at, self._clock(), error.server_time, error=error)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ class Piece:
 def order_of(created: Sequence[datetime | None]) -> Order:
     """Return how the rows of one response are sorted by `created_at`; a page without contrast counts as descending."""
     known = [at for at in created if at is not None]
-    if all(a >= b for a, b in zip(known, known[1:], strict=False)):
+    if all(a >= b for a, b in pairwise(known)):
         return "descending"
-    if all(a <= b for a, b in zip(known, known[1:], strict=False)):
+    if all(a <= b for a, b in pairwise(known)):
         return "ascending"
     return "mixed"
 

@@ -16,7 +16,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from replicator.records import Recording
-from replicator.store.rows import CallRow, DetailRow, KnownCall, KnownDetail, Kind, VersionRow
+from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -139,7 +139,11 @@ def can_have(call: Call, kind: Kind) -> bool:
 
 
 def details_of(
-    call: Call, change: Change, before: KnownCall | None, known: Mapping[Kind, KnownDetail | None], seen_at: datetime,
+    call: Call,
+    change: Change,
+    before: KnownCall | None,
+    known: Mapping[Kind, KnownDetail | None],
+    seen_at: datetime,
     policy: Policy,
 ) -> list[DetailRow]:
     """Return what an observation means for the call's details: nothing, content that it carries, or a place in the queue."""
@@ -151,17 +155,24 @@ def details_of(
         carried = _carried(call, kind, detail, seen_at)
         if carried is not None:
             rows.append(carried)
-        elif (kind == "transcript" and call.transcript) or (kind == "recording" and call.recording_url):
-            continue
-        elif change is Change.SAME or not can_have(call, kind):
+        elif (
+            (kind == "transcript" and call.transcript)
+            or (kind == "recording" and call.recording_url)
+            or change is Change.SAME
+            or not can_have(call, kind)
+        ):
             continue
         elif detail is None:
             ended_at = call.ended_at or call.created_at or seen_at
             rows.append(
                 DetailRow(
-                    kind, call.id, "pending", call.created_at, due_at=seen_at,
+                    kind,
+                    call.id,
+                    "pending",
+                    call.created_at,
+                    due_at=seen_at,
                     deadline_at=ended_at + policy.give_up_age,
-                )  # fmt: skip
+                )
             )
         elif detail.due_at is None and before is not None and _concerns_details(call, before):
             state = detail.state if detail.state == "present" else "pending"
@@ -176,8 +187,10 @@ def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: dateti
             return None
         return fetched_transcript(call.id, call.created_at, call.transcript, detail, seen_at)
     if kind == "recording" and call.recording_url is not None:
-        is_fresh = detail is not None and detail.state == "present" and (
-            detail.url_expires_at is None or detail.url_expires_at > seen_at
+        is_fresh = (
+            detail is not None
+            and detail.state == "present"
+            and (detail.url_expires_at is None or detail.url_expires_at > seen_at)
         )
         if is_fresh:
             return None
@@ -198,7 +211,11 @@ def _concerns_details(call: Call, before: KnownCall) -> bool:
 
 
 def fetched_transcript(
-    call_id: UUID, created_at: datetime | None, transcript: Transcript, known: KnownDetail | None, asked_at: datetime,
+    call_id: UUID,
+    created_at: datetime | None,
+    transcript: Transcript,
+    known: KnownDetail | None,
+    asked_at: datetime,
 ) -> DetailRow:
     """Return the row for a transcript that was received. An empty one never replaces one with text."""
     stored = known.fingerprint if known else None
@@ -228,8 +245,16 @@ BACK_OFF = (
 
 
 def missing_detail(
-    kind: Kind, call_id: UUID, created_at: datetime | None, attempts: int, deadline_at: datetime | None,
-    asked_at: datetime, policy: Policy, *, is_fault: bool, reason: str,
+    kind: Kind,
+    call_id: UUID,
+    created_at: datetime | None,
+    attempts: int,
+    deadline_at: datetime | None,
+    asked_at: datetime,
+    policy: Policy,
+    *,
+    is_fault: bool,
+    reason: str,
 ) -> DetailRow:
     """Return the row after a 404 (not there, or not yet) or a fault of the source.
 

@@ -46,6 +46,8 @@ ACTIVE_AGE = timedelta(hours=6)
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
 SWEEP_OVERLAP = 5
+SWEEP_EVERY = timedelta(minutes=10)
+"""An unsorted list is read as a whole again so often at most."""
 LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.RENEWAL)
 MOST_LIST_REQUESTS = 2
 """List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
@@ -73,7 +75,8 @@ class State:
     """When the head was last asked in this run."""
     walks: Mapping[Lane, Walk] = field(default_factory=dict)
     sweep: Sweep | None = None
-    is_swept: bool = False
+    swept_at: datetime | None = None
+    """When whole passes over an unsorted list last came to an end."""
     in_flight: Mapping[Lane, int] = field(default_factory=dict)
     head_in_flight: bool = False
     open_calls: tuple[datetime, ...] = ()
@@ -94,7 +97,7 @@ class Goal:
 
 def goals(state: State, now: datetime) -> list[Goal]:
     """Return the walks to be started: one for each list lane that has a hole to read and no walk yet."""
-    if state.sweep is not None or state.is_swept or not state.ledger.pieces:
+    if state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
         return []
     found: dict[Lane, Interval] = {}
     covered = Interval(BEGINNING, state.ledger.top)
@@ -115,9 +118,7 @@ def goals(state: State, now: datetime) -> list[Goal]:
 
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether the newest end of the list should be read now."""
-    return not state.head_in_flight and (
-        state.head_asked_at is None or now - state.head_asked_at >= state.poll_every
-    )
+    return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 
 
 def head_walk(state: State) -> Walk:
@@ -200,7 +201,9 @@ def absorb_page(
         return _absorb_sweep(state, seen, news)
     outcome = advance(asked, seen, oldest_known=oldest_known)
     if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
-        return Absorbed(replace(state, sweep=Sweep(started_at=seen.asked_at), walks={}), outcome.pieces)
+        is_early = state.swept_at is not None and seen.asked_at - state.swept_at < SWEEP_EVERY
+        sweep = state.sweep or (None if is_early else Sweep(started_at=seen.asked_at))
+        return Absorbed(replace(state, sweep=sweep, walks={}), outcome.pieces)
     pieces = outcome.pieces
     if outcome.walk is None and not is_head:
         pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
@@ -283,4 +286,4 @@ def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
         doubt = Piece(hole.since, hole.until, seen.asked_at, is_proven=False, reason=reason)
         pieces.append(doubt)
         ledger = ledger.record(doubt, state.policy)
-    return Absorbed(replace(state, sweep=None, is_swept=True, ledger=ledger), tuple(pieces))
+    return Absorbed(replace(state, sweep=None, swept_at=seen.asked_at, ledger=ledger), tuple(pieces))

@@ -165,8 +165,11 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
         return _inside_tie(walk, seen, pieces)
     walk = _lowered(walk, known[-1] + TICK)
     rank = next(i for i, at in enumerate(seen.created) if at == known[-1]) + seen.offset
-    return Advance(pieces, replace(walk, offset=max(0, rank - 1 - SLACK, min(seen.offset + 1, rank - 1))))\
-        if walk.hole else Advance(pieces, None)
+    return (
+        Advance(pieces, replace(walk, offset=max(0, rank - 1 - SLACK, min(seen.offset + 1, rank - 1))))
+        if walk.hole
+        else Advance(pieces, None)
+    )
 
 
 def fail(walk: Walk) -> Advance:
@@ -181,7 +184,12 @@ def fail(walk: Walk) -> Advance:
     if walk.limit > 1:
         return Advance((), replace(walk, failures=failures, limit=walk.limit // 2))
     beyond = replace(
-        walk, failures=0, limit=PAGE_LIMIT, offset=walk.offset + 1, ending=None, jump_reason="a call that cannot be read"
+        walk,
+        failures=0,
+        limit=PAGE_LIMIT,
+        offset=walk.offset + 1,
+        ending=None,
+        jump_reason="a call that cannot be read",
     )
     return _after((), beyond, unreadable_offset=walk.offset)
 
@@ -208,7 +216,9 @@ def _lowered(walk: Walk, top: datetime) -> Walk:
 def _looks_last(seen: Seen, walk: Walk) -> bool:
     """Say whether the list seems to end with this page: by the total, or because it brought nothing older."""
     if seen.total is None:
-        return seen.created[-1] == walk.hole.until - TICK or (walk.high is not None and walk.high <= seen.behind + SLACK)
+        return seen.created[-1] == walk.hole.until - TICK or (
+            walk.high is not None and walk.high <= seen.behind + SLACK
+        )
     return seen.behind >= seen.total
 
 
@@ -299,6 +309,10 @@ def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advanc
         oldest_listed = min(at for at in last.created if at is not None)
         is_doubtful = oldest_known is not None and oldest_known < oldest_listed
         reason = "the list ends while older calls are known: it may be capped"
+        if last.total is None:
+            # The empty page is a later look than the last page: a deletion in between could hide a row from both.
+            is_doubtful = True
+            reason = "the source does not say how many calls it has: the end of its list cannot be proven"
     if claim is None:
         return Advance((), None)
     asked_at = (last or seen).asked_at
@@ -311,6 +325,4 @@ def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advanc
 
 def _after(pieces: tuple[Piece, ...], walk: Walk, *, unreadable_offset: int | None = None) -> Advance:
     """Return the outcome, or give the walk up where it has had to jump too often."""
-    return Advance(
-        pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS, unreadable_offset=unreadable_offset
-    )
+    return Advance(pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS, unreadable_offset=unreadable_offset)

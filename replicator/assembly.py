@@ -1,0 +1,130 @@
+"""Puts the rooms together as the settings say: a database, readers of the source, a run. Used by the commands only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from replicator.source.client import Reader
+from replicator.store import embedded, migrate
+from replicator.store.database import Database
+from replicator.sync.merging import Policy
+from replicator.sync.run import Options
+from replicator.sync.spending import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import FrameType
+
+    from replicator.settings import Settings
+    from replicator.store.rows import Kind
+    from replicator.sync.fetching import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the database is: its URL, and the server of our own where it is one."""
+
+    url: str
+    server: embedded.Server | None = None
+
+
+@contextmanager
+def place(settings: Settings) -> Iterator[Place]:
+    """Give the database of DATABASE_URL, or of libpq's own variables, or start the embedded one for the while."""
+    if settings.database_url is not None:
+        yield Place(settings.database_url.get_secret_value())
+    elif settings.has_libpq_variables:
+        yield Place("postgresql://")
+    else:
+        with embedded.running(data_dir(settings)) as server:
+            yield Place(server.url, server)
+
+
+def data_dir(settings: Settings) -> Path:
+    """Return the folder of the embedded database."""
+    return settings.replicator_data_dir or embedded.default_data_dir()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Database]:
+    """Give the database, open. The embedded one is migrated without asking: nobody else looks after it."""
+    with place(settings) as where:
+        if where.server is not None:
+            migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+        database = Database(where.url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+@contextmanager
+def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reading]]]:
+    """Give one reader for each key, with its key."""
+    with ExitStack() as stack:
+        yield [
+            (
+                key,
+                stack.enter_context(
+                    Reader(
+                        settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds
+                    )
+                ),
+            )
+            for key in settings.keys()
+        ]
+
+
+def options(
+    settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
+) -> Options:
+    """Return what the settings say about a run."""
+    return Options(
+        account=settings.replicator_account,
+        base_url=settings.truedy_base_url,
+        command=command,
+        workers=settings.replicator_workers,
+        poll_every=timedelta(seconds=settings.replicator_poll_seconds),
+        renewal=settings.renewal,
+        details=Policy(
+            cast("tuple[Kind, ...]", settings.replicator_details), timedelta(days=settings.replicator_give_up_days)
+        ),
+        limits=Limits(
+            settings.truedy_requests_per_minute or None, settings.truedy_window_seconds, settings.replicator_headroom
+        ),
+        max_seconds=max_seconds,
+        max_requests=max_requests,
+    )
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and Ctrl-C set; a second Ctrl-C does not wait any longer."""
+    stop = threading.Event()
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def psql(where: Place, arguments: Sequence[str]) -> int:
+    """Run psql on the database; return its exit code. The password travels in the environment, never as an argument."""
+    return embedded.psql(where.url, where.server, arguments, os.environ)
+
+
+__all__ = ["Place", "data_dir", "opened", "options", "place", "psql", "readers", "stopping"]

@@ -1,0 +1,125 @@
+"""Tables and summaries for a terminal, on standard output. Text that came from the source is never interpreted as markup."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from replicator.store.status import Status
+
+WIDE = 200
+
+
+def console() -> Console:
+    """Return the console for results. In a pipe lines are not folded."""
+    made = Console(markup=False, highlight=False)
+    return made if made.is_terminal else Console(markup=False, highlight=False, width=WIDE)
+
+
+def as_json(value: Any) -> str:
+    """Return facts as JSON: instants in ISO 8601, amounts as text with all their digits."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Return a table; numbers stand right."""
+    made = Table(title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+    for index, column in enumerate(columns):
+        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
+        made.add_column(Text(column), justify="right" if is_number else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(cell(value)) for value in row))
+    return made
+
+
+def cell(value: object) -> str:
+    """Return one value as people read it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = str(value)
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def plural(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def show_status(status: Status, requests_per_minute: float | None) -> None:
+    """Print what our books say. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
+    out = console()
+    out.print(f"replica of account {status.account} in {status.place}")
+    source = status.source
+    if source is None or source["head_at"] is None:
+        out.print("never synced: run `replicator sync`")
+    else:
+        out.print(f"source     {source['base_url']}, {cell(source['total'])} calls by its own count")
+        out.print(f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)")
+    calls = status.calls
+    out.print(f"calls      {calls['live']:,} live, {calls['deleted']:,} deleted; from {cell(calls['oldest'])} to {cell(calls['newest'])}")
+    out.print(f"coverage   {_coverage(status.coverage)}")
+    for piece in status.unsure:
+        since = cell(piece["since"]) if piece["since"] else "the beginning"
+        out.print(f"           unsure: {since} to {cell(piece['until'])}: {piece['reason']}")
+    due = sum(row["due"] for row in status.details)
+    later = sum(row["later"] for row in status.details)
+    eta = f", about {_ago(60 * due / requests_per_minute)} at {requests_per_minute:g} requests a minute" if due and requests_per_minute else ""
+    out.print(f"backlog    {plural(due, 'detail')} due{eta}; {later:,} queued for later")
+    out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
+    for budget in status.budgets:
+        wait = f"; refused until {cell(budget['not_before'])}" if budget["not_before"] and budget["not_before"] > status.now else ""
+        limit = f" (the source allows us {budget['learned_limit']})" if budget["learned_limit"] else ""
+        out.print(f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}")
+    out.print(f"writer     {status.lease['holder'] if status.lease else 'nobody at the moment'}")
+    if status.details:
+        columns = ("detail", "state", "number", "due", "later")
+        out.print(table("details", columns, [(r["kind"], r["state"], r["details"], r["due"], r["later"]) for r in status.details]))
+    if status.runs:
+        names = ("id", "command", "started_at", "outcome", "requests", "calls_inserted", "calls_changed", "failures", "message")
+        out.print(table("last runs", [n.replace("_", " ") for n in names], [[r[n] for n in names] for r in status.runs]))
+
+
+def _coverage(coverage: Mapping[str, Any]) -> str:
+    if not coverage["intervals"]:
+        return "nothing yet"
+    since = "the beginning" if coverage["reaches_beginning"] else cell(coverage["since"])
+    text = f"from {since} to {cell(coverage['until'])} UTC"
+    gaps = [plural(coverage["holes"], "hole")] if coverage["holes"] else []
+    if not coverage["reaches_beginning"]:
+        gaps.append("older calls not read yet")
+    if coverage["unsure"]:
+        gaps.append(f"{plural(coverage['unsure'], 'stretch')} unsure")
+    verdict = ", ".join(gaps) if gaps else "complete: every call of the list was compared, and it is proven"
+    return f"{text}; {verdict}"
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("days", 172800), ("h", 7200), ("min", 120)):
+        if seconds >= size:
+            return f"{seconds / {'days': 86400, 'h': 3600, 'min': 60}[unit]:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"

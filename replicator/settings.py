@@ -1,0 +1,228 @@
+"""The environment: every setting, its default and its meaning. The only module that reads environment variables.
+
+Each may also stand in a file `.env` in the working directory. `docs/settings.md` is generated from here
+(`python -m replicator.settings`), and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from replicator.errors import ConfigurationError
+from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
+
+VENDOR_URL = "https://api.truedy.ai/api/public/v1"
+RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Settings(BaseSettings):
+    """All settings. Names in the environment are the field names in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    truedy_api_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="Bearer key of the source. Several, comma separated, are several budgets of one account. "
+            "Required by every command that talks to the source.",
+        ),
+    ] = None
+    truedy_api_key_file: Annotated[
+        Path | None, Field(description="File that holds the key, instead of `TRUEDY_API_KEY`.")
+    ] = None
+    truedy_base_url: Annotated[
+        str, Field(description="Base URL of the source, up to and including `/api/public/v1`.")
+    ] = VENDOR_URL
+    truedy_requests_per_minute: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Requests that the source allows per key and window, before what its refusals teach. "
+            "0: the source has no limit.",
+        ),
+    ] = 100
+    truedy_window_seconds: Annotated[
+        float, Field(gt=0, le=86400, description="Length of the source's rate window.")
+    ] = 60.0
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="Database, as `postgresql://user:password@host:5432/name`; libpq's own variables fill what it "
+            "leaves out. Without it, a PostgreSQL of our own is started in the data directory for the command.",
+        ),
+    ] = None
+    replicator_data_dir: Annotated[
+        Path | None,
+        Field(
+            description="Folder of the embedded PostgreSQL. Default: the user's data directory; for root "
+            "`/var/lib/truedy-replicator`.",
+        ),
+    ] = None
+    replicator_account: Annotated[
+        str, Field(min_length=1, max_length=200, description="Name under which the rows of this source are stored.")
+    ] = "default"
+    replicator_headroom: Annotated[
+        float, Field(ge=0, lt=1, description="Share of the request budget that is left to your own use of the API.")
+    ] = 0.05
+    replicator_poll_seconds: Annotated[
+        float, Field(ge=1, le=86400, description="How often `serve` looks for new and changed calls.")
+    ] = 60.0
+    replicator_workers: Annotated[int, Field(ge=1, le=64, description="Requests that may be under way at once.")] = 8
+    replicator_request_timeout_seconds: Annotated[
+        float, Field(gt=0, le=3600, description="How long one request may take in all. Large accounts list slowly.")
+    ] = 120.0
+    replicator_sync_seconds: Annotated[
+        float,
+        Field(gt=0, description="Deadline of one scheduled sync of `serve`; what is left goes into the next one."),
+    ] = 3600.0
+    replicator_renewal: Annotated[
+        str,
+        Field(
+            description="How often calls are compared again, by age: `age:period` pairs with s, m, h or d, by rising "
+            "age; the last age is `older`.",
+        ),
+    ] = RENEWAL_WORDS
+    replicator_details: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="What is fetched beside the calls: `transcript`, `recording`, both, or `none`."),
+    ] = ("transcript", "recording")
+    replicator_give_up_days: Annotated[
+        float,
+        Field(gt=0, le=3650, description="Age of a call's end after which a missing transcript or recording is final."),
+    ] = 7.0
+    replicator_reporting_time_zone: Annotated[
+        str, Field(description="Time zone of the days in the reports, as `Europe/Berlin`. Applied by `migrate`.")
+    ] = "UTC"
+    replicator_log_level: Annotated[
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
+    ] = "INFO"
+
+    @field_validator("replicator_log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("replicator_details", mode="before")
+    @classmethod
+    def _details(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        words = tuple(word.strip() for word in value.split(",") if word.strip())
+        if words == ("none",):
+            return ()
+        if not words or set(words) - {"transcript", "recording"}:
+            raise ValueError("expected transcript, recording, both with a comma, or none")
+        return words
+
+    @field_validator("replicator_renewal")
+    @classmethod
+    def _renewal(cls, value: str) -> str:
+        parse_renewal(value)
+        return value
+
+    @property
+    def has_libpq_variables(self) -> bool:
+        """Say whether libpq's own variables name a database."""
+        return any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"))
+
+    @property
+    def renewal(self) -> RenewalPolicy:
+        return parse_renewal(self.replicator_renewal)
+
+    def keys(self) -> list[str]:
+        """Return the API keys, at least one; raise ConfigurationError where there is none."""
+        text = ""
+        if self.truedy_api_key is not None:
+            text = self.truedy_api_key.get_secret_value()
+        elif self.truedy_api_key_file is not None:
+            try:
+                text = self.truedy_api_key_file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(
+                    f"TRUEDY_API_KEY_FILE cannot be read: {type(error).__name__}",
+                    advice="expected a text file with the key in it, readable by this user",
+                ) from None
+        keys = [key.strip() for key in text.split(",") if key.strip()]
+        if not keys:
+            raise ConfigurationError(
+                "no API key: TRUEDY_API_KEY is not set",
+                advice="set TRUEDY_API_KEY (or TRUEDY_API_KEY_FILE), or try `replicator demo`, which needs none",
+            )
+        return list(dict.fromkeys(keys))
+
+
+def parse_renewal(text: str) -> RenewalPolicy:
+    """Read a renewal policy such as `6h:10m, 7d:1d, older:90d`; raise ValueError where it is none."""
+    rules = []
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for number, word in enumerate(words):
+        age, _, every = word.partition(":")
+        is_last = number == len(words) - 1
+        if (age.strip() == "older") is not is_last:
+            raise ValueError("the last pair, and only the last, has the age `older`")
+        rules.append(RenewalRule(timedelta.max if is_last else _duration(age), _duration(every)))
+    ages = [rule.age for rule in rules]
+    if not rules or ages != sorted(set(ages)):
+        raise ValueError("expected pairs age:period by rising age, such as 6h:10m, 7d:1d, older:90d")
+    policy = RenewalPolicy(tuple(rules))
+    return DEFAULT_POLICY if text == RENEWAL_WORDS else policy
+
+
+def _duration(text: str) -> timedelta:
+    text = text.strip()
+    try:
+        duration = timedelta(seconds=float(text[:-1]) * UNITS[text[-1]])
+    except (KeyError, IndexError, ValueError, OverflowError):
+        raise ValueError(f"{text!r} is not a duration such as 10m, 6h or 7d") from None
+    if duration <= timedelta(0):
+        raise ValueError(f"{text!r} is not a duration above zero")
+    return duration
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the environment; raise ConfigurationError naming each wrong setting and what was expected."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{str(one['loc'][0]).upper() if one['loc'] else 'settings'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(
+            f"a setting is wrong. {wrong}",
+            advice="correct it in the environment or in .env; docs/settings.md lists all",
+        ) from None
+
+
+def document() -> str:
+    """Return docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables; a file `.env` in the working directory may carry the same names. A wrong value is named",
+        "with what was expected, and a secret is never printed. Generated by `python -m replicator.settings`.",
+        "",
+        "| name | meaning | default |",
+        "| --- | --- | --- |",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        shown = "" if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        lines.append(f"| `{name.upper()}` | {field.description} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(document(), end="")  # noqa: T201 - this is how the page is made

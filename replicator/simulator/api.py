@@ -1,0 +1,208 @@
+"""The Truedy Calls API as a function from a request to an answer: no sockets, no clock, no sleep.
+
+`Api.handle` decides everything, also how the connection misbehaves; `server` and `transport` carry that out.
+`Api.log` is the audit that tests assert about. Thread-safe: one request after the other, under the world's lock.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from replicator.simulator import reading, writing
+from replicator.simulator.births import from_us, to_us
+from replicator.simulator.caching import ByteCache
+from replicator.simulator.exchange import ApiError, Request, Response, error_response, meta
+from replicator.simulator.limits import Entry, Limiter, Log, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from replicator.simulator.switches import Switches
+    from replicator.simulator.world import World
+
+BASE = "/api/public/v1"
+KEY = "truedy_simulated_key"
+_STORAGE = "/storage/"
+_OK = 200
+_CREATED = 201
+_ERROR = 500
+
+
+class Api:
+    """A deployment: a world, its keys, its switches (the world's), its caches and its books."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        keys: Sequence[str] = (KEY,),
+        clock: Callable[[], datetime] | None = None,
+        seed: int = 0,
+    ) -> None:
+        began, ticks = world.now, time.monotonic()
+        self.world = world
+        self.keys = tuple(keys)
+        self.clock = clock or (lambda: began + timedelta(seconds=time.monotonic() - ticks))
+        self.log = Log()
+        self.random = Random(seed)  # noqa: S311 - a simulation
+        self.requests = 0
+        self.poisoned: set[int] = set()
+        self.read: set[int] = set()
+        self.idempotent: dict[tuple[str, str], int] = {}
+        self.rows, self.details, self.transcripts = ByteCache(), ByteCache(2**24), ByteCache()
+        self._known = {f"Bearer {key}": key for key in keys}
+        self._limiter = Limiter()
+        self._scattered: tuple[int, int, list[int]] = (-1, 0, [])
+
+    @property
+    def switches(self) -> Switches:
+        """How this deployment behaves; may be set at any time."""
+        return self.world.switches
+
+    @switches.setter
+    def switches(self, switches: Switches) -> None:
+        with self.world.lock:
+            self.world.switch(switches)
+            for cache in (self.rows, self.details, self.transcripts):
+                cache.clear()
+
+    def poison(self, call_id: str) -> None:
+        """Make a call unserialisable, as a first read of its transcript can."""
+        with self.world.lock:
+            index = self.world.index_of(call_id)
+            if index is None:
+                raise KeyError(call_id)
+            self.poisoned.add(index)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        with self.world.lock:
+            switches = self.switches
+            now = request.now + timedelta(seconds=switches.clock_skew_seconds)
+            self.world.advance(now)
+            self.requests += 1
+            request_id = f"req_{self.requests:012x}"
+            kind = _kind(request)
+            try:
+                response = self._answer(request, kind, request_id, now)
+            except ApiError as error:
+                response = error_response(error, request_id, now, switches, self.random)
+            response = self._misbehave(request, response, now)
+            self.log.answered(Entry(now, kind, request.method, request.path, request.query, response.status))
+            return response
+
+    def meta(self, request_id: str, now: datetime) -> bytes:
+        """Return the envelope's `meta`, without its closing brace."""
+        return meta(request_id, now, self.switches)
+
+    def scattered(self, found: Sequence[int]) -> list[int]:
+        """Return calls in an order that has nothing to do with time, kept until the next change."""
+        version, of, kept = self._scattered
+        if version != self.world.version or of != id(found):
+            kept = sorted(found, key=self.world.id_of)
+            self._scattered = (self.world.version, id(found), kept)
+        return kept
+
+    def _answer(self, request: Request, kind: str, request_id: str, now: datetime) -> Response:
+        switches = self.switches
+        if kind == "storage":
+            return reading.stored_audio(self, request, request.path.removeprefix(_STORAGE), now)
+        if kind == "unknown":
+            raise ApiError(404, "not_found", "no such path")
+        key = self._known.get(request.headers.get("authorization", ""))
+        if switches.limiter_per_path:
+            self._limit(f"{request.client} {request.path}", now)
+        if key is None:
+            raise ApiError(401, "unauthorized", "the API key is missing or unknown")
+        if not switches.limiter_per_path:
+            self._limit(key, now)
+        if switches.error_rate and self.random.random() < switches.error_rate:
+            raise ApiError(self.random.choice((500, 502, 503, 504)), "internal_error", "an unexpected error occurred")
+        if switches.forbidden:
+            raise ApiError(403, "forbidden", "this address is not allowed")
+        if switches.payment_required:
+            raise ApiError(402, "payment_required", "insufficient credits or inactive subscription")
+        return self._dispatch(request, kind, key, request_id, now)
+
+    def _dispatch(self, request: Request, kind: str, key: str, request_id: str, now: datetime) -> Response:
+        method, call_id = request.method, request.path[len(BASE) + 7 :].partition("/")[0]
+        status = _OK
+        match kind, method:
+            case "list", "GET":
+                return reading.list_calls(self, request, request_id, now)
+            case "list", "POST":
+                data, status = writing.create_call(self, request, key, now), _CREATED
+            case "call", "POST" if call_id == self.switches.bulk_path:
+                data = writing.bulk_delete(self, request)
+            case "call", "GET":
+                data = reading.call_data(self, reading.existing(self, call_id))
+            case "call", "PATCH":
+                data = writing.update_call(self, request, call_id)
+            case "call", "DELETE":
+                data = writing.delete_call(self, call_id)
+            case "transcript", "GET":
+                data = reading.transcript_data(self, call_id)
+            case "recording", "GET":
+                data = reading.recording_data(self, call_id, now)
+            case _:
+                raise ApiError(405, "method_not_allowed", "method not allowed")
+        return Response(status, b"".join((b'{"data":', data, b',"meta":', self.meta(request_id, now), b"}}")))
+
+    def _limit(self, identity: str, now: datetime) -> None:
+        switches, now_us = self.switches, to_us(now)
+        self.log.arrived(identity, now_us, switches.window_seconds)
+        refusal = self._limiter.admit(identity, now_us, switches)
+        if refusal is not None:
+            self.log.was_refused(identity, refusal)
+            raise _refused(refusal, now_us, switches)
+
+    def _misbehave(self, request: Request, response: Response, now: datetime) -> Response:
+        switches = self.switches
+        response.delay_seconds += switches.latency_seconds
+        if switches.close_after_500 and response.status == _ERROR:
+            response.close_connection = True
+        if switches.gzip and "gzip" in request.headers.get("accept-encoding", "") and response.status == _OK:
+            names = {name for name, _ in response.headers}
+            if "content-encoding" not in names:
+                response.body = gzip.compress(response.body, 1, mtime=int(now.timestamp()))
+                response.headers += (("content-encoding", "gzip"),)
+        if switches.connection_cut_rate and self.random.random() < switches.connection_cut_rate:
+            response.cut = True
+        elif switches.truncated_body_rate and self.random.random() < switches.truncated_body_rate:
+            response.truncate_at = self.random.randrange(len(response.body)) if response.body else None
+        return response
+
+
+def _kind(request: Request) -> str:
+    path = request.path
+    if path.startswith(BASE + "/calls"):
+        rest = path[len(BASE) + 6 :]
+        if not rest:
+            return "list"
+        parts = rest.split("/")
+        if parts[0] == "" and len(parts) == 2 and parts[1]:  # noqa: PLR2004 - /{id}
+            return "call"
+        if parts[0] == "" and len(parts) == 3 and parts[2] in {"transcript", "recording"}:  # noqa: PLR2004 - /{id}/…
+            return parts[2]
+    return "storage" if path.startswith(_STORAGE) else "unknown"
+
+
+def _refused(refusal: Refusal, now_us: int, switches: Switches) -> ApiError:
+    told = from_us(refusal.told_us).replace(tzinfo=None).isoformat()
+    details = {"limit": refusal.limit, "reset_at": told + ("" if switches.reset_at_naive else "Z")}
+    headers: tuple[tuple[str, str], ...] = ()
+    if switches.rate_headers:
+        wait = -(-(refusal.told_us - now_us) // 1_000_000)
+        headers = (
+            ("retry-after", str(wait)),
+            ("x-ratelimit-limit", str(refusal.limit)),
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", str(refusal.told_us // 1_000_000)),
+        )
+    if switches.limiter_answers_500:
+        return ApiError(_ERROR, "internal_error", "an unexpected error occurred", headers=headers)
+    return ApiError(429, "rate_limited", "too many requests", details, headers)

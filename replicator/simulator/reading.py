@@ -1,0 +1,270 @@
+"""What can be read: the list, a call, its transcript, its recording, and the audio behind the recording's link."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from replicator.simulator import wire
+from replicator.simulator.births import to_us
+from replicator.simulator.exchange import ApiError, Request, Response, not_found, validation
+from replicator.simulator.recordings import audio, recording_url, signature
+from replicator.simulator.wire import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.simulator.api import Api
+
+_MOST = 100
+_BOMB_STATUS = 200
+
+
+# The list.
+
+
+def list_calls(api: Api, request: Request, request_id: str, now: datetime) -> Response:
+    """Answer GET /calls."""
+    switches, world = api.switches, api.world
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    limit, offset = _number(query, "limit", 50), _number(query, "offset", 0)
+    if not switches.limit_unchecked and not (1 <= limit <= _MOST and offset >= 0):
+        raise validation("limit must be from 1 to 100, offset not negative", {"limit": limit, "offset": offset})
+    found: Sequence[int] = () if switches.empty_account else _found(api, query)
+    delay = switches.list_seconds_per_1000 * len(found) / 1000
+    delay += switches.deep_offset_seconds_per_1000 * max(offset, 0) / 1000
+    if switches.deep_offset_timeout is not None and offset >= switches.deep_offset_timeout:
+        raise ApiError(504, "timeout", "upstream timeout", delay=switches.deep_offset_timeout_seconds)
+    total = len(found) if switches.cap is None else min(len(found), switches.cap)
+    first = offset if offset >= 0 else max(0, total + offset)
+    page = _page(api, found, first, max(0, min(first + limit, total) - first)) if limit > 0 else []
+    if len(page) > 1 and switches.short_page_rate and api.random.random() < switches.short_page_rate:
+        page = page[: api.random.randrange(1, len(page))]
+    if api.poisoned and not api.poisoned.isdisjoint(page):
+        raise ApiError(500, "internal_error", "could not serialise", delay=delay)
+    if switches.gzip_bomb_bytes:
+        body = _bomb(switches.gzip_bomb_bytes)
+        headers = (("content-type", "application/json"), ("content-encoding", "gzip"))
+        return Response(_BOMB_STATUS, body, headers, delay)
+    has_more = {"": offset + len(page) < total, "always": True, "never": False}[switches.has_more_lies]
+    shown: dict[str, object] = {"total": total, "limit": limit, "offset": offset, "has_more": has_more}
+    if switches.total_missing:
+        del shown["total"]
+    rows = b",".join([_row(api, index, listed=True) for index in page])
+    meta = api.meta(request_id, now)
+    if switches.envelope_meta_pagination:
+        shown.pop("has_more")
+        body = b"".join((b'{"data":[', rows, b'],"meta":', meta, b",", to_json(shown)[1:-1], b"}}"))
+    else:
+        body = b"".join((b'{"data":[', rows, b'],"pagination":', to_json(shown), b',"meta":', meta, b"}}"))
+    return Response(200, body, delay_seconds=delay)
+
+
+def _number(query: dict[str, str], name: str, default: int) -> int:
+    try:
+        return int(query.get(name, default))
+    except ValueError:
+        raise validation(f"{name} must be an integer") from None
+
+
+def _found(api: Api, query: dict[str, str]) -> Sequence[int]:
+    """Return what matches, oldest first."""
+    switches = api.switches
+    wanted = {name: value for name, value in query.items() if value and name not in switches.ignored_filters}
+    agent = wanted.get("agent_id")
+    if agent is not None:
+        try:
+            agent = str(UUID(agent))
+        except ValueError:
+            raise validation("agent_id must be a UUID") from None
+    found = api.world.matching(wanted.get("status"), wanted.get("direction"), agent)
+    if switches.created_filters and ("created_after" in wanted or "created_before" in wanted):
+        after, before = (_time(wanted, name) for name in ("created_after", "created_before"))
+        found = api.world.between(found, after, before)
+    return found
+
+
+def _time(wanted: dict[str, str], name: str) -> datetime | None:
+    if name not in wanted:
+        return None
+    try:
+        at = datetime.fromisoformat(wanted[name].replace(" ", "+"))
+    except ValueError:
+        raise validation(f"{name} must be ISO 8601") from None
+    return at if at.tzinfo else datetime.fromisoformat(wanted[name] + "+00:00")
+
+
+def _page(api: Api, found: Sequence[int], first: int, count: int) -> list[int]:
+    """Return `count` calls from place `first` on, in the deployment's order."""
+    switches = api.switches
+    if count <= 0:
+        return []
+    if switches.order == "unsorted":
+        return api.scattered(found)[first : first + count]
+    ascending = switches.order == "ascending"
+    low = first if ascending else max(0, len(found) - first - count)
+    high = first + count if ascending else len(found) - first
+    if not switches.tie_shuffle:
+        page = list(found[low:high])
+    else:
+        page = _shuffled(api, found, low, min(high, len(found)))
+    return page if ascending else page[::-1]
+
+
+def _shuffled(api: Api, found: Sequence[int], low: int, high: int) -> list[int]:
+    """Return found[low:high] after calls of one instant were put into an order of the moment."""
+    created = api.world.created_us
+    start, end = low, high
+    while start > 0 and created(found[start - 1]) == created(found[start]):
+        start -= 1
+    while end < len(found) and created(found[end]) == created(found[end - 1]):
+        end += 1
+    moment = api.requests if api.switches.tie_shuffle == "request" else api.world.updates
+
+    def place(index: int) -> bytes:
+        return hashlib.blake2b(b"%d:%d" % (moment, index), digest_size=8).digest()
+
+    whole = [index for _, ties in groupby(found[start:end], created) for index in sorted(ties, key=place)]
+    return whole[low - start : high - start]
+
+
+@lru_cache(maxsize=2)
+def _bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    parts = [packer.compress(b'{"data":[],"pad":"')]
+    block = b"0" * 2**20
+    parts.extend(packer.compress(block) for _ in range(size // len(block)))
+    parts += [packer.compress(b'","pagination":{"total":0,"limit":100,"offset":0,"has_more":false}}'), packer.flush()]
+    return b"".join(parts)
+
+
+def _row(api: Api, index: int, *, listed: bool) -> bytes:
+    switches, world = api.switches, api.world
+
+    def make() -> bytes:
+        embed = listed and bool(switches.transcript_in_rows)
+        return wire.call_bytes(
+            world.row_at(index),
+            switches,
+            settings=world.settings.get(index),
+            segments=world.segments_at(index) if embed else None,
+            index=index,
+            embed=embed,
+            is_bad=listed and world.odd(index, "bad row", switches.bad_row_share),
+        )
+
+    return (api.rows if listed else api.details).get(index, world.revision(index), make)
+
+
+# One call.
+
+
+def existing(api: Api, call_id: str) -> int:
+    """Return the index of the call that a path names, or raise the 404 or 422."""
+    index = None if api.switches.empty_account else api.world.index_of(call_id)
+    if index is None:
+        try:
+            UUID(call_id)
+        except ValueError:
+            raise validation("call id must be a UUID") from None
+        raise not_found("call not found")
+    return index
+
+
+def call_data(api: Api, index: int) -> bytes:
+    """Return a call object as JSON."""
+    if index in api.poisoned:
+        raise ApiError(500, "internal_error", "could not serialise")
+    return _row(api, index, listed=False)
+
+
+def transcript_data(api: Api, call_id: str) -> bytes:
+    """Return the transcript's `data`; the first read may move the row, or poison it."""
+    index = existing(api, call_id)
+    switches, world = api.switches, api.world
+    if index in api.poisoned:
+        raise ApiError(500, "internal_error", "could not serialise")
+
+    def make() -> bytes:
+        segments = world.segments_at(index)
+        if segments is None:
+            return b""
+        shown = [] if switches.transcript_empty_in_detail and index % 2 else wire.transcript(segments, switches, index)
+        return to_json({"transcript": shown, "summary": world.row_at(index)["summary"]})
+
+    data = api.transcripts.get(index, world.revision(index), make)
+    if not data:
+        delay = switches.provider_seconds if switches.provider_errors_are_404 else 0.0
+        raise ApiError(404, "not_found", "no transcript is available yet", delay=delay)
+    if index not in api.read:
+        api.read.add(index)
+        if world.odd(index, "poison", switches.poison_share):
+            api.poisoned.add(index)
+            raise ApiError(500, "internal_error", "an unexpected error occurred")
+        if switches.reading_moves_updated_at:
+            world.change(index, {})
+    return data
+
+
+def recording_data(api: Api, call_id: str, now: datetime) -> bytes:
+    """Return the recording's `data`; the first answer is cached on the row, as the contract says."""
+    index = existing(api, call_id)
+    switches, world = api.switches, api.world
+    if not world.has_recording_at(index):
+        raise not_found("no recording exists")
+    if switches.provider_down_until is not None and now < switches.provider_down_until:
+        if switches.provider_errors_are_404:
+            raise ApiError(404, "not_found", "no recording exists", delay=switches.provider_seconds)
+        raise ApiError(502, "provider_error", "the telephony provider misbehaves", delay=switches.provider_seconds)
+    row = world.row_at(index)
+    url = row["recording_url"]
+    if url is None or switches.recording_signed_expiring:
+        url = recording_url(switches, row["id"], to_us(now), api.requests)
+    if row["recording_url"] is None:
+        world.change(index, {"recording_url": url})
+    data = {"recording_url": url}
+    if switches.recording_extra_fields:
+        data |= {"format": "wav", "duration_seconds": row["duration_seconds"]}
+    return to_json(data)
+
+
+# The storage: another host in life.
+
+
+def stored_audio(api: Api, request: Request, name: str, now: datetime) -> Response:
+    """Answer a recording's link; a key sent here has leaked."""
+    if "authorization" in request.headers:
+        api.log.keys_sent_to_storage += 1
+    switches = api.switches
+    if request.method != "GET":
+        return Response(405, headers=(("allow", "GET"),))
+    call_id = name.removesuffix(".wav")
+    index = api.world.index_of(call_id)
+    gone = index is None or not api.world.has_recording_at(index)
+    if index is None or gone or api.world.odd(index, "storage missing", switches.storage_missing_share):
+        return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", (("content-type", "application/xml"),))
+    if switches.recording_signed_expiring:
+        query = dict(parse_qsl(request.query))
+        expires = query.get("X-Expires", "0")
+        is_signed = query.get("X-Signature") == signature(call_id, expires)
+        if not is_signed or not expires.isdigit() or int(expires) < now.timestamp():
+            return Response(403, b"<Error><Code>AccessDenied</Code></Error>", (("content-type", "application/xml"),))
+    sound = audio(call_id)
+    headers: tuple[tuple[str, str], ...] = (("content-type", "audio/wav"), ("accept-ranges", "bytes"))
+    wanted = request.headers.get("range", "")
+    if switches.storage_ignores_range:
+        return Response(200, sound, headers[:1])
+    if wanted.startswith("bytes=") and wanted.count("-") == 1:
+        start, _, end = wanted[6:].partition("-")
+        if start.isdigit() and int(start) < len(sound) and (end.isdigit() or not end):
+            last = min(int(end) if end else len(sound) - 1, len(sound) - 1)
+            headers += (("content-range", f"bytes {start}-{last}/{len(sound)}"),)
+            return Response(206, sound[int(start) : last + 1], headers)
+        return Response(416, b"", (("content-range", f"bytes */{len(sound)}"),))
+    return Response(200, sound, headers)

@@ -1,0 +1,437 @@
+"""The account behind the simulated API: calls that begin, ring, end, are billed, transcribed, changed and deleted.
+
+The oracle of the tests: `row`, `segments` and `live_ids` say what is true, and `create`, `update`, `delete` and
+`advance` change it. Deterministic in its arguments; it has no clock of its own, time passes by `advance`. Thread-safe.
+Only what differs from the derived lives (`births`) is kept in memory.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from threading import RLock
+from typing import Any, overload
+
+from replicator.simulator import births
+from replicator.simulator.births import SECOND, TERMINAL, Life, from_us, to_us
+from replicator.simulator.conversations import Segment, conversation, summary
+from replicator.simulator.recordings import recording_url
+from replicator.simulator.switches import Switches
+from replicator.simulator.texts import AGENT_NAMES
+
+ACTIVE = frozenset({"queued", "ringing", "in_progress", "in-progress"})
+_CHURN = -1
+_LIVES_KEPT = 20_000
+_FOREVER = 2**62
+
+Row = dict[str, Any]
+
+
+class World:
+    """An account with its agents and calls. `days` back from `now` the first call was made; rows are `dict`s with the
+    contract's field names, aware datetimes and Decimal money.
+    """
+
+    def __init__(
+        self,
+        seed: int = 1,
+        calls: int = 5000,
+        *,
+        now: datetime | None = None,
+        days: float = 90.0,
+        churn_per_minute: float = 0.0,
+        agents: int = 5,
+        switches: Switches | None = None,
+    ) -> None:
+        self.lock = RLock()
+        self.seed = seed
+        self.switches = switches or Switches()
+        self.version = 0
+        self.updates = 0
+        self.agents = {
+            births.agent_id(seed, number): AGENT_NAMES[number % len(AGENT_NAMES)] for number in range(agents)
+        }
+        self.agent_ids = tuple(self.agents)
+        self.churn_per_minute = churn_per_minute
+        self.settings: dict[int, Mapping[str, Any]] = {}
+        self._now = self._start = to_us(now or datetime.now(UTC))
+        self._base, self._next, self._days = calls, calls, days
+        self._order = list(range(calls))
+        self._created: dict[int, int] = {}
+        self._forced: dict[int, str] = {}
+        self._changes: dict[int, Row] = {}
+        self._touched: dict[int, int] = {}
+        self._cut: dict[int, int] = {}
+        self._deleted: set[int] = set()
+        self._said: dict[int, tuple[Segment, ...]] = {}
+        self._revisions: dict[int, int] = {}
+        self._lives: dict[int, Life] = {}
+        self._facets: dict[int, tuple[str, str, int]] = {}
+        self._matching: dict[tuple[Any, ...], list[int]] = {}
+        self._matching_version = -1
+        self._pending: list[tuple[int, int]] = []
+        self._open: set[int] = set()
+        self._churned = 0
+        self._find_pending()
+        if churn_per_minute > 0:
+            self._next_churn()
+
+    # Reading: the oracle.
+
+    @property
+    def now(self) -> datetime:
+        """The world's time."""
+        return from_us(self._now)
+
+    @property
+    def calls(self) -> Sequence[Row]:
+        """The rows that exist, newest first; the sequence is of this moment, its rows are read when asked for."""
+        with self.lock:
+            return _Rows(self, self._order[::-1])
+
+    def live_ids(self) -> list[str]:
+        """Return the identifiers of the calls that exist, newest first."""
+        with self.lock:
+            return [self.id_of(index) for index in reversed(self._order)]
+
+    def row(self, call_id: str) -> Row:
+        """Return what is true of a call, or raise KeyError."""
+        with self.lock:
+            return self.row_at(self._known(call_id))
+
+    def segments(self, call_id: str) -> tuple[Segment, ...] | None:
+        """Return what was said, None while (or if for ever) there is no transcript; KeyError for no such call."""
+        with self.lock:
+            return self.segments_at(self._known(call_id))
+
+    def has_recording(self, call_id: str) -> bool:
+        """Return whether asking for the recording gives a URL; KeyError for no such call."""
+        with self.lock:
+            return self.has_recording_at(self._known(call_id))
+
+    # Changing: the outside's side.
+
+    def create(self, *, at: datetime | None = None, settings: Mapping[str, Any] | None = None, **fields: Any) -> str:
+        """Create a call, now or `at`, and return its identifier. Given a status, it stays as it is born; else it lives."""
+        with self.lock:
+            index = self._next
+            self._next += 1
+            created = self._now if at is None else to_us(at)
+            self._created[index] = created
+            status = fields.get("status")
+            if status in TERMINAL:
+                self._forced[index], self._cut[index] = status, _FOREVER
+                self._touched[index] = max(created, self._now)
+            elif status is not None:
+                self._cut[index] = created
+            if fields:
+                self._changes[index] = dict(fields)
+            if settings:
+                self.settings[index] = settings
+            if self._order and created < self._created_us(self._order[-1]):
+                insort(self._order, index, key=self._place)
+            else:
+                self._order.append(index)
+            self._schedule(index)
+            self.version += 1
+            return self.id_of(index)
+
+    def update(self, call_id: str, *, moves_updated_at: bool = True, **fields: Any) -> None:
+        """Change fields of a call; given a status, its life ends there. `updated_at` moves unless told otherwise."""
+        with self.lock:
+            self.change(self._known(call_id), fields, moves_updated_at=moves_updated_at)
+
+    def replace_transcript(self, call_id: str, segments: Iterable[Segment]) -> None:
+        """Give a call another transcript, or its first one."""
+        with self.lock:
+            index = self._known(call_id)
+            self._said[index] = tuple(segments)
+            self.change(index, {})
+
+    def delete(self, call_id: str) -> None:
+        """Remove a call for good, active or not; KeyError for no such call."""
+        with self.lock:
+            index = self._known(call_id)
+            del self._order[bisect_left(self._order, self._place(index), key=self._place)]
+            self._deleted.add(index)
+            self._revise(index)
+
+    def advance(self, to: datetime) -> None:
+        """Let time pass until `to`: lives go on and churn happens. Time never goes back."""
+        with self.lock:
+            goal = to_us(to)
+            while self._pending and self._pending[0][0] <= goal:
+                self._now, index = heapq.heappop(self._pending)
+                if index == _CHURN:
+                    self._churn()
+                    self._next_churn()
+                else:
+                    self._revise(index)
+                    self._schedule(index)
+            self._now = max(self._now, goal)
+
+    def switch(self, switches: Switches) -> None:
+        """Behave otherwise from now on. Ties are made when calls are: `tie_every` and `tie_size` belong to the start."""
+        with self.lock:
+            self.switches = switches
+            self._lives.clear()
+            self._facets.clear()
+            self.version += 1
+
+    # For the API, under the lock: calls by index.
+
+    def index_of(self, call_id: str) -> int | None:
+        """Return the index of a call that exists, or None."""
+        index = births.index_of(self.seed, call_id)
+        return None if index is None or index >= self._next or index in self._deleted else index
+
+    def id_of(self, index: int) -> str:
+        """Return a call's identifier."""
+        return births.identifier(self.seed, index)
+
+    def revision(self, index: int) -> int:
+        """Return a number that rises with each change of the call."""
+        return self._revisions.get(index, 0)
+
+    def odd(self, index: int, what: str, share: float) -> bool:
+        """Return whether this call is one of the `share` of odd ones."""
+        return share > 0 and births.luck(self.seed, index, what) < share
+
+    def created_us(self, index: int) -> int:
+        """Return when a call was created (µs)."""
+        return self._created_us(index)
+
+    def change(self, index: int, fields: Mapping[str, Any], *, moves_updated_at: bool = True) -> None:
+        """Change fields of a call."""
+        if "status" in fields:
+            self._cut.setdefault(index, self._now)
+        if moves_updated_at and "updated_at" not in fields:
+            before = self._updated_us(index)
+            self._touched[index] = max(self._now, (before or 0) + 1)
+            self._changes.get(index, {}).pop("updated_at", None)
+        if fields:
+            self._changes.setdefault(index, {}).update(fields)
+        self.updates += 1
+        self._revise(index)
+
+    def row_at(self, index: int) -> Row:
+        """Return what is true of a call."""
+        life, at = self._life(index), self._at(index)
+        connected = life.started_us is not None
+        edition = self._edition(life, at)
+        updated = self._updated_us(index)
+        row: Row = {
+            "id": life.call_id,
+            "agent_id": self.agent_ids[life.agent],
+            "phone_number": life.phone_number,
+            "from_number": life.from_number,
+            "direction": life.direction,
+            "status": self._status(life, at),
+            "started_at": _seen(life.started_us, at),
+            "ended_at": _seen(life.ended_us, at) if connected or index % 2 else None,
+            "duration_seconds": life.duration_seconds if life.ended_us is not None and life.ended_us <= at else None,
+            "cost_usd": _latest(at, (life.billed_us, life.cost_usd), (life.corrected_us, life.corrected_usd)),
+            "summary": None if edition is None else summary(life, edition),
+            "recording_url": None
+            if life.cached_us is None or life.cached_us > at or not self.has_recording_at(index)
+            else recording_url(self.switches, life.call_id, life.cached_us, 0),
+            "context": self._context(life, at),
+            "created_at": from_us(life.created_us),
+            "updated_at": None if updated is None else from_us(updated),
+        }
+        row.update(self._changes.get(index, {}))
+        return row
+
+    def segments_at(self, index: int) -> tuple[Segment, ...] | None:
+        """Return what was said, or None."""
+        if index in self._said:
+            return self._said[index]
+        if self.settings.get(index, {}).get("transcription_enabled") is False:
+            return None
+        life = self._life(index)
+        edition = self._edition(life, self._at(index))
+        if edition is None:
+            return None
+        return conversation(self.seed, life, edition, self.switches.transcript_replaced)
+
+    def has_recording_at(self, index: int) -> bool:
+        """Return whether there is audio by now."""
+        if self.settings.get(index, {}).get("recording_enabled") is False:
+            return False
+        ready = self._life(index).recording_us
+        return ready is not None and ready <= self._at(index)
+
+    def matching(self, status: str | None, direction: str | None, agent: str | None) -> list[int]:
+        """Return the calls that match, oldest first; not to be changed."""
+        if status is None and direction is None and agent is None:
+            return self._order
+        if self._matching_version != self.version:
+            self._matching, self._matching_version = {}, self.version
+        wanted = (status, direction, agent)
+        found = self._matching.get(wanted)
+        if found is None:
+            number = None if agent is None else self.agent_ids.index(agent) if agent in self.agents else -1
+            found = []
+            for index in self._order:
+                has_status, has_direction, has_agent = self._facets.get(index) or self._facet(index)
+                if (
+                    (status is None or status == has_status)
+                    and (direction is None or direction == has_direction)
+                    and (number is None or number == has_agent)
+                ):
+                    found.append(index)
+            self._matching[wanted] = found
+        return found
+
+    def between(self, found: list[int], after: datetime | None, before: datetime | None) -> list[int]:
+        """Return the part of `found` with after ≤ created_at ≤ before."""
+        low = 0 if after is None else bisect_left(found, to_us(after), key=self._created_us)
+        high = len(found) if before is None else bisect_right(found, to_us(before), key=self._created_us)
+        return found[low:high]
+
+    # Within.
+
+    def _known(self, call_id: str) -> int:
+        index = self.index_of(call_id)
+        if index is None:
+            raise KeyError(call_id)
+        return index
+
+    def _created_us(self, index: int) -> int:
+        made = self._created.get(index)
+        if made is not None:
+            return made
+        return births.created_us(
+            self.seed, index, calls=self._base, now_us=self._start, days=self._days, switches=self.switches
+        )
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return self._created_us(index), index
+
+    def _life(self, index: int) -> Life:
+        life = self._lives.get(index)
+        if life is None:
+            if len(self._lives) >= _LIVES_KEPT:
+                self._lives.clear()
+            created, forced = self._created_us(index), self._forced.get(index)
+            life = births.life(self.seed, index, created, len(self.agent_ids), self.switches, forced)
+            self._lives[index] = life
+        return life
+
+    def _at(self, index: int) -> int:
+        return self._cut.get(index, self._now)
+
+    def _status(self, life: Life, at: int) -> str:
+        if life.ended_us is not None and at >= life.ended_us:
+            return life.outcome
+        if life.started_us is not None and at >= life.started_us:
+            return "in-progress" if self.switches.status_spellings else "in_progress"
+        return "ringing" if at >= life.ringing_us else "queued"
+
+    def _edition(self, life: Life, at: int) -> int | None:
+        if life.transcript_us is None or at < life.transcript_us:
+            return None
+        return int(life.replaced_us is not None and at >= life.replaced_us)
+
+    def _updated_us(self, index: int) -> int | None:
+        touched = self._touched.get(index)
+        at = self._at(index)
+        if at == _FOREVER:
+            return touched
+        if touched is None and index < self.switches.null_updated_at_share * self._base:
+            return None
+        return max(
+            touched or 0,
+            max(event for event in self._life(index).events() if event <= max(at, self._created_us(index))),
+        )
+
+    def _context(self, life: Life, at: int) -> dict[str, Any]:
+        context = dict(life.context)
+        if life.ended_us is not None and at < life.ended_us:
+            context.pop("last_error", None)
+        return context
+
+    def _facet(self, index: int) -> tuple[str, str, int]:
+        if index in self._open or index in self._changes or index in self._cut:
+            row = self.row_at(index)
+            agent = row["agent_id"]
+            facet = (row["status"], row["direction"], self.agent_ids.index(agent) if agent in self.agents else -1)
+        else:
+            drawn = births.digest(self.seed, index)
+            outcome = births.outcome_of(self.seed, index, drawn, self.switches)
+            direction = births.direction_of(self.seed, index, drawn, self.switches)
+            facet = (outcome or self._status(self._life(index), self._now), direction, drawn[16] % len(self.agent_ids))
+        self._facets[index] = facet
+        return facet
+
+    def _revise(self, index: int) -> None:
+        self._revisions[index] = self._revisions.get(index, 0) + 1
+        self._facets.pop(index, None)
+        self.version += 1
+
+    def _schedule(self, index: int) -> None:
+        """Note the next instant at which the call's row changes by itself."""
+        if index in self._deleted or index in self._cut:
+            self._open.discard(index)
+            return
+        coming = next((at for at in self._life(index).events() if at > self._now), None)
+        if coming is None:
+            self._open.discard(index)
+        else:
+            self._open.add(index)
+            heapq.heappush(self._pending, (coming, index))
+
+    def _find_pending(self) -> None:
+        settled = self._now - births.SETTLED_US - int(self.switches.transcript_replaced_seconds * SECOND)
+        for index in reversed(range(self._base)):
+            created = self._created_us(index)
+            if created < self._now - births.CORRECTED_US:
+                break
+            if created > settled or self.odd(index, "correction", self.switches.correction_share):
+                self._schedule(index)
+
+    def _next_churn(self) -> None:
+        self._churned += 1
+        ordinal = self._churned + births.luck(self.seed, self._churned, "churn time") - 0.5
+        heapq.heappush(self._pending, (self._start + int(ordinal * 60 * SECOND / self.churn_per_minute), _CHURN))
+
+    def _churn(self) -> None:
+        kind = births.luck(self.seed, self._churned, "churn")
+        if kind < 0.7 or not self._order:  # noqa: PLR2004 - seven of ten are new calls
+            self.create()
+            return
+        index = self._order[int(births.luck(self.seed, self._churned, "churn whom") * len(self._order))]
+        row = self.row_at(index)
+        if kind < 0.9 or row["status"] in ACTIVE:  # noqa: PLR2004 - two of ten change a row, one deletes it
+            self.change(index, {"context": {**(row["context"] or {}), "note": f"changed {self._churned}"}})
+        else:
+            self.delete(self.id_of(index))
+
+
+class _Rows(Sequence[Row]):
+    def __init__(self, world: World, indexes: list[int]) -> None:
+        self._world, self._indexes = world, indexes
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | Sequence[Row]:
+        if isinstance(at, slice):
+            return _Rows(self._world, self._indexes[at])
+        with self._world.lock:
+            return self._world.row_at(self._indexes[at])
+
+
+def _seen(us: int | None, at: int) -> datetime | None:
+    return from_us(us) if us is not None and us <= at else None
+
+
+def _latest(at: int, *values: tuple[int | None, Any]) -> Any:
+    seen = [value for since, value in values if since is not None and since <= at]
+    return seen[-1] if seen else None

@@ -1,0 +1,185 @@
+r"""JSON as PostgreSQL's jsonb will take it. Knows neither the network nor what a call is.
+
+Three things stand between a JSON payload and jsonb, and each has one rule here:
+
+- NUL (`\u0000`) and lone surrogates, which jsonb refuses in any string or key, are **escaped reversibly**: the
+  private-use character `ESCAPE` and four hex digits. `ESCAPE` itself is escaped the same way, so that `unescape` gives
+  back exactly what was received. Everything else keeps its own bytes.
+- Numbers keep their digits: integers are int, all others Decimal, never float. A number with an exponent beyond
+  ±1,000 or with more digits than that is malformed: numeric could not hold what it can grow to.
+- Nesting deeper than 200 is malformed, before anybody's stack is at stake.
+
+Duplicate keys: the last one counts, as in jsonb.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ESCAPE = "\ue01b"
+"""A private-use character (its last byte reminds of ESC): nobody's text holds it, and where it does it is escaped."""
+
+MAX_DEPTH = 200
+MAX_DIGITS = 1_000
+MAX_EXPONENT = 1_000
+
+_ESCAPE_BYTES = ESCAPE.encode()
+_UNSTORABLE = re.compile(f"[\x00\ud800-\udfff{ESCAPE}]")
+_ESCAPED = re.compile(f"{ESCAPE}([0-9a-f]{{4}})")
+# In JSON text every backslash is inside a string and starts an escape, so consuming escapes in order is exact.
+_JSON_UNSTORABLE = re.compile(
+    rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u]"
+    rb"|\\u(?!0000|[dD][89a-fA-F]|[eE]01[bB]))"
+    rb"|\\u(?P<code>0000|[dD][89a-fA-F][0-9a-fA-F]{2}|[eE]01[bB])"
+    rb"|(?P<character>" + _ESCAPE_BYTES + rb")"
+)
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},:]', re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
+
+
+class MalformedError(ValueError):
+    """A text is no JSON, or none that jsonb could hold. The message says why and quotes nothing."""
+
+
+def escape(text: str) -> str:
+    """Return `text` as PostgreSQL can store it."""
+    return _UNSTORABLE.sub(lambda match: f"{ESCAPE}{ord(match.group()):04x}", text)
+
+
+def unescape(text: str) -> str:
+    """Return what `escape` was given, possibly with NUL and lone surrogates."""
+    return _ESCAPED.sub(lambda match: chr(int(match.group(1), 16)), text)
+
+
+def storable(raw: bytes) -> tuple[bytes, bool]:
+    """Return JSON text with what jsonb refuses escaped, and whether anything was."""
+    if b"\\u" not in raw and _ESCAPE_BYTES not in raw:
+        return raw, False
+    escaped = _JSON_UNSTORABLE.sub(_replacement, raw)
+    return escaped, escaped != raw
+
+
+def _replacement(match: re.Match[bytes]) -> bytes:
+    if match["code"]:
+        return _ESCAPE_BYTES + match["code"].lower()
+    return _ESCAPE_BYTES + b"e01b" if match["character"] else match[0]
+
+
+def _number(digits: str) -> Decimal:
+    if len(digits) > MAX_DIGITS:
+        raise MalformedError(f"a number has more than {MAX_DIGITS} digits")
+    number = Decimal(digits)
+    if not -MAX_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
+        raise MalformedError(f"a number has an exponent beyond ±{MAX_EXPONENT}")
+    return number
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_CANONICAL = msgspec.json.Encoder(decimal_format="number", order="sorted")
+
+
+def decode(raw: bytes) -> Any:
+    """Return the value of storable JSON text: int and Decimal for numbers. Raises MalformedError, nothing else."""
+    try:
+        value = _DECODER.decode(raw)
+    except RecursionError:
+        raise MalformedError("nested too deep") from None
+    except UnicodeDecodeError:
+        raise MalformedError("not UTF-8") from None
+    except InvalidOperation:
+        raise MalformedError("a number is out of range") from None
+    except msgspec.DecodeError as error:
+        raise MalformedError(str(error)) from None
+    # Depth needs as many brackets: counting bytes spares almost every row the walk.
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise MalformedError(f"nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """Return how deep `value` is nested, level by level and without recursion."""
+    depth, level = 0, [value] if isinstance(value, (dict, list)) else []
+    while level:
+        depth += 1
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, (dict, list))
+        ]
+    return depth
+
+
+def encode(value: Any) -> str:
+    """Return `value` as JSON text in the order received, with its numbers' digits."""
+    return _ENCODER.encode(value).decode()
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one text of `value`: keys sorted, no white space, its numbers' digits."""
+    return _CANONICAL.encode(value)
+
+
+def without_bom(body: bytes) -> bytes:
+    """Return `body` without white space around it and without a byte order mark."""
+    return body.removeprefix(_BOM).strip()
+
+
+def split(raw: bytes) -> list[tuple[str, bytes]]:
+    """Cut one JSON object or array into its members: (key, or "" in an array; the value's own bytes).
+
+    Looks at brackets, commas and strings only, so one member that is no JSON does not hide the others. Raises
+    MalformedError where the container as a whole does not hold together.
+    """
+    text = raw.strip()
+    if text[:1] not in (b"{", b"["):
+        raise MalformedError("neither an object nor an array")
+    members: list[tuple[str, bytes]] = []
+    start, key = 1, ""
+    for symbol, at in _outer_symbols(text):
+        if symbol == b":":
+            key = _key(text[start:at])
+        elif (value := text[start:at].strip()) or members or symbol == b",":
+            members.append((key, value))
+            key = ""
+        start = at + 1
+    if text[start:]:
+        raise MalformedError("something follows the end")
+    return members
+
+
+def _outer_symbols(text: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield the commas, the colons and the closing bracket of the outermost container, with their places."""
+    depth, is_object = 0, text[:1] == b"{"
+    for token in _TOKEN.finditer(text):
+        at = token.start()
+        symbol = text[at : at + 1]
+        if symbol == b'"':
+            if token.end() - at == 1:
+                raise MalformedError("a string does not end")
+        elif symbol in b"[{":
+            depth += 1
+        elif symbol in b"]}":
+            depth -= 1
+            if depth == 0:
+                yield symbol, at
+                return
+        elif depth == 1 and (symbol == b"," or is_object):
+            yield symbol, at
+    raise MalformedError("cut off")
+
+
+def _key(raw: bytes) -> str:
+    try:
+        key = decode(storable(raw.strip())[0])
+    except MalformedError:
+        return ""
+    return key if isinstance(key, str) else ""

@@ -1,0 +1,77 @@
+"""What an answer's status means: one table from HTTP to our error tree. Pure.
+
+Messages hold the request (method and path, never the query), the status and the API's short error code. The server's
+own words are never repeated: they may quote a payload.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from replicator.errors import (
+    BadKey,
+    Forbidden,
+    NotFound,
+    NotTheApi,
+    PaymentRequired,
+    RateLimited,
+    RequestRefused,
+    SourceError,
+    SourceUnavailable,
+)
+from replicator.source import fields
+from replicator.source.envelope import parse_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BY_STATUS: dict[int, type[SourceError]] = {
+    401: BadKey,
+    402: PaymentRequired,
+    403: Forbidden,
+    408: SourceUnavailable,
+    425: SourceUnavailable,
+}
+
+
+def is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 - HTTP's own
+
+
+def refusal(what: str, status: int, body: bytes, headers: Mapping[str, str], *, is_collection: bool) -> SourceError:
+    """Return the error for an answer that is no success.
+
+    `what` is the request as method and path. `is_collection`: the path exists wherever the API does, so a 404 means
+    that this is not the API. Elsewhere a 404 says that a call or a detail is not there, and only a JSON answer may say
+    so: a proxy's 404 proves nothing.
+    """
+    found = parse_error(body, headers=headers, date=fields.http_date(headers.get("date")))
+    message = f"{what} answered {status}" + (f" ({found.code})" if found.code else "")
+    known = {"status": status, "code": found.code, "server_time": found.server_time}
+    if status == 429 or (status >= 500 and found.is_rate_limit):  # noqa: PLR2004
+        return RateLimited(
+            message,
+            reset_at=found.reset_at,
+            limit=found.limit,
+            retry_after_seconds=found.retry_after_seconds,
+            status=status,
+            code=found.code,
+            server_time=found.server_time,
+        )
+    return _kind(status, is_collection=is_collection, is_json=found.is_json, has_error=found.has_error)(
+        message,
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def _kind(status: int, *, is_collection: bool, is_json: bool, has_error: bool) -> type[SourceError]:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:  # noqa: PLR2004
+        return SourceUnavailable
+    if status == 404:  # noqa: PLR2004
+        if is_collection:
+            return NotFound if has_error else NotTheApi
+        return NotFound if is_json else SourceUnavailable
+    # 1xx and 3xx: nothing the API does. A redirect is never followed, the key stays here.
+    return RequestRefused if status >= 400 else NotTheApi  # noqa: PLR2004

@@ -1,0 +1,163 @@
+"""How a transcript reads, in every shape that was seen. Pure; works on values that `jsontext.decode` gave.
+
+One form comes out: segments with a position, a speaker (agent, contact, tool, system, else the source's own word), the
+text and, where known, seconds from the call's start. Nothing is dropped: each segment keeps its own JSON, and the
+transcript keeps what came beside the segments. What could not be read is named in `problems`.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from replicator.records import Segment, Transcript
+from replicator.source import fields
+from replicator.source.jsontext import ESCAPE, canonical, encode
+
+UNKNOWN_SPEAKER = "unknown"
+
+_SPEAKERS = {
+    "agent": "agent",
+    "assistant": "agent",
+    "ai": "agent",
+    "bot": "agent",
+    "contact": "contact",
+    "user": "contact",
+    "customer": "contact",
+    "caller": "contact",
+    "callee": "contact",
+    "human": "contact",
+    "tool": "tool",
+    "tool_call": "tool",
+    "tool_calls": "tool",
+    "tool_result": "tool",
+    "function": "tool",
+    "system": "system",
+}
+_ROLE_PREFIX = "message_role_"
+_LISTS = ("transcript", "segments", "messages", "turns", "utterances", "results", "items")
+_TEXTS = ("text", "content", "message")
+_STARTS = ("start", "timestamp", "start_seconds", "start_time")
+_ENDS = ("end", "end_seconds", "end_time")
+
+
+def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
+    """Read the `data` of a transcript answer, or the transcript that a call row carries.
+
+    `data` is the object with `transcript` and `summary`, or the transcript itself: a list, an object with a text or a
+    list, a plain string, or null (no segments). `summary` is what counts where `data` has none: the call's own.
+    """
+    problems: dict[str, None] = {}
+    beside: dict[str, Any] = {}
+    turns = _turns(data, beside, problems)
+    if isinstance(own := beside.get("summary"), str):
+        summary = own
+    elif own is not None:
+        problems["summary"] = None
+    segments = tuple(_segment(position, turn, problems) for position, turn in enumerate(turns))
+    everything = encode([turns, beside])
+    return Transcript(
+        segments=segments,
+        summary=summary,
+        raw=encode(beside),
+        fingerprint=sha256(canonical({"segments": turns, "summary": summary})).digest(),
+        has_escapes=ESCAPE in everything,
+        problems=tuple(problems),
+    )
+
+
+def _turns(data: Any, beside: dict[str, Any], problems: dict[str, None]) -> list[Any]:
+    """Return the turns in `data`, and put what stands beside them into `beside`."""
+    if isinstance(data, list):
+        return data
+    if isinstance(data, str):
+        return [data] if data else []
+    if isinstance(data, dict):
+        return _turns_within(data, beside, problems)
+    if data is not None:
+        problems["transcript"] = None
+        beside["transcript"] = data
+    return []
+
+
+def _turns_within(data: dict[str, Any], beside: dict[str, Any], problems: dict[str, None]) -> list[Any]:
+    for name in _LISTS:
+        inner = data.get(name)
+        if isinstance(inner, (list, str)):
+            beside.update({key: value for key, value in data.items() if key != name})
+            return _turns(inner, beside, problems)
+        if isinstance(inner, dict) and name == "transcript":
+            # {"transcript": {"text": …}}: what is beside the inner turns is kept under the same name.
+            within: dict[str, Any] = {}
+            turns = _turns_within(inner, within, problems)
+            beside.update({key: value for key, value in data.items() if key != name})
+            if beside.get("summary") is None and "summary" in within:
+                beside["summary"] = within.pop("summary")
+            beside |= {name: within} if within else {}
+            return turns
+    beside.update(data)
+    if isinstance(beside.get("text"), str):
+        text = beside.pop("text")
+        return [text] if text else []
+    # {"transcript": null} and {} say that there is nothing; anything else says something that we cannot read.
+    if data and not any(name in data and data[name] is None for name in (*_LISTS, "text")):
+        problems["transcript"] = None
+    return []
+
+
+def _segment(position: int, turn: Any, problems: dict[str, None]) -> Segment:
+    raw = encode(turn)
+    if not isinstance(turn, dict):
+        if not isinstance(turn, str):
+            problems["segment"] = None
+        text = turn if isinstance(turn, str) else raw
+        return Segment(position, UNKNOWN_SPEAKER, text, None, None, raw)
+    timespan = turn.get("timespan")
+    if not isinstance(timespan, dict):
+        timespan = {}
+    return Segment(
+        position=position,
+        speaker=_speaker(turn, problems),
+        text=_text(turn, problems),
+        start_seconds=_seconds("segment.start_seconds", _first(turn, _STARTS, timespan.get("start")), problems),
+        end_seconds=_seconds("segment.end_seconds", _first(turn, _ENDS, timespan.get("end")), problems),
+        raw=raw,
+    )
+
+
+def _first(turn: dict[str, Any], names: tuple[str, ...], otherwise: Any = None) -> Any:
+    for name in names:
+        if (value := turn.get(name)) is not None:
+            return value
+    return otherwise
+
+
+def _seconds(name: str, value: Any, problems: dict[str, None]) -> Any:
+    if value is None:
+        return None
+    if (number := fields.seconds(value)) is None:
+        problems[name] = None
+    return number
+
+
+def _text(turn: dict[str, Any], problems: dict[str, None]) -> str:
+    text = _first(turn, _TEXTS, "")
+    if isinstance(text, str):
+        return text
+    problems["segment.text"] = None
+    return encode(text)
+
+
+def _speaker(turn: dict[str, Any], problems: dict[str, None]) -> str:
+    """Return the first of `speaker` and `role` that is known, else the first word there is, as received."""
+    unknown = ""
+    for name in ("speaker", "role"):
+        word = turn.get(name)
+        if isinstance(word, str) and word:
+            key = word.strip().lower().removeprefix(_ROLE_PREFIX).replace("-", "_").replace(" ", "_")
+            if key in _SPEAKERS:
+                return _SPEAKERS[key]
+            unknown = unknown or word
+        elif word is not None and not isinstance(word, str):
+            problems["segment.speaker"] = None
+    return unknown or UNKNOWN_SPEAKER

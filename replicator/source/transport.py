@@ -1,0 +1,179 @@
+"""The wire: an httpx transport over pyreqwest (Rust's hyper), at a third of httpx's own cost per request.
+
+One request in, at most one request out: no redirects, no cookies, no cache, no retries, and no proxies from the
+environment (HTTP_PROXY is ignored: the key goes where TRUEDY_BASE_URL says and nowhere else). TLS is verified. A total
+deadline covers everything from connecting to the body's last byte; bodies are bounded, also after decompression.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+from pyreqwest import exceptions
+from pyreqwest.client import SyncClientBuilder
+
+from replicator.errors import UnreadableAnswer
+
+if TYPE_CHECKING:
+    from pyreqwest.response import SyncResponse
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+POOL_IDLE_SECONDS = 4.0
+MAX_BODY_BYTES = 64 * 1024 * 1024
+ACCEPT_ENCODING = "gzip, deflate"
+
+_CONNECTING = "client error (Connect)"
+"""What hyper says of everything before the first byte was sent: DNS, TCP, TLS."""
+_SAFE_CAUSE = re.compile(r"[A-Za-z0-9 ,.:()'_-]{1,100}")
+
+
+class LeanTransport(httpx.BaseTransport):
+    """Sends one request at a time per thread over shared, pooled connections. Raises httpx's exceptions."""
+
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float = 120,
+        connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+        root_certificate_pem: bytes | None = None,
+    ) -> None:
+        builder = (
+            SyncClientBuilder()
+            .follow_redirects(enable=False)
+            .referer(enable=False)
+            .no_proxy()
+            .default_cookie_store(enable=False)
+            .timeout(timedelta(seconds=timeout_seconds))
+            .connect_timeout(timedelta(seconds=min(connect_timeout_seconds, timeout_seconds)))
+            # Shorter than servers keep a connection open (uvicorn: 5 s), so that few requests meet a closing one.
+            .pool_idle_timeout(timedelta(seconds=POOL_IDLE_SECONDS))
+            # Decompressed by `inflate` below, which knows where to stop.
+            .gzip(enable=False)
+            .deflate(enable=False)
+            .brotli(enable=False)
+            .zstd(enable=False)
+            .http1_only()
+        )
+        if root_certificate_pem is not None:
+            builder = builder.add_root_certificate_pem(root_certificate_pem)
+        self._client = builder.build()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`, read the bounded body and return both. Raises UnreadableAnswer for one beyond all bounds."""
+        builder = self._client.request(request.method, str(request.url)).headers(
+            [(name.decode(), value.decode()) for name, value in request.headers.raw if name.lower() != b"host"]
+        )
+        if content := request.read():
+            builder = builder.body_bytes(content)
+        try:
+            with ExitStack() as stack:
+                response = stack.enter_context(builder.build_streamed())
+                body = _read(response)
+                headers = list(response.headers.items())
+        except exceptions.PyreqwestError as error:
+            raise _as_httpx(error, request) from None
+        return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body), request=request)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._client.close()
+
+
+def _read(response: SyncResponse) -> bytes:
+    length = response.get_header("content-length")
+    reader = response.body_reader
+    if length is not None and length.isdecimal() and int(length) <= MAX_BODY_BYTES:
+        # HTTP/1 framing holds the server to its word: one crossing into Rust instead of many.
+        return bytes(reader.bytes())
+    chunks: list[bytes] = []
+    size = 0
+    while (chunk := reader.read_chunk()) is not None:
+        chunks.append(bytes(chunk))
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise too_large(response.status)
+    return b"".join(chunks)
+
+
+def _as_httpx(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.TransportError:
+    """Return httpx's name for what happened, with the innermost cause where it is harmless: no URL, no key.
+
+    pyreqwest calls everything before the answer's head a connect error; its list of causes tells a connection that
+    never stood (the request was not sent) from one that broke (it may have been).
+    """
+    details = error.args[1] if len(error.args) > 1 else None
+    causes = [cause["message"] for cause in (details.get("causes") or ())] if isinstance(details, dict) else []
+    message = causes[-1] if causes and _SAFE_CAUSE.fullmatch(causes[-1]) else ""
+    is_connecting = _CONNECTING in causes
+    kind: type[httpx.TransportError]
+    if isinstance(error, exceptions.PoolTimeoutError):
+        kind = httpx.PoolTimeout
+    elif isinstance(error, exceptions.RequestTimeoutError):
+        kind = httpx.ConnectTimeout if is_connecting else httpx.ReadTimeout
+    elif is_connecting:
+        kind = httpx.ConnectError
+    else:
+        kind = httpx.ReadError if isinstance(error, exceptions.NetworkError) else httpx.RemoteProtocolError
+    return kind(message, request=request)
+
+
+def read_body(response: httpx.Response) -> bytes:
+    """Return the decompressed body of any transport's response, within bounds. Raises UnreadableAnswer, httpx errors."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        if not isinstance(response.stream, httpx.SyncByteStream):
+            raise TypeError("a synchronous transport is needed")
+        for chunk in response.stream:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                raise too_large(response.status_code)
+    finally:
+        response.close()
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    encoding = response.headers.get("content-encoding")
+    return inflate(body, encoding, response.status_code) if encoding else body
+
+
+def inflate(body: bytes, encoding: str, status: int) -> bytes:
+    """Decompress gzip or deflate, and stop at the bound instead of at the end of memory."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity") or not body:
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableAnswer(f"the answer ({status}) is compressed in a way nobody asked for", status=status)
+    try:
+        try:
+            return _inflate(body, zlib.MAX_WBITS | 32, status)  # a gzip or a zlib header, whichever there is
+        except zlib.error:
+            if encoding != "deflate":
+                raise
+            return _inflate(body, -zlib.MAX_WBITS, status)  # deflate as some servers misunderstand it
+    except zlib.error:
+        raise UnreadableAnswer(f"the answer ({status}) cannot be decompressed", status=status) from None
+
+
+def _inflate(body: bytes, window_bits: int, status: int) -> bytes:
+    parts: list[bytes] = []
+    room = MAX_BODY_BYTES
+    while body:
+        stream = zlib.decompressobj(window_bits)
+        part = stream.decompress(body, room + 1)
+        parts.append(part)
+        room -= len(part)
+        if room < 0:
+            raise too_large(status)
+        if not stream.eof:
+            raise zlib.error("cut off")
+        body = stream.unused_data  # gzip may go on with another member
+    return b"".join(parts)
+
+
+def too_large(status: int) -> UnreadableAnswer:
+    return UnreadableAnswer(f"the answer ({status}) is larger than {MAX_BODY_BYTES >> 20} MiB", status=status)

@@ -1,0 +1,109 @@
+"""What our books say at this moment: freshness, coverage, backlog, budgets, runs, quarantine, lease. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from replicator.store.database import Database
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Rows of plain values, as the tables hold them; instants are aware datetimes."""
+
+    account: str
+    place: str
+    now: Any
+    source: Row | None
+    calls: Row
+    coverage: Row
+    unsure: list[Row]
+    details: list[Row]
+    budgets: list[Row]
+    runs: list[Row]
+    quarantine: Row
+    lease: Row | None
+
+    def as_dict(self) -> Mapping[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def read(database: Database, account: str, *, runs: int = 5) -> Status:
+    """Read everything in one snapshot."""
+    with database.transaction() as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor = tx.cursor(row_factory=dict_row)
+
+        def rows(statement: str) -> list[Row]:
+            return cursor.execute(statement, {"account": account, "runs": runs}).fetchall()
+
+        def row(statement: str) -> Row:
+            return rows(statement)[0]
+
+        return Status(
+            account=account,
+            place=database.place,
+            now=row("SELECT now()")["now"],
+            source=next(
+                iter(
+                    rows(
+                        "SELECT base_url, head_at, total, total_at, extract(epoch FROM now() - head_at)::float8 "
+                        "AS lag_seconds FROM replicator.source_state WHERE account = %(account)s"
+                    )
+                ),
+                None,
+            ),
+            calls=row(
+                "SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live, count(*) FILTER (WHERE deleted_at IS NOT "
+                "NULL) AS deleted, min(created_at) AS oldest, max(created_at) AS newest FROM truedy.calls "
+                "WHERE account = %(account)s"
+            ),
+            coverage=row(
+                "SELECT count(*) AS intervals, nullif(min(since), '-infinity') AS since, "
+                "coalesce(bool_or(since = '-infinity'), false) AS reaches_beginning, max(until) AS until, "
+                "count(*) FILTER (WHERE NOT is_proven) AS unsure, min(verified_at) AS oldest_verified_at, "
+                "coalesce(sum(is_hole::integer), 0)::integer AS holes FROM (SELECT *, since > lag(until) OVER (ORDER BY since) AS "
+                "is_hole FROM replicator.coverage WHERE account = %(account)s) c"
+            ),
+            unsure=rows(
+                "SELECT nullif(since, '-infinity') AS since, until, verified_at, reason FROM replicator.coverage "
+                "WHERE account = %(account)s AND NOT is_proven ORDER BY since DESC LIMIT 20"
+            ),
+            details=rows(
+                "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
+                "count(*) FILTER (WHERE due_at > now()) AS later, min(due_at) AS next_due_at FROM ("
+                "SELECT 'transcript' AS kind, state, due_at FROM truedy.transcripts UNION ALL "
+                "SELECT 'recording', state, due_at FROM truedy.recordings) d GROUP BY kind, state ORDER BY kind, state"
+            ),
+            budgets=rows(
+                "SELECT b.key_id, b.request_limit AS learned_limit, b.window_seconds::float8, b.not_before, "
+                "coalesce((SELECT charged FROM replicator.budget_windows w WHERE w.key_id = b.key_id AND "
+                "w.window_number = floor((extract(epoch FROM now()) + coalesce(b.offset_low_seconds, 0)) / "
+                "b.window_seconds)), 0) AS charged FROM replicator.budgets b ORDER BY b.key_id"
+            ),
+            runs=rows(
+                "SELECT id, command, started_at, finished_at, coalesce(outcome, 'running') AS outcome, message, "
+                "requests, calls_inserted, calls_changed, calls_unchanged, transcripts_stored, recordings_stored, "
+                "refusals, failures FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT %(runs)s"
+            ),
+            quarantine=row(
+                "SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS open, count(*) AS ever, "
+                "max(last_seen_at) AS last_seen_at FROM replicator.quarantine WHERE account = %(account)s"
+            ),
+            lease=next(
+                iter(
+                    rows(
+                        "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE expires_at > clock_timestamp()"
+                    )
+                ),
+                None,
+            ),
+        )

@@ -1,0 +1,294 @@
+"""Turns a batch of outcomes into one transaction: rows, versions, details, quarantine, coverage and the run's books.
+
+What an outcome means is decided by pure functions (merging, planning); this module reads what they need, and writes
+what they say. It returns the next state instead of changing one, so that a transaction whose fate is unknown, because
+the connection broke, is simply done again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import Forbidden, NotFound
+from replicator.records import Recording, Transcript
+from replicator.store import books, merge
+from replicator.store.lease import hold
+from replicator.store.rows import DetailRow, Kind, KnownDetail
+from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
+from replicator.sync.merging import (
+    Change,
+    Observation,
+    Policy,
+    Settled,
+    details_of,
+    fetched_recording,
+    fetched_transcript,
+    missing_detail,
+    settle,
+)
+from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
+from replicator.sync.walking import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+    from replicator.records import Call
+    from replicator.store.lease import Lease
+    from replicator.sync.fetching import Outcome
+    from replicator.sync.spending import Spending
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the source said of itself most recently."""
+
+    base_url: str
+    total: int | None = None
+    head_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All that a commit changes: the planner's state, the ledger as stored, and what is remembered beside them."""
+
+    state: State
+    stored: Ledger
+    source: Source
+    oldest_known: datetime | None = None
+    has_quarantine: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes to be committed together. `broken` are failed pages that other answers show to be at fault themselves."""
+
+    outcomes: Sequence[Outcome]
+    broken: frozenset[int] = frozenset()
+    """Indexes of outcomes."""
+
+
+@dataclass(slots=True)
+class Committer:
+    """Writes batches for one account, under one lease."""
+
+    account: str
+    lease: Lease
+    run_id: int
+    policy: Policy
+    spendings: Sequence[Spending]
+    counters: books.Counters = field(default_factory=books.Counters)
+
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Position:
+        """Write the batch inside the caller's transaction; return the position after it."""
+        hold(tx, self.lease)
+        counters = replace(self.counters)
+        settled, details = self._merge(tx, position, batch, counters)
+        details += self._details(tx, batch, counters)
+        if details:
+            counters.segments_stored += merge.write_details(tx, _one_each(details))
+        position = self._absorb(tx, position, settled, batch, counters, now)
+        removed, added = difference(position.stored, position.state.ledger)
+        books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        books.save_source(tx, self.account, position.source.base_url, position.source.head_at, position.source.total)
+        for spending in self.spendings:
+            spending.save(tx)
+        books.save_run(tx, self.run_id, counters)
+        self._next = counters
+        return replace(position, stored=position.state.ledger)
+
+    def committed(self) -> None:
+        """Say that the last commit took: its counts are kept."""
+        self.counters = self._next
+
+    _next: books.Counters = field(default_factory=books.Counters)
+
+    def _merge(
+        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
+    ) -> tuple[Settled, list[DetailRow]]:
+        """Merge the calls of the batch's pages; return what became of them, and what it means for their details."""
+        ledger = position.state.ledger
+        observations = [
+            Observation(call, outcome.sent_at, _verified_at(ledger, call))
+            for outcome in batch.outcomes
+            if outcome.page is not None
+            for call in outcome.page.calls
+        ]
+        if not observations:
+            return Settled((), (), ()), []
+        ids = list({seen.call.id for seen in observations})
+        settled = settle(merge.known_calls(tx, ids), observations)
+        merge.write_calls(tx, self.account, settled.calls, settled.versions)
+        if position.has_quarantine:
+            books.resolve_quarantine(tx, self.account, ids, max(seen.asked_at for seen in observations))
+        found = {Change.NEW: 0, Change.CHANGED: 0, Change.TOUCHED: 0, Change.SAME: 0, Change.LATE: 0}
+        for _, change, _ in settled.changes:
+            found[change] += 1
+        counters.calls_inserted += found[Change.NEW]
+        counters.calls_changed += found[Change.CHANGED]
+        counters.calls_unchanged += found[Change.SAME] + found[Change.TOUCHED]
+        counters.calls_late += found[Change.LATE]
+        return settled, self._details_of(tx, settled, observations)
+
+    def _details_of(
+        self, tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation]
+    ) -> list[DetailRow]:
+        seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
+        known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
+        old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
+        for kind in self.policy.kinds if old else ():
+            for call_id, detail in merge.known_details(tx, kind, old).items():
+                known[call_id][kind] = detail
+        rows: list[DetailRow] = []
+        for call, change, before in settled.changes:
+            rows += details_of(call, change, before, known[call.id], seen_at[call.id], self.policy)
+        return rows
+
+    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
+        """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
+        asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
+        known: dict[tuple[Kind, UUID], KnownDetail] = {}
+        for kind in self.policy.kinds:
+            ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
+            for call_id, detail in merge.known_details(tx, kind, ids).items() if ids else ():
+                known[kind, call_id] = detail
+        return [
+            row
+            for outcome in asked
+            if outcome.request.detail is not None
+            for row in self._detail(
+                outcome, known.get((outcome.request.detail.kind, outcome.request.detail.call_id)), counters
+            )
+        ]
+
+    def _detail(self, outcome: Outcome, known: KnownDetail | None, counters: books.Counters) -> list[DetailRow]:
+        asked, found, error = outcome.request.detail, outcome.found, outcome.error
+        assert asked is not None  # noqa: S101 - the caller's condition
+        if isinstance(found, Transcript):
+            counters.transcripts_stored += 1
+            return [fetched_transcript(asked.call_id, asked.call_created_at, found, known, outcome.sent_at)]
+        if isinstance(found, Recording):
+            counters.recordings_stored += 1
+            return [fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at)]
+        if error is None:
+            return []
+        is_absent = isinstance(error, NotFound)
+        counters.details_absent += is_absent
+        if known is not None and known.fetched_at is not None and (is_absent or isinstance(error, Forbidden)):
+            # What we have was served once; that it is not served now takes nothing away.
+            return [DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)]
+        if isinstance(error, Forbidden):
+            return [
+                DetailRow(
+                    asked.kind, asked.call_id, "denied", asked.call_created_at, asked.attempts + 1,
+                    asked_at=outcome.sent_at, last_error=_reason(outcome),
+                )
+            ]  # fmt: skip
+        return [
+            missing_detail(
+                asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
+                self.policy, is_fault=not is_absent, reason=_reason(outcome),
+            )
+        ]  # fmt: skip
+
+    def _absorb(
+        self,
+        tx: psycopg.Connection[Any],
+        position: Position,
+        settled: Settled,
+        batch: Batch,
+        counters: books.Counters,
+        now: datetime,
+    ) -> Position:
+        """Let the planner take the pages and the broken pages, in the order in which they were asked."""
+        state, source, oldest = position.state, position.source, position.oldest_known
+        news = sum(change in {Change.NEW, Change.CHANGED} for _, change, _ in settled.changes)
+        bad: list[tuple[object, str, str, bytes]] = []
+        order = sorted(range(len(batch.outcomes)), key=lambda index: batch.outcomes[index].sent_at)
+        for index in order:
+            outcome = batch.outcomes[index]
+            asked, page = outcome.request.walk, outcome.page
+            if asked is None:
+                continue
+            if page is not None:
+                seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
+                absorbed = absorb_page(
+                    state, asked, seen, is_head=outcome.request.is_head, oldest_known=oldest, news=news
+                )
+                counters.pages += 1
+                counters.rows_received += page.rows
+                bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
+                oldest = (
+                    min((call.created_at for call in page.calls if call.created_at), default=oldest)
+                    if oldest is None
+                    else min([oldest, *(call.created_at for call in page.calls if call.created_at)])
+                )
+                source = replace(source, total=source.total if page.total is None else page.total)
+                if outcome.request.is_head:
+                    source = replace(source, head_at=outcome.sent_at)
+            elif index in batch.broken:
+                absorbed = absorb_failure(state, asked)
+            else:
+                continue
+            state = absorbed.state
+            bad += _unreadable(absorbed, outcome)
+        if bad:
+            counters.rows_quarantined += books.quarantine(tx, self.account, bad, now)
+        return replace(
+            position,
+            state=state,
+            source=source,
+            oldest_known=oldest,
+            has_quarantine=position.has_quarantine or bool(bad),
+        )
+
+
+def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
+    """Return the ledger as it is stored."""
+    return Ledger(
+        tuple(
+            Piece(BEGINNING if since is None else since, until, verified_at, is_proven, reason)
+            for since, until, verified_at, is_proven, reason in books.load_coverage(connection, account)
+        )
+    )
+
+
+def _row(piece: Piece) -> books.CoverageRow:
+    since = None if piece.since == BEGINNING else piece.since
+    return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
+
+
+def _verified_at(ledger: Ledger, call: Call) -> datetime | None:
+    piece = ledger.at(call.created_at) if call.created_at is not None else None
+    return piece.verified_at if piece is not None else None
+
+
+def _one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
+    """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
+    latest: dict[tuple[Kind, UUID], DetailRow] = {}
+    for row in rows:
+        before = latest.get((row.kind, row.call_id))
+        if before is None or not (before.transcript or before.recording) or row.transcript or row.recording:
+            latest[row.kind, row.call_id] = row
+    return list(latest.values())
+
+
+def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
+    if absorbed.unreadable_offset is None:
+        return []
+    return [(None, str(outcome.request), "the source answers an error for every page that holds this row", b"")]
+
+
+def _reason(outcome: Outcome) -> str:
+    error = outcome.error
+    if error is None:
+        return ""
+    return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)
+
+
+__all__ = ["Batch", "Committer", "Position", "Source", "load_ledger"]

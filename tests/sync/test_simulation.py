@@ -1,0 +1,112 @@
+"""Whole histories in virtual time against a source that moves under the reader."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+
+from replicator.source.budget import Budget
+from replicator.sync import planning, walking
+from replicator.sync.ledger import BEGINNING, END, TICK, Interval, Piece
+from simulated import History, Shape, random_shape
+
+HISTORIES = int(os.environ.get("HISTORIES", "10000"))
+CHUNKS = 40
+
+
+def failures(seeds: range) -> list[str]:
+    found = []
+    for seed in seeds:
+        history = History(seed, random_shape(random.Random(seed))).run()
+        found += [f"seed {seed}, {history.shape}: {problem}" for problem in history.check()[:1]]
+    return found
+
+
+def test_some_histories_lose_nothing() -> None:
+    """No call that lived through a proven interval is missing, no window is overrun, and every history ends."""
+    assert failures(range(150)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_many_histories_lose_nothing(chunk: int) -> None:
+    """The same over HISTORIES (10,000 unless told) histories."""
+    size = HISTORIES // CHUNKS
+    assert failures(range(1000 + chunk * size, 1000 + (chunk + 1) * size)) == []
+
+
+def test_a_quiet_source_is_proven_to_its_beginning() -> None:
+    """Where the list does not move, everything is proven, down to before the first call."""
+    for seed, calls in enumerate((1, 99, 100, 101, 1000)):
+        history = History(seed, Shape(calls=calls)).run()
+        assert history.check() == []
+        ledger = history.state.ledger
+        assert ledger.is_proven(Interval(BEGINNING, ledger.top))
+        assert len(history.stored) == calls
+
+
+def test_certified_paging_costs_little_more_than_naive_paging() -> None:
+    """1,000 calls are 10 pages; overlap, the end proof and the head cost at most four requests more."""
+    history = History(3, Shape(calls=1000)).run()
+    assert history.list_requests <= 14
+
+
+def test_ties_up_to_nearly_a_page_are_proven() -> None:
+    """A group of 90 calls with one created_at is held by one page between strictly newer and older rows."""
+    history = History(5, Shape(calls=400, tie_share=0.5, largest_tie=90)).run()
+    assert history.check() == []
+    assert history.unsure == []
+
+
+def test_a_tie_group_larger_than_a_page_is_reported() -> None:
+    """What cannot be proven by offset is said to be unsure, and the histories around it are complete."""
+    shape = Shape(calls=600, tie_share=0.9, largest_tie=260)
+    reasons = {reason for seed in range(20) for reason in History(seed, shape).run().unsure}
+    assert "a tie group as large as a page" in reasons
+
+
+def test_a_list_without_total_is_never_called_proven_to_its_end() -> None:
+    """Without a total an empty page does not prove the end: a deletion may have hidden a row from both looks."""
+    history = History(7, Shape(calls=250, has_total=False)).run()
+    assert len(history.stored) == 250
+    assert any("does not say how many calls" in reason for reason in history.unsure)
+
+
+def test_an_unsorted_list_is_read_in_whole_passes_and_unsure() -> None:
+    """A source that lists oldest first is read completely, and its replica is not called proven."""
+    history = History(11, Shape(calls=350, is_ascending=True)).run()
+    assert history.check() == []
+    assert len(history.stored) == 350
+    assert history.unsure
+
+
+def naive(walk: walking.Walk, seen: walking.Seen, **_: object) -> walking.Advance:
+    """Page as everybody does: the next page begins behind this one, and what lies between is believed to be read."""
+    known = [at for at in seen.created if at is not None]
+    hole = walk.hole
+    if not known:
+        rest = (Piece(hole.since, hole.until, seen.asked_at),) if hole.until < END else ()
+        return walking.Advance(rest, None)
+    until = hole.until if hole.until < END else known[0] + TICK
+    piece = Piece(known[-1], max(until, known[-1] + TICK), seen.asked_at)
+    left = replace(walk, offset=seen.behind, hole=Interval(hole.since, known[-1]))
+    return walking.Advance((piece,), left)
+
+
+def test_the_simulation_finds_a_naive_pager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle can see: a pager without overlap loses calls to deletions and to ties, and is caught at both."""
+    monkeypatch.setattr(planning, "advance", naive)
+    for shape in (Shape(calls=400, churn=4), Shape(calls=400, tie_share=0.9, largest_tie=30)):
+        problems = [problem for seed in range(20) for problem in History(seed, shape).run().check()]
+        assert any("missing" in problem for problem in problems)
+
+
+def test_the_simulation_finds_a_budget_that_forgets_requests_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle can see: without charging late arrivals to the next window, a window is overrun."""
+    monkeypatch.setattr(Budget, "landed", lambda self, *_: self)
+    monkeypatch.setattr(Budget, "allowance", lambda self, _: self.limit)
+    shape = Shape(calls=150, limit=20, window_seconds=1.0)
+    assert any("more than 20" in problem for seed in range(10) for problem in History(seed, shape).run().check())
