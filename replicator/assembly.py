@@ -73,9 +73,7 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reading]]]:
             (
                 key,
                 stack.enter_context(
-                    Reader(
-                        settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds
-                    )
+                    Reader(settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds)
                 ),
             )
             for key in settings.keys()

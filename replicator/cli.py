@@ -46,7 +46,9 @@ def main() -> None:
         app()
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
         typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
-        typer.echo(f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True)
+        typer.echo(
+            f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True
+        )
         sys.exit(1)
 
 
@@ -119,7 +121,10 @@ def serve() -> None:
                 return Run(database, readers, options, stop=stop).perform(held)
 
             logging.getLogger("replicator.serve").info(
-                "serving account %s into %s, every %g s", options.account, database.place, settings.replicator_poll_seconds
+                "serving account %s into %s, every %g s",
+                options.account,
+                database.place,
+                settings.replicator_poll_seconds,
             )
             Service(database, once, poll_seconds=settings.replicator_poll_seconds, stop=stop).run()
             logging.getLogger("replicator.serve").info("stopped")
@@ -156,7 +161,8 @@ def demo(
     calls: Annotated[int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.")] = 5000,
     seed: Annotated[int, typer.Option(help="Another seed, other calls.")] = 1,
     stay: Annotated[
-        bool | None, typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal).")
+        bool | None,
+        typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal)."),
     ] = None,
 ) -> None:
     """Show everything on this machine: a database, a simulated source, a complete sync, the reports."""

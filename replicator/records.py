@@ -77,6 +77,7 @@ class Call:
     raw: str
     fingerprint: bytes
     transcript: Transcript | None = None
+    recording_expires_at: datetime | None = None
     is_recording_enabled: bool | None = None
     is_transcription_enabled: bool | None = None
     has_escapes: bool = False

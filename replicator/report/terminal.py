@@ -79,29 +79,61 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         out.print("never synced: run `replicator sync`")
     else:
         out.print(f"source     {source['base_url']}, {cell(source['total'])} calls by its own count")
-        out.print(f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)")
+        out.print(
+            f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)"
+        )
     calls = status.calls
-    out.print(f"calls      {calls['live']:,} live, {calls['deleted']:,} deleted; from {cell(calls['oldest'])} to {cell(calls['newest'])}")
+    out.print(
+        f"calls      {calls['live']:,} live, {calls['deleted']:,} deleted; from {cell(calls['oldest'])} to {cell(calls['newest'])}"
+    )
     out.print(f"coverage   {_coverage(status.coverage)}")
     for piece in status.unsure:
         since = cell(piece["since"]) if piece["since"] else "the beginning"
         out.print(f"           unsure: {since} to {cell(piece['until'])}: {piece['reason']}")
     due = sum(row["due"] for row in status.details)
     later = sum(row["later"] for row in status.details)
-    eta = f", about {_ago(60 * due / requests_per_minute)} at {requests_per_minute:g} requests a minute" if due and requests_per_minute else ""
+    eta = (
+        f", about {_ago(60 * due / requests_per_minute)} at {requests_per_minute:g} requests a minute"
+        if due and requests_per_minute
+        else ""
+    )
     out.print(f"backlog    {plural(due, 'detail')} due{eta}; {later:,} queued for later")
     out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
     for budget in status.budgets:
-        wait = f"; refused until {cell(budget['not_before'])}" if budget["not_before"] and budget["not_before"] > status.now else ""
+        wait = (
+            f"; refused until {cell(budget['not_before'])}"
+            if budget["not_before"] and budget["not_before"] > status.now
+            else ""
+        )
         limit = f" (the source allows us {budget['learned_limit']})" if budget["learned_limit"] else ""
-        out.print(f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}")
+        out.print(
+            f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}"
+        )
     out.print(f"writer     {status.lease['holder'] if status.lease else 'nobody at the moment'}")
     if status.details:
         columns = ("detail", "state", "number", "due", "later")
-        out.print(table("details", columns, [(r["kind"], r["state"], r["details"], r["due"], r["later"]) for r in status.details]))
+        out.print(
+            table(
+                "details",
+                columns,
+                [(r["kind"], r["state"], r["details"], r["due"], r["later"]) for r in status.details],
+            )
+        )
     if status.runs:
-        names = ("id", "command", "started_at", "outcome", "requests", "calls_inserted", "calls_changed", "failures", "message")
-        out.print(table("last runs", [n.replace("_", " ") for n in names], [[r[n] for n in names] for r in status.runs]))
+        names = (
+            "id",
+            "command",
+            "started_at",
+            "outcome",
+            "requests",
+            "calls_inserted",
+            "calls_changed",
+            "failures",
+            "message",
+        )
+        out.print(
+            table("last runs", [n.replace("_", " ") for n in names], [[r[n] for n in names] for r in status.runs])
+        )
 
 
 def _coverage(coverage: Mapping[str, Any]) -> str:

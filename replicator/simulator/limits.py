@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Limiter:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, int], tuple[int, int]] = {}
-        self._turn = 0
+        self._worker = Random(0)  # noqa: S311 - which worker takes a request
 
     def admit(self, identity: str, now_us: int, switches: Switches) -> Refusal | None:
         """Count a request; return None if it may pass."""
@@ -37,8 +37,8 @@ class Limiter:
             return None
         length = int(switches.window_seconds * _SECOND)
         window = now_us // length
-        self._turn += 1
-        place = (identity, self._turn % switches.limiter_workers)
+        worker = self._worker.randrange(switches.limiter_workers) if switches.limiter_workers > 1 else 0
+        place = (identity, worker)
         began, count = self._counts.get(place, (window, 0))
         count = count + 1 if began == window else 1
         self._counts[place] = (window, count)

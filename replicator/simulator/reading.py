@@ -31,7 +31,7 @@ _BOMB_STATUS = 200
 
 def list_calls(api: Api, request: Request, request_id: str, now: datetime) -> Response:
     """Answer GET /calls."""
-    switches, world = api.switches, api.world
+    switches = api.switches
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     limit, offset = _number(query, "limit", 50), _number(query, "offset", 0)
     if not switches.limit_unchecked and not (1 <= limit <= _MOST and offset >= 0):
@@ -110,10 +110,7 @@ def _page(api: Api, found: Sequence[int], first: int, count: int) -> list[int]:
     ascending = switches.order == "ascending"
     low = first if ascending else max(0, len(found) - first - count)
     high = first + count if ascending else len(found) - first
-    if not switches.tie_shuffle:
-        page = list(found[low:high])
-    else:
-        page = _shuffled(api, found, low, min(high, len(found)))
+    page = _shuffled(api, found, low, min(high, len(found))) if switches.tie_shuffle else list(found[low:high])
     return page if ascending else page[::-1]
 
 

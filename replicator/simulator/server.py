@@ -98,7 +98,7 @@ async def _cut(send: Send, *, abort: bool = True) -> None:
         transport.abort()
     else:
         transport.close()
-    while not send.__self__.disconnected:  # type: ignore[attr-defined]
+    while not send.__self__.disconnected:  # type: ignore[attr-defined]  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.001)
 
 

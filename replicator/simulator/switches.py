@@ -37,7 +37,7 @@ class Switches:
     rate_headers: bool = False  # Retry-After and X-RateLimit-*
     limiter_answers_500: bool = False  # 500 internal_error in place of 429
     limiter_per_path: bool = False  # counted per client address and path, before authentication
-    limiter_workers: int = 1  # this many counters; requests go round
+    limiter_workers: int = 1  # this many counters; any of them takes a request
     clock_skew_seconds: float = 0.0  # the server's clock minus the caller's
 
     # The account.

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from replicator.simulator.webhooks import provider_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -110,7 +112,7 @@ def call(row: Mapping[str, Any], switches: Switches, settings: Mapping[str, Any]
         shown["cost_credits"] = None if cost is None else int(cost * 100)
     if switches.extra_fields:
         shown["call_settings"] = dict(settings or {"recording_enabled": True, "transcription_enabled": True})
-        shown["ultravox_call_id"] = "ultravox-" + row["id"][::-1][:12]
+        shown["ultravox_call_id"] = provider_id(row["id"])
         shown["end_reason"] = None if row["ended_at"] is None else "hangup"
     return shown
 

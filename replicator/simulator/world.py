@@ -62,6 +62,7 @@ class World:
         self._created: dict[int, int] = {}
         self._forced: dict[int, str] = {}
         self._changes: dict[int, Row] = {}
+        self._contexts: dict[int, dict[str, Any]] = {}
         self._touched: dict[int, int] = {}
         self._cut: dict[int, int] = {}
         self._deleted: set[int] = set()
@@ -126,6 +127,8 @@ class World:
                 self._touched[index] = max(created, self._now)
             elif status is not None:
                 self._cut[index] = created
+            if "context" in fields and status is None:
+                self._contexts[index] = fields.pop("context")  # the life may add last_error to it
             if fields:
                 self._changes[index] = dict(fields)
             if settings:
@@ -342,13 +345,13 @@ class World:
             return touched
         if touched is None and index < self.switches.null_updated_at_share * self._base:
             return None
-        return max(
-            touched or 0,
-            max(event for event in self._life(index).events() if event <= max(at, self._created_us(index))),
-        )
+        events = self._life(index).events()
+        return max(touched or 0, events[0], *(event for event in events if event <= at))
 
     def _context(self, life: Life, at: int) -> dict[str, Any]:
-        context = dict(life.context)
+        context = {**self._contexts.get(life.index, life.context)}
+        if "last_error" in life.context:
+            context["last_error"] = life.context["last_error"]
         if life.ended_us is not None and at < life.ended_us:
             context.pop("last_error", None)
         return context

@@ -51,8 +51,14 @@ def create_call(api: Api, request: Request, key: str, now: datetime) -> bytes:
     if down is not None and now < down:
         raise ApiError(502, "provider_error", "the telephony provider misbehaves")
     context = {"variables": {name: str(value) for name, value in variables.items()}} if variables else {}
-    fields = {"agent_id": agent, "phone_number": phone, "from_number": from_number, "direction": "outbound"}
-    call_id = api.world.create(settings=settings, context=context, **fields)
+    call_id = api.world.create(
+        settings=settings,
+        agent_id=agent,
+        phone_number=phone,
+        from_number=from_number,
+        direction="outbound",
+        context=context,
+    )
     index = existing(api, call_id)
     if token:
         api.idempotent[key, token] = index

@@ -36,6 +36,7 @@ __all__ = ["Answer", "BulkDeletion", "Client", "Reader"]
 
 MAX_LIMIT = 100
 _KEY = re.compile(r"[\x21-\x7e]{1,1000}")
+_HOST = re.compile(r"[\w.:-]{1,253}")
 _USER_AGENT = "truedy-replicator"
 
 
@@ -88,6 +89,7 @@ class Reader:
                 "User-Agent": _USER_AGENT,
             }
         )
+        self._quoted_key = re.compile(re.escape(key.encode()), re.IGNORECASE)
         self._transport = transport or LeanTransport(timeout_seconds=timeout_seconds)
         # Our own transport has these from its constructor; another one reads them from the request.
         timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds))
@@ -174,6 +176,8 @@ class Reader:
                 raise UnreadableAnswer(f"{what}: {error.message}", status=status) from None
             body = b""
         if not is_success(status):
+            # A server may quote the key it refuses, even as its error code.
+            body = self._quoted_key.sub(b"", body)
             raise refusal(what, status, body, answered_headers, is_collection=is_collection)
         if body.lstrip().startswith(b"<"):
             raise NotTheApi(f"{what} answered {status} with a web page, not the API's JSON", status=status)
@@ -303,6 +307,8 @@ def _checked_base_url(base_url: str, *, allow_http: bool) -> str:
         raise ConfigurationError("the base URL is no URL", advice=advice) from None
     if url.scheme not in ("http", "https") or not url.host:
         raise ConfigurationError("the base URL does not start with https:// and a host", advice=advice)
+    if not _HOST.fullmatch(url.host) or not 0 < (url.port or 443) < 2**16:
+        raise ConfigurationError("the base URL's host or port is none", advice=advice)
     if url.userinfo or url.query or url.fragment or "?" in base_url or "#" in base_url:
         raise ConfigurationError("the base URL holds a user, a query or a fragment", advice=advice)
     if url.scheme == "http" and not allow_http and not _is_loopback(url.host):

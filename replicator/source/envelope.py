@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RATE_LIMIT = re.compile(r"rate_?limit|too_many_requests")
-_HEADER_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_HEADER_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _EPOCH_STARTS = 1_000_000_000
 """An X-RateLimit-Reset below this is a wait in seconds, above it Unix seconds."""
 

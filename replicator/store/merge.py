@@ -14,7 +14,7 @@ from psycopg import sql
 from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -30,7 +30,11 @@ DETAIL_COLUMNS = (
     "call_id", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
     "has_escapes", "raw",
 )  # fmt: skip
-TABLES = {"transcript": "transcripts", "recording": "recordings"}
+OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "transcript": ("summary", "segment_count", "fingerprint", "problems"),
+    "recording": ("recording_url", "url_expires_at"),
+}
+TABLES: Mapping[Kind, str] = {"transcript": "transcripts", "recording": "recordings"}
 
 
 def known_calls(tx: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
@@ -96,7 +100,13 @@ def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int
             continue
         if kind == "transcript":
             segments += _write_segments(tx, mine)
-        _upsert_details(tx, table, mine)
+        columns = DETAIL_COLUMNS + OWN_COLUMNS[kind]
+        new = [_detail_values(row) for row in mine if row.is_new]
+        if new:
+            _copy(tx, f"truedy.{table}", columns, new)
+        changed = [_detail_values(row) for row in mine if not row.is_new]
+        if changed:
+            _update_details(tx, kind, columns, changed)
     return segments
 
 
@@ -219,30 +229,24 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
     return len(values)
 
 
-def _upsert_details(tx: psycopg.Connection[Any], table: str, rows: Sequence[DetailRow]) -> None:
-    if table == "transcripts":
-        own: tuple[str, ...] = ("summary", "segment_count", "fingerprint", "problems")
-    else:
-        own = ("recording_url", "url_expires_at")
-    columns = DETAIL_COLUMNS + own
+def _update_details(
+    tx: psycopg.Connection[Any], kind: Kind, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    table = TABLES[kind]
     tx.execute(f"CREATE TEMP TABLE staged_details (LIKE truedy.{table} INCLUDING DEFAULTS) ON COMMIT DROP")
-    _copy(tx, "staged_details", columns, [_detail_values(row) for row in rows])
+    _copy(tx, "staged_details", columns, rows)
     # Where the content was not asked for or is unchanged, what is stored stays.
-    content = {"fetched_at", "has_escapes", "raw", *own}
+    content = {"fetched_at", "has_escapes", "raw", *OWN_COLUMNS[kind]}
     sets = ", ".join(
-        f"{name} = CASE WHEN excluded.fetched_at IS NULL THEN t.{name} ELSE excluded.{name} END"
+        f"{name} = CASE WHEN s.fetched_at IS NULL THEN t.{name} ELSE s.{name} END"
         if name in content
-        else f"{name} = coalesce(excluded.{name}, t.{name})"
+        else f"{name} = coalesce(s.{name}, t.{name})"
         if name in {"call_created_at", "deadline_at", "asked_at"}
-        else f"{name} = excluded.{name}"
+        else f"{name} = s.{name}"
         for name in columns
         if name != "call_id"
     )
-    names = ", ".join(columns)
-    tx.execute(
-        f"INSERT INTO truedy.{table} AS t ({names}) SELECT {names} FROM staged_details "
-        f"ON CONFLICT (call_id) DO UPDATE SET {sets}"
-    )
+    tx.execute(f"UPDATE truedy.{table} t SET {sets} FROM staged_details s WHERE s.call_id = t.call_id")
     tx.execute("DROP TABLE staged_details")
 
 

@@ -83,3 +83,5 @@ class DetailRow:
     is_replacement: bool = False
     """An earlier transcript with other content is stored: it moves to the history."""
     is_same_content: bool = False
+    is_new: bool = False
+    """Nothing is stored of this detail yet."""

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from replicator.sync.spending import Spending
 
 
+EMPTY_TRIES = 3
+"""How often an empty transcript is taken for one that is not there yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What the source said of itself most recently."""
@@ -157,44 +161,42 @@ class Committer:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
             for call_id, detail in merge.known_details(tx, kind, ids).items() if ids else ():
                 known[kind, call_id] = detail
-        return [
-            row
-            for outcome in asked
-            if outcome.request.detail is not None
-            for row in self._detail(
-                outcome, known.get((outcome.request.detail.kind, outcome.request.detail.call_id)), counters
-            )
-        ]
+        rows = []
+        for outcome in asked:
+            wanted = outcome.request.detail
+            before = known.get((wanted.kind, wanted.call_id)) if wanted else None
+            row = self._detail(outcome, before, counters)
+            if row is not None:
+                rows.append(replace(row, is_new=before is None))
+        return rows
 
-    def _detail(self, outcome: Outcome, known: KnownDetail | None, counters: books.Counters) -> list[DetailRow]:
+    def _detail(self, outcome: Outcome, known: KnownDetail | None, counters: books.Counters) -> DetailRow | None:
+        """Return the row that one answer (or failure) makes."""
         asked, found, error = outcome.request.detail, outcome.found, outcome.error
-        assert asked is not None  # noqa: S101 - the caller's condition
-        if isinstance(found, Transcript):
+        if asked is None or (found is None and error is None):
+            return None
+        is_expected = asked.attempts < EMPTY_TRIES and (
+            asked.deadline_at is None or outcome.sent_at < asked.deadline_at
+        )
+        is_empty = isinstance(found, Transcript) and not found.segments and is_expected
+        if isinstance(found, Transcript) and not is_empty:
             counters.transcripts_stored += 1
-            return [fetched_transcript(asked.call_id, asked.call_created_at, found, known, outcome.sent_at)]
+            return fetched_transcript(asked.call_id, asked.call_created_at, found, known, outcome.sent_at)
         if isinstance(found, Recording):
             counters.recordings_stored += 1
-            return [fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at)]
-        if error is None:
-            return []
-        is_absent = isinstance(error, NotFound)
+            return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at)
+        is_absent = is_empty or isinstance(error, NotFound)
         counters.details_absent += is_absent
+        row = DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)
         if known is not None and known.fetched_at is not None and (is_absent or isinstance(error, Forbidden)):
             # What we have was served once; that it is not served now takes nothing away.
-            return [DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)]
+            return row
         if isinstance(error, Forbidden):
-            return [
-                DetailRow(
-                    asked.kind, asked.call_id, "denied", asked.call_created_at, asked.attempts + 1,
-                    asked_at=outcome.sent_at, last_error=_reason(outcome),
-                )
-            ]  # fmt: skip
-        return [
-            missing_detail(
-                asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
-                self.policy, is_fault=not is_absent, reason=_reason(outcome),
-            )
-        ]  # fmt: skip
+            return replace(row, state="denied", attempts=asked.attempts + 1, last_error=_reason(outcome))
+        return missing_detail(
+            asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
+            self.policy, is_fault=not is_absent, reason=_reason(outcome),
+        )  # fmt: skip
 
     def _absorb(
         self,
@@ -223,11 +225,8 @@ class Committer:
                 counters.pages += 1
                 counters.rows_received += page.rows
                 bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
-                oldest = (
-                    min((call.created_at for call in page.calls if call.created_at), default=oldest)
-                    if oldest is None
-                    else min([oldest, *(call.created_at for call in page.calls if call.created_at)])
-                )
+                dates = [call.created_at for call in page.calls if call.created_at is not None]
+                oldest = min(dates if oldest is None else [oldest, *dates], default=None)
                 source = replace(source, total=source.total if page.total is None else page.total)
                 if outcome.request.is_head:
                     source = replace(source, head_at=outcome.sent_at)
@@ -287,7 +286,7 @@ def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str,
 def _reason(outcome: Outcome) -> str:
     error = outcome.error
     if error is None:
-        return ""
+        return "empty"
     return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)
 
 

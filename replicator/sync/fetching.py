@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from replicator.records import Page, Recording, Transcript
     from replicator.store.rows import Kind
     from replicator.sync.walking import Lane, Walk
+
+LINGER_SECONDS = 0.04
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -112,11 +115,17 @@ class Fetcher:
         self._todo.put(request)
 
     def collect(self, timeout_seconds: float, most: int) -> list[Outcome]:
-        """Wait for at least one outcome, at most so long, and return what has come in, at most `most`."""
+        """Wait for at least one outcome, at most so long, then a moment for more, and return at most `most`.
+
+        The moment makes larger batches of what comes in quickly; what comes in slowly is not held up.
+        """
         outcomes: list[Outcome] = []
+        until = time.monotonic() + timeout_seconds
         try:
-            while len(outcomes) < most:
-                done = self._done.get(timeout=timeout_seconds) if not outcomes else self._done.get_nowait()
+            while len(outcomes) < most and (self.in_flight or not outcomes):
+                done = self._done.get(timeout=max(0.0, until - time.monotonic()))
+                if not outcomes:
+                    until = time.monotonic() + LINGER_SECONDS
                 self.in_flight -= 1
                 if isinstance(done, BaseException):
                     raise done

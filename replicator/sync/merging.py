@@ -154,7 +154,7 @@ def details_of(
         detail = known.get(kind)
         carried = _carried(call, kind, detail, seen_at)
         if carried is not None:
-            rows.append(carried)
+            rows.append(replace(carried, is_new=detail is None))
         elif (
             (kind == "transcript" and call.transcript)
             or (kind == "recording" and call.recording_url)
@@ -172,6 +172,7 @@ def details_of(
                     call.created_at,
                     due_at=seen_at,
                     deadline_at=ended_at + policy.give_up_age,
+                    is_new=True,
                 )
             )
         elif detail.due_at is None and before is not None and _concerns_details(call, before):
@@ -194,7 +195,7 @@ def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: dateti
         )
         if is_fresh:
             return None
-        found = Recording(call.recording_url, None, "{}", has_escapes=call.has_escapes)
+        found = Recording(call.recording_url, call.recording_expires_at, "{}", has_escapes=call.has_escapes)
         return DetailRow(
             kind, call.id, "present", call.created_at, fetched_at=seen_at, asked_at=seen_at, recording=found
         )

@@ -50,7 +50,7 @@ DETAIL_AGE = timedelta(days=1)
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
 BATCH_SIZE = 250
-QUEUED_PER_WORKER = 6
+QUEUED_PER_WORKER = 32
 """Requests handed to the workers ahead of time, so that none is idle while a batch is committed."""
 HEARTBEAT_SECONDS = 10
 FIRST_TRIES = 3

@@ -50,7 +50,9 @@ def test_reading_sends_the_contracts_requests(serve: Any, http_answer: Any, row:
     assert head.startswith(
         f"GET /api/public/v1/calls?limit=100&offset=200&status=in-progress+%26+more&direction=inbound&agent_id={ID} HTTP/1.1"
     )
-    headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in head.split("\r\n")[1:] if line}
+    headers = {
+        line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in head.split("\r\n")[1:] if line
+    }
     assert headers.pop("host") == server.url.split("/")[2]
     assert headers == {
         "accept": "application/json",
@@ -80,7 +82,10 @@ def test_each_detail_has_its_path(serve: Any, http_answer: Any, row: Any) -> Non
     assert {answer.server_time for answer in (call, transcript, recording)} == {datetime(2026, 2, 3, 12, tzinfo=UTC)}
 
 
-ERROR = {"error": {"code": "some_code", "message": "phone +14155550123 was rude"}, "meta": {"ts": "2026-02-03T12:00:00"}}
+ERROR = {
+    "error": {"code": "some_code", "message": "phone +14155550123 was rude"},
+    "meta": {"ts": "2026-02-03T12:00:00"},
+}
 
 
 @pytest.mark.parametrize(
@@ -152,14 +157,26 @@ def test_every_error_shape_is_survived(serve: Any, http_answer: Any, body: Any, 
     ],
 )  # fmt: skip
 def test_a_rate_limit_says_when_to_go_on(
-    serve: Any, http_answer: Any, status: int, body: Any, headers: list[str], reset_at: str | None, limit: Any, retry_after: Any
+    serve: Any,
+    http_answer: Any,
+    status: int,
+    body: Any,
+    headers: list[str],
+    reset_at: str | None,
+    limit: Any,
+    retry_after: Any,
 ) -> None:
     """From the body with or without Z, or from headers where they are sent; a 500 that speaks of a limit is one too."""
     with Client(serve(http_answer(body, status, *headers)).url, KEY) as client:
         error = failure(client, "list_calls")
     assert isinstance(error, RateLimited)
     expected = reset_at and datetime.fromisoformat(f"2026-02-03T{reset_at}+00:00")
-    assert (error.status, error.reset_at, error.limit, error.retry_after_seconds) == (status, expected, limit, retry_after)
+    assert (error.status, error.reset_at, error.limit, error.retry_after_seconds) == (
+        status,
+        expected,
+        limit,
+        retry_after,
+    )
 
 
 def test_a_500_that_speaks_of_no_limit_is_no_rate_limit(serve: Any, http_answer: Any) -> None:
@@ -273,7 +290,13 @@ def test_a_base_url_that_cannot_be_right_is_refused(base_url: str) -> None:
 
 @pytest.mark.parametrize(
     "base_url",
-    ["https://api.truedy.ai/api/public/v1", "http://localhost:8000/v1", "http://127.0.0.1/v1", "http://[::1]:80/v1", "https://10.0.0.1/"],
+    [
+        "https://api.truedy.ai/api/public/v1",
+        "http://localhost:8000/v1",
+        "http://127.0.0.1/v1",
+        "http://[::1]:80/v1",
+        "https://10.0.0.1/",
+    ],
 )
 def test_a_proper_base_url_is_taken(base_url: str) -> None:
     """https anywhere, http on this machine; elsewhere only where it is asked for."""
@@ -287,13 +310,24 @@ def test_creating_a_call(serve: Any, http_answer: Any, row: Any) -> None:
     with Client(server.url, KEY) as client:
         made = client.create_call(agent_id=ID, phone_number="+14155550123", variables={"name": "J\u00e4ne"})
         client.create_call(agent_id=ID, phone_number="+14155550123")
-        client.create_call(agent_id=ID, phone_number="+14155550123", call_settings={"max_duration": "60s"}, idempotency_key="mine-1")
+        client.create_call(
+            agent_id=ID, phone_number="+14155550123", call_settings={"max_duration": "60s"}, idempotency_key="mine-1"
+        )
     assert (made.status, made.value.status) == (201, "queued")
     heads, bodies = zip(*(request.split(b"\r\n\r\n") for request in server.requests), strict=True)
-    assert json.loads(bodies[0]) == {"agent_id": str(ID), "phone_number": "+14155550123", "variables": {"name": "J\u00e4ne"}}
+    assert json.loads(bodies[0]) == {
+        "agent_id": str(ID),
+        "phone_number": "+14155550123",
+        "variables": {"name": "J\u00e4ne"},
+    }
     assert json.loads(bodies[1]) == {"agent_id": str(ID), "phone_number": "+14155550123"}
     assert json.loads(bodies[2])["call_settings"] == {"max_duration": "60s"}
-    keys = [line.split(b": ")[1] for head in heads for line in head.split(b"\r\n") if line.lower().startswith(b"x-idempotency-key")]
+    keys = [
+        line.split(b": ")[1]
+        for head in heads
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"x-idempotency-key")
+    ]
     assert keys[2] == b"mine-1"
     assert UUID(keys[0].decode()) != UUID(keys[1].decode())
     assert all(b"content-type: application/json" in head.lower() for head in heads)
@@ -310,7 +344,10 @@ def test_updating_sends_only_what_is_given(serve: Any, http_answer: Any, row: An
         with pytest.raises(ValueError, match="nothing"):
             client.update_call(ID)
     bodies = [json.loads(request.split(b"\r\n\r\n")[1]) for request in server.requests]
-    assert bodies == [{"context": {"priority": "high"}}, {"context": None, "call_settings": {"recording_enabled": True}}]
+    assert bodies == [
+        {"context": {"priority": "high"}},
+        {"context": None, "call_settings": {"recording_enabled": True}},
+    ]
     assert all(request.startswith(f"PATCH /api/public/v1/calls/{ID} ".encode()) for request in server.requests)
 
 

@@ -7,22 +7,30 @@ import time
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replicator.source import jsontext
 from replicator.source.jsontext import ESCAPE, MalformedError
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first run on a fresh checkout builds Hypothesis's table of all characters."""
+
 ANY_TEXT = st.text(st.characters(codec=None), max_size=20) | st.text(
     st.sampled_from(["\x00", "\ud83d", "\ude00", ESCAPE, "0", "e", "1", "b", "\\", "u", '"']), max_size=12
 )
 ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | ANY_TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=12,
 )
 
 
+@PATIENT
 @given(ANY_TEXT)
 def test_unescape_gives_back_any_text(text: str) -> None:
     """Whatever the text, with NUL, lone surrogates and the escape character, nothing is lost, and it can be stored."""
@@ -50,12 +58,15 @@ def test_what_jsonb_refuses_is_escaped_in_place(received: bytes, stored: str) ->
     assert jsontext.storable(received) == (stored.encode(), True)
 
 
-@pytest.mark.parametrize("received", [rb'"\\u0000"', rb'"\ud83d\ude00"', rb'"\u00e9\n"', rb'"\\\\u0000\\ud800"', b'"\xc3\xa9"'])
+@pytest.mark.parametrize(
+    "received", [rb'"\\u0000"', rb'"\ud83d\ude00"', rb'"\u00e9\n"', rb'"\\\\u0000\\ud800"', b'"\xc3\xa9"']
+)
 def test_what_jsonb_takes_keeps_its_bytes(received: bytes) -> None:
     """A written-out backslash-u-0000, a proper pair and ordinary escapes are left exactly as they came."""
     assert jsontext.storable(received) == (received, False)
 
 
+@PATIENT
 @given(ANY_JSON)
 def test_any_json_becomes_storable_and_can_be_restored(value: object) -> None:
     """Any JSON, ASCII-escaped as most servers send it, decodes after escaping to the same value, strings escaped."""
@@ -77,6 +88,7 @@ def _restored(value: object) -> object:
     return value
 
 
+@PATIENT
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
 def test_numbers_keep_their_digits(number: Decimal) -> None:
     """A number comes out with the digits that went in, and goes back into text with the same value and scale."""
@@ -126,6 +138,7 @@ def test_split_refuses_what_does_not_hold_together(raw: bytes) -> None:
         jsontext.split(raw)
 
 
+@PATIENT
 @given(st.lists(ANY_JSON, max_size=6))
 def test_split_agrees_with_json(values: list[object]) -> None:
     """On sound JSON, cutting gives the same members as reading."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replicator.errors import NotTheApi, SourceError, UnreadableAnswer
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Row = Callable[..., dict[str, Any]]
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first run on a fresh checkout builds Hypothesis's table of all characters."""
 
 ID = UUID("44ec8f61-6d9a-4553-a6ca-777f5f5ef95b")
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
@@ -79,6 +83,17 @@ def test_instants_read_in_every_spelling(row: Row, text: str, expected: datetime
     assert read(row(created_at=text)).created_at == expected
 
 
+def test_a_naive_instant_is_utc_wherever_this_runs(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own time zone never gets into an instant."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert read(row(created_at="2026-02-03T12:00:00")).created_at == NOON
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -112,7 +127,9 @@ def test_what_is_no_money_is_a_problem(row: Row, value: Any) -> None:
     assert (call.cost_usd, call.problems) == (None, ("cost_usd",))
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0, 0), (120, 120), (120.0, 120), (120.9, 120), ("120", 120), (None, None)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0, 0), (120, 120), (120.0, 120), (120.9, 120), ("120", 120), (None, None)]
+)
 def test_durations_are_completed_seconds(row: Row, value: Any, expected: int | None) -> None:
     """The contract's integer; a fraction is cut, and stays in `raw`."""
     call = read(row(duration_seconds=value))
@@ -333,7 +350,9 @@ def test_an_empty_embedded_transcript_is_none(row: Row, embedded: Any) -> None:
     assert (call.transcript, call.problems) == (None, ())
 
 
-@pytest.mark.parametrize("embedded", [[{"speaker": "agent", "text": "Hello"}], {"transcript": [{"text": "Hello"}]}, "Hello"])
+@pytest.mark.parametrize(
+    "embedded", [[{"speaker": "agent", "text": "Hello"}], {"transcript": [{"text": "Hello"}]}, "Hello"]
+)
 def test_a_row_can_carry_its_transcript(row: Row, embedded: Any) -> None:
     """As an array, an object or a string; its summary is the call's, so that the answer to a request is no change."""
     call = read(row(transcript=embedded))
@@ -350,7 +369,9 @@ def test_one_call_reads_like_a_row(row: Row) -> None:
     assert (answer.server_time, answer.status) == (NOON, 200)
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"data": null}', b'{"data": []}', b'{"data": {"id": 1}}', b'{"data": {"id":', b""])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"data": null}', b'{"data": []}', b'{"data": {"id": 1}}', b'{"data": {"id":', b""]
+)
 def test_an_answer_without_a_call_is_unreadable(body: bytes) -> None:
     """There is no half a call."""
     with pytest.raises(UnreadableAnswer):
@@ -362,10 +383,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = [*"id agent_id phone_number to from metadata status started_at duration_seconds cost_usd summary".split(),
-         *"recording_url context created_at call_settings transcript".split()]  # fmt: skip
+NAMES = [*["id", "agent_id", "phone_number", "to", "from", "metadata", "status", "started_at", "duration_seconds", "cost_usd", "summary"],
+         *["recording_url", "context", "created_at", "call_settings", "transcript"]]  # fmt: skip
 
 
+@PATIENT
 @given(st.dictionaries(st.sampled_from(NAMES), JSON), st.booleans())
 def test_any_row_reads_or_is_unreadable(row: dict[str, Any], has_id: bool) -> None:
     """Whatever JSON-like values a row holds (NaN, surrogates, wrong types): a Call or an Unreadable, never an error."""
@@ -381,6 +403,7 @@ def test_any_row_reads_or_is_unreadable(row: dict[str, Any], has_id: bool) -> No
     assert page.rows == 2
 
 
+@PATIENT
 @given(st.binary(max_size=60) | st.text('{}[]",:data 01eE-NaN\\u', max_size=60).map(str.encode))
 def test_any_bytes_read_or_raise_a_source_error(noise: bytes) -> None:
     """No body, and no row, whatever its bytes, can raise anything but a SourceError."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replicator.errors import SourceError, UnreadableAnswer
-from replicator.records import Transcript
 from replicator.source.parsing import parse_recording, parse_transcript
 from replicator.source.transcripts import read_transcript
+
+if TYPE_CHECKING:
+    from replicator.records import Transcript
+
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first run on a fresh checkout builds Hypothesis's table of all characters."""
 
 
 def read(data: Any) -> Transcript:
@@ -130,7 +136,9 @@ def test_escapes_in_a_transcript_are_flagged() -> None:
     assert not read({"transcript": [{"text": "ab"}]}).has_escapes
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"meta": {}}', b'{"data": NaN}', b'{"data": "\xff"}', b'{"data": {"transcript": ['])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"meta": {}}', b'{"data": NaN}', b'{"data": "\xff"}', b'{"data": {"transcript": [']
+)
 def test_a_broken_transcript_answer_is_unreadable(body: bytes) -> None:
     """Nothing is stored of an answer that cannot be read."""
     with pytest.raises(UnreadableAnswer):
@@ -140,7 +148,10 @@ def test_a_broken_transcript_answer_is_unreadable(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("url", "expires_at"),
     [
-        ("https://b.s3.amazonaws.com/1.mp3?X-Amz-Date=20260203T120000Z&X-Amz-Expires=3600&X-Amz-Signature=f", "13:00:00"),
+        (
+            "https://b.s3.amazonaws.com/1.mp3?X-Amz-Date=20260203T120000Z&X-Amz-Expires=3600&X-Amz-Signature=f",
+            "13:00:00",
+        ),
         ("https://storage.googleapis.com/b/1.mp3?X-Goog-Date=20260203T120000Z&X-Goog-Expires=60", "12:01:00"),
         ("https://cdn.example/1.mp3?Expires=1770120000&Signature=f&Key-Pair-Id=k", "12:00:00"),
         ("https://a.blob.core.windows.net/c/1.wav?sv=2024&se=2026-02-03T12%3A30%3A00Z&sig=f", "12:30:00"),
@@ -161,7 +172,9 @@ def test_a_signed_url_says_until_when(url: str, expires_at: str | None) -> None:
     assert json.loads(recording.raw)["format"] == "mp3"
 
 
-@pytest.mark.parametrize("data", [{"url": "https://a/1.mp3"}, "https://a/1.mp3", {"recording_url": None, "url": "https://a/1.mp3"}])
+@pytest.mark.parametrize(
+    "data", [{"url": "https://a/1.mp3"}, "https://a/1.mp3", {"recording_url": None, "url": "https://a/1.mp3"}]
+)
 def test_the_url_is_found_under_other_names(data: Any) -> None:
     """`url`, or the bare string, is the recording's URL too."""
     assert parse_recording(json.dumps({"data": data}).encode()).value.recording_url == "https://a/1.mp3"
@@ -176,16 +189,21 @@ def test_a_recording_without_url_is_unreadable(data: Any) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["transcript", "text", "content", "role", "speaker", "start", "timespan", "summary", "url", "x"]),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["transcript", "text", "content", "role", "speaker", "start", "timespan", "summary", "url", "x"]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=10,
 )
 
 
+@PATIENT
 @given(JSON)
 def test_any_answer_reads_or_is_unreadable(data: Any) -> None:
     """No JSON at all makes reading a transcript or a recording raise anything but a SourceError."""

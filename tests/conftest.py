@@ -1,0 +1,88 @@
+"""What every room's tests stand on: a real PostgreSQL, an empty environment. No PostgreSQL is a failure, never a skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import psycopg
+import pytest
+
+from replicator.store import embedded, migrate
+from replicator.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Tests may lose their database with the machine, so they need not wait for its disk.
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+OURS = ("TRUEDY_", "REPLICATOR_", "DATABASE_URL", "PG")
+
+hypothesis.settings.register_profile("ours", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ours")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(OURS) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def reachable_folder() -> Iterator[Path]:
+    """A temporary folder that other accounts can pass through, as the server's account must."""
+    folder = Path(tempfile.mkdtemp(prefix="replicator-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(reachable_folder: Path) -> Iterator[embedded.Server]:
+    """The embedded PostgreSQL, one for each test process."""
+    with embedded.running(reachable_folder / "postgres", settings=QUICK) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres_server: embedded.Server) -> str:
+    """The name of a migrated database to be cloned."""
+    migrate.migrate(postgres_server.url)
+    return embedded.DATABASE
+
+
+@pytest.fixture
+def empty_database(postgres_server: embedded.Server) -> Iterator[str]:
+    """The URL of a new database with nothing in it."""
+    yield from _new_database(postgres_server, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
+    """The URL of a new, migrated database."""
+    yield from _new_database(postgres_server, template)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A new, migrated database, open."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+def _new_database(server: embedded.Server, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    admin = server.url.rsplit("/", 1)[0] + "/postgres"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.url.rsplit("/", 1)[0] + f"/{name}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
