@@ -69,8 +69,8 @@ class SimulatedTransport(httpx.BaseTransport):
         if response.truncate_at is not None:
             stream = _Truncated(response.body[: response.truncate_at])
             return httpx.Response(response.status, headers=headers, stream=stream, request=request)
-        stream_whole = httpx.ByteStream(response.body)
-        return httpx.Response(response.status, headers=headers, stream=stream_whole, request=request)
+        body = b"" if request.method == "HEAD" else response.body
+        return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body), request=request)
 
     def _wait(self, request: httpx.Request, response: Response) -> None:
         patience = request.extensions.get("timeout", {}).get("read")

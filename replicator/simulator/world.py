@@ -16,8 +16,8 @@ from typing import Any, overload
 
 from replicator.simulator import births
 from replicator.simulator.births import SECOND, TERMINAL, Life, from_us, to_us
-from replicator.simulator.conversations import Segment, conversation, summary
-from replicator.simulator.recordings import recording_url
+from replicator.simulator.conversations import Segment, conversation
+from replicator.simulator.showing import Row, edition_at, row_of, status_at
 from replicator.simulator.switches import Switches
 from replicator.simulator.texts import AGENT_NAMES
 
@@ -25,8 +25,6 @@ ACTIVE = frozenset({"queued", "ringing", "in_progress", "in-progress"})
 _CHURN = -1
 _LIVES_KEPT = 20_000
 _FOREVER = 2**62
-
-Row = dict[str, Any]
 
 
 class World:
@@ -221,29 +219,16 @@ class World:
 
     def row_at(self, index: int) -> Row:
         """Return what is true of a call."""
-        life, at = self._life(index), self._at(index)
-        connected = life.started_us is not None
-        edition = self._edition(life, at)
-        updated = self._updated_us(index)
-        row: Row = {
-            "id": life.call_id,
-            "agent_id": self.agent_ids[life.agent],
-            "phone_number": life.phone_number,
-            "from_number": life.from_number,
-            "direction": life.direction,
-            "status": self._status(life, at),
-            "started_at": _seen(life.started_us, at),
-            "ended_at": _seen(life.ended_us, at) if connected or index % 2 else None,
-            "duration_seconds": life.duration_seconds if life.ended_us is not None and life.ended_us <= at else None,
-            "cost_usd": _latest(at, (life.billed_us, life.cost_usd), (life.corrected_us, life.corrected_usd)),
-            "summary": None if edition is None else summary(life, edition),
-            "recording_url": None
-            if life.cached_us is None or life.cached_us > at or not self.has_recording_at(index)
-            else recording_url(self.switches, life.call_id, life.cached_us, 0),
-            "context": self._context(life, at),
-            "created_at": from_us(life.created_us),
-            "updated_at": None if updated is None else from_us(updated),
-        }
+        life = self._life(index)
+        row = row_of(
+            life,
+            self._at(index),
+            self.switches,
+            agent_id=self.agent_ids[life.agent],
+            updated_us=self._updated_us(index),
+            has_recording=self.has_recording_at(index),
+            context=self._contexts.get(index, life.context),
+        )
         row.update(self._changes.get(index, {}))
         return row
 
@@ -254,7 +239,7 @@ class World:
         if self.settings.get(index, {}).get("transcription_enabled") is False:
             return None
         life = self._life(index)
-        edition = self._edition(life, self._at(index))
+        edition = edition_at(life, self._at(index))
         if edition is None:
             return None
         return conversation(self.seed, life, edition, self.switches.transcript_replaced)
@@ -326,18 +311,6 @@ class World:
     def _at(self, index: int) -> int:
         return self._cut.get(index, self._now)
 
-    def _status(self, life: Life, at: int) -> str:
-        if life.ended_us is not None and at >= life.ended_us:
-            return life.outcome
-        if life.started_us is not None and at >= life.started_us:
-            return "in-progress" if self.switches.status_spellings else "in_progress"
-        return "ringing" if at >= life.ringing_us else "queued"
-
-    def _edition(self, life: Life, at: int) -> int | None:
-        if life.transcript_us is None or at < life.transcript_us:
-            return None
-        return int(life.replaced_us is not None and at >= life.replaced_us)
-
     def _updated_us(self, index: int) -> int | None:
         touched = self._touched.get(index)
         at = self._at(index)
@@ -348,14 +321,6 @@ class World:
         events = self._life(index).events()
         return max(touched or 0, events[0], *(event for event in events if event <= at))
 
-    def _context(self, life: Life, at: int) -> dict[str, Any]:
-        context = {**self._contexts.get(life.index, life.context)}
-        if "last_error" in life.context:
-            context["last_error"] = life.context["last_error"]
-        if life.ended_us is not None and at < life.ended_us:
-            context.pop("last_error", None)
-        return context
-
     def _facet(self, index: int) -> tuple[str, str, int]:
         if index in self._open or index in self._changes or index in self._cut:
             row = self.row_at(index)
@@ -365,7 +330,11 @@ class World:
             drawn = births.digest(self.seed, index)
             outcome = births.outcome_of(self.seed, index, drawn, self.switches)
             direction = births.direction_of(self.seed, index, drawn, self.switches)
-            facet = (outcome or self._status(self._life(index), self._now), direction, drawn[16] % len(self.agent_ids))
+            facet = (
+                outcome or status_at(self._life(index), self._now, self.switches),
+                direction,
+                drawn[16] % len(self.agent_ids),
+            )
         self._facets[index] = facet
         return facet
 
@@ -429,12 +398,3 @@ class _Rows(Sequence[Row]):
             return _Rows(self._world, self._indexes[at])
         with self._world.lock:
             return self._world.row_at(self._indexes[at])
-
-
-def _seen(us: int | None, at: int) -> datetime | None:
-    return from_us(us) if us is not None and us <= at else None
-
-
-def _latest(at: int, *values: tuple[int | None, Any]) -> Any:
-    seen = [value for since, value in values if since is not None and since <= at]
-    return seen[-1] if seen else None

@@ -27,7 +27,10 @@ class Asking(httpx.Client):
     def __init__(self, api):
         self.clock = VirtualClock(NOW)
         super().__init__(
-            transport=SimulatedTransport(api, self.clock), base_url="http://truedy.test" + BASE, headers=AUTH
+            transport=SimulatedTransport(api, self.clock),
+            base_url="http://truedy.test" + BASE,
+            headers=AUTH,
+            timeout=60,
         )
 
     def rows(self, **params):
