@@ -26,17 +26,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", choices=sorted(PRESETS), default="contract")
     parser.add_argument("--churn", type=float, default=0.0, help="changes per minute")
     parser.add_argument("--key", action="append", help=f"may be repeated; default {KEY}")
-    parser.add_argument("--recordings", default="", help="base URL of the recordings; 'self' is this server")
+    parser.add_argument(
+        "--recordings",
+        default="",
+        help="base URL of the recordings; 'self' is this server, and what the observed preset does",
+    )
     chosen = parser.parse_args(arguments)
     switches = PRESETS[chosen.preset]().but(limit=chosen.limit or None, window_seconds=chosen.window)
-    if chosen.recordings and chosen.recordings != "self":
+    own_recordings = chosen.recordings == "self" or (chosen.preset == "observed" and not chosen.recordings)
+    if chosen.recordings and not own_recordings:
         switches = switches.but(recording_base_url=chosen.recordings)
     keys = chosen.key or [KEY]
     world = World(chosen.seed, chosen.calls, days=chosen.days, churn_per_minute=chosen.churn, switches=switches)
     api = Api(world, keys=keys)
 
     def ready(base_url: str) -> None:
-        if chosen.recordings == "self":
+        if own_recordings:
             api.switches = switches.but(recording_base_url=base_url.partition("/api/")[0])
         sys.stdout.write(json.dumps({"base_url": base_url, "key": keys[0]}) + "\n")
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from collections import deque
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ _STORAGE = "/storage/"
 _OK = 200
 _CREATED = 201
 _ERROR = 500
+_CODES = {400: "bad_request", 402: "payment_required", 403: "forbidden", 404: "not_found", 422: "validation_error"}
 
 
 class Api:
@@ -50,6 +52,10 @@ class Api:
         self.log = Log()
         self.random = Random(seed)  # noqa: S311 - a simulation
         self.requests = 0
+        #: Called with each request before it is answered: the place to change the world between two pages.
+        self.before: Callable[[Request], None] | None = None
+        #: What the next requests get, one each: a status to fail with, a whole Response, or None for the usual answer.
+        self.script: deque[int | Response | None] = deque()
         self.poisoned: set[int] = set()
         self.read: set[int] = set()
         self.idempotent: dict[tuple[str, str], int] = {}
@@ -85,6 +91,8 @@ class Api:
             now = request.now + timedelta(seconds=switches.clock_skew_seconds)
             self.world.advance(now)
             self.requests += 1
+            if self.before is not None:
+                self.before(request)
             request_id = f"req_{self.requests:012x}"
             kind = _kind(request)
             try:
@@ -120,13 +128,23 @@ class Api:
             raise ApiError(401, "unauthorized", "the API key is missing or unknown")
         if not switches.limiter_per_path:
             self._limit(key, now)
+        scripted = self.script.popleft() if self.script else None
+        if isinstance(scripted, Response):
+            return scripted
+        if scripted is not None:
+            raise ApiError(scripted, _CODES.get(scripted, "internal_error"), "scripted")
+        self._refuse()
+        return self._dispatch(request, kind, key, request_id, now)
+
+    def _refuse(self) -> None:
+        """Raise what the account or the deployment answers whatever was asked."""
+        switches = self.switches
         if switches.error_rate and self.random.random() < switches.error_rate:
             raise ApiError(self.random.choice((500, 502, 503, 504)), "internal_error", "an unexpected error occurred")
         if switches.forbidden:
             raise ApiError(403, "forbidden", "this address is not allowed")
         if switches.payment_required:
             raise ApiError(402, "payment_required", "insufficient credits or inactive subscription")
-        return self._dispatch(request, kind, key, request_id, now)
 
     def _dispatch(self, request: Request, kind: str, key: str, request_id: str, now: datetime) -> Response:
         method, call_id = request.method, request.path[len(BASE) + 7 :].partition("/")[0]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000
 _ENTRIES_KEPT = 20_000
+_PLACES_KEPT = 200_000
 
 
 class Refusal(NamedTuple):
@@ -27,25 +28,31 @@ class Limiter:
     """Fixed wall-clock windows, counted per identity (a key, or a client address and path) and worker."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._counts: dict[tuple[str, int, int], tuple[int, int]] = {}
         self._worker = Random(0)  # noqa: S311 - which worker takes a request
 
     def admit(self, identity: str, now_us: int, switches: Switches) -> Refusal | None:
-        """Count a request; return None if it may pass."""
-        limit = switches.limit
-        if limit is None:
+        """Count a request in every window; return None if it may pass."""
+        if switches.limit is None:
             return None
-        length = int(switches.window_seconds * _SECOND)
-        window = now_us // length
         worker = self._worker.randrange(switches.limiter_workers) if switches.limiter_workers > 1 else 0
-        place = (identity, worker)
+        refusal = self._count(identity, worker, now_us, switches.limit, switches.window_seconds)
+        for limit, seconds in switches.further_limits:
+            refusal = self._count(identity, worker, now_us, limit, seconds) or refusal
+        if refusal is not None and switches.reset_at_now_plus_window:
+            return refusal._replace(told_us=now_us + int(switches.window_seconds * _SECOND))
+        return refusal
+
+    def _count(self, identity: str, worker: int, now_us: int, limit: int, seconds: float) -> Refusal | None:
+        length = int(seconds * _SECOND)
+        window, place = now_us // length, (identity, worker, length)
         began, count = self._counts.get(place, (window, 0))
         count = count + 1 if began == window else 1
         self._counts[place] = (window, count)
-        if count <= limit:
-            return None
+        if len(self._counts) > _PLACES_KEPT:
+            self._counts = {one: kept for one, kept in self._counts.items() if kept[0] == now_us // one[2]}
         reset = (window + 1) * length
-        return Refusal(limit, reset, now_us + length if switches.reset_at_now_plus_window else reset)
+        return None if count <= limit else Refusal(limit, reset, reset)
 
 
 class Entry(NamedTuple):
@@ -60,7 +67,11 @@ class Entry(NamedTuple):
 
 
 class Log:
-    """What tests assert about: never more than the limit in a window, nobody came before `reset_at`."""
+    """What tests assert about: never more than the limit in a window, nobody came before `reset_at`.
+
+    `early` counts requests that arrived between a refusal and its `reset_at`; those under way at the refusal count too,
+    so a client of n connections may have n - 1 for each refusal. `entries` are the latest 20,000 requests.
+    """
 
     def __init__(self) -> None:
         self.clear()
@@ -83,6 +94,8 @@ class Log:
         """Count a request of an identity, before anything is decided about it."""
         place = (identity, now_us // int(window_seconds * _SECOND))
         self.by_window[place] += 1
+        if len(self.by_window) > _PLACES_KEPT:
+            self.by_window = Counter({place: self.by_window[place]})
         self.max_in_window = max(self.max_in_window, self.by_window[place])
         if self._waits and now_us < self._waits.get(identity, 0):
             self.early += 1

@@ -39,14 +39,15 @@ class Application:
     def __init__(self, api: Api) -> None:
         self.api = api
         self._turn = asyncio.Lock()
-        self._doomed: set[tuple[str, int]] = set()
+        self._doomed: set[asyncio.Transport] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         client: tuple[str, int] = tuple(scope["client"] or ("", 0))
-        if client in self._doomed:
-            self._doomed.discard(client)
+        connection = _connection(send)
+        if connection in self._doomed:
+            self._doomed.discard(connection)
             self.api.log.connections_reset += 1
             await _cut(send)
             return
@@ -64,7 +65,8 @@ class Application:
             await _cut(send)
             return
         if response.close_connection:
-            self._doomed.add(client)
+            # Those whose clients went away first are forgotten.
+            self._doomed = {one for one in self._doomed if not one.is_closing()} | {connection}
         await _send(response, send)
 
     async def _request(self, scope: Scope, receive: Receive, client: tuple[str, int]) -> Request:
@@ -80,6 +82,11 @@ class Application:
         return Request(scope["method"], scope["path"], self.api.clock(), query, headers, body, client[0])
 
 
+def _connection(send: Send) -> asyncio.Transport:
+    connection: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined]
+    return connection
+
+
 async def _send(response: Response, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     headers.append((b"content-length", b"%d" % len(response.body)))
@@ -93,7 +100,7 @@ async def _send(response: Response, send: Send) -> None:
 
 async def _cut(send: Send, *, abort: bool = True) -> None:
     """End the connection without an answer, or without the rest of one."""
-    transport = send.__self__.transport  # type: ignore[attr-defined]
+    transport = _connection(send)
     if abort:
         transport.abort()
     else:

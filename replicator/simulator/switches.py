@@ -32,6 +32,7 @@ class Switches:
     # Rate limit: per key, fixed wall-clock windows.
     limit: int | None = 100  # requests per window; None is off
     window_seconds: float = 60.0
+    further_limits: tuple[tuple[int, float], ...] = ()  # more (requests, seconds) windows: 1,000 an hour and so on
     reset_at_naive: bool = False  # reset_at without its Z
     reset_at_now_plus_window: bool = False  # reset_at is not the window's end
     rate_headers: bool = False  # Retry-After and X-RateLimit-*
@@ -152,6 +153,8 @@ class Switches:
             active_forever_share=0.005,
             transcript_shape="message_role",
             transcript_in_rows="array",
+            page_bytes=4_600_000,
+            list_seconds_per_1000=0.018,
             transcript_empty_in_detail=True,
             reading_moves_updated_at=True,
             poison_share=0.002,

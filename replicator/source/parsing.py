@@ -158,6 +158,7 @@ def _call(call_id: UUID, row: dict[str, Any], text: str, *, has_escapes: bool) -
         return known
 
     summary = read("summary", fields.text)
+    recording_url = read("recording_url", fields.text)
     context = row.get("context")
     if context is None:
         context = row.get("metadata")
@@ -173,7 +174,8 @@ def _call(call_id: UUID, row: dict[str, Any], text: str, *, has_escapes: bool) -
         duration_seconds=read("duration_seconds", fields.whole_seconds),
         cost_usd=read("cost_usd", fields.decimal),
         summary=summary,
-        recording_url=read("recording_url", fields.text),
+        recording_url=recording_url,
+        recording_expires_at=fields.url_expiry(recording_url) if recording_url else None,
         context=None if context is None else jsontext.encode(context),
         created_at=read("created_at", fields.instant),
         updated_at=read("updated_at", fields.instant),

@@ -58,20 +58,20 @@ def refusal(what: str, status: int, body: bytes, headers: Mapping[str, str], *, 
             code=found.code,
             server_time=found.server_time,
         )
-    return _kind(status, is_collection=is_collection, is_json=found.is_json, has_error=found.has_error)(
+    return _kind(status, is_collection=is_collection, is_json=found.is_json)(
         message,
         **known,  # type: ignore[arg-type]
     )
 
 
-def _kind(status: int, *, is_collection: bool, is_json: bool, has_error: bool) -> type[SourceError]:
+def _kind(status: int, *, is_collection: bool, is_json: bool) -> type[SourceError]:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:  # noqa: PLR2004
         return SourceUnavailable
     if status == 404:  # noqa: PLR2004
         if is_collection:
-            return NotFound if has_error else NotTheApi
+            return NotTheApi
         return NotFound if is_json else SourceUnavailable
     # 1xx and 3xx: nothing the API does. A redirect is never followed, the key stays here.
     return RequestRefused if status >= 400 else NotTheApi  # noqa: PLR2004

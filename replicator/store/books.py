@@ -181,7 +181,8 @@ def save_source(
     """Keep when the head was last read and how many calls the source says it has."""
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, total_at) "
-        "VALUES (%(account)s, %(url)s, %(at)s, %(total)s, CASE WHEN %(total)s::bigint IS NULL THEN NULL ELSE %(at)s END) "
+        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, "
+        "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END) "
         "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
         "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
         "total_at = coalesce(excluded.total_at, s.total_at)",

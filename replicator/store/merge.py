@@ -67,7 +67,8 @@ def write_calls(
         _copy(tx, "truedy.calls", CALL_COLUMNS, new)
     changed = [_call_values(account, row) for row in rows if not row.is_new]
     if changed:
-        tx.execute("CREATE TEMP TABLE staged_calls (LIKE truedy.calls) ON COMMIT DROP")
+        names = ", ".join(CALL_COLUMNS)
+        tx.execute(f"CREATE TEMP TABLE staged_calls ON COMMIT DROP AS SELECT {names} FROM truedy.calls WITH NO DATA")
         _copy(tx, "staged_calls", CALL_COLUMNS, changed)
         kept = {"id", "first_seen_at", "changed_at"}
         columns = ", ".join(f"{name} = s.{name}" for name in CALL_COLUMNS if name not in kept)
@@ -233,7 +234,8 @@ def _update_details(
     tx: psycopg.Connection[Any], kind: Kind, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
 ) -> None:
     table = TABLES[kind]
-    tx.execute(f"CREATE TEMP TABLE staged_details (LIKE truedy.{table} INCLUDING DEFAULTS) ON COMMIT DROP")
+    names = ", ".join(columns)
+    tx.execute(f"CREATE TEMP TABLE staged_details ON COMMIT DROP AS SELECT {names} FROM truedy.{table} WITH NO DATA")
     _copy(tx, "staged_details", columns, rows)
     # Where the content was not asked for or is unchanged, what is stored stays.
     content = {"fetched_at", "has_escapes", "raw", *OWN_COLUMNS[kind]}

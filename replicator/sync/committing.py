@@ -29,7 +29,7 @@ from replicator.sync.merging import (
     settle,
 )
 from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
-from replicator.sync.walking import Seen
+from replicator.sync.walking import UNREADABLE, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -278,9 +278,18 @@ def _one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
 
 
 def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
-    if absorbed.unreadable_offset is None:
-        return []
-    return [(None, str(outcome.request), "the source answers an error for every page that holds this row", b"")]
+    """Return what was stepped over: a row exists there, and no request can read it."""
+    reason = "the source answers an error for every page that holds this row"
+    return [
+        (
+            None,
+            f"{outcome.request}, created {piece.since:%Y-%m-%d %H:%M:%S} to {piece.until:%H:%M:%S}",
+            reason,
+            piece.since.isoformat().encode(),
+        )
+        for piece in absorbed.pieces
+        if piece.reason == UNREADABLE
+    ]
 
 
 def _reason(outcome: Outcome) -> str:

@@ -186,11 +186,10 @@ def landed(state: State, lane: Lane, *, is_head: bool = False) -> State:
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """The state after an answer, what it proved, and the row that turned out to be unreadable, if one did."""
+    """The state after an answer, and what it proved."""
 
     state: State
     pieces: tuple[Piece, ...] = ()
-    unreadable_offset: int | None = None
 
 
 def absorb_page(
@@ -224,7 +223,7 @@ def absorb_page(
         walks.pop(asked.lane, None)
     else:
         walks[asked.lane] = outcome.walk
-    return Absorbed(replace(state, ledger=ledger, walks=walks), pieces, outcome.unreadable_offset)
+    return Absorbed(replace(state, ledger=ledger, walks=walks), pieces)
 
 
 def _is_needed(ledger: Ledger, walk: Walk) -> bool:
@@ -256,7 +255,7 @@ def absorb_failure(state: State, asked: Walk) -> Absorbed:
         walks.pop(asked.lane, None)
     else:
         walks[asked.lane] = outcome.walk
-    return Absorbed(replace(state, walks=walks), outcome.pieces, outcome.unreadable_offset)
+    return Absorbed(replace(state, walks=walks), outcome.pieces)
 
 
 def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:

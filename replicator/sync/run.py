@@ -8,7 +8,7 @@ transaction under the lease. Killing it at any moment loses at most the answers 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,7 +35,7 @@ from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPo
 from replicator.sync.merging import Policy
 from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
 from replicator.sync.spending import Limits, Spending
-from replicator.sync.walking import Lane, Walk, start
+from replicator.sync.walking import PAGE_LIMIT, Lane, Walk, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ QUEUED_PER_WORKER = 32
 HEARTBEAT_SECONDS = 10
 FIRST_TRIES = 3
 """Attempts at a source that has not answered once in this run, when no connection can be made."""
-FIRST_ANSWERS = 12
+FIRST_ANSWERS = 16
 """Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
 PATIENCE = timedelta(seconds=150)
 """How long a source that did answer may fail before the run ends: more than two rate windows."""
@@ -119,8 +119,8 @@ class _Trouble:
     failures: int = 0
     since: datetime | None = None
     resume_at: datetime | None = None
-    last_list_at: datetime | None = None
-    failed_at: dict[Lane, datetime] = field(default_factory=dict)
+    of_lane: Counter[Lane] = field(default_factory=Counter)
+    """Failures of a lane's pages since one was answered."""
 
 
 def _utc_now() -> datetime:
@@ -349,15 +349,13 @@ class Run:
                 outcome.sent_at, outcome.received_at, outcome.server_time, is_sent=outcome.is_sent
             )
             counters.requests += outcome.is_sent
-            if request.is_head and outcome.page is None:
-                state = replace(state, head_asked_at=None)
             verdict = self._judge(outcome, now) if outcome.is_sent else "again"
+            if request.is_head and verdict == "again":
+                state = replace(state, head_asked_at=None)
             if verdict == "broken":
                 broken.add(index)
             elif isinstance(verdict, SourceError):
                 fatal = fatal or verdict
-            elif verdict == "probe":
-                state = replace(state, head_asked_at=None)
         self._position = replace(self._position, state=state)
         useful = [
             o for o in outcomes if (o.is_sent and not isinstance(o.error, RateLimited | AccessRefused)) or _is_denied(o)
@@ -376,7 +374,7 @@ class Run:
         if fatal is not None:
             raise fatal
 
-    def _judge(self, outcome: Outcome, now: datetime) -> Literal["taken", "again", "broken", "probe"] | SourceError:
+    def _judge(self, outcome: Outcome, now: datetime) -> Literal["taken", "again", "broken"] | SourceError:
         """Say what an outcome means for the run. An error returned is one that ends it."""
         error, request, trouble = outcome.error, outcome.request, self._trouble
         counters = self._committer.counters
@@ -384,7 +382,7 @@ class Run:
         if error is None or isinstance(error, NotFound) or _is_denied(outcome):
             trouble.answers, trouble.failures, trouble.since, trouble.resume_at = trouble.answers + 1, 0, None, None
             if is_list and error is None:
-                trouble.last_list_at = outcome.received_at
+                trouble.of_lane[request.lane] = 0
             if is_list and error is not None:
                 return error
             return "taken"
@@ -406,30 +404,25 @@ class Run:
             return "taken"
         return self._is_the_pages_fault(outcome)
 
-    def _is_the_pages_fault(self, outcome: Outcome) -> Literal["again", "broken", "probe"]:
-        """Tell a page that fails by itself from a source that fails: by whether other pages are answered meanwhile."""
-        trouble, lane = self._trouble, outcome.request.lane
-        failed_before = trouble.failed_at.get(lane)
-        trouble.failed_at[lane] = outcome.received_at
-        if isinstance(outcome.error, UnreadableAnswer):
-            return "broken"
-        is_answering = outcome.error is not None and outcome.error.status is not None
-        if not trouble.answers:
-            return "broken" if is_answering and trouble.failures > 1 else "again"
-        if failed_before and trouble.last_list_at and trouble.last_list_at > failed_before:
-            return "broken"
-        if outcome.request.is_head:
-            # The head itself fails while earlier pages were answered: after a while it is narrowed down as well.
-            return "broken" if is_answering and trouble.failures > FIRST_TRIES else "again"
-        return "probe"
+    def _is_the_pages_fault(self, outcome: Outcome) -> Literal["again", "broken"]:
+        """Say whether a failed page is narrowed down: at the second failure, or at once where the answer came and cannot
+        be read, or where narrowing is under way.
+        """
+        request = outcome.request
+        failures = self._trouble.of_lane[request.lane] + 1
+        self._trouble.of_lane[request.lane] = failures
+        is_narrowed = request.walk is not None and request.walk.limit < PAGE_LIMIT
+        is_clear = isinstance(outcome.error, UnreadableAnswer) or is_narrowed
+        return "broken" if is_clear or failures > 1 else "again"
 
     def _back_off(self, error: SourceError, now: datetime) -> None:
         trouble = self._trouble
         trouble.failures += 1
         trouble.since = trouble.since or now
         pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(trouble.failures, 10))
-        if isinstance(error, UnreadableAnswer) or (not trouble.answers and error.status is not None):
-            pause = min(pause, 1.0)
+        if error.status is not None and trouble.failures <= FIRST_ANSWERS:
+            # It answers, so this may be one page's fault, which is narrowed down without long waits.
+            pause = 0.05 * trouble.failures
         trouble.resume_at = now + timedelta(seconds=pause)
 
     def _is_hopeless(self, error: SourceError, now: datetime) -> bool:

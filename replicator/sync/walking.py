@@ -31,9 +31,12 @@ PAGE_LIMIT = 100
 SLACK = 3
 """Rows of overlap beyond what the proof needs, so that a few deletions between two pages cost no extra request."""
 MOST_FAILURES = 3
-"""Failed attempts at one whole page before it is narrowed down to the row that causes it."""
+"""Pages without a readable row, one after the other, before they are stepped over."""
+MOST_PROBES = 4
+"""Rows behind an unreadable one that are asked for a sign of life."""
 SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
+UNREADABLE = "a call that cannot be read"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""
 END_PATIENCE = 8
@@ -88,7 +91,6 @@ class Walk:
     """The rank of the hole's top is at most this."""
     stride: int = 0
     stuck: int = 0
-    failures: int = 0
     jumps: int = 0
     jump_reason: str = ""
     """Where set, the next page may begin below the top; what lies between is unsure for this reason."""
@@ -96,6 +98,12 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    suspect: int | None = None
+    """The offset of a row that alone makes its page fail, perhaps: a row behind it is asked whether the source lives."""
+    is_alive: bool = False
+    """A row behind the suspect was answered: if the suspect fails once more, it is the row and not the source."""
+    barrier: int | None = None
+    """The offset of the row that was stepped over last: pages begin behind it, or they would fail again."""
 
     def moved(self, total: int | None) -> Walk:
         """Return the walk aimed at the same place after the list came to have `total` rows.
@@ -110,6 +118,7 @@ class Walk:
             self,
             total=total,
             offset=max(0, self.offset + shift),
+            barrier=None if self.barrier is None else self.barrier + shift,
             low=None if self.low is None else self.low + shift,
             high=None if self.high is None else self.high + shift,
         )
@@ -123,8 +132,6 @@ class Advance:
     walk: Walk | None
     is_unsorted: bool = False
     """The source does not list by created_at: nothing can be proven by walking."""
-    unreadable_offset: int | None = None
-    """At this offset a row exists that no request can read."""
 
 
 def start(lane: Lane, hole: Interval, *, newer_calls: int) -> Walk:
@@ -139,9 +146,18 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
 
     `oldest_known` is the created_at of the replica's oldest live call: a list that ends above it is not believed.
     """
-    walk = replace(
-        walk, failures=0, limit=min(PAGE_LIMIT, 2 * walk.limit), total=walk.total if seen.total is None else seen.total
-    )
+    outcome = _advance(walk, seen, oldest_known)
+    left = outcome.walk
+    if left is not None and left.barrier is not None and left.suspect is None and left.offset <= left.barrier:
+        return replace(outcome, walk=replace(left, offset=left.barrier + 1))
+    return outcome
+
+
+def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
+    total = walk.total if seen.total is None else seen.total
+    if walk.suspect is not None and seen.offset != walk.suspect:
+        return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True))
+    walk = replace(walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False)
     known = [at for at in seen.created if at is not None]
     if not known:
         return _advance_without_rows(walk, seen, oldest_known)
@@ -154,6 +170,10 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
     if not walk.hole:
         return Advance(pieces, None)
     top = walk.hole.until
+    if known[0] < top and walk.barrier is not None and seen.offset == walk.barrier + 1:
+        # Nothing newer can be had in one page with this: what lies between stays unsure.
+        walk, doubt = _land(replace(walk, jump_reason=UNREADABLE), seen, known[0])
+        pieces, top = (*pieces, *doubt), walk.hole.until
     if seen.offset > 0 and known[0] < top:
         return _after(pieces, _search(walk, seen, high=seen.offset))
     if _looks_last(seen, walk):
@@ -173,25 +193,24 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
 
 
 def fail(walk: Walk) -> Advance:
-    """Take a failure that concerns this page alone (other requests are answered).
+    """Take a failure of the walk's page.
 
-    After some attempts the page is halved until one row is left; a single row that cannot be had is stepped over,
-    and what lies around it is unsure.
+    The page is halved until one row is left. That row is stepped over only when a row behind it is answered and it
+    then fails again: a source that fails altogether convicts nobody. What lies around it is unsure.
     """
-    failures = walk.failures + 1
-    if failures < MOST_FAILURES and walk.limit == PAGE_LIMIT:
-        return Advance((), replace(walk, failures=failures))
     if walk.limit > 1:
-        return Advance((), replace(walk, failures=failures, limit=walk.limit // 2))
-    beyond = replace(
-        walk,
-        failures=0,
-        limit=PAGE_LIMIT,
-        offset=walk.offset + 1,
-        ending=None,
-        jump_reason="a call that cannot be read",
-    )
-    return _after((), beyond, unreadable_offset=walk.offset)
+        return Advance((), replace(walk, limit=walk.limit // 2))
+    if walk.suspect is None:
+        return Advance((), replace(walk, suspect=walk.offset, offset=walk.offset + 1))
+    if walk.offset == walk.suspect and walk.is_alive:
+        beyond = replace(
+            walk, suspect=None, is_alive=False, barrier=walk.offset, offset=walk.offset + 1, limit=PAGE_LIMIT // 4,
+            ending=None, jump_reason=UNREADABLE,
+        )  # fmt: skip
+        return _after((), beyond)
+    if walk.offset < walk.suspect + MOST_PROBES:
+        return Advance((), replace(walk, offset=walk.offset + 1))
+    return Advance((), replace(walk, offset=walk.suspect, suspect=None))
 
 
 def _land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, ...]]:
@@ -323,6 +342,6 @@ def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advanc
     return Advance(pieces, None)
 
 
-def _after(pieces: tuple[Piece, ...], walk: Walk, *, unreadable_offset: int | None = None) -> Advance:
+def _after(pieces: tuple[Piece, ...], walk: Walk) -> Advance:
     """Return the outcome, or give the walk up where it has had to jump too often."""
-    return Advance(pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS, unreadable_offset=unreadable_offset)
+    return Advance(pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS)

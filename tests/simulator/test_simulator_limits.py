@@ -92,6 +92,15 @@ def test_limiter_can_answer_500_per_path_before_authentication() -> None:
     assert client.get("/calls/x").status_code == 401
 
 
+def test_longer_windows_count_too() -> None:
+    """further_limits: so many per hour besides so many per minute; reset_at is of the window that is full."""
+    client, _ = asking(limit=3, further_limits=((5, 3600.0),))
+    assert statuses(client, 3) == [200] * 3
+    client.clock.sleep(60)
+    assert statuses(client, 3) == [200, 200, 429]
+    assert client.get("/calls").json()["error"]["details"] == {"limit": 5, "reset_at": "2026-03-02T13:00:00Z"}
+
+
 def test_several_workers_interleave_refusals() -> None:
     """Switch: with several counters, successes come after the first refusal."""
     client, _ = asking(limit=10, limiter_workers=3)

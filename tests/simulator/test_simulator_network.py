@@ -15,6 +15,7 @@ import pytest
 from asking import AUTH, NOW, Asking, asking, make, over_http, settled
 
 from replicator.errors import ConfigurationError
+from replicator.simulator.exchange import Response
 from replicator.simulator.server import running
 
 ROOT = Path(__file__).parents[2]
@@ -179,3 +180,27 @@ def test_process_serves_and_stops_cleanly(ending) -> None:
     assert answers[0].json()["pagination"]["total"] == 50
     assert answers[0].json()["data"] == answers[1].json()["data"]
     assert process.stdout.closed
+
+
+def test_requests_can_be_scripted() -> None:
+    """Api.script: the next requests fail with a status, get a whole answer, or the usual one; all are counted."""
+    client, api = asking()
+    api.script.extend([503, Response(200, b"not JSON"), None, 404])
+    found = [client.get("/calls?limit=1") for _ in range(5)]
+    assert [one.status_code for one in found] == [503, 200, 200, 404, 200]
+    assert found[1].content == b"not JSON"
+    assert api.log.requests == 5
+
+
+def test_deletion_between_two_pages_hides_a_row_from_a_naive_pager() -> None:
+    """Api.before changes the world between requests: a deletion shifts rows up, and one is never seen."""
+    client, api = asking()
+    ids = api.world.live_ids()
+
+    def delete_first(request):
+        if "offset=100" in request.query:
+            api.world.delete(ids[0])
+
+    api.before = delete_first
+    seen = [row["id"] for offset in (0, 100, 200) for row in client.rows(limit=100, offset=offset)]
+    assert set(api.world.live_ids()) - set(seen) == {ids[100]}

@@ -192,7 +192,7 @@ def test_a_500_that_speaks_of_no_limit_is_no_rate_limit(serve: Any, http_answer:
         ("list_calls", b"<html>", NotTheApi),
         ("list_calls", b"", NotTheApi),
         ("list_calls", {"detail": "Not Found"}, NotTheApi),
-        ("list_calls", {"error": {"code": "not_found"}}, NotFound),
+        ("list_calls", {"error": {"code": "not_found"}}, NotTheApi),
         ("get_call", {"error": {"code": "not_found"}}, NotFound),
         ("get_call", {"detail": "Not Found"}, NotFound),
         ("get_call", b"<html>", SourceUnavailable),

@@ -60,7 +60,9 @@ class Setting:
         columns = ", ".join(COMPARED)
         stored = {str(row[0]): row[1:] for row in self.rows(f"SELECT id, {columns} FROM truedy.calls")}
         said: dict[str, list[str]] = {}
-        for call_id, text in self.rows("SELECT call_id, text FROM truedy.transcript_segments ORDER BY call_id, position"):
+        for call_id, text in self.rows(
+            "SELECT call_id, text FROM truedy.transcript_segments ORDER BY call_id, position"
+        ):
             said.setdefault(str(call_id), []).append(text)
         found = []
         for call_id in self.world.live_ids():
@@ -80,7 +82,9 @@ class Setting:
 
 
 @contextmanager
-def source(database: Database, *, calls: int = 300, seed: int = 1, switches: Switches | None = None, **world: Any) -> Iterator[Setting]:
+def source(
+    database: Database, *, calls: int = 300, seed: int = 1, switches: Switches | None = None, **world: Any
+) -> Iterator[Setting]:
     """Give a running source without a rate limit (unless the switches have one) beside the database."""
     chosen = switches or Switches(limit=None)
     api = Api(World(seed, calls, switches=chosen, **world))
