@@ -43,8 +43,15 @@ def place(settings: Settings) -> Iterator[Place]:
     elif settings.has_libpq_variables:
         yield Place("postgresql://")
     else:
-        with embedded.running(data_dir(settings)) as server:
-            yield Place(server.url, server)
+        with own_place(settings) as where:
+            yield where
+
+
+@contextmanager
+def own_place(settings: Settings) -> Iterator[Place]:
+    """Give the embedded database, started for the while."""
+    with embedded.running(data_dir(settings)) as server:
+        yield Place(server.url, server)
 
 
 def data_dir(settings: Settings) -> Path:
@@ -58,11 +65,18 @@ def opened(settings: Settings) -> Iterator[Database]:
     with place(settings) as where:
         if where.server is not None:
             migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
-        database = Database(where.url)
-        try:
+        with connected(where.url) as database:
             yield database
-        finally:
-            database.close()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Database]:
+    """Give a database, closed at the end."""
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 @contextmanager
@@ -76,7 +90,7 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reading]]]:
                     Reader(settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds)
                 ),
             )
-            for key in settings.keys()
+            for key in settings.api_keys()
         ]
 
 
@@ -125,4 +139,4 @@ def psql(where: Place, arguments: Sequence[str]) -> int:
     return embedded.psql(where.url, where.server, arguments, os.environ)
 
 
-__all__ = ["Place", "data_dir", "opened", "options", "place", "psql", "readers", "stopping"]
+__all__ = ["Place", "connected", "data_dir", "opened", "options", "own_place", "place", "psql", "readers", "stopping"]

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from replicator import __version__, assembly, settings as environment
-from replicator.errors import ConfigurationError, ReplicatorError, SourceError
+from replicator import __version__, assembly
+from replicator import settings as environment
+from replicator.errors import ReplicatorError, SourceError
 from replicator.report import progress, terminal
 from replicator.store import migrate as schema
 from replicator.store import status as books
@@ -191,7 +192,8 @@ def psql(
         if of_demo:
             from replicator import demo as room  # noqa: PLC0415 - see demo
 
-            settings = room.its(settings)
+            with assembly.own_place(room.its(settings)) as where:
+                raise typer.Exit(assembly.psql(where, context.args))
         with assembly.place(settings) as where:
             raise typer.Exit(assembly.psql(where, context.args))
 
@@ -213,4 +215,4 @@ def _left(report: Report) -> str:
     return f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"
 
 
-__all__ = ["ConfigurationError", "app", "main"]
+__all__ = ["app", "main"]

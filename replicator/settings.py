@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     def renewal(self) -> RenewalPolicy:
         return parse_renewal(self.replicator_renewal)
 
-    def keys(self) -> list[str]:
+    def api_keys(self) -> list[str]:
         """Return the API keys, at least one; raise ConfigurationError where there is none."""
         text = ""
         if self.truedy_api_key is not None:

@@ -76,7 +76,7 @@ def _update(bars: Bars, calls: TaskID, details: TaskID, progress: Progress) -> N
     bars.update(calls, completed=seen, total=total, note=note)
     done = counters.transcripts_stored + counters.recordings_stored + counters.details_absent
     left = progress.due_details + progress.requests_in_flight
-    bars.update(details, completed=done, total=done + left if done + left else None, note="transcripts and recordings")
+    bars.update(details, completed=done, total=done + left or None, note="transcripts and recordings")
 
 
 def _lines(console: Console) -> Callable[[Progress], None]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from replicator.store.status import Status
 
 WIDE = 200
+DETAIL_COLUMNS = ("kind", "state", "details", "due", "later")
+RUN_COLUMNS = (
+    "id", "command", "started_at", "outcome", "requests", "calls_inserted", "calls_changed", "failures", "message",
+)  # fmt: skip
 
 
 def console() -> Console:
@@ -39,21 +44,23 @@ def _plain(value: object) -> object:
     raise TypeError(type(value).__name__)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table; numbers stand right."""
-    made = Table(title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+def show_table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a title and a table; numbers stand right."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
         made.add_column(Text(column), justify="right" if is_number else "left", no_wrap=True)
     for row in rows:
         made.add_row(*(Text(cell(value)) for value in row))
-    return made
+    out.print()
+    out.print(Text(title, style="bold"))
+    out.print(made)
 
 
 def cell(value: object) -> str:
     """Return one value as people read it."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
@@ -111,29 +118,11 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         )
     out.print(f"writer     {status.lease['holder'] if status.lease else 'nobody at the moment'}")
     if status.details:
-        columns = ("detail", "state", "number", "due", "later")
-        out.print(
-            table(
-                "details",
-                columns,
-                [(r["kind"], r["state"], r["details"], r["due"], r["later"]) for r in status.details],
-            )
-        )
+        rows = [[row[name] for name in DETAIL_COLUMNS] for row in status.details]
+        show_table(out, "Details", DETAIL_COLUMNS, rows)
     if status.runs:
-        names = (
-            "id",
-            "command",
-            "started_at",
-            "outcome",
-            "requests",
-            "calls_inserted",
-            "calls_changed",
-            "failures",
-            "message",
-        )
-        out.print(
-            table("last runs", [n.replace("_", " ") for n in names], [[r[n] for n in names] for r in status.runs])
-        )
+        rows = [[row[name] for name in RUN_COLUMNS] for row in status.runs]
+        show_table(out, "Last runs", [name.replace("_", " ") for name in RUN_COLUMNS], rows)
 
 
 def _coverage(coverage: Mapping[str, Any]) -> str:

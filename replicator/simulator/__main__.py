@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
+import threading
 
 from replicator.errors import ConfigurationError
 from replicator.simulator.api import KEY, Api
@@ -31,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         default="",
         help="base URL of the recordings; 'self' is this server, and what the observed preset does",
     )
+    parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does, with the parent")
     chosen = parser.parse_args(arguments)
     switches = PRESETS[chosen.preset]().but(limit=chosen.limit or None, window_seconds=chosen.window)
     own_recordings = chosen.recordings == "self" or (chosen.preset == "observed" and not chosen.recordings)
@@ -46,12 +50,19 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps({"base_url": base_url, "key": keys[0]}) + "\n")
         sys.stdout.flush()
 
+    if chosen.until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
         serve(api, host=chosen.host, port=chosen.port, ready=ready)
     except ConfigurationError as error:
         sys.stderr.write(error.explain() + "\n")
         return error.exit_code
     return 0
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from replicator.records import Recording, Transcript
 from replicator.store import books, merge
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
+from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
     Change,
@@ -68,13 +69,15 @@ class Position:
     has_quarantine: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Outcomes to be committed together. `broken` are failed pages that other answers show to be at fault themselves."""
+    """Outcomes to be committed together, each with what it means."""
 
-    outcomes: Sequence[Outcome]
-    broken: frozenset[int] = frozenset()
-    """Indexes of outcomes."""
+    judged: Sequence[tuple[Outcome, Verdict]]
+
+    @property
+    def taken(self) -> list[Outcome]:
+        return [outcome for outcome, verdict in self.judged if verdict is Verdict.TAKEN]
 
 
 @dataclass(slots=True)
@@ -119,7 +122,7 @@ class Committer:
         ledger = position.state.ledger
         observations = [
             Observation(call, outcome.sent_at, _verified_at(ledger, call))
-            for outcome in batch.outcomes
+            for outcome in batch.taken
             if outcome.page is not None
             for call in outcome.page.calls
         ]
@@ -155,7 +158,7 @@ class Committer:
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
-        asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
+        asked = [outcome for outcome in batch.taken if outcome.request.detail is not None]
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
@@ -211,9 +214,7 @@ class Committer:
         state, source, oldest = position.state, position.source, position.oldest_known
         news = sum(change in {Change.NEW, Change.CHANGED} for _, change, _ in settled.changes)
         bad: list[tuple[object, str, str, bytes]] = []
-        order = sorted(range(len(batch.outcomes)), key=lambda index: batch.outcomes[index].sent_at)
-        for index in order:
-            outcome = batch.outcomes[index]
+        for outcome, verdict in sorted(batch.judged, key=lambda one: one[0].sent_at):
             asked, page = outcome.request.walk, outcome.page
             if asked is None:
                 continue
@@ -230,7 +231,7 @@ class Committer:
                 source = replace(source, total=source.total if page.total is None else page.total)
                 if outcome.request.is_head:
                     source = replace(source, head_at=outcome.sent_at)
-            elif index in batch.broken:
+            elif verdict is Verdict.BROKEN:
                 absorbed = absorb_failure(state, asked)
             else:
                 continue

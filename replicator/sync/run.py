@@ -8,7 +8,7 @@ transaction under the lease. Killing it at any moment loses at most the answers 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,26 +16,21 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from replicator import __version__
 from replicator.errors import (
-    AccessRefused,
     DatabaseUnavailable,
-    Forbidden,
     LeaseLost,
-    NotFound,
-    NotTheApi,
     RateLimited,
-    RequestRefused,
     SourceError,
-    UnreadableAnswer,
 )
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
 from replicator.sync.committing import Batch, Committer, Position, Source, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
+from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPolicy
 from replicator.sync.merging import Policy
 from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
 from replicator.sync.spending import Limits, Spending
-from replicator.sync.walking import PAGE_LIMIT, Lane, Walk, start
+from replicator.sync.walking import Lane, Walk, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,15 +48,8 @@ BATCH_SIZE = 250
 QUEUED_PER_WORKER = 32
 """Requests handed to the workers ahead of time, so that none is idle while a batch is committed."""
 HEARTBEAT_SECONDS = 10
-FIRST_TRIES = 3
-"""Attempts at a source that has not answered once in this run, when no connection can be made."""
-FIRST_ANSWERS = 16
-"""Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
-PATIENCE = timedelta(seconds=150)
-"""How long a source that did answer may fail before the run ends: more than two rate windows."""
 DATABASE_PATIENCE_SECONDS = 60
 STOP_SECONDS = 5
-LONGEST_PAUSE_SECONDS = 20.0
 
 Result = Literal["done", "bounded", "stopped"]
 
@@ -111,18 +99,6 @@ class Report:
     next_due_at: datetime | None
 
 
-@dataclass(slots=True)
-class _Trouble:
-    """What is known of the source's failures in this run."""
-
-    answers: int = 0
-    failures: int = 0
-    since: datetime | None = None
-    resume_at: datetime | None = None
-    of_lane: Counter[Lane] = field(default_factory=Counter)
-    """Failures of a lane's pages since one was answered."""
-
-
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -151,7 +127,7 @@ class Run:
         self._asked: set[tuple[str, object]] = set()
         self._may_be_more_due = True
         self._is_more_valuable_due = False
-        self._trouble = _Trouble()
+        self._judge = Judge()
         self._held_at = clock()
         self._room = QUEUED_PER_WORKER * options.workers
         self._position = Position(State(Ledger()), Ledger(), Source(options.base_url))
@@ -249,8 +225,8 @@ class Run:
 
     def _send(self, fetcher: Fetcher, now: datetime) -> datetime | None:
         """Send what is worth it and allowed; return when to look again, or None where only answers (or nothing) remain."""
-        if self._trouble.resume_at is not None and now < self._trouble.resume_at:
-            return self._trouble.resume_at
+        if self._judge.resume_at is not None and now < self._judge.resume_at:
+            return self._judge.resume_at
         self._set_goals(now)
         self._refill(now)
         room = min(self._room - fetcher.in_flight, self._requests_left())
@@ -339,97 +315,35 @@ class Run:
     def _take(self, outcomes: list[Outcome]) -> None:
         """Commit what has come in; raise what makes it pointless to go on."""
         now = self._clock()
-        fatal: SourceError | None = None
-        broken: set[int] = set()
-        state, counters = self._position.state, self._committer.counters
-        for index, outcome in enumerate(outcomes):
-            request = outcome.request
-            state = landed(state, request.lane, is_head=request.is_head)
-            self._spendings[request.key].landed(
-                outcome.sent_at, outcome.received_at, outcome.server_time, is_sent=outcome.is_sent
-            )
-            counters.requests += outcome.is_sent
-            verdict = self._judge(outcome, now) if outcome.is_sent else "again"
-            if request.is_head and verdict == "again":
-                state = replace(state, head_asked_at=None)
-            if verdict == "broken":
-                broken.add(index)
-            elif isinstance(verdict, SourceError):
-                fatal = fatal or verdict
-        self._position = replace(self._position, state=state)
-        useful = [
-            o for o in outcomes if (o.is_sent and not isinstance(o.error, RateLimited | AccessRefused)) or _is_denied(o)
-        ]
-        if outcomes:
-            marks = frozenset(useful.index(outcomes[index]) for index in broken)
-            self._commit(Batch(useful, marks), now)
+        judged = [(outcome, self._note(outcome, now)) for outcome in outcomes]
+        if judged:
+            self._commit(Batch(judged), now)
             self._asked -= {(d.kind, d.call_id) for d in (o.request.detail for o in outcomes) if d is not None}
-            is_any_again = any(
-                o.request.detail is not None and (o.error is not None or not o.is_sent) for o in outcomes
-            )
+            is_any_again = any(verdict is not Verdict.TAKEN or o.error is not None for o, verdict in judged)
             self._may_be_more_due = self._may_be_more_due or is_any_again
-            self._is_more_valuable_due = any(o.page is not None for o in outcomes)
+            self._is_more_valuable_due = any(outcome.page is not None for outcome in outcomes)
         elif (now - self._held_at).total_seconds() >= HEARTBEAT_SECONDS:
             self._commit(Batch([]), now)
-        if fatal is not None:
-            raise fatal
+        for outcome, verdict in judged:
+            if verdict is Verdict.FATAL and outcome.error is not None:
+                raise outcome.error
 
-    def _judge(self, outcome: Outcome, now: datetime) -> Literal["taken", "again", "broken"] | SourceError:
-        """Say what an outcome means for the run. An error returned is one that ends it."""
-        error, request, trouble = outcome.error, outcome.request, self._trouble
-        counters = self._committer.counters
-        is_list = request.walk is not None
-        if error is None or isinstance(error, NotFound) or _is_denied(outcome):
-            trouble.answers, trouble.failures, trouble.since, trouble.resume_at = trouble.answers + 1, 0, None, None
-            if is_list and error is None:
-                trouble.of_lane[request.lane] = 0
-            if is_list and error is not None:
-                return error
-            return "taken"
-        if isinstance(error, RateLimited):
+    def _note(self, outcome: Outcome, now: datetime) -> Verdict:
+        """Enter an outcome into the books of the budget, the planner and the run; return what it means."""
+        request, counters = outcome.request, self._committer.counters
+        spending = self._spendings[request.key]
+        spending.landed(outcome.sent_at, outcome.received_at, outcome.server_time, is_sent=outcome.is_sent)
+        counters.requests += outcome.is_sent
+        verdict = self._judge.judge(outcome, now)
+        if isinstance(outcome.error, RateLimited):
+            spending.refused(now, outcome.error)
             counters.refusals += 1
-            self._spendings[request.key].refused(now, error)
-            return "again"
-        counters.failures += 1
-        if isinstance(error, AccessRefused) or (isinstance(error, NotTheApi) and not trouble.answers):
-            return error
-        if not is_list and isinstance(error, RequestRefused | UnreadableAnswer):
-            return "taken"
-        if isinstance(error, RequestRefused):
-            return error
-        self._back_off(error, now)
-        if self._is_hopeless(error, now):
-            return error
-        if not is_list:
-            return "taken"
-        return self._is_the_pages_fault(outcome)
-
-    def _is_the_pages_fault(self, outcome: Outcome) -> Literal["again", "broken"]:
-        """Say whether a failed page is narrowed down: at the second failure, or at once where the answer came and cannot
-        be read, or where narrowing is under way.
-        """
-        request = outcome.request
-        failures = self._trouble.of_lane[request.lane] + 1
-        self._trouble.of_lane[request.lane] = failures
-        is_narrowed = request.walk is not None and request.walk.limit < PAGE_LIMIT
-        is_clear = isinstance(outcome.error, UnreadableAnswer) or is_narrowed
-        return "broken" if is_clear or failures > 1 else "again"
-
-    def _back_off(self, error: SourceError, now: datetime) -> None:
-        trouble = self._trouble
-        trouble.failures += 1
-        trouble.since = trouble.since or now
-        pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(trouble.failures, 10))
-        if error.status is not None and trouble.failures <= FIRST_ANSWERS:
-            # It answers, so this may be one page's fault, which is narrowed down without long waits.
-            pause = 0.05 * trouble.failures
-        trouble.resume_at = now + timedelta(seconds=pause)
-
-    def _is_hopeless(self, error: SourceError, now: datetime) -> bool:
-        trouble = self._trouble
-        if not trouble.answers:
-            return trouble.failures >= (FIRST_TRIES if error.status is None else FIRST_ANSWERS)
-        return trouble.since is not None and now - trouble.since > PATIENCE
+        counters.failures += outcome.error is not None and verdict in {Verdict.AGAIN, Verdict.BROKEN, Verdict.FATAL}
+        state = landed(self._position.state, request.lane, is_head=request.is_head)
+        if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
+            state = replace(state, head_asked_at=None)
+        self._position = replace(self._position, state=state)
+        return verdict
 
     # The database ------------------------------------------------------------------------------------------------
 
@@ -476,7 +390,7 @@ class Run:
             return
         why = ""
         if wake_at is not None:
-            why = "the source fails" if wake_at == self._trouble.resume_at else "the request budget is used up"
+            why = "the source fails" if wake_at == self._judge.resume_at else "the request budget is used up"
         self._on_progress(
             Progress(
                 self._committer.counters,
@@ -501,11 +415,6 @@ class Run:
 def _lane_of(detail: Detail, now: datetime) -> Lane:
     is_young = detail.call_created_at is not None and now - detail.call_created_at <= DETAIL_AGE
     return Lane.DETAIL if is_young else Lane.BACKLOG
-
-
-def _is_denied(outcome: Outcome) -> bool:
-    """Say whether this key may not read this one detail, while it may read others."""
-    return outcome.request.detail is not None and isinstance(outcome.error, Forbidden)
 
 
 def _seconds_until(at: datetime, now: datetime) -> float:

@@ -111,10 +111,10 @@ class Service:
                 self._end_with(error)
             else:
                 log.error("sync failed, and is tried again in %g s: %s", self._poll_seconds, error.message)  # noqa: TRY400 - a known error needs no traceback
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see below
             # A defect of ours must not leave a service that looks alive. Its text may quote a row: the place will do.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            log.critical("the service ends by a defect: %s\n%s", type(error).__name__, frames)  # noqa: TRY400 - see above
+            log.critical("the service ends by a defect: %s\n%s", type(error).__name__, frames)
             self._end_with(ReplicatorError(f"a defect of the replicator: {type(error).__name__}", advice="report it"))
         finally:
             self._is_idle = True

@@ -7,11 +7,11 @@ import random
 from dataclasses import replace
 
 import pytest
+from simulated import History, Shape, random_shape
 
 from replicator.source.budget import Budget
 from replicator.sync import planning, walking
 from replicator.sync.ledger import BEGINNING, END, TICK, Interval, Piece
-from simulated import History, Shape, random_shape
 
 HISTORIES = int(os.environ.get("HISTORIES", "10000"))
 CHUNKS = 40

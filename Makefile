@@ -1,0 +1,46 @@
+# make demo   everything at once on this machine: database, simulated source, sync, reports
+# make test   everything that CI runs, against a real PostgreSQL that it starts itself
+# make quick  the fast tests only
+# make lint   style and types
+# make bench  the measurements of docs/measurements.md (takes some minutes)
+# make lock   write requirements.lock anew from pyproject.toml
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test quick lint bench lock docs clean
+
+demo: $(READY)
+	@$(BIN)/replicator demo
+
+test: $(READY) lint
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+quick: $(READY)
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+docs: $(READY)
+	$(BIN)/python -m replicator.settings > docs/settings.md
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=... names one" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev \
+		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

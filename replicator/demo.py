@@ -1,0 +1,175 @@
+"""Everything at once on one machine: a database, a simulated source, a complete sync, the reports.
+
+Nothing is needed but this package: no account, no PostgreSQL, no network. The demo has a folder of its own and begins
+with an empty database each time, so it never mixes with a real replica.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import typer
+from pydantic import SecretStr
+
+from replicator import assembly
+from replicator.errors import ReplicatorError
+from replicator.report import progress, terminal
+from replicator.store import embedded, migrate
+from replicator.sync.run import Run
+from replicator.sync.schedule import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
+    from replicator.settings import Settings
+
+REQUESTS_PER_WINDOW = 1_000_000
+START_SECONDS = 30.0
+
+REPORTS = (
+    (
+        "Duration: connected calls by day, the last seven days  (analytics.call_duration_daily)",
+        "SELECT day, sum(measured_calls)::bigint AS calls, sum(duration_seconds)::bigint AS seconds, "
+        "sum(duration_seconds)::float8 / nullif(sum(measured_calls), 0) AS average_seconds, "
+        "max(longest_seconds) AS longest_seconds FROM analytics.call_duration_daily "
+        "WHERE day > current_date - 7 GROUP BY day ORDER BY day",
+    ),
+    (
+        "Cost by direction  (analytics.call_cost_daily)",
+        "SELECT direction, sum(calls)::bigint AS calls, sum(cost_known_calls)::bigint AS cost_known, "
+        "sum(cost_pending_calls)::bigint AS cost_pending, sum(cost_usd) AS cost_usd, "
+        "round(sum(timed_cost_usd) / nullif(sum(timed_minutes), 0)::numeric, 4) AS usd_per_minute, "
+        "round(sum(cost_usd) / nullif(sum(conversations), 0), 4) AS usd_per_conversation "
+        "FROM analytics.call_cost_daily GROUP BY direction ORDER BY direction",
+    ),
+    (
+        "Status funnel by campaign  (analytics.status_funnel_daily)",
+        "SELECT coalesce(campaign_id, 'none') AS campaign, sum(calls)::bigint AS calls, sum(open_calls)::bigint AS open, "
+        "sum(not_placed_calls)::bigint AS not_placed, sum(busy_calls)::bigint AS busy, "
+        "sum(not_answered_calls)::bigint AS not_answered, sum(machine_calls)::bigint AS machine, "
+        "sum(answered_calls)::bigint AS answered, "
+        "round(100.0 * sum(conversations) / nullif(sum(terminal_calls), 0), 1) AS conversations_percent "
+        "FROM analytics.status_funnel_daily GROUP BY 1 ORDER BY 2 DESC LIMIT 8",
+    ),
+    (
+        "Freshness and completeness  (analytics.replication_freshness)",
+        "SELECT live_calls, source_total, completeness, lag_seconds, pending_transcripts, pending_recordings, "
+        "quarantined_rows FROM analytics.replication_freshness",
+    ),
+)
+
+
+def its(settings: Settings) -> Settings:
+    """Return the settings with the demo's own folder, and its embedded database whatever DATABASE_URL says."""
+    folder = assembly.data_dir(settings) / "demo"
+    return settings.model_copy(
+        update={"replicator_data_dir": folder, "database_url": None, "replicator_account": "demo"}
+    )
+
+
+def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> None:
+    """Run the demo; in a terminal keep the database up until Ctrl-C, unless told otherwise."""
+    settings = its(settings)
+    begun = time.monotonic()
+    is_watched = sys.stdin.isatty() and sys.stdout.isatty()
+    with assembly.stopping() as stop:
+        _say("starting the embedded PostgreSQL ...")
+        with assembly.own_place(settings) as where:
+            _empty(where.url)
+            done = migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+            _say(f"schema {done.after} and {len(done.views)} views are in place")
+            with _simulator(calls, seed) as source:
+                _say(
+                    f"a simulated Truedy with {calls:,} calls listens at {source['base_url']}; its rate limit is generous: "
+                    f"{REQUESTS_PER_WINDOW:,} requests a minute instead of 100, or this would take hours"
+                )
+                _sync(settings, where.url, source, stop)
+            if stop.is_set():
+                raise typer.Exit(1)
+            _report(where.url)
+            _connect(where, seconds=time.monotonic() - begun)
+            if stay if stay is not None else is_watched:
+                _say("the database stays up until Ctrl-C")
+                stop.wait()
+
+
+def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> None:
+    theirs = settings.model_copy(
+        update={
+            "truedy_base_url": source["base_url"],
+            "truedy_api_key": SecretStr(source["key"]),
+            "truedy_requests_per_minute": REQUESTS_PER_WINDOW,
+            "truedy_window_seconds": 60.0,
+        }
+    )
+    with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
+        options = assembly.options(theirs, "demo")
+        report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
+    _say(describe(report))
+
+
+@contextmanager
+def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
+    """Give a simulated source in a process of its own, which ends with this one."""
+    command = [
+        sys.executable, "-m", "replicator.simulator", "--calls", str(calls), "--seed", str(seed),
+        "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
+    ]  # fmt: skip
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
+    )
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise ReplicatorError("the simulated source did not start", advice="run `replicator simulator` to see why")
+        yield json.loads(line)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _empty(url: str) -> None:
+    """Begin anew: the simulated account is another one each time."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS analytics, truedy, replicator CASCADE")
+
+
+def _report(url: str) -> None:
+    out = terminal.console()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for title, statement in REPORTS:
+            cursor = connection.execute(statement)
+            columns = [column.name.replace("_", " ") for column in cursor.description or ()]
+            terminal.show_table(out, title, columns, cursor.fetchall())
+
+
+def _connect(where: assembly.Place, *, seconds: float) -> None:
+    server = where.server
+    out = terminal.console()
+    out.print()
+    out.print(f"All of that took {seconds:.1f} s. Look around with psql or any BI tool:")
+    out.print("  replicator psql --demo                starts the database if necessary, and opens psql on it")
+    if server is not None:
+        out.print(
+            f"  host 127.0.0.1, port {server.port}, database {embedded.DATABASE}, user {embedded.USER}, "
+            f"password in {server.data_dir / 'password'}   (while the demo stays up)"
+        )
+    out.print("Then try:  SELECT * FROM analytics.calls ORDER BY created_at DESC LIMIT 10;")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

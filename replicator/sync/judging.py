@@ -1,0 +1,110 @@
+"""What an answer, or its absence, means for the run: take it, ask again, narrow the page down, or end. No I/O.
+
+The hard part is to tell a page that fails by itself from a source that fails. Nobody can from one failure, so the run
+goes on carefully: failed pages are narrowed down (walking.py convicts a row only on evidence), pauses grow, and the run
+ends when a source that never answered fails some times, or one that did answer fails for longer than any rate window.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from replicator.errors import (
+    AccessRefused,
+    Forbidden,
+    NotFound,
+    NotTheApi,
+    RateLimited,
+    RequestRefused,
+    SourceError,
+    UnreadableAnswer,
+)
+from replicator.sync.walking import PAGE_LIMIT
+
+if TYPE_CHECKING:
+    from replicator.sync.fetching import Outcome
+    from replicator.sync.walking import Lane
+
+FIRST_TRIES = 3
+"""Attempts at a source that has not answered once in this run, when no connection can be made."""
+FIRST_ANSWERS = 16
+"""Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
+PATIENCE = timedelta(seconds=150)
+"""How long a source that did answer may fail before the run ends: more than two rate windows."""
+LONGEST_PAUSE_SECONDS = 20.0
+
+
+class Verdict(Enum):
+    """What is done with an outcome."""
+
+    TAKEN = "taken"  # its rows, or its absence, are committed
+    REFUSED = "refused"  # 429: asked again in its time
+    AGAIN = "again"  # not sent, or failed for the first time
+    BROKEN = "broken"  # the page is narrowed down
+    FATAL = "fatal"  # its error ends the run
+
+
+@dataclass(slots=True)
+class Judge:
+    """What is known of the source's failures in this run."""
+
+    answers: int = 0
+    failures: int = 0
+    """Failures since the last answer."""
+    failing_since: datetime | None = None
+    resume_at: datetime | None = None
+    """Nothing is asked before this."""
+    of_lane: Counter[Lane] = field(default_factory=Counter)
+    """Failures of a lane's pages since one of them was answered."""
+
+    def judge(self, outcome: Outcome, now: datetime) -> Verdict:
+        """Say what an outcome means, and remember it."""
+        error, request = outcome.error, outcome.request
+        is_list = request.walk is not None
+        if not outcome.is_sent:
+            return Verdict.AGAIN
+        if error is None or (not is_list and isinstance(error, NotFound | Forbidden)):
+            self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
+            if is_list:
+                self.of_lane[request.lane] = 0
+            return Verdict.TAKEN
+        if isinstance(error, RateLimited):
+            return Verdict.REFUSED
+        if isinstance(error, AccessRefused) or (isinstance(error, NotTheApi) and not self.answers):
+            return Verdict.FATAL
+        if isinstance(error, RequestRefused | NotFound):
+            return Verdict.FATAL if is_list else Verdict.TAKEN
+        if not is_list and isinstance(error, UnreadableAnswer):
+            return Verdict.TAKEN
+        self._back_off(error, now)
+        if self._is_hopeless(error, now):
+            return Verdict.FATAL
+        return self._of_page(outcome) if is_list else Verdict.TAKEN
+
+    def _of_page(self, outcome: Outcome) -> Verdict:
+        """Narrow a page at its second failure; at once where the answer came and cannot be read, or where narrowing is
+        under way already.
+        """
+        request = outcome.request
+        self.of_lane[request.lane] += 1
+        is_narrowed = request.walk is not None and request.walk.limit < PAGE_LIMIT
+        is_clear = isinstance(outcome.error, UnreadableAnswer) or is_narrowed
+        return Verdict.BROKEN if is_clear or self.of_lane[request.lane] > 1 else Verdict.AGAIN
+
+    def _back_off(self, error: SourceError, now: datetime) -> None:
+        self.failures += 1
+        self.failing_since = self.failing_since or now
+        pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(self.failures, 10))
+        if error.status is not None and self.failures <= FIRST_ANSWERS:
+            # It answers, so this may be one page's fault, which is narrowed down without long waits.
+            pause = 0.05 * self.failures
+        self.resume_at = now + timedelta(seconds=pause)
+
+    def _is_hopeless(self, error: SourceError, now: datetime) -> bool:
+        if not self.answers:
+            return self.failures >= (FIRST_TRIES if error.status is None else FIRST_ANSWERS)
+        return self.failing_since is not None and now - self.failing_since > PATIENCE

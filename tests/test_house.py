@@ -1,0 +1,176 @@
+"""The rules of the house: who may import whom, one door per dependency, everything documented."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from replicator import settings
+from replicator.cli import app
+
+TOP = Path(__file__).resolve().parents[1]
+PACKAGE = TOP / "replicator"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+RUNGS = {
+    "errors": set(),
+    "records": set(),
+    "source": {"errors", "records"},
+    "store": {"errors", "records"},
+    "sync": {"errors", "records", "source", "store"},
+    "simulator": {"errors"},
+    "report": {"errors", "records", "store", "sync"},
+    "settings": {"errors", "sync"},
+    "assembly": {"errors", "records", "settings", "source", "store", "sync"},
+    "demo": {"errors", "settings", "assembly", "store", "sync", "report"},
+    "cli": {"errors", "settings", "assembly", "store", "sync", "report", "demo", "simulator"},
+    "__main__": {"cli"},
+}
+"""Each room, and the rooms that it may import."""
+
+DOORS = {
+    "httpx": {
+        "source/client.py",
+        "source/transport.py",
+        "source/statuses.py",
+        "source/envelope.py",
+        "simulator/transport.py",
+    },
+    "pyreqwest": {"source/transport.py"},
+    "apscheduler": {"sync/schedule.py"},
+    "pydantic_settings": {"settings.py"},
+    "alembic": {"store/migrate.py"},
+    "uvicorn": {"simulator/server.py"},
+    "typer": {"cli.py", "demo.py"},
+}
+"""Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, under `if TYPE_CHECKING` or not."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def runtime_imports(path: Path) -> set[str]:
+    """Return what is imported when the program runs, not for types only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [
+        node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    ]
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_nobody_imports_up_the_ladder(path: Path) -> None:
+    """A room imports only rooms below it; source and store never each other; nobody imports the command line."""
+    here = room(path)
+    if here == "__init__":
+        return
+    rooms = {module.split(".")[1] for module in imports(path) if module.startswith("replicator.")}
+    assert rooms - {here, "__version__"} <= RUNGS[here]
+
+
+@pytest.mark.parametrize("dependency", DOORS)
+def test_each_dependency_has_one_door(dependency: str) -> None:
+    """A library of the outside world is imported where its door is, and nowhere else."""
+    users = {name(path) for path in MODULES for module in imports(path) if module.split(".")[0] == dependency}
+    assert users <= DOORS[dependency]
+
+
+def test_databases_are_the_stores() -> None:
+    """SQLAlchemy stays in the store; psycopg is used elsewhere for the demo's reports and for types only."""
+    for path in MODULES:
+        if room(path) == "store":
+            continue
+        used = {module.split(".")[0] for module in runtime_imports(path)} & {"psycopg", "sqlalchemy"}
+        assert used <= ({"psycopg"} if name(path) == "demo.py" else set()), name(path)
+
+
+def test_the_environment_has_one_door() -> None:
+    """Settings come from settings.py: nothing else reads environment variables (but for what a child process inherits)."""
+    readers = {name(path) for path in MODULES if re.search(r"os\.(environ|getenv)", path.read_text(encoding="utf-8"))}
+    assert readers <= {"settings.py", "assembly.py", "store/embedded.py"}
+
+
+def test_sync_and_serve_cannot_write_to_the_source() -> None:
+    """Outside of its own room the writing client is named nowhere: what is put together can only read."""
+    writing = re.compile(r"\b(Client|create_call|update_call|delete_call|bulk_delete)\b")
+    for path in MODULES:
+        if room(path) in {"source", "simulator"}:
+            continue
+        assert not writing.search(path.read_text(encoding="utf-8")), name(path)
+    from replicator.source.client import Reader  # noqa: PLC0415 - only this test looks inside
+
+    public = {attribute for attribute in dir(Reader) if not attribute.startswith("_")}
+    assert public == {"close", "get_call", "get_recording", "get_transcript", "list_calls"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    """A module begins with a docstring, and stays short enough to be one idea."""
+    text = path.read_text(encoding="utf-8")
+    if path.name == "__init__.py" and not text.strip():
+        return
+    assert ast.get_docstring(ast.parse(text)), name(path)
+    assert len(text.splitlines()) <= 500, name(path)
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/settings.md is what the settings say of themselves."""
+    assert (TOP / "docs" / "settings.md").read_text(encoding="utf-8") == settings.document(), "run: make docs"
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """docs/commands.md has a section for each command and names each of its options."""
+    text = (TOP / "docs" / "commands.md").read_text(encoding="utf-8")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(commands)
+    for command, details in commands.items():
+        for parameter in details.params:
+            for option in parameter.opts:
+                assert option == "--help" or option in sections[command], f"{command} {option}"
+
+
+def test_the_readme_names_every_room() -> None:
+    """The table of rooms is complete."""
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    for folder in ("source", "sync", "store", "report", "simulator"):
+        assert f"`replicator/{folder}/`" in text
+    for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/"):
+        assert f"`{folder}`" in text
+
+
+def test_nothing_names_a_machine() -> None:
+    """No path of anybody's machine is committed."""
+    private = re.compile(r"(/ro" + r"ot/|/ho" + r"me/\w+/|/wo" + r"rk/)")
+    for path in [
+        *TOP.glob("*.*"),
+        *(p for d in ("replicator", "tests", "docs", "sql", "bench", "migrations") for p in (TOP / d).rglob("*.*")),
+    ]:
+        if path.suffix in {".py", ".md", ".sql", ".toml", ".lock", ".json", ".ini"}:
+            assert not private.search(path.read_text(encoding="utf-8")), path.name
