@@ -85,8 +85,13 @@ class Setting:
 def source(
     database: Database, *, calls: int = 300, seed: int = 1, switches: Switches | None = None, **world: Any
 ) -> Iterator[Setting]:
-    """Give a running source without a rate limit (unless the switches have one) beside the database."""
+    """Give a running source without a rate limit (unless the switches have one) beside the database.
+
+    Without a limit its time stands still, so that nothing changes but what the test changes.
+    """
     chosen = switches or Switches(limit=None)
-    api = Api(World(seed, calls, switches=chosen, **world))
+    there = World(seed, calls, switches=chosen, **world)
+    moment = there.now
+    api = Api(there) if chosen.limit is not None else Api(there, clock=lambda: moment)
     with running(api) as base_url:
         yield Setting(api, base_url, database)
