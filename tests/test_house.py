@@ -174,3 +174,10 @@ def test_nothing_names_a_machine() -> None:
     ]:
         if path.suffix in {".py", ".md", ".sql", ".toml", ".lock", ".json", ".ini"}:
             assert not private.search(path.read_text(encoding="utf-8")), path.name
+
+
+def test_the_figures_are_those_of_the_result_files() -> None:
+    """docs/measurements.md says what bench/results says."""
+    from bench import page  # noqa: PLC0415 - only this test looks there
+
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(), "run: python -m bench.page"

@@ -170,7 +170,7 @@ class Committer:
             before = known.get((wanted.kind, wanted.call_id)) if wanted else None
             row = self._detail(outcome, before, counters)
             if row is not None:
-                rows.append(replace(row, is_new=before is None))
+                rows.append(_completed(row, before))
         return rows
 
     def _detail(self, outcome: Outcome, known: KnownDetail | None, counters: books.Counters) -> DetailRow | None:
@@ -184,10 +184,12 @@ class Committer:
         is_empty = isinstance(found, Transcript) and not found.segments and is_expected
         if isinstance(found, Transcript) and not is_empty:
             counters.transcripts_stored += 1
-            return fetched_transcript(asked.call_id, asked.call_created_at, found, known, outcome.sent_at)
+            return fetched_transcript(
+                asked.call_id, asked.call_created_at, found, known, outcome.sent_at, asked.deadline_at
+            )
         if isinstance(found, Recording):
             counters.recordings_stored += 1
-            return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at)
+            return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at, asked.deadline_at)
         is_absent = is_empty or isinstance(error, NotFound)
         counters.details_absent += is_absent
         row = DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)
@@ -276,6 +278,15 @@ def _one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
         if before is None or not (before.transcript or before.recording) or row.transcript or row.recording:
             latest[row.kind, row.call_id] = row
     return list(latest.values())
+
+
+def _completed(row: DetailRow, before: KnownDetail | None) -> DetailRow:
+    """Return the row with what only the stored one knows."""
+    if before is None:
+        return replace(row, is_new=True)
+    if row.deadline_at is None and before.deadline_at is not None:
+        return replace(row, deadline_at=before.deadline_at)
+    return row
 
 
 def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:

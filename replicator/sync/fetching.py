@@ -117,7 +117,7 @@ class Fetcher:
     def collect(self, timeout_seconds: float, most: int) -> list[Outcome]:
         """Wait for at least one outcome, at most so long, then a moment for more, and return at most `most`.
 
-        The moment makes larger batches of what comes in quickly; what comes in slowly is not held up.
+        The moment makes larger batches of details. A page is not held up: the next one is aimed by it.
         """
         outcomes: list[Outcome] = []
         until = time.monotonic() + timeout_seconds
@@ -130,6 +130,8 @@ class Fetcher:
                 if isinstance(done, BaseException):
                     raise done
                 outcomes.append(done)
+                if done.page is not None:
+                    until = 0.0
         except queue.Empty:
             pass
         return outcomes

@@ -154,7 +154,7 @@ def details_of(
         detail = known.get(kind)
         carried = _carried(call, kind, detail, seen_at)
         if carried is not None:
-            rows.append(replace(carried, is_new=detail is None))
+            rows.append(replace(carried, is_new=detail is None, deadline_at=detail.deadline_at if detail else None))
         elif (
             (kind == "transcript" and call.transcript)
             or (kind == "recording" and call.recording_url)
@@ -217,6 +217,7 @@ def fetched_transcript(
     transcript: Transcript,
     known: KnownDetail | None,
     asked_at: datetime,
+    deadline_at: datetime | None = None,
 ) -> DetailRow:
     """Return the row for a transcript that was received. An empty one never replaces one with text."""
     stored = known.fingerprint if known else None
@@ -224,16 +225,23 @@ def fetched_transcript(
         return DetailRow("transcript", call_id, "present", created_at, asked_at=asked_at)
     return DetailRow(
         "transcript", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, transcript=transcript,
-        is_replacement=stored is not None and stored != transcript.fingerprint,
+        deadline_at=deadline_at, is_replacement=stored is not None and stored != transcript.fingerprint,
         is_same_content=stored == transcript.fingerprint,
     )  # fmt: skip
 
 
-def fetched_recording(call_id: UUID, created_at: datetime | None, found: Recording, asked_at: datetime) -> DetailRow:
+def fetched_recording(
+    call_id: UUID,
+    created_at: datetime | None,
+    found: Recording,
+    asked_at: datetime,
+    deadline_at: datetime | None = None,
+) -> DetailRow:
     """Return the row for a recording's URL that was received."""
     return DetailRow(
-        "recording", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, recording=found
-    )
+        "recording", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, recording=found,
+        deadline_at=deadline_at,
+    )  # fmt: skip
 
 
 BACK_OFF = (

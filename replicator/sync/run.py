@@ -44,8 +44,8 @@ DETAIL_AGE = timedelta(days=1)
 """Details of calls younger than this go before history."""
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
-BATCH_SIZE = 250
-QUEUED_PER_WORKER = 32
+BATCH_SIZE = 500
+QUEUED_PER_WORKER = 64
 """Requests handed to the workers ahead of time, so that none is idle while a batch is committed."""
 HEARTBEAT_SECONDS = 10
 DATABASE_PATIENCE_SECONDS = 60

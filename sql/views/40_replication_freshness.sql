@@ -1,8 +1,9 @@
 -- analytics.replication_freshness
--- Grain: one row per account. Units: seconds, counts. As of when, and how completely, is the replica known to be right?
+-- Grain: one row per account. Units: seconds, counts, a share of 0 to 1.
+-- As of when, and how completely, is the replica known to be right? An account whose first run failed has a row too.
 CREATE OR REPLACE VIEW analytics.replication_freshness AS
 SELECT
-    s.account,
+    a.account,
     s.head_at,
     extract(epoch FROM now() - s.head_at)::double precision AS lag_seconds,
     v.covered_until,
@@ -15,22 +16,26 @@ SELECT
         WHEN v.covered_until IS NULL THEN 'nothing was compared yet'
         WHEN v.holes > 0 THEN 'a stretch was not compared yet'
         WHEN NOT v.reaches_beginning THEN 'older calls were not read yet'
-        WHEN v.unsure_intervals > 0 THEN v.reasons
+        WHEN v.unsure_intervals > 0 THEN coalesce(nullif(v.reasons, ''), 'a stretch could not be proven')
         ELSE 'complete and proven'
     END AS completeness,
     v.oldest_verified_at,
-    (SELECT count(*) FROM truedy.calls c WHERE c.account = s.account AND c.deleted_at IS NULL) AS live_calls,
+    c.live_calls,
+    p.proven_calls,
+    p.proven_calls::double precision / nullif(c.live_calls, 0) AS proven_share,
     s.total AS source_total,
     s.total_at AS source_total_at,
     (SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id
-        WHERE c.account = s.account AND t.due_at IS NOT NULL) AS pending_transcripts,
+        WHERE c.account = a.account AND t.due_at IS NOT NULL) AS pending_transcripts,
     (SELECT count(*) FROM truedy.recordings g JOIN truedy.calls c ON c.id = g.call_id
-        WHERE c.account = s.account AND g.due_at IS NOT NULL) AS pending_recordings,
-    (SELECT count(*) FROM replicator.quarantine q WHERE q.account = s.account AND q.resolved_at IS NULL) AS quarantined_rows,
+        WHERE c.account = a.account AND g.due_at IS NOT NULL) AS pending_recordings,
+    (SELECT count(*) FROM replicator.quarantine q WHERE q.account = a.account AND q.resolved_at IS NULL) AS quarantined_rows,
     r.started_at AS last_run_started_at,
     r.finished_at AS last_run_finished_at,
-    coalesce(r.outcome, CASE WHEN r.started_at IS NOT NULL THEN 'running' END) AS last_run_outcome
-FROM replicator.source_state s
+    coalesce(r.outcome, CASE WHEN r.started_at IS NOT NULL THEN 'running' END) AS last_run_outcome,
+    r.message AS last_run_message
+FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs) a
+LEFT JOIN replicator.source_state s ON s.account = a.account
 LEFT JOIN LATERAL (
     SELECT
         max(c.until) AS covered_until,
@@ -39,35 +44,47 @@ LEFT JOIN LATERAL (
         count(*) FILTER (WHERE c.since > c.previous_until) AS holes,
         count(*) FILTER (WHERE NOT c.is_proven) AS unsure_intervals,
         min(c.verified_at) AS oldest_verified_at,
-        string_agg(DISTINCT c.reason, '; ') FILTER (WHERE NOT c.is_proven) AS reasons
+        string_agg(DISTINCT nullif(c.reason, ''), '; ') FILTER (WHERE NOT c.is_proven) AS reasons
     FROM (
         SELECT x.*, lag(x.until) OVER (ORDER BY x.since) AS previous_until
-        FROM replicator.coverage x WHERE x.account = s.account
+        FROM replicator.coverage x WHERE x.account = a.account
     ) c
 ) v ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS live_calls FROM truedy.calls c WHERE c.account = a.account AND c.deleted_at IS NULL
+) c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS proven_calls
+    FROM replicator.coverage x
+    JOIN truedy.calls c ON c.account = x.account AND c.created_at >= x.since AND c.created_at < x.until
+    WHERE x.account = a.account AND x.is_proven AND c.deleted_at IS NULL
+) p
 LEFT JOIN LATERAL (
-    SELECT x.started_at, x.finished_at, x.outcome
-    FROM replicator.runs x WHERE x.account = s.account ORDER BY x.id DESC LIMIT 1
+    SELECT x.started_at, x.finished_at, x.outcome, x.message
+    FROM replicator.runs x WHERE x.account = a.account ORDER BY x.id DESC LIMIT 1
 ) r ON true;
 
 COMMENT ON VIEW analytics.replication_freshness IS 'Grain: one row per account. As of when, and how completely, the replica is known to be right. Key: account.';
 COMMENT ON COLUMN analytics.replication_freshness.account IS 'The account.';
-COMMENT ON COLUMN analytics.replication_freshness.head_at IS 'When the newest end of the source''s list was last read.';
-COMMENT ON COLUMN analytics.replication_freshness.lag_seconds IS 'Seconds since then.';
+COMMENT ON COLUMN analytics.replication_freshness.head_at IS 'Instant at which the newest end of the source''s list was last read.';
+COMMENT ON COLUMN analytics.replication_freshness.lag_seconds IS 'Seconds since head_at.';
 COMMENT ON COLUMN analytics.replication_freshness.covered_until IS 'Calls created before this instant were compared with the source.';
 COMMENT ON COLUMN analytics.replication_freshness.covered_since IS 'Calls created since this instant were compared; null where that reaches the beginning, or nothing was compared.';
 COMMENT ON COLUMN analytics.replication_freshness.reaches_beginning IS 'Coverage reaches down to before the first call.';
-COMMENT ON COLUMN analytics.replication_freshness.holes IS 'Stretches between covered ones that were not compared yet.';
-COMMENT ON COLUMN analytics.replication_freshness.unsure_intervals IS 'Stretches that were compared and could not be proven.';
+COMMENT ON COLUMN analytics.replication_freshness.holes IS 'Number of stretches between covered ones that were not compared yet.';
+COMMENT ON COLUMN analytics.replication_freshness.unsure_intervals IS 'Number of stretches that were compared and could not be proven.';
 COMMENT ON COLUMN analytics.replication_freshness.is_complete_and_proven IS 'Every call of the list was compared, without a hole, and it is proven that none is missing.';
 COMMENT ON COLUMN analytics.replication_freshness.completeness IS 'The same in words, with the reason where it is not so.';
-COMMENT ON COLUMN analytics.replication_freshness.oldest_verified_at IS 'The oldest comparison that the replica rests on.';
-COMMENT ON COLUMN analytics.replication_freshness.live_calls IS 'Calls stored that were not found deleted at the source.';
-COMMENT ON COLUMN analytics.replication_freshness.source_total IS 'How many calls the source last said it has.';
-COMMENT ON COLUMN analytics.replication_freshness.source_total_at IS 'When it said so.';
-COMMENT ON COLUMN analytics.replication_freshness.pending_transcripts IS 'Transcripts that are queued to be fetched.';
-COMMENT ON COLUMN analytics.replication_freshness.pending_recordings IS 'Recordings that are queued to be looked for.';
-COMMENT ON COLUMN analytics.replication_freshness.quarantined_rows IS 'Rows of the source that could not be read, kept aside.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_started_at IS 'When the last run started.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_finished_at IS 'When it finished; null while it runs.';
+COMMENT ON COLUMN analytics.replication_freshness.oldest_verified_at IS 'Instant of the oldest comparison that the replica rests on.';
+COMMENT ON COLUMN analytics.replication_freshness.live_calls IS 'Number of calls stored that were not found deleted at the source: the denominator of proven_share.';
+COMMENT ON COLUMN analytics.replication_freshness.proven_calls IS 'Number of those whose place in the list is proven: the numerator of proven_share.';
+COMMENT ON COLUMN analytics.replication_freshness.proven_share IS 'proven_calls over live_calls, 0 to 1; null where no call is stored.';
+COMMENT ON COLUMN analytics.replication_freshness.source_total IS 'Number of calls that the source last said it has.';
+COMMENT ON COLUMN analytics.replication_freshness.source_total_at IS 'Instant at which it said so.';
+COMMENT ON COLUMN analytics.replication_freshness.pending_transcripts IS 'Number of transcripts that are queued to be fetched.';
+COMMENT ON COLUMN analytics.replication_freshness.pending_recordings IS 'Number of recordings that are queued to be looked for.';
+COMMENT ON COLUMN analytics.replication_freshness.quarantined_rows IS 'Number of rows of the source that could not be read, kept aside.';
+COMMENT ON COLUMN analytics.replication_freshness.last_run_started_at IS 'Instant at which the last run started.';
+COMMENT ON COLUMN analytics.replication_freshness.last_run_finished_at IS 'Instant at which it finished; null while it runs.';
 COMMENT ON COLUMN analytics.replication_freshness.last_run_outcome IS 'done, bounded, stopped, failed, lost or running.';
+COMMENT ON COLUMN analytics.replication_freshness.last_run_message IS 'What it says of its end, where there is something to say.';

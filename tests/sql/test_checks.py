@@ -1,0 +1,142 @@
+"""sql/checks: each returns nothing where all is well, and goes red where it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from small_world import call_id
+
+FILES = sorted((Path(__file__).resolve().parents[2] / "sql" / "checks").glob("*.sql"))
+
+Connection = psycopg.Connection[Any]
+
+SECOND = f"'{call_id(2)}'"
+NO_LIMIT = "ALTER TABLE replicator.status_stages DROP CONSTRAINT ck_status_stages_stage"
+NEW_STAGE = "UPDATE replicator.status_stages SET stage = 'handed_over' WHERE status = 'completed'"
+NOTHING_SHOWN = "DELETE FROM replicator.reporting"
+
+
+def instead(view: str, query: str) -> str:
+    """A plant: the view gives another answer, made from its own, which `query` calls v."""
+    return (
+        "DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW analytics." + view + " AS WITH v AS (' || "
+        f"rtrim(pg_get_viewdef('analytics.{view}'), ';') || ') {query}'; END $$"
+    )
+
+
+PLANTS: dict[str, list[list[str]]] = {
+    "calls_without_their_history": [
+        [f"DELETE FROM truedy.call_versions WHERE call_id = {SECOND}"],
+        [f"UPDATE truedy.calls SET version = 2 WHERE id = {SECOND}"],
+        [f"UPDATE truedy.call_versions SET version = 2 WHERE call_id = {SECOND}"],
+    ],
+    "current_content_is_not_the_newest_version": [
+        [f"UPDATE truedy.calls SET fingerprint = 'other' WHERE id = {SECOND}"],
+        [f"UPDATE truedy.call_versions SET is_late = true WHERE call_id = {SECOND}"],
+    ],
+    "rows_without_their_call": [[f"DELETE FROM truedy.calls WHERE id = {SECOND}"]],
+    "segments_without_a_transcript": [
+        [f"DELETE FROM truedy.transcripts WHERE call_id = {SECOND}"],
+        [f"UPDATE truedy.transcripts SET fetched_at = NULL WHERE call_id = {SECOND}"],
+    ],
+    "segments_do_not_match_the_transcript": [
+        [f"DELETE FROM truedy.transcript_segments WHERE call_id = {SECOND} AND position = 2"],
+        [f"DELETE FROM truedy.transcript_segments WHERE call_id = {SECOND}"],
+        [f"UPDATE truedy.transcript_segments SET position = 7 WHERE call_id = {SECOND} AND position = 2"],
+        [f"UPDATE truedy.transcripts SET segment_count = NULL WHERE call_id = {SECOND}"],
+    ],
+    "details_that_nobody_will_fetch": [
+        ["UPDATE truedy.transcripts SET due_at = NULL"],
+        ["UPDATE truedy.recordings SET due_at = NULL"],
+    ],
+    "coverage_overlaps": [["UPDATE replicator.coverage SET until = until + interval '1 microsecond' WHERE is_proven"]],
+    "runs_half_closed": [
+        ["UPDATE replicator.runs SET finished_at = NULL WHERE account = 'new'"],
+        ["UPDATE replicator.runs SET outcome = NULL WHERE account = 'new'"],
+        ["UPDATE replicator.runs SET outcome = NULL, finished_at = NULL WHERE account = 'main'"],
+    ],
+    "reporting_is_not_usable": [
+        [NOTHING_SHOWN],
+        ["UPDATE replicator.reporting SET time_zone = 'Mars/Olympus_Mons'"],
+    ],
+    "stages_contradict_themselves": [
+        ["UPDATE replicator.status_stages SET is_terminal = false WHERE status = 'busy'"],
+        ["UPDATE replicator.status_stages SET is_terminal = true WHERE status = 'queued'"],
+    ],
+    "stages_not_in_the_funnel": [[NO_LIMIT, NEW_STAGE]],
+    "calls_lost_or_doubled_in_the_view": [
+        [NOTHING_SHOWN],
+        [instead("calls", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [instead("calls", "SELECT * FROM v WHERE NOT is_deleted")],
+    ],
+    "segments_lost_or_doubled_in_the_view": [[NOTHING_SHOWN], [f"DELETE FROM truedy.calls WHERE id = {SECOND}"]],
+    "funnel_does_not_add_up": [
+        [NOTHING_SHOWN],
+        [NO_LIMIT, NEW_STAGE],
+        [instead("status_funnel_daily", "SELECT * FROM v WHERE open_calls = 0")],
+    ],
+    "cost_does_not_add_up": [
+        [NOTHING_SHOWN],
+        [f"UPDATE truedy.calls SET cost_usd = 0.0000004 WHERE id = {SECOND}"],
+        [instead("call_cost_daily", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.30")],
+        [instead("calls", "SELECT * FROM v WHERE is_cost_expected")],
+    ],
+    "costs_that_the_views_cannot_show": [
+        [f"UPDATE truedy.calls SET cost_usd = 1000000 WHERE id = {SECOND}"],
+        [f"UPDATE truedy.calls SET cost_usd = 0.0000001 WHERE id = {SECOND}"],
+    ],
+    "duration_does_not_add_up": [
+        [NOTHING_SHOWN],
+        [instead("call_duration_daily", "SELECT * FROM v WHERE measured_calls > 0")],
+        [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE lower_seconds <> 45")],
+        [instead("call_duration_histogram_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
+    ],
+}  # fmt: skip
+"""What each check must see: statements that break one thing each."""
+
+
+def findings(small: Connection, path: Path) -> list[dict[str, Any]]:
+    return small.execute(path.read_text(encoding="utf-8")).fetchall()
+
+
+def test_every_check_has_its_plants() -> None:
+    """No check is without a proof that it can go red."""
+    assert {path.stem for path in FILES} == set(PLANTS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_check_says_what_must_not_be_and_what_it_returns(path: Path) -> None:
+    """The header tells both; it is one statement, so that any client can run it."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("-- ")
+    assert "\n-- Returns: " in text
+    assert ";" not in "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+
+
+@pytest.mark.parametrize("time_zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_all_is_well_in_the_small_world(small: Connection, time_zone: str) -> None:
+    """Null costs, open calls, unknown statuses, deleted calls and holes in the coverage are not violations."""
+    small.execute("UPDATE replicator.reporting SET time_zone = %s", [time_zone])
+    assert {path.stem: found for path in FILES if (found := findings(small, path))} == {}
+
+
+def test_all_is_well_where_nothing_is(database_url: str) -> None:
+    """An empty replica has no violations."""
+    with psycopg.connect(database_url) as connection:
+        assert {path.stem: found for path in FILES if (found := findings(connection, path))} == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "plant"),
+    [(path, plant) for path in FILES for plant in PLANTS.get(path.stem, [])],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_a_check_goes_red(small: Connection, path: Path, plant: list[str]) -> None:
+    """A planted violation is found."""
+    assert findings(small, path) == []
+    for statement in plant:
+        small.execute(statement)
+    assert findings(small, path) != []
