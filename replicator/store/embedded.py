@@ -35,7 +35,8 @@ from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavail
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-USER: Final = "truedy"
+USER: Final = "replica"
+"""Named like none of our schemas: PostgreSQL would put the schema of that name first in the search path."""
 DATABASE: Final = "truedy"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
