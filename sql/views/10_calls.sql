@@ -45,7 +45,7 @@ SELECT
         WHEN p.other_party IS NOT NULL THEN '…' END AS other_party_masked,
     CASE WHEN length(p.our_number) >= 7 THEN left(p.our_number, 2) || '…' || right(p.our_number, 2)
         WHEN p.our_number IS NOT NULL THEN '…' END AS our_number_masked,
-    coalesce(c.summary, t.summary, '') ~ '\S' AS has_summary,
+    concat(c.summary, t.summary) ~ '\S' AS has_summary,
     coalesce(t.segment_count, 0) > 0 AS has_transcript,
     coalesce(t.state, 'not_expected') AS transcript_state,
     t.segment_count,

@@ -1,7 +1,8 @@
-"""The small world in a database of its own, and short ways to ask it."""
+"""The small world in a database of its own, rolled back after each test, and short ways to ask it."""
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,13 +13,27 @@ from psycopg.rows import dict_row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from replicator.store import embedded
+
+
+@pytest.fixture(scope="session")
+def small_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
+    """The URL of a database with the small world in it, days in UTC: made once, as no test can change it for good."""
+    server, name = postgres_server.url.rsplit("/", 1)[0], f"small_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        with psycopg.connect(f"{server}/{name}") as connection:
+            small_world.build(connection)
+        yield f"{server}/{name}"
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
 
 @pytest.fixture
-def small(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-    """The small world, days in UTC; what a test does to it is lost with its database."""
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        small_world.build(connection)
-        yield connection
+def small(small_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """The small world; what a test does to it is rolled back, and committing is refused."""
+    with psycopg.connect(small_url, row_factory=dict_row) as connection:
+        with connection.transaction(force_rollback=True):
+            yield connection
 
 
 @pytest.fixture

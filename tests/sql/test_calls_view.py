@@ -66,6 +66,61 @@ def test_connected(small: Connection) -> None:
     assert numbers(small, "is_conversation") == {1, 2, 10, 14, 15, 16, 17, 18, 19, 22, 23, 24, 28, 29}
 
 
+@pytest.mark.parametrize(
+    ("status", "with_start_and_duration", "with_start", "with_duration", "with_nothing"),
+    [
+        ("completed", True, True, True, False),
+        ("voicemail", True, True, True, False),
+        ("in_progress", True, True, False, False),
+        ("failed", True, True, False, False),
+        ("cancelled", True, True, False, False),
+        ("transferred", True, True, False, False),
+        ("no_answer", False, False, False, False),
+        ("busy", False, False, False, False),
+    ],
+)
+def test_three_witnesses_of_a_connection(
+    small: Connection,
+    status: str,
+    with_start_and_duration: bool,
+    with_start: bool,
+    with_duration: bool,
+    with_nothing: bool,
+) -> None:
+    """The status is believed first, then the start, then the duration; that one only where the call ended normally."""
+    for number, (start, duration) in enumerate([(3, 20), (3, None), (None, 20), (None, None), (None, 0)], start=100):
+        small_world.insert(small, Call(number, "2025-05-05T05:05:05", status, start, duration))
+    expected = (with_start_and_duration, with_start, with_duration, with_nothing, with_nothing)
+    assert tuple(one(small, number)["is_connected"] for number in range(100, 105)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cost", "state"),
+    [
+        ("999999.999999", "known"), ("1000000", "implausible"), ("-0.5", "known"), ("-1000000", "implausible"),
+        ("0", "known"), ("NaN", "implausible"),
+    ],
+)  # fmt: skip
+def test_a_cost_that_cannot_be_believed(small: Connection, cost: str, state: str) -> None:
+    """A million dollars, up or down, is in no sum; less is believed, a refund too."""
+    small.execute("UPDATE truedy.calls SET cost_usd = %s WHERE id = %s", [Decimal(cost), call_id(2)])
+    expected = Decimal(cost) if state == "known" else None
+    assert one(small, 2, "cost_state, cost_usd") == {"cost_state": state, "cost_usd": expected}
+
+
+def test_a_conversation_of_unknown_length_is_one(small: Connection) -> None:
+    """A duration that is not known is not zero: it does not take the conversation away; zero and less do."""
+    for duration, is_conversation in ((None, True), (1, True), (0, False), (-1, False)):
+        small.execute("UPDATE truedy.calls SET duration_seconds = %s WHERE id = %s", [duration, call_id(2)])
+        assert one(small, 2)["is_conversation"] is is_conversation, duration
+
+
+def test_an_open_call_is_not_measured(small: Connection) -> None:
+    """A duration that grows while the call goes on is shown as the source's, and in no report on durations."""
+    small.execute("UPDATE truedy.calls SET duration_seconds = 17 WHERE id = %s", [call_id(11)])
+    assert one(small, 11, "duration_seconds, talk_seconds") == {"duration_seconds": 17, "talk_seconds": None}
+
+
 def test_talk_is_of_connected_calls_that_are_over(small: Connection) -> None:
     """talk_seconds is the duration of connected calls that are over, zero included; ringing is not talk (21)."""
     rows = small.execute("SELECT call_id, talk_seconds FROM analytics.calls WHERE talk_seconds IS NOT NULL").fetchall()
@@ -99,6 +154,8 @@ def test_seconds_to_answer_and_between_start_and_end(small: Connection) -> None:
     }
     small_world.insert(small, Call(30, "2025-05-05T05:05:05", "completed", -3, 9))
     assert one(small, 30, "time_to_answer_seconds, span_seconds") == {"time_to_answer_seconds": None, "span_seconds": 9}
+    small.execute("UPDATE truedy.calls SET ended_at = started_at - interval '1 us' WHERE id = %s", [call_id(30)])
+    assert one(small, 30)["span_seconds"] is None
 
 
 def test_numbers_are_masked_by_role(small: Connection) -> None:
@@ -120,6 +177,17 @@ def test_numbers_are_masked_by_role(small: Connection) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("number", "mask"), [("+12025", "…"), ("+120255", "+1…55"), ("110", "…"), ("", "…"), (None, None)]
+)
+def test_short_numbers_are_masked_whole(small: Connection, number: str | None, mask: str | None) -> None:
+    """Four characters of less than seven would tell too much."""
+    small.execute("UPDATE truedy.calls SET phone_number = %(n)s, from_number = %(n)s", {"n": number})
+    for call in (1, 14):
+        shown = one(small, call, "other_party_masked, our_number_masked")
+        assert shown == {"other_party_masked": mask, "our_number_masked": mask}
+
+
 def test_details_of_a_call(small: Connection) -> None:
     """ "None yet", "none for good" and "none expected" are three things."""
     names = "transcript_state, has_transcript, segment_count, recording_state, has_summary"
@@ -132,6 +200,40 @@ def test_details_of_a_call(small: Connection) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("of_call", "of_transcript", "has_summary"),
+    [
+        (None, None, False), ("", None, False), (" \n", "", False), ("Text", None, True), (None, "Text", True),
+        ("", "Text", True), (" ", "Text", True),
+    ],
+)  # fmt: skip
+def test_a_summary_of_either_kind(
+    small: Connection, of_call: str | None, of_transcript: str | None, *, has_summary: bool
+) -> None:
+    """An empty summary is none, and does not hide the other one."""
+    small.execute("UPDATE truedy.calls SET summary = %s WHERE id = %s", [of_call, call_id(14)])
+    small.execute("UPDATE truedy.transcripts SET summary = %s WHERE call_id = %s", [of_transcript, call_id(14)])
+    assert one(small, 14)["has_summary"] is has_summary
+
+
+def test_what_the_source_and_the_replica_say_is_passed_on(small: Connection) -> None:
+    """Instants, words and ids of a row are shown as they are stored, each under its own name."""
+    small.execute(
+        "UPDATE truedy.calls SET account = 'acme', updated_at = '2025-04-01Z', version = 7, first_seen_at = '2025-04-02Z', "
+        "changed_at = '2025-04-03Z', observed_at = '2025-04-04Z' WHERE id = %s",
+        [call_id(3)],
+    )
+    names = (
+        "call_id, account, agent_id, campaign_id, direction, status, created_at, started_at, ended_at, updated_at, "
+        "duration_seconds, version, first_seen_at, changed_at, is_deleted, created_weekday, reporting_time_zone"
+    )
+    assert list(one(small, 3, names).values()) == [
+        call_id(3), "acme", small_world.AGENT_A, "c1", "outbound", "voicemail", at("2025-03-30T00:59:59.999999"),
+        at("2025-03-30T01:00:03.999999"), at("2025-03-30T01:00:33.999999"), at("2025-04-01T00:00:00"), 30, 7,
+        at("2025-04-02T00:00:00"), at("2025-04-03T00:00:00"), False, 7, "UTC",
+    ]  # fmt: skip
+
+
 def test_as_of_when_a_call_is_right(small: Connection) -> None:
     """A call is verified by the interval that contains it: `since` belongs to it, `until` does not; a hole verifies nothing."""
     unsure = {14, 15, 16, 19, 20}
@@ -139,6 +241,8 @@ def test_as_of_when_a_call_is_right(small: Connection) -> None:
     assert numbers(small, "NOT is_proven") == unsure | {21, 29}
     assert numbers(small, "verified_at = '2025-12-02Z'") == unsure
     assert numbers(small, "verified_at = '2025-12-03Z'") == {17, 18, 22, 23, 24}
+    small.execute("UPDATE replicator.coverage SET is_proven = true")
+    assert numbers(small, "NOT is_proven") == {21, 29}
     small.execute("UPDATE truedy.calls SET created_at = '2025-10-26 22:00Z' WHERE id = %s", [call_id(21)])
     assert one(small, 21)["verified_at"] == at("2025-12-03T00:00:00")
     small.execute("UPDATE truedy.calls SET account = 'other'")
@@ -218,6 +322,16 @@ def test_views_survive_absurd_numbers(small: Connection) -> None:
     segment = small.execute("SELECT * FROM analytics.transcript_segments WHERE position = 0").fetchone()
     assert segment is not None
     assert (segment["start_seconds"], segment["end_seconds"], segment["seconds"]) == (0, None, None)
+
+
+@pytest.mark.parametrize(("hours", "is_stale"), [(5, False), (7, True)])
+def test_an_open_call_without_instants_can_be_stale(small: Connection, hours: int, *, is_stale: bool) -> None:
+    """Its age, too, counts from when it was first seen."""
+    small.execute(
+        "UPDATE truedy.calls SET created_at = NULL, first_seen_at = now() - make_interval(hours => %s) WHERE id = %s",
+        [hours, call_id(11)],
+    )
+    assert one(small, 11)["is_stale_open"] is is_stale
 
 
 def test_a_call_seen_just_now_is_not_settled(small: Connection) -> None:

@@ -15,7 +15,9 @@ Connection = psycopg.Connection[Any]
 
 SECOND = f"'{call_id(2)}'"
 NO_LIMIT = "ALTER TABLE replicator.status_stages DROP CONSTRAINT ck_status_stages_stage"
+NO_CHECK_OF_EMPTINESS = "ALTER TABLE replicator.coverage DROP CONSTRAINT ck_coverage_not_empty"
 NEW_STAGE = "UPDATE replicator.status_stages SET stage = 'handed_over' WHERE status = 'completed'"
+REPORTS = ("status_funnel_daily", "call_duration_daily", "call_cost_daily")
 NOTHING_SHOWN = "DELETE FROM replicator.reporting"
 
 
@@ -52,7 +54,15 @@ PLANTS: dict[str, list[list[str]]] = {
         ["UPDATE truedy.transcripts SET due_at = NULL"],
         ["UPDATE truedy.recordings SET due_at = NULL"],
     ],
-    "coverage_overlaps": [["UPDATE replicator.coverage SET until = until + interval '1 microsecond' WHERE is_proven"]],
+    "final_details_that_are_queued": [
+        ["UPDATE truedy.transcripts SET due_at = now() WHERE state = 'absent_final'"],
+        ["UPDATE truedy.transcripts SET state = 'denied' WHERE state = 'pending'"],
+        ["UPDATE truedy.recordings SET state = 'gave_up' WHERE state = 'pending'"],
+    ],
+    "coverage_overlaps": [
+        ["UPDATE replicator.coverage SET until = until + interval '1 microsecond' WHERE is_proven"],
+        [NO_CHECK_OF_EMPTINESS, "UPDATE replicator.coverage SET until = since WHERE since = '2025-10-26 22:00Z'"],
+    ],
     "runs_half_closed": [
         ["UPDATE replicator.runs SET finished_at = NULL WHERE account = 'new'"],
         ["UPDATE replicator.runs SET outcome = NULL WHERE account = 'new'"],
@@ -71,6 +81,10 @@ PLANTS: dict[str, list[list[str]]] = {
         [NOTHING_SHOWN],
         [instead("calls", "SELECT v.* FROM v, generate_series(1, 2)")],
         [instead("calls", "SELECT * FROM v WHERE NOT is_deleted")],
+    ],
+    "calls_without_a_day_are_not_shown": [
+        [NOTHING_SHOWN],
+        *([instead(view, "SELECT * FROM v WHERE day IS NOT NULL")] for view in REPORTS),
     ],
     "segments_lost_or_doubled_in_the_view": [[NOTHING_SHOWN], [f"DELETE FROM truedy.calls WHERE id = {SECOND}"]],
     "funnel_does_not_add_up": [
@@ -93,6 +107,8 @@ PLANTS: dict[str, list[list[str]]] = {
         [instead("call_duration_daily", "SELECT * FROM v WHERE measured_calls > 0")],
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE lower_seconds <> 45")],
         [instead("call_duration_histogram_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
+        [instead("calls", "SELECT * FROM v WHERE duration_seconds IS DISTINCT FROM 20")],
     ],
 }  # fmt: skip
 """What each check must see: statements that break one thing each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import psycopg
@@ -155,6 +155,35 @@ def test_money_is_exact(small: Connection) -> None:
         "direction, agent_id FROM truedy.calls, generate_series(1, 10000)"
     )
     check(small, "call_cost_daily", {"account": "main"}, {"calls": 10001, "cost_usd": Decimal("1000.0001")})
+
+
+@pytest.mark.parametrize("decimals", [4, 5, 6])
+def test_money_agrees_with_another_hand(small: Connection, decimals: int) -> None:
+    """Sums of four to six decimals are Python's Decimal sums to the last digit; every third cost is not known, not zero."""
+    dice = random.Random(decimals)
+    costs = [Decimal(dice.randrange(10 ** (decimals + 2))).scaleb(-decimals) for _ in range(120)]
+    for number, cost in enumerate(costs, start=100):
+        small_world.insert(
+            small, Call(number, "2025-07-07T12:00:00", "completed", 0, 60, str(cost) if number % 3 else None)
+        )
+    known = [cost for number, cost in enumerate(costs, start=100) if number % 3]
+    assert len(known) == 80
+    check(
+        small,
+        "call_cost_daily",
+        {"day": date(2025, 7, 7)},
+        {
+            "calls": 120, "cost_known_calls": 80, "cost_pending_calls": 40, "cost_usd": sum(known), "timed_minutes": 80.0,
+            "timed_cost_usd": sum(known), "conversation_cost_usd": sum(known), "conversations": 120,
+            "cost_known_conversations": 80, "cost_per_known_call_usd": rounded(sum(known) / 80),
+            "cost_per_minute_usd": rounded(sum(known) / 80), "direct_cost_per_conversation_usd": rounded(sum(known) / 80),
+            "loaded_cost_per_conversation_usd": rounded(sum(known) / 120),
+        },
+    )  # fmt: skip
+
+
+def rounded(amount: Decimal | int) -> Decimal:
+    return Decimal(amount).quantize(Decimal("0.000001"), ROUND_HALF_UP)
 
 
 def test_funnel_of_a_day(berlin: Connection) -> None:

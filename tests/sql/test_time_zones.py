@@ -48,6 +48,34 @@ def test_new_yorks_days(new_york: Connection) -> None:
     assert hours(new_york, 25, 26, 27) == [1, 3, 23]
 
 
+@pytest.mark.parametrize(
+    ("time_zone", "day", "first", "next_first", "hours_of_day"),
+    [
+        ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00", "2026-03-29T22:00", 23),
+        ("Europe/Berlin", "2025-10-26", "2025-10-25T22:00", "2025-10-26T23:00", 25),
+        ("America/New_York", "2026-03-08", "2026-03-08T05:00", "2026-03-09T04:00", 23),
+        ("America/New_York", "2026-11-01", "2026-11-01T04:00", "2026-11-02T05:00", 25),
+        ("Asia/Kolkata", "2026-03-29", "2026-03-28T18:30", "2026-03-29T18:30", 24),
+        ("UTC", "2026-03-29", "2026-03-29T00:00", "2026-03-30T00:00", 24),
+    ],
+)
+def test_edges_of_days(
+    small: Connection, time_zone: str, day: str, first: str, next_first: str, hours_of_day: int
+) -> None:
+    """The first and the last microsecond of a day, by hand: in all three reports, with a call each hour between."""
+    small.execute("UPDATE replicator.reporting SET time_zone = %s", [time_zone])
+    small.execute("DELETE FROM truedy.calls")
+    begin, end = datetime.fromisoformat(first), datetime.fromisoformat(next_first)
+    inside = [*(begin + timedelta(hours=hour) for hour in range(hours_of_day)), end - timedelta(microseconds=1)]
+    assert inside[-2] + timedelta(hours=1) == end
+    for number, instant in enumerate([*inside, begin - timedelta(microseconds=1), end], start=100):
+        small_world.insert(small, Call(number, instant.isoformat(), "completed", 0, 0, "0.01"))
+    assert created_on(small, day) == set(range(100, 101 + hours_of_day))
+    for view in ("status_funnel_daily", "call_duration_daily", "call_cost_daily"):
+        rows = small.execute(f"SELECT calls FROM analytics.{view} ORDER BY day").fetchall()
+        assert [row["calls"] for row in rows] == [1, hours_of_day + 1, 1], view
+
+
 def hours(small: Connection, *numbers: int) -> list[int]:
     rows = small.execute("SELECT call_id, created_hour FROM analytics.calls").fetchall()
     by_number = {row["call_id"].int: row["created_hour"] for row in rows}

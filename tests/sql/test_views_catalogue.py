@@ -10,6 +10,8 @@ import psycopg
 import pytest
 import small_world
 
+from replicator.store import migrate
+
 SQL = Path(__file__).resolve().parents[2] / "sql"
 FILES = sorted((SQL / "views").glob("*.sql"))
 NAMES = [path.stem[3:] for path in FILES]
@@ -139,4 +141,19 @@ def test_a_reader_needs_no_right_but_on_the_views(small: Connection) -> None:
         assert small.execute(f"SELECT * FROM analytics.{view}").fetchall()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         small.execute("SELECT * FROM truedy.calls")
-    small.rollback()
+
+
+def test_migrating_again_leaves_the_views_alone(database_url: str) -> None:
+    """A second `migrate` applies no view anew: the same views, not written again, with the rights given on them."""
+    state = (
+        "SELECT c.oid, c.xmin::text, r.ev_action::text, c.relacl::text, v.sha256, v.applied_at FROM replicator.views v "
+        "JOIN pg_class c ON c.oid = format('analytics.%I', v.name)::regclass JOIN pg_rewrite r ON r.ev_class = c.oid "
+        "ORDER BY v.name"
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("GRANT SELECT ON analytics.calls TO PUBLIC")
+        before = connection.execute(state).fetchall()
+    assert len(before) == len(NAMES)
+    assert list(migrate.migrate(database_url).views) == []
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute(state).fetchall() == before
