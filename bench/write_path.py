@@ -15,19 +15,19 @@ from replicator.errors import NotFound
 from replicator.source.client import Reader
 from replicator.store import books, lease
 from replicator.store.database import Database
-from replicator.sync.committing import Batch, Committer, Position, Source
+from replicator.sync.committing import Committer
 from replicator.sync.fetching import Detail, Outcome, Request
-from replicator.sync.judging import Verdict
 from replicator.sync.ledger import Ledger
 from replicator.sync.merging import Policy
 from replicator.sync.planning import State
+from replicator.sync.position import Batch, Position, Source
 from replicator.sync.run import BATCH_SIZE
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from replicator.records import Page, Recording, Transcript
 
-CALLS, ROUNDS = 10_000, 5
+CALLS, ROUNDS = 10_000, 9
 PAGES_PER_BATCH = 10
 """Pages come in as fast as the source lists; a batch holds what came in while the one before was committed."""
 
@@ -60,16 +60,17 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     committer = Committer("default", held, run_id, Policy(), [])
     position = Position(State(Ledger()), Ledger(), Source("bench"))
     later = now + timedelta(hours=1)
-    begun = time.perf_counter()
     outcomes = [Outcome(Request(Lane.BACKFILL, 0, later), now, now, page=page) for page in pages]
     batches = [outcomes[i : i + PAGES_PER_BATCH] for i in range(0, len(outcomes), PAGES_PER_BATCH)]
     found = [
         Outcome(Request(Lane.BACKLOG, 0, later, detail=detail), now, now, found=value) for detail, value in details
     ]
     batches += [found[i : i + BATCH_SIZE] for i in range(0, len(found), BATCH_SIZE)]
+    begun = time.perf_counter()
     for batch in batches:
         with database.transaction() as tx:
-            position = committer.commit(tx, position, Batch([(one, Verdict.TAKEN) for one in batch]), now)
+            position = committer.commit(tx, position, Batch(batch), now)
+        committer.committed()
     seconds = time.perf_counter() - begun
     lease.release(database, held)
     database.close()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,14 @@ def offset_seen(sent_at: datetime, received_at: datetime, server_time: datetime)
     """Return what one answer says of the clocks. A server time without a fraction was cut to the whole second."""
     resolution = timedelta(0) if server_time.microsecond else timedelta(seconds=1)
     return ClockOffset(server_time - received_at, server_time + resolution - sent_at)
+
+
+class Landing(NamedTuple):
+    """What one request's end tells the budget: our clock when it was sent and when it ended, the server's in between."""
+
+    sent_at: datetime
+    received_at: datetime
+    server_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +124,25 @@ class Budget:
         flying[windows[-1]] = flying.get(windows[-1], 0) + requests
         return replace(self, charged=charged, flying=flying)
 
-    def landed(self, sent_at: datetime, received_at: datetime, server_time: datetime | None) -> Budget:
-        """Return the books after one answer (or failure) came in: it is charged to every window it may count in."""
-        last_charged = self.windows(sent_at)[-1]
-        flying = dict(self.flying)
-        known = last_charged if flying.get(last_charged) else min(flying, default=None)
-        if known is not None:
-            flying[known] -= 1
-            if not flying[known]:
-                del flying[known]
-        clock = self.clock
-        if server_time is not None:
-            seen = offset_seen(sent_at, received_at, server_time)
-            clock = seen if clock is None else clock.narrowed(seen)
-        landed = replace(self, flying=flying, clock=clock)
-        charged = dict(self.charged)
-        already = self.windows(sent_at)
-        for window in landed.windows(sent_at, received_at):
-            if window not in already:
-                charged[window] = charged.get(window, 0) + 1
-        return replace(landed, charged=charged)
+    def landed(self, *answers: Landing) -> Budget:
+        """Return the books after answers (or failures) came in: each is charged to every window it may count in."""
+        flying, charged, books = dict(self.flying), dict(self.charged), self
+        for sent_at, received_at, server_time in answers:
+            already = books.windows(sent_at)
+            known = already[-1] if flying.get(already[-1]) else min(flying, default=None)
+            if known is not None:
+                flying[known] -= 1
+                if not flying[known]:
+                    del flying[known]
+            if server_time is not None:
+                seen = offset_seen(sent_at, received_at, server_time)
+                clock = seen if books.clock is None else books.clock.narrowed(seen)
+                if clock != books.clock:
+                    books = replace(books, clock=clock)
+            for window in books.windows(sent_at, received_at):
+                if window not in already:
+                    charged[window] = charged.get(window, 0) + 1
+        return replace(books, flying=flying, charged=charged)
 
     def refused(self, now: datetime, reset_at: datetime | None, limit: int | None, headroom: float) -> Budget:
         """Return the books after a 429. `reset_at` is the server's time, `limit` what it says it allows a window."""

@@ -142,6 +142,11 @@ class Counters:
     refusals: int = 0
     failures: int = 0
 
+    @property
+    def news(self) -> int:
+        """Rows that were new or changed."""
+        return self.calls_inserted + self.calls_changed
+
     def as_dict(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 

@@ -7,6 +7,7 @@ changed ones through a staging table of the transaction. What is unchanged is no
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -16,13 +17,15 @@ from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDeta
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from decimal import Decimal
     from uuid import UUID
 
     import psycopg
 
+    from replicator.records import Segment
 
 LINES_PER_WRITE = 500
+NULL = "\\N"
+"""Null in COPY's text format."""
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 CALL_COLUMNS = (
@@ -45,7 +48,7 @@ def known_calls(tx: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, 
     """Return what is stored of these calls."""
     rows = tx.execute(
         "SELECT id, fingerprint, updated_at, observed_at, version, status, ended_at, duration_seconds, summary, "
-        "deleted_at IS NOT NULL FROM truedy.calls WHERE id = ANY(%s)",
+        "deleted_at IS NOT NULL FROM truedy.calls WHERE id = ANY(%b)",
         [list(ids)],
     )
     return {row[0]: KnownCall(*row[1:]) for row in rows}
@@ -56,7 +59,7 @@ def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) 
     own = "fingerprint, NULL::timestamptz" if kind == "transcript" else "NULL::bytea, url_expires_at"
     rows = tx.execute(
         f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own} FROM truedy.{TABLES[kind]} "
-        "WHERE call_id = ANY(%s)",
+        "WHERE call_id = ANY(%b)",
         [list(ids)],
     )
     return {row[0]: KnownDetail(*row[1:]) for row in rows}
@@ -112,7 +115,7 @@ def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int
         whole = [row for row in mine if not row.is_new and (row.transcript or row.recording)]
         if whole:
             # Every column is known, so the old row gives way to a new one: half the cost of an update by staging.
-            tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%s)", [[row.call_id for row in whole]])
+            tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
             _copy(tx, f"truedy.{table}", columns, [_detail_values(row) for row in whole])
         changed = [_detail_values(row) for row in mine if not row.is_new and not (row.transcript or row.recording)]
         if changed:
@@ -228,19 +231,14 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
             "INSERT INTO truedy.transcript_versions (call_id, fetched_at, fingerprint, summary, segments, raw) "
             "SELECT t.call_id, coalesce(t.fetched_at, '-infinity'), t.fingerprint, t.summary, coalesce((SELECT "
             "jsonb_agg(s.raw ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = t.call_id), '[]'), "
-            "t.raw FROM truedy.transcripts t WHERE t.call_id = ANY(%s) ON CONFLICT DO NOTHING",
+            "t.raw FROM truedy.transcripts t WHERE t.call_id = ANY(%b) ON CONFLICT DO NOTHING",
             [replaced],
         )
-        tx.execute("DELETE FROM truedy.transcript_segments WHERE call_id = ANY(%s)", [replaced])
-    lines = []
+        tx.execute("DELETE FROM truedy.transcript_segments WHERE call_id = ANY(%b)", [replaced])
+    lines: list[str] = []
     for row in rows:
         if row.transcript is not None and not row.is_same_content:
-            call_id = str(row.call_id)
-            lines += [
-                f"{call_id}\t{s.position}\t{_field(s.speaker)}\t{_field(s.text)}\t{_number(s.start_seconds)}\t"
-                f"{_number(s.end_seconds)}\t{_field(s.raw)}\n"
-                for s in row.transcript.segments
-            ]
+            lines += _segment_lines(str(row.call_id), row.transcript.segments)
     if lines:
         columns = "call_id, position, speaker, text, start_seconds, end_seconds, raw"
         with tx.cursor().copy(f"COPY truedy.transcript_segments ({columns}) FROM STDIN") as copy:
@@ -249,15 +247,24 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
     return len(lines)
 
 
-def _field(text: str) -> str:
-    """Return a text as COPY's text format takes it. Segments are most of all rows, so theirs is written here."""
-    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
-        return text.translate(COPY_ESCAPES)
-    return text
-
-
-def _number(value: Decimal | None) -> str:
-    return "\\N" if value is None else str(value)
+def _segment_lines(call_id: str, segments: Sequence[Segment]) -> list[str]:
+    """Return segments as COPY's text format takes them. They are most of all rows, so theirs is written here."""
+    everything = "".join([part for s in segments for part in (s.speaker, s.text, s.raw)])
+    if "\\" in everything or "\t" in everything or "\n" in everything or "\r" in everything:
+        segments = [
+            replace(
+                s,
+                speaker=s.speaker.translate(COPY_ESCAPES),
+                text=s.text.translate(COPY_ESCAPES),
+                raw=s.raw.translate(COPY_ESCAPES),
+            )
+            for s in segments
+        ]
+    return [
+        f"{call_id}\t{s.position}\t{s.speaker}\t{s.text}\t{NULL if s.start_seconds is None else s.start_seconds}\t"
+        f"{NULL if s.end_seconds is None else s.end_seconds}\t{s.raw}\n"
+        for s in segments
+    ]
 
 
 def _update_details(

@@ -1,8 +1,8 @@
 """Turns a batch of outcomes into one transaction: rows, versions, details, quarantine, coverage and the run's books.
 
-What an outcome means is decided by pure functions (merging, planning); this module reads what they need, and writes
-what they say. It returns the next state instead of changing one, so that a transaction whose fate is unknown, because
-the connection broke, is simply done again.
+What an outcome means is decided by pure functions (merging, position); this module reads what they need, and writes
+what they say. It returns the next position instead of changing one, so that a transaction whose fate is unknown,
+because the connection broke, is simply done again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from replicator.records import Recording, Transcript
 from replicator.store import books, merge
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
-from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
     Change,
@@ -29,8 +28,6 @@ from replicator.sync.merging import (
     missing_detail,
     settle,
 )
-from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
-from replicator.sync.walking import UNREADABLE, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,42 +39,12 @@ if TYPE_CHECKING:
     from replicator.records import Call
     from replicator.store.lease import Lease
     from replicator.sync.fetching import Outcome
+    from replicator.sync.position import Batch, Position
     from replicator.sync.spending import Spending
 
 
 EMPTY_TRIES = 3
 """How often an empty transcript is taken for one that is not there yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What the source said of itself most recently."""
-
-    base_url: str
-    total: int | None = None
-    head_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """All that a commit changes: the planner's state, the ledger as stored, and what is remembered beside them."""
-
-    state: State
-    stored: Ledger
-    source: Source
-    oldest_known: datetime | None = None
-    has_quarantine: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Outcomes to be committed together, each with what it means."""
-
-    judged: Sequence[tuple[Outcome, Verdict]]
-
-    @property
-    def taken(self) -> list[Outcome]:
-        return [outcome for outcome, verdict in self.judged if verdict is Verdict.TAKEN]
 
 
 @dataclass(slots=True)
@@ -92,14 +59,17 @@ class Committer:
     counters: books.Counters = field(default_factory=books.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Position:
-        """Write the batch inside the caller's transaction; return the position after it."""
+        """Write the batch inside the caller's transaction, with what it proved; return the position after it."""
         hold(tx, self.lease)
         counters = replace(self.counters)
-        settled, details = self._merge(tx, position, batch, counters)
+        counters.pages += batch.pages
+        counters.rows_received += batch.rows
+        details = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
             counters.segments_stored += merge.write_details(tx, _one_each(details))
-        position = self._absorb(tx, position, settled, batch, counters, now)
+        if batch.bad:
+            counters.rows_quarantined += books.quarantine(tx, self.account, batch.bad, now)
         removed, added = difference(position.stored, position.state.ledger)
         books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
         books.save_source(tx, self.account, position.source.base_url, position.source.head_at, position.source.total)
@@ -117,17 +87,16 @@ class Committer:
 
     def _merge(
         self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
-    ) -> tuple[Settled, list[DetailRow]]:
-        """Merge the calls of the batch's pages; return what became of them, and what it means for their details."""
-        ledger = position.state.ledger
+    ) -> list[DetailRow]:
+        """Merge the calls of the batch's pages; return what became of them means for their details."""
         observations = [
-            Observation(call, outcome.sent_at, _verified_at(ledger, call))
-            for outcome in batch.taken
+            Observation(call, outcome.sent_at, _verified_at(position.stored, call))
+            for outcome in batch.outcomes
             if outcome.page is not None
             for call in outcome.page.calls
         ]
         if not observations:
-            return Settled((), (), ()), []
+            return []
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
@@ -140,7 +109,7 @@ class Committer:
         counters.calls_changed += found[Change.CHANGED]
         counters.calls_unchanged += found[Change.SAME] + found[Change.TOUCHED]
         counters.calls_late += found[Change.LATE]
-        return settled, self._details_of(tx, settled, observations)
+        return self._details_of(tx, settled, observations)
 
     def _details_of(
         self, tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation]
@@ -158,7 +127,7 @@ class Committer:
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
-        asked = [outcome for outcome in batch.taken if outcome.request.detail is not None]
+        asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
@@ -203,52 +172,6 @@ class Committer:
             self.policy, is_fault=not is_absent, reason=_reason(outcome),
         )  # fmt: skip
 
-    def _absorb(
-        self,
-        tx: psycopg.Connection[Any],
-        position: Position,
-        settled: Settled,
-        batch: Batch,
-        counters: books.Counters,
-        now: datetime,
-    ) -> Position:
-        """Let the planner take the pages and the broken pages, in the order in which they were asked."""
-        state, source, oldest = position.state, position.source, position.oldest_known
-        news = sum(change in {Change.NEW, Change.CHANGED} for _, change, _ in settled.changes)
-        bad: list[tuple[object, str, str, bytes]] = []
-        for outcome, verdict in sorted(batch.judged, key=lambda one: one[0].sent_at):
-            asked, page = outcome.request.walk, outcome.page
-            if asked is None:
-                continue
-            if page is not None:
-                seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
-                absorbed = absorb_page(
-                    state, asked, seen, is_head=outcome.request.is_head, oldest_known=oldest, news=news
-                )
-                counters.pages += 1
-                counters.rows_received += page.rows
-                bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
-                dates = [call.created_at for call in page.calls if call.created_at is not None]
-                oldest = min(dates if oldest is None else [oldest, *dates], default=None)
-                source = replace(source, total=source.total if page.total is None else page.total)
-                if outcome.request.is_head:
-                    source = replace(source, head_at=outcome.sent_at)
-            elif verdict is Verdict.BROKEN:
-                absorbed = absorb_failure(state, asked)
-            else:
-                continue
-            state = absorbed.state
-            bad += _unreadable(absorbed, outcome)
-        if bad:
-            counters.rows_quarantined += books.quarantine(tx, self.account, bad, now)
-        return replace(
-            position,
-            state=state,
-            source=source,
-            oldest_known=oldest,
-            has_quarantine=position.has_quarantine or bool(bad),
-        )
-
 
 def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
     """Return the ledger as it is stored."""
@@ -289,26 +212,8 @@ def _completed(row: DetailRow, before: KnownDetail | None) -> DetailRow:
     return row
 
 
-def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
-    """Return what was stepped over: a row exists there, and no request can read it."""
-    reason = "the source answers an error for every page that holds this row"
-    return [
-        (
-            None,
-            f"{outcome.request}, created {piece.since:%Y-%m-%d %H:%M:%S} to {piece.until:%H:%M:%S}",
-            reason,
-            piece.since.isoformat().encode(),
-        )
-        for piece in absorbed.pieces
-        if piece.reason == UNREADABLE
-    ]
-
-
 def _reason(outcome: Outcome) -> str:
     error = outcome.error
     if error is None:
         return "empty"
     return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)
-
-
-__all__ = ["Batch", "Committer", "Position", "Source", "load_ledger"]

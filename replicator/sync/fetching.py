@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -97,7 +98,10 @@ class Fetcher:
     def __init__(self, readers: Sequence[Reading], workers: int, clock: Callable[[], datetime]) -> None:
         self._readers = readers
         self._clock = clock
-        self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """One token for each request that waits (false: the end); which one is taken is decided when a worker is free."""
+        self._pages: deque[Request] = deque()
+        self._details: deque[Request] = deque()
         self._done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         self._refused: set[int] = set()
         self.in_flight = 0
@@ -109,10 +113,11 @@ class Fetcher:
             thread.start()
 
     def submit(self, request: Request) -> None:
-        """Queue a request whose budget says that it may be sent now."""
+        """Queue a request whose budget says that it may be sent now. A page goes before all details: it aims the next."""
         self.in_flight += 1
         self._refused.discard(request.key)
-        self._todo.put(request)
+        (self._details if request.walk is None else self._pages).append(request)
+        self._waiting.put(True)
 
     def collect(self, timeout_seconds: float, most: int) -> list[Outcome]:
         """Wait for at least one outcome, at most so long, then a moment for more, and return at most `most`.
@@ -140,14 +145,20 @@ class Fetcher:
         """Let the workers end after the requests that they are in; those still queued are dropped."""
         self._refused.update(range(len(self._readers)))
         for _ in self._threads:
-            self._todo.put(None)
+            self._waiting.put(False)
 
     def _work(self) -> None:
-        while (request := self._todo.get()) is not None:
+        while self._waiting.get():
             try:
-                self._done.put(self._perform(request))
+                self._done.put(self._perform(self._next()))
             except BaseException as error:  # noqa: BLE001 - handed to the deciding thread, which raises it
                 self._done.put(error)
+
+    def _next(self) -> Request:
+        try:
+            return self._pages.popleft()
+        except IndexError:
+            return self._details.popleft()  # each token stands for one request: if it is no page, it is a detail
 
     def _perform(self, request: Request) -> Outcome:
         reader, sent_at = self._readers[request.key], self._clock()

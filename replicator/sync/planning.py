@@ -166,22 +166,21 @@ def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
     return neediest if owed[neediest] >= 1 else ready[0]
 
 
-def sent(state: State, lane: Lane, *, is_head: bool = False, at: datetime | None = None) -> State:
-    """Return the state after a request of this lane was sent."""
-    spent = {**state.spent, lane: state.spent.get(lane, 0) + 1}
+def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at: datetime | None = None) -> State:
+    """Return the state after requests of this lane were sent."""
+    spent = {**state.spent, lane: state.spent.get(lane, 0) + count}
     if sum(spent.values()) > SPENT_HORIZON:
         spent = {key: value / 2 for key, value in spent.items()}
-    state = replace(state, spent=spent)
     if is_head:
-        return replace(state, head_in_flight=True, head_asked_at=at)
-    return replace(state, in_flight={**state.in_flight, lane: state.in_flight.get(lane, 0) + 1})
+        return replace(state, spent=spent, head_in_flight=True, head_asked_at=at)
+    return replace(state, spent=spent, in_flight={**state.in_flight, lane: state.in_flight.get(lane, 0) + count})
 
 
-def landed(state: State, lane: Lane, *, is_head: bool = False) -> State:
-    """Return the state after the answer (or failure) of a request came in."""
+def landed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -> State:
+    """Return the state after the answers (or failures) of requests came in."""
     if is_head:
         return replace(state, head_in_flight=False)
-    return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - 1)})
+    return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - count)})
 
 
 @dataclass(frozen=True, slots=True)

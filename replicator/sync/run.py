@@ -8,7 +8,7 @@ transaction under the lease. Killing it at any moment loses at most the answers 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,14 +21,16 @@ from replicator.errors import (
     RateLimited,
     SourceError,
 )
+from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
-from replicator.sync.committing import Batch, Committer, Position, Source, load_ledger
+from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPolicy
 from replicator.sync.merging import Policy
 from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
+from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.spending import Limits, Spending
 from replicator.sync.walking import Lane, Walk, start
 
@@ -44,7 +46,10 @@ DETAIL_AGE = timedelta(days=1)
 """Details of calls younger than this go before history."""
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
-BATCH_SIZE = 500
+BATCH_SIZE = 1000
+"""Rows about which a batch is committed …"""
+BATCH_AGE = timedelta(seconds=0.25)
+"""… or the age of its first answer, if that comes first; at once where workers would be idle."""
 QUEUED_PER_WORKER = 64
 """Requests handed to the workers ahead of time, so that none is idle while a batch is committed."""
 HEARTBEAT_SECONDS = 10
@@ -125,6 +130,9 @@ class Run:
         self._readers = [reader for _, reader in readers]
         self._queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
         self._asked: set[tuple[str, object]] = set()
+        self._batch = Batch()
+        self._landed: list[tuple[str, object]] = []
+        """Details that have come in, one way or another, and are committed with the batch."""
         self._may_be_more_due = True
         self._is_more_valuable_due = False
         self._judge = Judge()
@@ -206,12 +214,17 @@ class Run:
                 self._drain(fetcher, STOP_SECONDS if ending == "stopped" else None)
                 return ending
             wake_at = self._send(fetcher, now)
+            if self._is_commit_due(fetcher, now):
+                self._commit(now)
+                continue
             if wake_at is None and fetcher.in_flight == 0:
                 return "done"
             self._tell(fetcher, wake_at)
             timeout = _seconds_until(wake_at, now) if wake_at else float(HEARTBEAT_SECONDS)
             if deadline is not None:
                 timeout = min(timeout, _seconds_until(deadline, now))
+            if self._batch.since is not None:
+                timeout = min(timeout, _seconds_until(self._batch.since + BATCH_AGE, now))
             self._take(fetcher.collect(min(timeout, 0.25 if self._stop else timeout), BATCH_SIZE))
 
     def _drain(self, fetcher: Fetcher, at_most_seconds: float | None) -> None:
@@ -220,6 +233,7 @@ class Run:
         until = time.monotonic() + (at_most_seconds if at_most_seconds is not None else 3600)
         while fetcher.in_flight and time.monotonic() < until:
             self._take(fetcher.collect(min(1.0, max(0.01, until - time.monotonic())), BATCH_SIZE))
+        self._commit(self._clock())
 
     # What to send ------------------------------------------------------------------------------------------------
 
@@ -242,6 +256,8 @@ class Run:
                 expires_at = spending.budget.closes_at(now)
                 for lane in lanes[:count]:
                     self._submit(fetcher, lane, key, now, expires_at)
+                for lane, details in Counter(lane for lane in lanes[:count] if lane in self._queues).items():
+                    self._position = replace(self._position, state=sent(self._position.state, lane, details))
                 lanes = lanes[count:]
         if not lanes or fetcher.in_flight:
             return self._opens_at(now) if lanes else None
@@ -257,14 +273,15 @@ class Run:
         is_head = lane is Lane.FRESH and is_head_due(state, now)
         if is_head:
             walk = head_walk(state)
-        elif lane in {Lane.DETAIL, Lane.BACKLOG}:
+        elif lane in self._queues:
             detail = self._queues[lane].popleft()
             self._asked.add((detail.kind, detail.call_id))
         elif state.sweep is not None:
             walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
         else:
             walk = state.walks[lane]
-        self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
+        if walk is not None:
+            self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
         fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail))
 
     def _set_goals(self, now: datetime) -> None:
@@ -313,45 +330,80 @@ class Run:
     # What came in ------------------------------------------------------------------------------------------------
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Commit what has come in; raise what makes it pointless to go on."""
+        """Take what has come in: into the books, to the planner and into the batch. Raise what makes it pointless to go on."""
         now = self._clock()
-        judged = [(outcome, self._note(outcome, now)) for outcome in outcomes]
-        if judged:
-            self._commit(Batch(judged), now)
-            self._asked -= {(d.kind, d.call_id) for d in (o.request.detail for o in outcomes) if d is not None}
-            is_any_again = any(verdict is not Verdict.TAKEN or o.error is not None for o, verdict in judged)
-            self._may_be_more_due = self._may_be_more_due or is_any_again
-            self._is_more_valuable_due = any(outcome.page is not None for outcome in outcomes)
-        elif (now - self._held_at).total_seconds() >= HEARTBEAT_SECONDS:
-            self._commit(Batch([]), now)
-        for outcome, verdict in judged:
-            if verdict is Verdict.FATAL and outcome.error is not None:
-                raise outcome.error
+        fatal: SourceError | None = None
+        self._note_landed(outcomes)
+        for outcome in sorted(outcomes, key=lambda one: one.sent_at):
+            verdict = self._note(outcome, now)
+            if verdict is Verdict.TAKEN:
+                self._batch.add(outcome)
+            if outcome.request.detail is not None:
+                self._landed.append((outcome.request.detail.kind, outcome.request.detail.call_id))
+            if outcome.request.walk is not None:
+                news = 0
+                if self._position.state.sweep is not None:
+                    # Only the rows can tell what was new: they are stored first, and what they prove with the next batch.
+                    before = self._committer.counters.news
+                    self._commit(now)
+                    news = self._committer.counters.news - before
+                self._position = absorb(self._position, outcome, verdict, self._batch, news=news)
+            if verdict is not Verdict.TAKEN or outcome.error is not None:
+                self._may_be_more_due = True
+            if verdict is Verdict.FATAL:
+                fatal = fatal or outcome.error
+        if fatal is not None:
+            self._commit(now)
+            raise fatal
+
+    def _is_commit_due(self, fetcher: Fetcher, now: datetime) -> bool:
+        """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
+        if (now - self._held_at).total_seconds() >= HEARTBEAT_SECONDS:
+            return True
+        if not self._is_dirty:
+            return False
+        is_idle = fetcher.in_flight < self._options.workers
+        is_old = self._batch.since is not None and now - self._batch.since >= BATCH_AGE
+        return is_idle or is_old or self._batch.weight >= BATCH_SIZE
+
+    @property
+    def _is_dirty(self) -> bool:
+        return bool(self._batch or self._landed) or self._position.state.ledger is not self._position.stored
+
+    def _note_landed(self, outcomes: list[Outcome]) -> None:
+        """Enter the end of requests into the books of the budget and the planner."""
+        by_key: dict[int, list[Landing]] = {}
+        state = self._position.state
+        for (lane, is_head), count in Counter((o.request.lane, o.request.is_head) for o in outcomes).items():
+            state = landed(state, lane, count, is_head=is_head)
+        for outcome in outcomes:
+            received_at = outcome.received_at if outcome.is_sent else outcome.sent_at
+            server_time = outcome.server_time if outcome.is_sent else None
+            by_key.setdefault(outcome.request.key, []).append(Landing(outcome.sent_at, received_at, server_time))
+        for key, answers in by_key.items():
+            self._spendings[key].landed(answers)
+        self._position = replace(self._position, state=state)
 
     def _note(self, outcome: Outcome, now: datetime) -> Verdict:
-        """Enter an outcome into the books of the budget, the planner and the run; return what it means."""
+        """Say what an outcome means, and enter it into the run's books."""
         request, counters = outcome.request, self._committer.counters
-        spending = self._spendings[request.key]
-        spending.landed(outcome.sent_at, outcome.received_at, outcome.server_time, is_sent=outcome.is_sent)
         counters.requests += outcome.is_sent
         verdict = self._judge.judge(outcome, now)
         if isinstance(outcome.error, RateLimited):
-            spending.refused(now, outcome.error)
+            self._spendings[request.key].refused(now, outcome.error)
             counters.refusals += 1
         counters.failures += outcome.error is not None and verdict in {Verdict.AGAIN, Verdict.BROKEN, Verdict.FATAL}
-        state = landed(self._position.state, request.lane, is_head=request.is_head)
         if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
-            state = replace(state, head_asked_at=None)
-        self._position = replace(self._position, state=state)
+            self._position = replace(self._position, state=replace(self._position.state, head_asked_at=None))
         return verdict
 
     # The database ------------------------------------------------------------------------------------------------
 
-    def _commit(self, batch: Batch, now: datetime) -> None:
-        """Write a batch. Where the connection breaks, nobody knows whether it took: the ledger is read again and
-        the batch is written again, which changes nothing if it did.
+    def _commit(self, now: datetime) -> None:
+        """Write what has come in. Where the connection breaks, nobody knows whether it took: the ledger is read again
+        and the batch is written again, which changes nothing if it did.
         """
-        account = self._options.account
+        account, batch = self._options.account, self._batch
 
         def write() -> Position:
             with self._database.transaction() as tx:
@@ -361,6 +413,9 @@ class Run:
         tries: list[int] = []
         self._position = self._patiently(write, tries)
         self._committer.committed()
+        self._asked.difference_update(self._landed)
+        self._is_more_valuable_due = self._is_more_valuable_due or batch.pages > 0
+        self._batch, self._landed = Batch(), []
         self._held_at = now
 
     def _ask_database(self, ask: Callable[[Any], T]) -> T:

@@ -15,11 +15,13 @@ from replicator.source.budget import KEPT_WINDOWS, Budget, ClockOffset, with_hea
 from replicator.store import books
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import psycopg
 
     from replicator.errors import RateLimited
+    from replicator.source.budget import Landing
     from replicator.store.database import Database
 
 LEARNED_LIMIT_AGE = timedelta(days=1)
@@ -98,10 +100,10 @@ class Spending:
         self.budget = self.budget.charge(now, requests)
         return True
 
-    def landed(self, sent_at: datetime, received_at: datetime, server_time: datetime | None, *, is_sent: bool) -> None:
-        """Take note of an answer, or of a request that was not sent after all (it stays charged)."""
+    def landed(self, answers: Sequence[Landing]) -> None:
+        """Take note of answers, and of requests that were not sent after all (they stay charged)."""
         before = self.budget.charged
-        self.budget = self.budget.landed(sent_at, received_at if is_sent else sent_at, server_time if is_sent else None)
+        self.budget = self.budget.landed(*answers)
         self._owed_since(before)
 
     def refused(self, now: datetime, error: RateLimited) -> None:

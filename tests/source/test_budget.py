@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.source.budget import Budget, ClockOffset, offset_seen, with_headroom
+from replicator.source.budget import Budget, ClockOffset, Landing, offset_seen, with_headroom
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
         now += timedelta(seconds=pause)
         for sent_at, arrived_at, received_at, said in [flight for flight in flying if flight[2] <= now]:
             assert arrived_at <= received_at
-            budget = budget.landed(sent_at, received_at, said if says_time else None)
+            budget = budget.landed(Landing(sent_at, received_at, said if says_time else None))
             flying.remove((sent_at, arrived_at, received_at, said))
         while budget.allowance(now):
             budget = budget.charge(now, 1)
@@ -48,7 +48,7 @@ def test_a_full_window_opens_with_the_next_one() -> None:
     assert budget.allowance(NOON) == 0
     assert budget.opens_at(NOON) == NOON + timedelta(seconds=55)
     for _ in range(3):
-        budget = budget.landed(NOON, NOON + timedelta(seconds=1), None)
+        budget = budget.landed(Landing(NOON, NOON + timedelta(seconds=1), None))
     assert budget.allowance(NOON + timedelta(seconds=55)) == 3
 
 

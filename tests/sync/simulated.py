@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from replicator.source.budget import Budget
+from replicator.source.budget import Budget, Landing
 from replicator.sync.ledger import BEGINNING, END, EVERYTHING, Interval, Ledger
 from replicator.sync.planning import (
     LIST_LANES,
@@ -183,7 +183,7 @@ class History:
         said = None
         if isinstance(answer, tuple):
             said = answer[2] if self.shape.says_server_time else None
-        self.budget = self.budget.landed(sent_at, self.now, said)
+        self.budget = self.budget.landed(Landing(sent_at, self.now, said))
         self.state = landed(self.state, lane, is_head=is_head)
         if not isinstance(walk, Walk) or not isinstance(answer, tuple):
             return 0

@@ -1,0 +1,126 @@
+"""Where a run stands, and how a batch of answers moves it. Pure: the next position is a value.
+
+What an answer proves can be known at once, so the next page is aimed without waiting for the database; it is stored
+later, in one transaction with the rows that prove it (committing.py). Until then `stored` lags behind the planner's
+ledger, and a crash forgets both: those pages are asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from replicator.sync.judging import Verdict
+from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
+from replicator.sync.walking import UNREADABLE, Seen
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from replicator.sync.fetching import Outcome
+    from replicator.sync.ledger import Ledger
+
+SEGMENTS_A_ROW = 10
+"""So many transcript segments weigh as much as one row of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the source said of itself most recently."""
+
+    base_url: str
+    total: int | None = None
+    head_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All that answers change: the planner's state, the ledger as stored, and what is remembered beside them."""
+
+    state: State
+    stored: Ledger
+    source: Source
+    oldest_known: datetime | None = None
+    has_quarantine: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Answers to be committed together: those that count, and what was found to be unreadable among them."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    bad: list[tuple[object, str, str, bytes]] = field(default_factory=list)
+    """(call id or None, request, reason, raw bytes) each."""
+    pages: int = 0
+    rows: int = 0
+    weight: int = 0
+    """About how many rows it will write."""
+    since: datetime | None = None
+    """When its first answer came in."""
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.bad)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take an answer in, whatever the planner makes of it."""
+        self.outcomes.append(outcome)
+        self.since = self.since or outcome.received_at
+        self.weight += 1
+        if outcome.page is not None:
+            self.pages += 1
+            self.rows += outcome.page.rows
+            carried = sum(len(call.transcript.segments) for call in outcome.page.calls if call.transcript)
+            self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW
+
+
+def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch, *, news: int = 0) -> Position:
+    """Let the planner take one page, or one broken page; return the position after it.
+
+    What was found unreadable goes into `batch`. `news` counts rows that were new or changed: a pass over an unsorted
+    list ends by it.
+    """
+    asked, page = outcome.request.walk, outcome.page
+    if asked is None:
+        return position
+    source, oldest = position.source, position.oldest_known
+    bad: list[tuple[object, str, str, bytes]] = []
+    if page is not None:
+        seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
+        is_head = outcome.request.is_head
+        absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
+        bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
+        dates = [call.created_at for call in page.calls if call.created_at is not None]
+        oldest = min(dates if oldest is None else [oldest, *dates], default=None)
+        source = replace(
+            source,
+            total=source.total if page.total is None else page.total,
+            head_at=outcome.sent_at if is_head else source.head_at,
+        )
+    elif verdict is Verdict.BROKEN:
+        absorbed = absorb_failure(position.state, asked)
+    else:
+        return position
+    bad += _unreadable(absorbed, outcome)
+    batch.bad += bad
+    return replace(
+        position,
+        state=absorbed.state,
+        source=source,
+        oldest_known=oldest,
+        has_quarantine=position.has_quarantine or bool(bad),
+    )
+
+
+def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
+    """Return what was stepped over: a row exists there, and no request can read it."""
+    reason = "the source answers an error for every page that holds this row"
+    return [
+        (
+            None,
+            f"{outcome.request}, created {piece.since:%Y-%m-%d %H:%M:%S} to {piece.until:%H:%M:%S}",
+            reason,
+            piece.since.isoformat().encode(),
+        )
+        for piece in absorbed.pieces
+        if piece.reason == UNREADABLE
+    ]
