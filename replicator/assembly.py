@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from replicator.source.client import Reader
@@ -19,7 +22,6 @@ from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from types import FrameType
 
     from replicator.settings import Settings
@@ -134,9 +136,31 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def program() -> str:
+    """Return how this program can be called from where the user is."""
+    called = Path(sys.argv[0])
+    if called.name != "replicator":
+        return f"{sys.executable} -m replicator"
+    if shutil.which("replicator") == str(called.absolute()):
+        return "replicator"
+    return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
+
+
 def psql(where: Place, arguments: Sequence[str]) -> int:
     """Run psql on the database; return its exit code. The password travels in the environment, never as an argument."""
     return embedded.psql(where.url, where.server, arguments, os.environ)
 
 
-__all__ = ["Place", "connected", "data_dir", "opened", "options", "own_place", "place", "psql", "readers", "stopping"]
+__all__ = [
+    "Place",
+    "connected",
+    "data_dir",
+    "opened",
+    "options",
+    "own_place",
+    "place",
+    "program",
+    "psql",
+    "readers",
+    "stopping",
+]

@@ -162,7 +162,7 @@ def _connect(where: assembly.Place, *, seconds: float) -> None:
     out = terminal.console()
     out.print()
     out.print(f"All of that took {seconds:.1f} s. Look around with psql or any BI tool:")
-    out.print("  replicator psql --demo                starts the database if necessary, and opens psql on it")
+    out.print(f"  {assembly.program()} psql --demo   (starts the database if necessary, and opens psql on it)")
     if server is not None:
         out.print(
             f"  host 127.0.0.1, port {server.port}, database {embedded.DATABASE}, user {embedded.USER}, "

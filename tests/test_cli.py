@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SECRET = "truedy_very_secret_key"
 
+pytestmark = pytest.mark.slow  # each test starts processes
+
 
 @pytest.fixture
 def api() -> Iterator[tuple[Api, str]]:
@@ -271,7 +273,6 @@ def test_ctrl_c_ends_a_sync(database_url: str, tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-@pytest.mark.slow
 def test_the_demo_works_twice_and_leaves_nothing_running(reachable_folder: Path) -> None:
     """In a pipe the demo ends by itself; it shows the views and how to connect; psql opens its database afterwards."""
     folder = reachable_folder / "demo"
@@ -288,7 +289,6 @@ def test_the_demo_works_twice_and_leaves_nothing_running(reachable_folder: Path)
     assert processes(str(folder)) == []
 
 
-@pytest.mark.slow
 def test_ctrl_c_cleans_up_after_the_demo(reachable_folder: Path) -> None:
     """SIGINT to the whole foreground group, as a terminal sends it, leaves neither a database nor a simulator."""
     folder = reachable_folder / "demo-interrupted"
@@ -311,7 +311,6 @@ def test_ctrl_c_cleans_up_after_the_demo(reachable_folder: Path) -> None:
     assert processes(str(folder)) == []
 
 
-@pytest.mark.slow
 def test_the_demo_works_as_an_ordinary_user(reachable_folder: Path) -> None:
     """An unprivileged account with a home of its own can run the demo."""
     if os.geteuid() != 0:

@@ -165,6 +165,14 @@ def test_the_readme_names_every_room() -> None:
         assert f"`{folder}`" in text
 
 
+def test_every_page_that_is_named_exists() -> None:
+    """What the README, the pages, the code and its errors point to is there."""
+    texts = [TOP / "README.md", *(TOP / "docs").glob("*.md"), *MODULES]
+    named = {page for path in texts for page in re.findall(r"docs/[a-z_]+\.md", path.read_text(encoding="utf-8"))}
+    assert {"docs/operations.md", "docs/commands.md"} <= named
+    assert [page for page in sorted(named) if not (TOP / page).is_file()] == []
+
+
 def test_nothing_names_a_machine() -> None:
     """No path of anybody's machine is committed."""
     private = re.compile(r"(/ro" + r"ot/|/ho" + r"me/\w+/|/wo" + r"rk/)")

@@ -160,6 +160,7 @@ def test_a_body_that_cannot_be_decompressed_is_unreadable(serve: Any, encoding: 
         reader.list_calls()
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_takes_no_memory(serve: Any) -> None:
     """A megabyte that would become a gigabyte is left at 64 MiB."""
     packer = zlib.compressobj(9, wbits=31)

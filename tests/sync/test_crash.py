@@ -126,6 +126,7 @@ def test_a_database_that_is_killed_and_restarted_loses_nothing(reachable_folder:
                 assert there.differences() == []
 
 
+@pytest.mark.slow
 def test_cut_connections_lose_nothing(database: Database, database_url: str) -> None:
     """Every half second all of the sync's database connections are ended by the server; it goes on and completes."""
     ending = threading.Event()
@@ -151,6 +152,7 @@ def test_cut_connections_lose_nothing(database: Database, database_url: str) -> 
         assert there.value("SELECT bool_and(is_proven) FROM replicator.coverage")
 
 
+@pytest.mark.slow
 def test_two_syncs_at_once_are_one(database: Database, database_url: str) -> None:
     """Two processes start at the same moment: one works, the other says who holds the lease, and nothing is doubled."""
     with source(database, calls=200, switches=Switches(limit=None, latency_seconds=0.01)) as there:

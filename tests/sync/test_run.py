@@ -228,6 +228,7 @@ def test_bad_rows_go_to_quarantine_and_their_page_commits(database: Database) ->
         assert there.value("SELECT count(*) FROM truedy.calls") > 200
 
 
+@pytest.mark.slow
 def test_poisoned_rows_are_stepped_around(database: Database) -> None:
     """A row that breaks every page that holds it is isolated; all others are stored, and what is unsure is said."""
     with source(database, calls=250, switches=replace(FREE, poison_share=0.01)) as there:
