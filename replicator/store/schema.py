@@ -182,6 +182,11 @@ source_state = sa.Table(
     sa.Column("head_at", Instant),
     sa.Column("total", Count),
     sa.Column("total_at", Instant),
+    sa.Column("identified_at", Instant),
+    sa.Column("difference", Count),
+    sa.Column("released_deletions", sa.Integer),
+    sa.Column("released_at", Instant),
+    sa.Column("requests_per_minute", sa.Float),
     schema="replicator",
 )
 
@@ -231,6 +236,62 @@ runs = sa.Table(
     sa.Column("refusals", Count, nullable=False, server_default="0"),
     sa.Column("failures", Count, nullable=False, server_default="0"),
     sa.CheckConstraint("outcome in ('done', 'bounded', 'stopped', 'failed', 'lost')", name="outcome"),
+    schema="replicator",
+)
+
+absences = sa.Table(
+    "absences",
+    metadata,
+    sa.Column("id", Count, sa.Identity(always=True), primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("call_id", UUID, nullable=False),
+    sa.Column("call_created_at", Instant),
+    sa.Column("last_seen_at", Instant, nullable=False),
+    sa.Column("first_missing_at", Instant, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="suspected"),
+    sa.Column("misses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("missed_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("confirmed_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.CheckConstraint("evidence in ('page', 'answer')", name="evidence"),
+    sa.CheckConstraint("state in ('suspected', 'deleted', 'refuted', 'reappeared')", name="state"),
+    sa.CheckConstraint("(ended_at is not null) = (state in ('refuted', 'reappeared'))", name="ended"),
+    sa.CheckConstraint("(confirmed_at is not null) = (state in ('deleted', 'reappeared'))", name="confirmed"),
+    schema="replicator",
+)
+sa.Index("uq_absences_one_open", absences.c.call_id, unique=True, postgresql_where=absences.c.ended_at.is_(None))
+sa.Index(
+    "ix_absences_suspected",
+    absences.c.account,
+    absences.c.due_at,
+    postgresql_where=absences.c.state == sa.literal_column("'suspected'"),
+)
+
+verifications = sa.Table(
+    "verifications",
+    metadata,
+    sa.Column("id", Count, sa.Identity(always=True), primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("is_equal", sa.Boolean, nullable=False),
+    sa.Column("pages_compared", sa.Integer, nullable=False),
+    sa.Column("calls_compared", sa.Integer, nullable=False),
+    sa.Column("findings", JSONB, nullable=False),
+    schema="replicator",
+)
+
+renewal_classes = sa.Table(
+    "renewal_classes",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("class_number", sa.Integer, primary_key=True),
+    sa.Column("min_age_seconds", sa.Float, nullable=False),
+    sa.Column("max_age_seconds", sa.Float),
+    sa.Column("every_seconds", sa.Float, nullable=False),
     schema="replicator",
 )
 
