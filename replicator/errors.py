@@ -8,6 +8,7 @@
     │   ├── NotFound              404
     │   ├── RequestRefused        400, 422 and other 4xx: the request itself is wrong
     │   ├── NotTheApi             something answers, but not the Truedy API          exit 2
+    │   ├── AnotherSource         the Truedy API, but not the account that is stored   exit 2
     │   ├── UnreadableAnswer      the API answered 2xx with what cannot be read
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
@@ -142,6 +143,17 @@ class NotTheApi(SourceError):
 
     fault = "the configuration"
     advice = "check TRUEDY_BASE_URL: it goes up to and including /api/public/v1"
+    exit_code = 2
+
+
+class AnotherSource(SourceError):
+    """The API answers, but none of the calls that are stored of this account is known to it."""
+
+    fault = "the configuration"
+    advice = (
+        "check TRUEDY_API_KEY and TRUEDY_BASE_URL; nothing was written. For another account set REPLICATOR_ACCOUNT (or use "
+        "another database); if it is the same account and those calls were deleted, run: replicator sync --same-account"
+    )
     exit_code = 2
 
 

@@ -82,8 +82,12 @@ def upgrade() -> None:
         ("released_deletions", sa.Integer()),
         ("released_at", instant),
         ("requests_per_minute", sa.Float()),
+        ("live_calls", sa.BigInteger()),
     ):
         op.add_column("source_state", sa.Column(name, kind, nullable=True), schema="replicator")
+    for name in ("calls_suspected", "calls_deleted", "absences_ended"):
+        counter = sa.Column(name, sa.BigInteger(), server_default="0", nullable=False)
+        op.add_column("runs", counter, schema="replicator")
 
 
 def downgrade() -> None:

@@ -159,6 +159,16 @@ class World:
             self._deleted.add(index)
             self._revise(index)
 
+    def restore(self, call_id: str) -> None:
+        """Bring a deleted call back, as a vendor does who deleted it by mistake; KeyError where it was not deleted."""
+        with self.lock:
+            index = births.index_of(self.seed, call_id)
+            if index is None:
+                raise KeyError(call_id)
+            self._deleted.remove(index)
+            insort(self._order, index, key=self._place)
+            self._revise(index)
+
     def advance(self, to: datetime) -> None:
         """Let time pass until `to`: lives go on and churn happens. Time never goes back."""
         with self.lock:

@@ -139,6 +139,9 @@ class Counters:
     segments_stored: int = 0
     recordings_stored: int = 0
     details_absent: int = 0
+    calls_suspected: int = 0
+    calls_deleted: int = 0
+    absences_ended: int = 0
     refusals: int = 0
     failures: int = 0
 
@@ -181,25 +184,59 @@ def save_run(
 
 
 def save_source(
-    tx: psycopg.Connection[Any], account: str, base_url: str, head_at: datetime | None, total: int | None
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    head_at: datetime | None,
+    total: int | None,
+    live: int | None,
+    difference: int | None,
+    *,
+    is_identified: bool,
 ) -> None:
-    """Keep when the head was last read and how many calls the source says it has."""
+    """Keep when the head was last read, how many calls the source says it has, and how many are stored."""
     tx.execute(
-        "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, total_at) "
-        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, "
+        "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
+        "identified_at, total_at) "
+        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, %(live)s::bigint, %(difference)s::bigint, "
+        "CASE WHEN %(is_identified)s THEN %(at)s::timestamptz END, "
         "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END) "
         "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
         "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
+        "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, "
+        "identified_at = greatest(s.identified_at, excluded.identified_at), "
         "total_at = coalesce(excluded.total_at, s.total_at)",
-        {"account": account, "url": base_url, "at": head_at, "total": total},
-    )
+        {
+            "account": account, "url": base_url, "at": head_at, "total": total, "live": live, "difference": difference,
+            "is_identified": is_identified,
+        },
+    )  # fmt: skip
 
 
-def load_source(connection: psycopg.Connection[Any], account: str) -> tuple[str, datetime | None] | None:
-    """Return (base URL, when the head was last read), or None where the account is new."""
-    return connection.execute(
-        "SELECT base_url, head_at FROM replicator.source_state WHERE account = %s", [account]
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What is kept of the source: live calls stored, the difference looked into, deletions released by the operator."""
+
+    live_calls: int | None = None
+    difference: int | None = None
+    released_deletions: int | None = None
+
+
+def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
+    """Return what is kept of the source; an empty row where the account is new."""
+    row = connection.execute(
+        "SELECT live_calls, difference, released_deletions FROM replicator.source_state WHERE account = %s", [account]
     ).fetchone()
+    return SourceRow(*row) if row else SourceRow()
+
+
+def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
+    """The operator's release is used up."""
+    tx.execute(
+        "UPDATE replicator.source_state SET released_deletions = NULL WHERE account = %s "
+        "AND released_deletions IS NOT NULL",
+        [account],
+    )
 
 
 def quarantine(

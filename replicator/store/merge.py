@@ -180,6 +180,36 @@ def oldest_live(connection: psycopg.Connection[Any], account: str) -> datetime |
     return row[0] if row else None
 
 
+def count_live(connection: psycopg.Connection[Any], account: str) -> int:
+    """Return how many live calls are stored."""
+    row = connection.execute(
+        "SELECT count(*) FROM truedy.calls WHERE account = %s AND deleted_at IS NULL", [account]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def some_calls(connection: psycopg.Connection[Any], account: str) -> list[UUID]:
+    """Return a few live calls, the newest, the oldest and some between: what a source must know to be the same one."""
+    newest, oldest = (
+        connection.execute(
+            "SELECT id, created_at FROM truedy.calls WHERE account = %s AND deleted_at IS NULL "
+            f"AND created_at IS NOT NULL ORDER BY created_at {order} LIMIT 3",
+            [account],
+        ).fetchall()
+        for order in ("DESC", "ASC")
+    )
+    between: list[tuple[UUID]] = []
+    if newest and oldest:
+        first, last = oldest[0][1], newest[0][1]
+        for part in range(1, 5):
+            between += connection.execute(
+                "SELECT id FROM truedy.calls WHERE account = %s AND deleted_at IS NULL AND created_at >= %s "
+                "ORDER BY created_at LIMIT 1",
+                [account, first + (last - first) * part / 5],
+            ).fetchall()
+    return list(dict.fromkeys(row[0] for row in [*newest, *oldest, *between]))
+
+
 def open_calls(connection: psycopg.Connection[Any], account: str, since: datetime) -> list[datetime]:
     """Return the created_at of live calls created after `since` whose status is not a terminal one."""
     rows = connection.execute(

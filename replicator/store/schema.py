@@ -187,6 +187,7 @@ source_state = sa.Table(
     sa.Column("released_deletions", sa.Integer),
     sa.Column("released_at", Instant),
     sa.Column("requests_per_minute", sa.Float),
+    sa.Column("live_calls", Count),
     schema="replicator",
 )
 
@@ -233,6 +234,9 @@ runs = sa.Table(
     sa.Column("segments_stored", Count, nullable=False, server_default="0"),
     sa.Column("recordings_stored", Count, nullable=False, server_default="0"),
     sa.Column("details_absent", Count, nullable=False, server_default="0"),
+    sa.Column("calls_suspected", Count, nullable=False, server_default="0"),
+    sa.Column("calls_deleted", Count, nullable=False, server_default="0"),
+    sa.Column("absences_ended", Count, nullable=False, server_default="0"),
     sa.Column("refusals", Count, nullable=False, server_default="0"),
     sa.Column("failures", Count, nullable=False, server_default="0"),
     sa.CheckConstraint("outcome in ('done', 'bounded', 'stopped', 'failed', 'lost')", name="outcome"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import Forbidden, NotFound
 from replicator.records import Recording, Transcript
-from replicator.store import books, merge
+from replicator.store import absences, books, merge
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
@@ -64,20 +64,31 @@ class Committer:
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows
-        details = self._merge(tx, position, batch, counters)
+        details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
             counters.segments_stored += merge.write_details(tx, _one_each(details))
         if batch.bad:
             counters.rows_quarantined += books.quarantine(tx, self.account, batch.bad, now)
+        suspected, deleted = self._absences(tx, batch, counters)
+        live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
-        books.save_source(tx, self.account, position.source.base_url, position.source.head_at, position.source.total)
+        books.save_source(
+            tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
+            position.difference, is_identified=position.state.is_identified,
+        )  # fmt: skip
         for spending in self.spendings:
             spending.save(tx)
         books.save_run(tx, self.run_id, counters)
         self._next = counters
-        return replace(position, stored=position.state.ledger)
+        return replace(
+            position,
+            stored=position.state.ledger,
+            live=live,
+            oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
+            has_absences=position.has_absences or suspected > 0,
+        )
 
     def committed(self) -> None:
         """Say that the last commit took: its counts are kept."""
@@ -87,21 +98,26 @@ class Committer:
 
     def _merge(
         self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
-    ) -> list[DetailRow]:
-        """Merge the calls of the batch's pages; return what became of them means for their details."""
+    ) -> tuple[list[DetailRow], int]:
+        """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
         observations = [
             Observation(call, outcome.sent_at, _verified_at(position.stored, call))
             for outcome in batch.outcomes
-            if outcome.page is not None
-            for call in outcome.page.calls
+            for call in (outcome.page.calls if outcome.page is not None else [outcome.call] if outcome.call else [])
         ]
         if not observations:
-            return []
+            return [], 0
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
         if position.has_quarantine:
             books.resolve_quarantine(tx, self.account, ids, max(seen.asked_at for seen in observations))
+        if position.has_absences:
+            by_time: dict[datetime, list[UUID]] = defaultdict(list)
+            for seen in observations:
+                by_time[seen.asked_at].append(seen.call.id)
+            for asked_at, seen_ids in by_time.items():
+                counters.absences_ended += absences.end(tx, seen_ids, asked_at)
         found = {Change.NEW: 0, Change.CHANGED: 0, Change.TOUCHED: 0, Change.SAME: 0, Change.LATE: 0}
         for _, change, _ in settled.changes:
             found[change] += 1
@@ -109,7 +125,32 @@ class Committer:
         counters.calls_changed += found[Change.CHANGED]
         counters.calls_unchanged += found[Change.SAME] + found[Change.TOUCHED]
         counters.calls_late += found[Change.LATE]
-        return self._details_of(tx, settled, observations)
+        revived = sum(
+            change is Change.CHANGED and before is not None and before.is_deleted
+            for _, change, before in settled.changes
+        )
+        return self._details_of(tx, settled, observations), found[Change.NEW] + revived
+
+    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> tuple[int, int]:
+        """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
+        suspected = 0
+        for claim in batch.claims:
+            since = None if claim.interval.since == BEGINNING else claim.interval.since
+            suspected += absences.suspect(
+                tx, self.account, since=since, until=claim.interval.until, present=claim.present,
+                asked_at=claim.asked_at, most=claim.most,
+            )  # fmt: skip
+        deleted = 0
+        if batch.absences:
+            deleted = absences.save(
+                tx,
+                [(a.state, a.misses, a.missed_at, a.due_at, a.confirmed_at, a.ended_at, a.id) for a in batch.absences],
+            )
+            if not absences.suspected(tx, self.account):
+                books.forget_release(tx, self.account)
+        counters.calls_suspected += suspected
+        counters.calls_deleted += deleted
+        return suspected, deleted
 
     def _details_of(
         self, tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation]

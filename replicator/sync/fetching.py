@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from replicator.records import Page, Recording, Transcript
+    from replicator.records import Call, Page, Recording, Transcript
     from replicator.store.rows import Kind
+    from replicator.sync.probing import Probe
     from replicator.sync.walking import Lane, Walk
 
 LINGER_SECONDS = 0.04
@@ -43,6 +44,7 @@ class Reading(Protocol):
     """What the engine needs of the source: reading, and nothing else."""
 
     def list_calls(self, *, limit: int, offset: int) -> Page: ...
+    def get_call(self, call_id: UUID) -> Answered[Call]: ...
     def get_transcript(self, call_id: UUID) -> Answered[Transcript]: ...
     def get_recording(self, call_id: UUID) -> Answered[Recording]: ...
 
@@ -60,7 +62,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to be made: the page that `walk` asks for, or a detail.
+    """One request to be made: the page that `walk` asks for, a detail, or a call by id.
 
     `key` is the number of the key whose budget was charged, `expires_at` until when that charge is good.
     """
@@ -71,8 +73,11 @@ class Request:
     walk: Walk | None = None
     is_head: bool = False
     detail: Detail | None = None
+    probe: Probe | None = None
 
     def __str__(self) -> str:
+        if self.probe is not None:
+            return f"GET /calls/{self.probe.call_id}"
         if self.detail is not None:
             return f"GET /calls/{self.detail.call_id}/{self.detail.kind}"
         return f"GET /calls?limit={self.walk.limit}&offset={self.walk.offset}" if self.walk else "nothing"
@@ -88,6 +93,7 @@ class Outcome:
     server_time: datetime | None = None
     page: Page | None = None
     found: Transcript | Recording | None = None
+    call: Call | None = None
     error: SourceError | None = None
     is_sent: bool = True
 
@@ -168,8 +174,11 @@ class Fetcher:
             if request.walk is not None:
                 page = reader.list_calls(limit=request.walk.limit, offset=request.walk.offset)
                 return Outcome(request, sent_at, self._clock(), page.server_time, page=page)
+            if request.probe is not None:
+                one = reader.get_call(request.probe.call_id)
+                return Outcome(request, sent_at, self._clock(), one.server_time, call=one.value)
             if request.detail is None:
-                raise AssertionError("a request is for a page or for a detail")
+                raise AssertionError("a request is for a page, a detail or a call")
             answer: Answered[Transcript | Recording]
             if request.detail.kind == "transcript":
                 answer = reader.get_transcript(request.detail.call_id)

@@ -5,7 +5,8 @@ which lanes may send how much, performs it under the budget, and hands every ans
 `absorb_failure`. Nothing here reads a clock, a network or a database.
 
 Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
-(detail), history (backfill), details of history (backlog), what is due for another look (renewal). The more valuable
+(detail), history (backfill), details of history (backlog), where replica and source differ (search), whether a missing
+call is gone (confirm), what is due for another look (renewal). The more valuable
 goes first, but none starves: each has a guaranteed share of the requests while it has work, and lends it when idle.
 """
 
@@ -26,7 +27,9 @@ from replicator.sync.ledger import (
     RenewalPolicy,
     prove,
 )
-from replicator.sync.walking import PAGE_LIMIT, Lane, Seen, Walk, advance, fail
+from replicator.sync.searching import Search
+from replicator.sync.searching import absorb as absorb_step
+from replicator.sync.walking import CAPPED, PAGE_LIMIT, Lane, Seen, Walk, advance, fail, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +39,8 @@ SHARES: Mapping[Lane, float] = {
     Lane.DETAIL: 0.15,
     Lane.BACKFILL: 0.15,
     Lane.BACKLOG: 0.10,
+    Lane.SEARCH: 0.05,
+    Lane.CONFIRM: 0.05,
     Lane.RENEWAL: 0.10,
 }
 """What each lane is guaranteed of the requests while it has work; the rest goes by value."""
@@ -48,7 +53,9 @@ PASSES_WITHOUT_NEWS = 2
 SWEEP_OVERLAP = 5
 SWEEP_EVERY = timedelta(minutes=10)
 """An unsorted list is read as a whole again so often at most."""
-LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.RENEWAL)
+DOUBTS_EVERY = timedelta(hours=1)
+"""How often the end of a list is looked at again that could not be believed."""
+LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SEARCH, Lane.RENEWAL)
 MOST_LIST_REQUESTS = 2
 """List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
 
@@ -74,6 +81,12 @@ class State:
     head_asked_at: datetime | None = None
     """When the head was last asked in this run."""
     walks: Mapping[Lane, Walk] = field(default_factory=dict)
+    search: Search | None = None
+    """What is left of the search for where replica and source differ in membership."""
+    renew_before: datetime | None = None
+    """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
+    is_identified: bool = True
+    """The source has shown that it is the one that is stored; until then only its first page is asked for."""
     sweep: Sweep | None = None
     swept_at: datetime | None = None
     """When whole passes over an unsorted list last came to an end."""
@@ -110,10 +123,27 @@ def goals(state: State, now: datetime) -> list[Goal]:
             found[Lane.ACTIVE] = Interval(at, at + TICK)
             break
     if state.renews:
-        due = state.ledger.due(now, state.policy)
+        due = (
+            state.ledger.due(now, state.policy)
+            or _before(state.ledger, state.renew_before)
+            or _doubtful(state.ledger, now)
+        )
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
     return [Goal(lane, hole) for lane, hole in found.items() if lane not in state.walks and hole]
+
+
+def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
+    """Return the newest stretch that was last compared before an instant, or None."""
+    older = (piece for piece in reversed(ledger.pieces) if instant is not None and piece.verified_at < instant)
+    return next((piece.interval for piece in older), None)
+
+
+def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
+    """Return what lies beyond a list's doubtful end, when it is time to look again whether it is one."""
+    lowest = ledger.pieces[0]
+    is_due = lowest.reason == CAPPED and now - lowest.verified_at >= DOUBTS_EVERY
+    return lowest.interval if is_due and not lowest.is_proven else None
 
 
 def is_head_due(state: State, now: datetime) -> bool:
@@ -154,6 +184,9 @@ def _work(state: State, now: datetime) -> dict[Lane, int]:
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
     if state.sweep is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
+    work[Lane.SEARCH] = int(state.search is not None and not state.in_flight.get(Lane.SEARCH))
+    if not state.is_identified:
+        return {Lane.FRESH: int(is_head_due(state, now)), Lane.CONFIRM: state.details.get(Lane.CONFIRM, 0)}
     work[Lane.FRESH] = work.get(Lane.FRESH, 0) + is_head_due(state, now)
     return {**work, **state.details}
 
@@ -243,8 +276,35 @@ def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece
     ]
 
 
+def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int]) -> Absorbed:
+    """Take a page of the search. Whatever it proves counts; the search goes on where something differs."""
+    pieces: tuple[Piece, ...] = ()
+    ledger = state.ledger
+    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
+    if proven:
+        pieces = (Piece(proven.since, proven.until, seen.asked_at),)
+        ledger = ledger.record(pieces[0], state.policy)
+    if state.search is None or state.search.is_over:
+        return Absorbed(replace(state, ledger=ledger, search=None), pieces)
+    search = absorb_step(state.search, seen, stored_before)
+    walks = dict(state.walks)
+    if search.is_over and search.below is not None and Lane.RENEWAL not in walks:
+        # Stored calls are older than all that is listed: only the proof of the list's end can speak of them.
+        hole = Interval(BEGINNING, search.below)
+        walks[Lane.RENEWAL] = start(Lane.RENEWAL, hole, newer_calls=max(0, (seen.total or seen.behind) - 1))
+    renew_before = search.begun_at if search.left <= 0 else state.renew_before
+    return Absorbed(
+        replace(
+            state, ledger=ledger, walks=walks, search=None if search.is_over else search, renew_before=renew_before
+        ),
+        pieces,
+    )
+
+
 def absorb_failure(state: State, asked: Walk) -> Absorbed:
     """Take the failure of one page while the source answers other requests."""
+    if asked.lane is Lane.SEARCH:
+        return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
     if state.sweep is not None:
         step = max(1, PAGE_LIMIT // 2)
         return Absorbed(replace(state, sweep=replace(state.sweep, offset=state.sweep.offset + step)))

@@ -10,13 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from replicator.sync.absence import claims
 from replicator.sync.judging import Verdict
-from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
-from replicator.sync.walking import UNREADABLE, Seen
+from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search
+from replicator.sync.walking import UNREADABLE, Lane, Seen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from replicator.sync.absence import Absence, Claim
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
 
@@ -42,6 +45,11 @@ class Position:
     source: Source
     oldest_known: datetime | None = None
     has_quarantine: bool = False
+    has_absences: bool = False
+    live: int | None = None
+    """Live calls that are stored; None where nobody has counted them yet."""
+    difference: int | None = None
+    """Live calls beyond the source's total that a search has looked for and could not explain."""
 
 
 @dataclass(slots=True)
@@ -51,6 +59,10 @@ class Batch:
     outcomes: list[Outcome] = field(default_factory=list)
     bad: list[tuple[object, str, str, bytes]] = field(default_factory=list)
     """(call id or None, request, reason, raw bytes) each."""
+    claims: list[Claim] = field(default_factory=list)
+    """What its pages say of membership."""
+    absences: list[Absence] = field(default_factory=list)
+    """What became of suspected absences."""
     pages: int = 0
     rows: int = 0
     weight: int = 0
@@ -59,7 +71,7 @@ class Batch:
     """When its first answer came in."""
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.bad)
+        return bool(self.outcomes or self.bad or self.absences)
 
     def add(self, outcome: Outcome) -> None:
         """Take an answer in, whatever the planner makes of it."""
@@ -73,11 +85,19 @@ class Batch:
             self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW
 
 
-def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch, *, news: int = 0) -> Position:
+def absorb(
+    position: Position,
+    outcome: Outcome,
+    verdict: Verdict,
+    batch: Batch,
+    *,
+    news: int = 0,
+    stored_before: Mapping[datetime, int] | None = None,
+) -> Position:
     """Let the planner take one page, or one broken page; return the position after it.
 
-    What was found unreadable goes into `batch`. `news` counts rows that were new or changed: a pass over an unsorted
-    list ends by it.
+    What was found unreadable, and what the page says of membership, goes into `batch`. `news` counts rows that were new
+    or changed: a pass over an unsorted list ends by it. `stored_before` is what a search asks of the replica.
     """
     asked, page = outcome.request.walk, outcome.page
     if asked is None:
@@ -87,7 +107,13 @@ def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch,
     if page is not None:
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
         is_head = outcome.request.is_head
-        absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
+        if asked.lane is Lane.SEARCH:
+            absorbed = absorb_search(position.state, seen, stored_before or {})
+        else:
+            absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
+        if absorbed.state.sweep is None and absorbed.state.swept_at is None:
+            # From a list in no order nothing is inferred.
+            batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
         bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from replicator import __version__
 from replicator.errors import (
@@ -22,16 +22,19 @@ from replicator.errors import (
     SourceError,
 )
 from replicator.source.budget import Landing
-from replicator.store import books, lease, merge
+from replicator.store import absences, books, lease, merge
 from replicator.store.migrate import check
+from replicator.sync.absence import is_held
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
-from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPolicy
-from replicator.sync.merging import Policy
+from replicator.sync.ledger import EVERYTHING, Ledger
+from replicator.sync.membership import Membership
 from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
-from replicator.sync.spending import Limits, Spending
+from replicator.sync.searching import next_offset
+from replicator.sync.shapes import Options, Progress, Report, Result
+from replicator.sync.spending import Spending
 from replicator.sync.walking import Lane, Walk, start
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from replicator.store.database import Database
+    from replicator.sync.probing import Probe
 
 T = TypeVar("T")
 
@@ -55,53 +59,6 @@ QUEUED_PER_WORKER = 64
 HEARTBEAT_SECONDS = 10
 DATABASE_PATIENCE_SECONDS = 60
 STOP_SECONDS = 5
-
-Result = Literal["done", "bounded", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the operator decides about a run."""
-
-    account: str = "default"
-    base_url: str = ""
-    command: str = "sync"
-    workers: int = 8
-    poll_every: timedelta = timedelta(seconds=60)
-    renewal: RenewalPolicy = DEFAULT_POLICY
-    details: Policy = field(default_factory=Policy)
-    limits: Limits = field(default_factory=Limits)
-    max_seconds: float | None = None
-    max_requests: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a run has done so far and what it knows to be left."""
-
-    counters: books.Counters
-    total: int | None
-    """Calls that the source says it has."""
-    due_details: int
-    requests_in_flight: int
-    waits_until: datetime | None
-    """Where set, the budget or a failing source keeps the run waiting until then (our clock)."""
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a run ended."""
-
-    result: Result
-    counters: books.Counters
-    seconds: float
-    details_due: int
-    details_waiting: int
-    """Details that are queued for later: the source does not have them yet."""
-    is_listing_complete: bool
-    """Every call of the list was compared with the source."""
-    next_due_at: datetime | None
 
 
 def _utc_now() -> datetime:
@@ -136,6 +93,9 @@ class Run:
         self._may_be_more_due = True
         self._is_more_valuable_due = False
         self._judge = Judge()
+        self._membership = Membership(options.account, options.confirm_after, self._ask_database)
+        self._is_total_new = False
+        self._is_search_over = False
         self._held_at = clock()
         self._room = QUEUED_PER_WORKER * options.workers
         self._position = Position(State(Ledger()), Ledger(), Source(options.base_url))
@@ -174,12 +134,22 @@ class Run:
             was_killed = books.has_lost_run(tx, account)
             run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
             ledger = load_ledger(tx, account)
+            known = books.load_source(tx, account)
+            self._membership.begin(tx, is_same_account=self._options.is_same_account)
             self._position = Position(
-                State(ledger, self._options.renewal, self._options.poll_every),
+                State(
+                    ledger,
+                    self._options.renewal,
+                    self._options.poll_every,
+                    is_identified=self._membership.identity.is_known,
+                ),
                 ledger,
                 Source(self._options.base_url),
                 merge.oldest_live(tx, account),
                 books.has_quarantine(tx, account),
+                absences.has_open(tx, account),
+                merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
+                known.difference,
             )
         self._committer = Committer(account, held, run_id, self._options.details, self._spendings)
         for spending in self._spendings:
@@ -246,7 +216,9 @@ class Run:
         room = min(self._room - fetcher.in_flight, self._requests_left())
         if room <= 0:
             return None
-        state = replace(self._position.state, details={lane: len(queue) for lane, queue in self._queues.items()})
+        at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
+        at_hand[Lane.CONFIRM] = self._membership.ready(self._position, now)
+        state = replace(self._position.state, details=at_hand)
         lanes = choose(state, now, room)
         if not lanes:
             return None
@@ -256,7 +228,7 @@ class Run:
                 expires_at = spending.budget.closes_at(now)
                 for lane in lanes[:count]:
                     self._submit(fetcher, lane, key, now, expires_at)
-                for lane, details in Counter(lane for lane in lanes[:count] if lane in self._queues).items():
+                for lane, details in Counter(lane for lane in lanes[:count] if lane in at_hand).items():
                     self._position = replace(self._position, state=sent(self._position.state, lane, details))
                 lanes = lanes[count:]
         if not lanes or fetcher.in_flight:
@@ -270,19 +242,25 @@ class Run:
         state = self._position.state
         walk: Walk | None = None
         detail: Detail | None = None
+        probe: Probe | None = None
         is_head = lane is Lane.FRESH and is_head_due(state, now)
         if is_head:
             walk = head_walk(state)
         elif lane in self._queues:
             detail = self._queues[lane].popleft()
             self._asked.add((detail.kind, detail.call_id))
+        elif lane is Lane.CONFIRM:
+            probe = self._membership.next(now)
+        elif lane is Lane.SEARCH and state.search is not None:
+            total = self._position.source.total or 0
+            walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, total))
         elif state.sweep is not None:
             walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
         else:
             walk = state.walks[lane]
         if walk is not None:
             self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
-        fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail))
+        fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail, probe))
 
     def _set_goals(self, now: datetime) -> None:
         """Start a walk for every hole that is worth one."""
@@ -336,25 +314,43 @@ class Run:
         self._note_landed(outcomes)
         for outcome in sorted(outcomes, key=lambda one: one.sent_at):
             verdict = self._note(outcome, now)
-            if verdict is Verdict.TAKEN:
-                self._batch.add(outcome)
             if outcome.request.detail is not None:
                 self._landed.append((outcome.request.detail.kind, outcome.request.detail.call_id))
-            if outcome.request.walk is not None:
-                news = 0
-                if self._position.state.sweep is not None:
-                    # Only the rows can tell what was new: they are stored first, and what they prove with the next batch.
-                    before = self._committer.counters.news
-                    self._commit(now)
-                    news = self._committer.counters.news - before
-                self._position = absorb(self._position, outcome, verdict, self._batch, news=news)
             if verdict is not Verdict.TAKEN or outcome.error is not None:
                 self._may_be_more_due = True
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
+                continue
+            for known in self._membership.recognise(outcome):
+                self._absorb(known, verdict if known is outcome else Verdict.TAKEN, now)
         if fatal is not None:
             self._commit(now)
             raise fatal
+
+    def _absorb(self, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        """Let the batch, the planner and the books of membership take an outcome."""
+        request, membership = outcome.request, self._membership
+        if not self._position.state.is_identified and membership.identity.is_known:
+            self._position = replace(self._position, state=replace(self._position.state, is_identified=True))
+        if verdict is Verdict.TAKEN:
+            self._batch.add(outcome)
+        if request.probe is not None:
+            absence = membership.prober.landed(request.probe, outcome)
+            self._batch.absences += [absence] if absence is not None else []
+        if request.walk is None:
+            return
+        news = 0
+        if self._position.state.sweep is not None:
+            # Only the rows can tell what was new: they are stored first, and what they prove with the next batch.
+            before = self._committer.counters.news
+            self._commit(now)
+            news = self._committer.counters.news - before
+        ranks = membership.ranks(self._position, outcome)
+        self._position = absorb(self._position, outcome, verdict, self._batch, news=news, stored_before=ranks)
+        if outcome.page is not None and outcome.page.calls:
+            membership.prober.seen([call.id for call in outcome.page.calls])
+        self._is_search_over = request.lane is Lane.SEARCH and self._position.state.search is None
+        self._is_total_new = self._is_total_new or request.is_head or self._is_search_over
 
     def _is_commit_due(self, fetcher: Fetcher, now: datetime) -> bool:
         """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
@@ -415,6 +411,11 @@ class Run:
         self._committer.committed()
         self._asked.difference_update(self._landed)
         self._is_more_valuable_due = self._is_more_valuable_due or batch.pages > 0
+        if batch.claims or batch.absences:
+            self._membership.changed()
+        if self._is_total_new:
+            self._position = self._membership.compare(self._position, now, is_after_search=self._is_search_over)
+            self._is_total_new = self._is_search_over = False
         self._batch, self._landed = Batch(), []
         self._held_at = now
 
@@ -464,7 +465,20 @@ class Run:
         next_due_at = self._ask_database(lambda c: merge.next_due_at(c, kinds))
         ledger = self._position.state.ledger
         is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
-        return Report(result, self._committer.counters, seconds, due, waiting, is_complete, next_due_at)
+        account, live = self._options.account, self._position.live or 0
+        suspected = self._ask_database(lambda c: absences.suspected(c, account))
+        released = self._ask_database(lambda c: books.load_source(c, account)).released_deletions
+        return Report(
+            result,
+            self._committer.counters,
+            seconds,
+            due,
+            waiting,
+            is_complete,
+            next_due_at,
+            suspected,
+            is_held(suspected, live, released),
+        )
 
 
 def _lane_of(detail: Detail, now: datetime) -> Lane:

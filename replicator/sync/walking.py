@@ -37,6 +37,8 @@ MOST_PROBES = 4
 SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
 UNREADABLE = "a call that cannot be read"
+TIE = "a tie group as large as a page"
+CAPPED = "the list ends while older calls are known: it may be capped"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""
 END_PATIENCE = 8
@@ -53,6 +55,8 @@ class Lane(StrEnum):
     DETAIL = "detail"
     BACKFILL = "backfill"
     BACKLOG = "backlog"
+    SEARCH = "search"
+    CONFIRM = "confirm"
     RENEWAL = "renewal"
 
 
@@ -292,7 +296,7 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
-    tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason="a tie group as large as a page")
+    tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason=TIE)
     left = replace(_lowered(walk, top - TICK), offset=max(seen.offset + 1, seen.behind - 1))
     return Advance((*pieces, tie), left if left.hole else None)
 
@@ -327,7 +331,7 @@ def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advanc
         claim = prove(last.created, offset=last.offset, server_time=last.server_time, is_last=True)
         oldest_listed = min(at for at in last.created if at is not None)
         is_doubtful = oldest_known is not None and oldest_known < oldest_listed
-        reason = "the list ends while older calls are known: it may be capped"
+        reason = CAPPED
         if last.total is None:
             # The empty page is a later look than the last page: a deletion in between could hide a row from both.
             is_doubtful = True

@@ -1,0 +1,146 @@
+"""Which calls are asked for by id, and what their answers mean: controls, suspected absences, the source's identity.
+
+No I/O: the run gives it answers and asks it for the next probe.
+
+**Identity.** A replica that holds calls believes a source only after it has shown one of them: in the first page, which
+costs nothing, or by id. If none of some remembered calls answers, the key belongs to another account or the base URL
+moved: then nothing is written and nothing is inferred.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from replicator.errors import AnotherSource, NotFound, SourceError
+from replicator.sync.absence import CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.sync.fetching import Outcome
+
+CONTROL_MARGIN = timedelta(seconds=15)
+"""A control this much younger than it must be is asked anew, so that the probes after it still count."""
+TRIES = 3
+"""How often a remembered call is asked for that answers with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One call to be asked for by id: a suspected absence, or (None) a control or a remembered call."""
+
+    call_id: UUID
+    absence: Absence | None = None
+
+
+@dataclass(slots=True)
+class Prober:
+    """Suspected absences at hand, each asked within a minute of a control."""
+
+    confirm_after: timedelta
+    waiting: deque[Absence] = field(default_factory=deque)
+    asked: set[int] = field(default_factory=set)
+    """Absences at hand or in flight."""
+    controls: deque[UUID] = field(default_factory=deque)
+    control_at: datetime | None = None
+    is_control_asked: bool = False
+
+    def take(self, absences: Iterable[Absence]) -> None:
+        """Take suspected absences to hand."""
+        for absence in absences:
+            if absence.id not in self.asked:
+                self.asked.add(absence.id)
+                self.waiting.append(absence)
+
+    def seen(self, call_ids: Sequence[UUID]) -> None:
+        """Remember calls that the source has just listed: any of them can be a control."""
+        self.controls = deque(call_ids[-3:])
+
+    def ready(self, now: datetime) -> int:
+        """Return how many probes may be sent now: those at hand, or one control before them."""
+        if not self.waiting:
+            return 0
+        if self._has_control(now):
+            return len(self.waiting)
+        return int(not self.is_control_asked and bool(self.controls))
+
+    def next(self, now: datetime) -> Probe:
+        """Return the probe to be sent now."""
+        if self._has_control(now):
+            absence = self.waiting.popleft()
+            return Probe(absence.call_id, absence)
+        self.is_control_asked = True
+        return Probe(self.controls[0])
+
+    def landed(self, probe: Probe, outcome: Outcome) -> Absence | None:
+        """Take an answer; return what became of the absence, if the probe was one."""
+        is_itself = outcome.call is not None and outcome.call.id == probe.call_id
+        absence = probe.absence
+        if absence is None:
+            self.is_control_asked = False
+            if is_itself:
+                self.control_at = outcome.sent_at
+            elif outcome.is_sent and self.controls and self.controls[0] == probe.call_id:
+                self.controls.popleft()
+            return None
+        if not outcome.is_sent:
+            self.waiting.append(absence)
+            return None
+        self.asked.discard(absence.id)
+        if is_itself:
+            return after_answer(absence, outcome.sent_at)
+        if isinstance(outcome.error, NotFound):
+            return after_miss(absence, outcome.sent_at, self.control_at, self.confirm_after)
+        return after_nothing(absence, outcome.sent_at)
+
+    def _has_control(self, now: datetime) -> bool:
+        return self.control_at is not None and now - self.control_at <= CONTROL_AGE - CONTROL_MARGIN
+
+
+@dataclass(slots=True)
+class Identity:
+    """Whether the source was recognised. `remembered` are stored calls, `head` is the first page while it is doubted."""
+
+    remembered: tuple[UUID, ...] = ()
+    is_known: bool = True
+    waiting: deque[UUID] = field(default_factory=deque)
+    tries: dict[UUID, int] = field(default_factory=dict)
+    in_flight: int = 0
+    head: Outcome | None = None
+
+    def doubt(self, head: Outcome) -> None:
+        """Keep a first page that shows no stored call, and ask for the remembered ones."""
+        self.head = head
+        self.waiting = deque(self.remembered)
+
+    def recognised(self) -> list[Outcome]:
+        """Return the first page that was kept, once, if the source was recognised meanwhile."""
+        head, self.head = self.head, None if self.is_known else self.head
+        return [head] if self.is_known and head is not None else []
+
+    def next(self) -> Probe:
+        """Return the next remembered call to be asked for."""
+        self.in_flight += 1
+        return Probe(self.waiting.popleft())
+
+    def landed(self, probe: Probe, outcome: Outcome) -> None:
+        """Take an answer. Raises AnotherSource when all remembered calls are unknown to the source."""
+        self.in_flight -= 1
+        if outcome.call is not None and outcome.call.id == probe.call_id:
+            self.is_known = True
+            return
+        if not isinstance(outcome.error, NotFound):
+            tries = self.tries[probe.call_id] = self.tries.get(probe.call_id, 0) + outcome.is_sent
+            if tries < TRIES:
+                self.waiting.append(probe.call_id)
+            elif isinstance(outcome.error, SourceError):
+                raise outcome.error
+        if not self.is_known and not self.waiting and not self.in_flight:
+            raise AnotherSource(
+                f"the source knows none of {len(self.remembered)} calls that are stored of this account, and its list shows none"
+            )
