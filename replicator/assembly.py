@@ -11,11 +11,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from replicator.source.client import Reader
-from replicator.store import embedded, migrate
+from replicator.store import absences as store
+from replicator.store import books, embedded, migrate
 from replicator.store.database import Database
+from replicator.sync.absence import cap, is_held
 from replicator.sync.merging import Policy
 from replicator.sync.run import Options
 from replicator.sync.spending import Limits
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
     from replicator.settings import Settings
     from replicator.store.rows import Kind
     from replicator.sync.fetching import Reading
+
+
+ABSENCE_COLUMNS = (
+    "call_id", "created_at", "last_seen_at", "first_missing_at", "state", "misses", "confirmed_at", "ended_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,26 @@ def options(
         limits=Limits(
             settings.truedy_requests_per_minute or None, settings.truedy_window_seconds, settings.replicator_headroom
         ),
+        confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         max_seconds=max_seconds,
         max_requests=max_requests,
     )
+
+
+def absences(database: Database, account: str, limit: int, release: int | None) -> dict[str, Any]:
+    """Return what is missing at the source, and whether it is held; first release that many, where a number is given."""
+    with database.transaction() as tx:
+        if release is not None:
+            store.release(tx, account, release)
+        suspected, kept = store.suspected(tx, account), books.load_source(tx, account)
+        live = kept.live_calls or 0
+        return {
+            "suspected": suspected,
+            "is_held": is_held(suspected, live, kept.released_deletions),
+            "cap": cap(live),
+            "released": kept.released_deletions,
+            "absences": [dict(zip(ABSENCE_COLUMNS, row, strict=True)) for row in store.listed(tx, account, limit)],
+        }
 
 
 @contextmanager
@@ -153,6 +177,7 @@ def psql(where: Place, arguments: Sequence[str]) -> int:
 
 __all__ = [
     "Place",
+    "absences",
     "connected",
     "data_dir",
     "opened",

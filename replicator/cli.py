@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -93,15 +94,27 @@ def sync(
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
     max_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    same_account: Annotated[
+        bool,
+        typer.Option(
+            "--same-account",
+            help="Believe that the source is the account that is stored, though it knows none of its calls.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the replica up to date once: the newest calls, what is due, history, transcripts and recordings."""
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
-        options = assembly.options(settings, "sync", max_seconds=max_seconds, max_requests=max_requests)
+        options = replace(
+            assembly.options(settings, "sync", max_seconds=max_seconds, max_requests=max_requests),
+            is_same_account=same_account,
+        )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             with progress.shown(is_quiet=quiet) as show:
                 report = Run(database, readers, options, stop=stop, on_progress=show).perform()
         typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
+        if report.is_held:
+            typer.echo(_held(report.suspected), err=True)
         if report.result == "bounded":
             typer.echo(f"stopped at the bound; what is done is kept. Left: {_left(report)}", err=True)
         if report.result == "stopped":
@@ -143,6 +156,24 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+
+
+@app.command()
+def deletions(
+    release: Annotated[
+        int | None, typer.Option(min=1, help="Let that many suspected deletions be asked for and confirmed.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show that many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema.check(database)
+        found = assembly.absences(database, settings.replicator_account, limit, release)
+        if as_json:
+            typer.echo(terminal.as_json(found))
+        else:
+            terminal.show_absences(found)
 
 
 @app.command()
@@ -207,7 +238,16 @@ def _facts(report: Report) -> dict[str, Any]:
         "details_waiting": report.details_waiting,
         "is_listing_complete": report.is_listing_complete,
         "next_due_at": report.next_due_at,
+        "deletions_suspected": report.suspected,
+        "deletions_held": report.is_held,
     }
+
+
+def _held(suspected: int) -> str:
+    return (
+        f"{suspected:,} calls are missing at the source: too many to be believed, so they are held. If they were deleted, "
+        f"run: replicator deletions --release {suspected}"
+    )
 
 
 def _left(report: Report) -> str:

@@ -100,6 +100,14 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, le=3650, description="Age of a call's end after which a missing transcript or recording is final."),
     ] = 7.0
+    replicator_confirm_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=30 * 86400,
+            description="How far apart the two answers lie that confirm a deletion at the source.",
+        ),
+    ] = 600.0
     replicator_reporting_time_zone: Annotated[
         str, Field(description="Time zone of the days in the reports, as `Europe/Berlin`. Applied by `migrate`.")
     ] = "UTC"

@@ -105,6 +105,9 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         else ""
     )
     out.print(f"backlog    {plural(due, 'detail')} due{eta}; {later:,} queued for later")
+    absent = status.absences
+    if absent["suspected"]:
+        out.print(f"absences   {plural(absent['suspected'], 'call')} suspected: see replicator deletions")
     out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
     for budget in status.budgets:
         wait = (
@@ -123,6 +126,19 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
     if status.runs:
         rows = [[row[name] for name in RUN_COLUMNS] for row in status.runs]
         show_table(out, "Last runs", [name.replace("_", " ") for name in RUN_COLUMNS], rows)
+
+
+def show_absences(found: Mapping[str, Any]) -> None:
+    """Print what is missing at the source."""
+    out = console()
+    state = "held: nothing is confirmed until they are released" if found["is_held"] else "being confirmed"
+    out.print(f"{plural(found['suspected'], 'call')} suspected, {state if found['suspected'] else 'none waits'}")
+    out.print(f"more than {found['cap']:,} at a time are held; released: {cell(found['released'])}")
+    rows = found["absences"]
+    if rows:
+        columns = [name for name in rows[0] if name != "misses"]
+        shown = [[row[name] for name in columns] for row in rows]
+        show_table(out, "Absences", [name.replace("_", " ") for name in columns], shown)
 
 
 def _coverage(coverage: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ class Status:
     budgets: list[Row]
     runs: list[Row]
     quarantine: Row
+    absences: Row
     lease: Row | None
 
     def as_dict(self) -> Mapping[str, Any]:
@@ -97,6 +98,11 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             quarantine=row(
                 "SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS open, count(*) AS ever, "
                 "max(last_seen_at) AS last_seen_at FROM replicator.quarantine WHERE account = %(account)s"
+            ),
+            absences=row(
+                "SELECT count(*) FILTER (WHERE state = 'suspected') AS suspected, count(*) FILTER (WHERE state = 'deleted') "
+                "AS deleted, count(*) FILTER (WHERE state = 'reappeared') AS reappeared, count(*) FILTER (WHERE state = "
+                "'refuted') AS refuted FROM replicator.absences WHERE account = %(account)s"
             ),
             lease=next(
                 iter(

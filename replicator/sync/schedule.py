@@ -162,6 +162,10 @@ def describe(report: Report) -> str:
     ]
     if counters.rows_quarantined:
         parts.append(f"{counters.rows_quarantined} rows quarantined")
+    if counters.calls_deleted:
+        parts.append(f"{counters.calls_deleted} deletions confirmed")
+    if report.suspected:
+        parts.append(f"{report.suspected} deletions suspected{' and held' if report.is_held else ''}")
     if report.details_due:
         parts.append(f"{report.details_due} details left")
     if report.details_waiting:
