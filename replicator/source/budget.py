@@ -134,6 +134,8 @@ class Budget:
                 flying[known] -= 1
                 if not flying[known]:
                     del flying[known]
+            # Until the first answer the windows' numbers are guesses: what was charged to those counts in the real ones.
+            more = 1 if books.clock is not None or server_time is None else max(charged.values(), default=1)
             if server_time is not None:
                 seen = offset_seen(sent_at, received_at, server_time)
                 clock = seen if books.clock is None else books.clock.narrowed(seen)
@@ -141,7 +143,7 @@ class Budget:
                     books = replace(books, clock=clock)
             for window in books.windows(sent_at, received_at):
                 if window not in already:
-                    charged[window] = charged.get(window, 0) + 1
+                    charged[window] = charged.get(window, 0) + more
         return replace(books, flying=flying, charged=charged)
 
     def refused(self, now: datetime, reset_at: datetime | None, limit: int | None, headroom: float) -> Budget:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-AbsenceRow = tuple[int, "UUID", str, int, "datetime | None", "datetime | None"]
-"""(id, call id, state, misses, missed at, due at)"""
+AbsenceRow = tuple[int, "UUID", str, int, "datetime | None", "datetime | None", bool]
+"""(id, call id, state, misses, missed at, due at, whether it is a question without a proof)"""
 
 
 def suspect(
@@ -32,7 +32,8 @@ def suspect(
     """
     return tx.execute(
         "INSERT INTO replicator.absences (account, call_id, call_created_at, last_seen_at, first_missing_at, evidence, due_at) "
-        "SELECT c.account, c.id, c.created_at, greatest(c.observed_at, v.verified_at), %(asked_at)s, 'page', %(asked_at)s "
+        "SELECT c.account, c.id, c.created_at, greatest(c.observed_at, v.verified_at), %(asked_at)s, "
+        "CASE WHEN %(most)s::bigint IS NULL THEN 'page' ELSE 'answer' END, %(asked_at)s "
         "FROM truedy.calls c LEFT JOIN replicator.coverage v ON v.account = c.account AND v.since <= c.created_at "
         "AND c.created_at < v.until "
         "WHERE c.account = %(account)s AND c.created_at >= coalesce(%(since)s, '-infinity'::timestamptz) "
@@ -42,7 +43,7 @@ def suspect(
         "OR a.state = 'refuted' AND a.ended_at > %(asked_at)s - interval '1 day')) "
         "ORDER BY c.created_at DESC LIMIT CASE WHEN (SELECT count(*) FROM replicator.absences d WHERE d.account = %(account)s "
         "AND d.state = 'deleted' AND d.call_created_at < %(until)s AND d.confirmed_at > %(asked_at)s - interval '1 day') "
-        ">= %(most)s THEN NULL ELSE %(most)s::bigint END",
+        ">= %(most)s::bigint THEN NULL ELSE %(most)s::bigint END",
         {
             "account": account, "since": since, "until": until, "asked_at": asked_at, "present": list(present),
             "most": most,
@@ -78,7 +79,7 @@ def suspected(connection: psycopg.Connection[Any], account: str) -> int:
 def due(connection: psycopg.Connection[Any], account: str, now: datetime, limit: int) -> list[AbsenceRow]:
     """Return suspected calls that are to be asked for, longest due first."""
     return connection.execute(
-        "SELECT id, call_id, state, misses, missed_at, due_at FROM replicator.absences WHERE account = %s "
+        "SELECT id, call_id, state, misses, missed_at, due_at, evidence = 'answer' FROM replicator.absences WHERE account = %s "
         "AND state = 'suspected' AND due_at <= %s ORDER BY due_at, id LIMIT %s",
         [account, now, limit],
     ).fetchall()

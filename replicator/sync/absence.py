@@ -4,10 +4,11 @@ r"""When a call that is stored counts as deleted at the source. Pure.
                         \-> refuted: it answers after all
 
 - **Suspicion** comes from a proof only: a response that proves a stretch of `created_at`, and a live stored call inside
-  it that the response does not hold. A page with a row that cannot be read raises none. Where the list ends while older
-  calls are stored, that is no proof but a question, and it is asked of a few of them.
-- **Confirmation** is a 404 by id, twice, `confirm_after` apart, each within a minute of a *control*: a call that is known
-  to live answered 200 as itself. Any other answer confirms nothing.
+  it that the response does not hold. A page with a row that cannot be read raises none. Where no proof can be had (the
+  list ends while older calls are stored; a row cannot be read, or too many share one instant) a few calls are asked
+  for by id: that is a question, and an error is an answer to it.
+- **Confirmation** is a 404 by id, twice, `confirm_after` apart, each between two *controls* less than a minute away: a call
+  that is known to live answered 200 as itself, before and after. Any other answer confirms nothing.
 - **The cap**: when more suspicions are open than max(20, 1 % of the live calls), nothing is asked and nothing is confirmed
   until the operator releases that many. A key that sees less than before looks just like a mass deletion.
 
@@ -20,7 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from replicator.sync.ledger import BEGINNING, Interval
+from replicator.sync.ledger import BEGINNING, TICK, Interval
+from replicator.sync.walking import TIE, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
     from replicator.sync.walking import Walk
 
 CONTROL_AGE = timedelta(seconds=60)
-"""How far from a control a 404 may lie to count."""
+"""How far from its controls a 404 may lie to count."""
 MISSES = 2
 LEAST_CAP = 20
 CAP_SHARE = 0.01
-ASKED_BEYOND_THE_END = 10
-"""Stored calls beyond the end of the list that are asked for at a time: enough to tell a cap from deletions."""
+ASKED_AT_A_TIME = 10
+"""Stored calls that are asked for where no proof can be had: enough to tell a capped list from deletions."""
 AGAIN_AFTER = timedelta(minutes=10)
 """When to ask again after an answer that tells nothing."""
 
@@ -67,29 +69,34 @@ class Absence:
     misses: int
     missed_at: datetime | None
     due_at: datetime | None
+    is_question: bool = False
     ended_at: datetime | None = None
     confirmed_at: datetime | None = None
 
 
 def claims(page: Page, pieces: Sequence[Piece], asked: Walk, asked_at: datetime) -> list[Claim]:
     """Return what a page and the pieces that it proved say of membership."""
+    questions = [
+        Claim(piece.interval, (), asked_at, ASKED_AT_A_TIME) for piece in pieces if piece.reason in {TIE, UNREADABLE}
+    ]
     if any(row.call_id is None for row in page.unreadable):
-        return []  # one of the missing may be this row
+        return questions  # one of the missing may be this row
     if page.rows:
         present = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
-        return [
+        return questions + [
             Claim(piece.interval, present, asked_at)
             for piece in pieces
             if piece.is_proven and piece.verified_at == asked_at
         ]
     if asked.ending is None:
-        return []
-    # The end of the list: its last page was looked at when it came in, so this is about what is older.
-    oldest = min(at for at in asked.ending.created if at is not None)
+        return questions
+    # The end of the list: its last page was looked at when it came in, but for the rows at its very end.
+    last = asked.ending
+    beyond = Interval(BEGINNING, min(at for at in last.created if at is not None) + TICK)
     return [
-        Claim(Interval(BEGINNING, oldest), (), asked.ending.asked_at, None if piece.is_proven else ASKED_BEYOND_THE_END)
+        Claim(beyond, last.ids, last.asked_at, None if piece.is_proven else ASKED_AT_A_TIME)
         for piece in pieces
-        if piece.interval.overlap(Interval(BEGINNING, oldest))
+        if piece.interval.overlap(beyond) and len(last.ids) == last.rows
     ]
 
 
@@ -103,9 +110,12 @@ def is_held(suspected: int, live: int, released: int | None) -> bool:
     return suspected > cap(live) and suspected > (released or 0)
 
 
-def after_miss(absence: Absence, asked_at: datetime, control_at: datetime | None, confirm_after: timedelta) -> Absence:
-    """Return the absence after a 404 by id. `control_at` is when a control was last asked that answered as itself."""
-    if control_at is None or abs(asked_at - control_at) > CONTROL_AGE:
+def after_miss(
+    absence: Absence, asked_at: datetime, controls: tuple[datetime | None, datetime], confirm_after: timedelta
+) -> Absence:
+    """Return the absence after a 404 by id. `controls` are when the controls before and after it were asked."""
+    before, after = controls
+    if before is None or asked_at - before > CONTROL_AGE or after - asked_at > CONTROL_AGE:
         return replace(absence, due_at=asked_at)
     if absence.missed_at is not None and asked_at - absence.missed_at < confirm_after:
         return replace(absence, due_at=absence.missed_at + confirm_after)
@@ -122,4 +132,6 @@ def after_answer(absence: Absence, asked_at: datetime) -> Absence:
 
 def after_nothing(absence: Absence, asked_at: datetime) -> Absence:
     """Return the absence after an answer that tells nothing, such as an error of the source."""
+    if absence.is_question:
+        return after_answer(absence, asked_at)
     return replace(absence, due_at=asked_at + AGAIN_AFTER)

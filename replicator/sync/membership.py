@@ -1,31 +1,29 @@
 """Which calls the source has: whether it is the one that is stored, where it differs, and what is gone.
 
-The run's part of absence.py, probing.py and searching.py, which decide; here the replica is asked what they need to know.
+The run's part of absence.py, probing.py and searching.py, which decide. No I/O: what they need to know of the replica they
+ask of a `Replica`, which is the database (replica.py), or a twin in memory in the simulations.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Protocol
 
-from replicator.store import absences, books, merge
-from replicator.sync.absence import Absence, is_held
+from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Interval
 from replicator.sync.probing import Identity, Probe, Prober
 from replicator.sync.searching import begin, marks
 from replicator.sync.walking import Lane, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
-    import psycopg
-
+    from replicator.sync.absence import Absence
     from replicator.sync.fetching import Outcome
     from replicator.sync.position import Position
-
-    Ask = Callable[[Callable[[psycopg.Connection[Any]], Any]], Any]
 
 AT_HAND = 400
 """Suspected calls that are held at hand."""
@@ -33,19 +31,31 @@ LOOK_EVERY = timedelta(seconds=30)
 """How often suspected calls are looked for that have become due."""
 
 
-class Membership:
-    """What a run knows of the source's membership. `ask` asks the database, patiently."""
+class Replica(Protocol):
+    """What is asked of the replica."""
 
-    def __init__(self, account: str, confirm_after: timedelta, ask: Ask) -> None:
-        self._account = account
-        self._ask = ask
+    def knows_any(self, ids: Sequence[UUID]) -> bool:
+        """Say whether any of these calls is stored."""
+
+    def suspected(self) -> int:
+        """Return how many calls are suspected to be gone."""
+
+    def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
+        """Return suspected calls to be asked for; none where they wait for the operator."""
+
+    def stored_before(self, instants: Sequence[datetime], begun_at: datetime) -> dict[datetime, int]:
+        """Return how many live calls are older than each instant, but for those suspected before `begun_at`."""
+
+
+class Membership:
+    """What a run knows of the source's membership. `remembered` are some stored calls, `is_same_account` vouches for it."""
+
+    def __init__(
+        self, replica: Replica, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
+    ) -> None:
+        self._replica = replica
         self._looked_at: datetime | None = None
         self.prober = Prober(confirm_after)
-        self.identity = Identity()
-
-    def begin(self, tx: psycopg.Connection[Any], *, is_same_account: bool) -> None:
-        """Remember some stored calls: the source has to show one of them, unless the operator vouches for it."""
-        remembered = tuple(merge.some_calls(tx, self._account))
         self.identity = Identity(remembered, is_known=is_same_account or not remembered)
 
     # Calls by id --------------------------------------------------------------------------------------------------
@@ -57,7 +67,7 @@ class Membership:
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
         if position.has_absences and not self.prober.waiting and is_time:
             self._looked_at = now
-            self.prober.take(self._ask(lambda connection: self._due(connection, position.live or 0, now)))
+            self.prober.take(self._replica.due_absences(position.live or 0, now, AT_HAND))
         return self.prober.ready(now)
 
     def next(self, now: datetime) -> Probe:
@@ -68,21 +78,10 @@ class Membership:
         """Say that there may be other suspected calls than before."""
         self._looked_at = None
 
-    def _due(self, connection: psycopg.Connection[Any], live: int, now: datetime) -> list[Absence]:
-        released = books.load_source(connection, self._account).released_deletions
-        if is_held(absences.suspected(connection, self._account), live, released):
-            return []
-        return [
-            Absence(number, call_id, cast("Any", state), misses, missed_at, due_at)
-            for number, call_id, state, misses, missed_at, due_at in absences.due(
-                connection, self._account, now, AT_HAND
-            )
-        ]
-
     # The source's identity ----------------------------------------------------------------------------------------
 
-    def recognise(self, outcome: Outcome) -> list[Outcome]:
-        """Return the outcomes that may count now: none before the source has shown a call that is stored.
+    def recognise(self, outcome: Outcome, verdict: Verdict) -> list[Outcome]:
+        """Return the outcomes that may count now: no page before the source has shown a call that is stored.
 
         Raises AnotherSource when it turns out to be another one.
         """
@@ -93,9 +92,10 @@ class Membership:
             identity.landed(request.probe, outcome)
             return identity.recognised()
         if outcome.page is None:
+            if verdict is Verdict.BROKEN:
+                identity.doubt(None)  # its first page cannot be read: the stored calls are asked for by id
             return [outcome]
-        ids = [call.id for call in outcome.page.calls]
-        identity.is_known = bool(self._ask(lambda connection: merge.known_calls(connection, ids)))
+        identity.is_known = self._replica.knows_any([call.id for call in outcome.page.calls])
         if identity.is_known:
             return [outcome]
         identity.doubt(outcome)
@@ -108,13 +108,8 @@ class Membership:
         search, page = position.state.search, outcome.page
         if outcome.request.lane is not Lane.SEARCH or search is None or page is None:
             return {}
-        begun_at = search.begun_at
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
-
-        def count(connection: psycopg.Connection[Any]) -> dict[datetime, int]:
-            return {at: absences.stored_before(connection, self._account, at, begun_at) for at in marks(seen)}
-
-        return cast("dict[datetime, int]", self._ask(count))
+        return self._replica.stored_before(marks(seen), search.begun_at)
 
     def compare(self, position: Position, now: datetime, *, is_after_search: bool) -> Position:
         """Begin a search where the source's total is not the number of live calls stored, and it is not known why.
@@ -129,10 +124,7 @@ class Membership:
             return position
         if not ledger.pieces[0].is_proven or ledger.holes(Interval(BEGINNING, ledger.top)):
             return position
-        suspected = 0
-        if position.has_absences:
-            suspected = self._ask(lambda connection: absences.suspected(connection, self._account))
-        surplus = live - suspected - total
+        surplus = live - total - (self._replica.suspected() if position.has_absences else 0)
         if is_after_search or not surplus:
             return replace(position, difference=surplus or None)
         if surplus == position.difference:

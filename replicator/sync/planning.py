@@ -29,7 +29,7 @@ from replicator.sync.ledger import (
 )
 from replicator.sync.searching import Search
 from replicator.sync.searching import absorb as absorb_step
-from replicator.sync.walking import CAPPED, PAGE_LIMIT, Lane, Seen, Walk, advance, fail, start
+from replicator.sync.walking import BEYOND, CAPPED, PAGE_LIMIT, Lane, Seen, Walk, advance, fail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +48,8 @@ SPENT_HORIZON = 400
 """Requests over which the shares are kept; older ones fade."""
 ACTIVE_AGE = timedelta(hours=6)
 """An open call older than this is no longer hot: its end was probably lost at the source."""
+DETAIL_AGE = timedelta(days=1)
+"""Details of calls younger than this go before history."""
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
 SWEEP_OVERLAP = 5
@@ -142,7 +144,7 @@ def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
 def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
     """Return what lies beyond a list's doubtful end, when it is time to look again whether it is one."""
     lowest = ledger.pieces[0]
-    is_due = lowest.reason == CAPPED and now - lowest.verified_at >= DOUBTS_EVERY
+    is_due = lowest.reason == BEYOND or (lowest.reason == CAPPED and now - lowest.verified_at >= DOUBTS_EVERY)
     return lowest.interval if is_due and not lowest.is_proven else None
 
 
@@ -197,6 +199,12 @@ def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
     owed = {lane: SHARES.get(lane, 0) * total - spent.get(lane, 0) for lane in ready}
     neediest = max(ready, key=lambda lane: owed[lane])
     return neediest if owed[neediest] >= 1 else ready[0]
+
+
+def detail_lane(call_created_at: datetime | None, now: datetime) -> Lane:
+    """Return the lane of a detail: that of recent calls, or that of history."""
+    is_young = call_created_at is not None and now - call_created_at <= DETAIL_AGE
+    return Lane.DETAIL if is_young else Lane.BACKLOG
 
 
 def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at: datetime | None = None) -> State:
@@ -287,16 +295,13 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
     if state.search is None or state.search.is_over:
         return Absorbed(replace(state, ledger=ledger, search=None), pieces)
     search = absorb_step(state.search, seen, stored_before)
-    walks = dict(state.walks)
-    if search.is_over and search.below is not None and Lane.RENEWAL not in walks:
-        # Stored calls are older than all that is listed: only the proof of the list's end can speak of them.
-        hole = Interval(BEGINNING, search.below)
-        walks[Lane.RENEWAL] = start(Lane.RENEWAL, hole, newer_calls=max(0, (seen.total or seen.behind) - 1))
+    if search.is_over and search.below is not None:
+        # Only a look at the list's end can speak of what is stored beyond it: this doubt makes it due.
+        doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=BEYOND)
+        ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
     renew_before = search.begun_at if search.left <= 0 else state.renew_before
     return Absorbed(
-        replace(
-            state, ledger=ledger, walks=walks, search=None if search.is_over else search, renew_before=renew_before
-        ),
+        replace(state, ledger=ledger, search=None if search.is_over else search, renew_before=renew_before),
         pieces,
     )
 

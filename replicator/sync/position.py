@@ -105,7 +105,8 @@ def absorb(
     source, oldest = position.source, position.oldest_known
     bad: list[tuple[object, str, str, bytes]] = []
     if page is not None:
-        seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
+        ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
+        seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time, ids)
         is_head = outcome.request.is_head
         if asked.lane is Lane.SEARCH:
             absorbed = absorb_search(position.state, seen, stored_before or {})

@@ -10,12 +10,12 @@ moved: then nothing is written and nothing is inferred.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.errors import AnotherSource, NotFound, SourceError
-from replicator.sync.absence import CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
+from replicator.sync.absence import AGAIN_AFTER, CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from replicator.sync.fetching import Outcome
 
 CONTROL_MARGIN = timedelta(seconds=15)
-"""A control this much younger than it must be is asked anew, so that the probes after it still count."""
+"""A control is asked anew so much before it is too old, so that the probes after it still count."""
 TRIES = 3
 """How often a remembered call is asked for that answers with an error."""
 
@@ -40,12 +40,14 @@ class Probe:
 
 @dataclass(slots=True)
 class Prober:
-    """Suspected absences at hand, each asked within a minute of a control."""
+    """Suspected absences at hand, each asked between two controls."""
 
     confirm_after: timedelta
     waiting: deque[Absence] = field(default_factory=deque)
     asked: set[int] = field(default_factory=set)
-    """Absences at hand or in flight."""
+    """Absences at hand, in flight, or missed and not controlled yet."""
+    missed: list[tuple[Absence, Outcome]] = field(default_factory=list)
+    """404s that wait for the control after them."""
     controls: deque[UUID] = field(default_factory=deque)
     control_at: datetime | None = None
     is_control_asked: bool = False
@@ -62,41 +64,54 @@ class Prober:
         self.controls = deque(call_ids[-3:])
 
     def ready(self, now: datetime) -> int:
-        """Return how many probes may be sent now: those at hand, or one control before them."""
-        if not self.waiting:
-            return 0
-        if self._has_control(now):
+        """Return how many probes may be sent now: those at hand, or one control before or after them."""
+        if self.waiting and self._has_control(now):
             return len(self.waiting)
-        return int(not self.is_control_asked and bool(self.controls))
+        is_wanted = bool(self.waiting or self.missed)
+        return int(is_wanted and not self.is_control_asked and bool(self.controls))
 
     def next(self, now: datetime) -> Probe:
         """Return the probe to be sent now."""
-        if self._has_control(now):
+        if self.waiting and self._has_control(now):
             absence = self.waiting.popleft()
             return Probe(absence.call_id, absence)
         self.is_control_asked = True
         return Probe(self.controls[0])
 
-    def landed(self, probe: Probe, outcome: Outcome) -> Absence | None:
-        """Take an answer; return what became of the absence, if the probe was one."""
+    def landed(self, probe: Probe, outcome: Outcome) -> list[Absence]:
+        """Take an answer; return what became of absences by it."""
         is_itself = outcome.call is not None and outcome.call.id == probe.call_id
         absence = probe.absence
         if absence is None:
             self.is_control_asked = False
-            if is_itself:
-                self.control_at = outcome.sent_at
-            elif outcome.is_sent and self.controls and self.controls[0] == probe.call_id:
-                self.controls.popleft()
-            return None
+            return self._controlled(outcome) if is_itself else self._uncontrolled(probe, outcome)
         if not outcome.is_sent:
             self.waiting.append(absence)
-            return None
-        self.asked.discard(absence.id)
-        if is_itself:
-            return after_answer(absence, outcome.sent_at)
+            return []
         if isinstance(outcome.error, NotFound):
-            return after_miss(absence, outcome.sent_at, self.control_at, self.confirm_after)
-        return after_nothing(absence, outcome.sent_at)
+            self.missed.append((absence, outcome))
+            return []
+        self.asked.discard(absence.id)
+        return [(after_answer if is_itself else after_nothing)(absence, outcome.sent_at)]
+
+    def _controlled(self, outcome: Outcome) -> list[Absence]:
+        """A control answered as itself: the 404s before it count, if the control before them is near enough."""
+        before, after = self.control_at, outcome.sent_at
+        self.control_at = after
+        ready = [(absence, miss) for absence, miss in self.missed if miss.received_at <= after]
+        self.missed = [one for one in self.missed if one[1].received_at > after]
+        self.asked -= {absence.id for absence, _ in ready}
+        return [after_miss(absence, miss.sent_at, (before, after), self.confirm_after) for absence, miss in ready]
+
+    def _uncontrolled(self, probe: Probe, outcome: Outcome) -> list[Absence]:
+        """A control did not answer as itself: it may be gone, or the source knows nobody; the 404s before it are void."""
+        if not outcome.is_sent:
+            return []
+        if self.controls and self.controls[0] == probe.call_id:
+            self.controls.popleft()
+        void, self.missed, self.control_at = self.missed, [], None
+        self.asked -= {absence.id for absence, _ in void}
+        return [replace(absence, due_at=outcome.sent_at + AGAIN_AFTER) for absence, _ in void]
 
     def _has_control(self, now: datetime) -> bool:
         return self.control_at is not None and now - self.control_at <= CONTROL_AGE - CONTROL_MARGIN
@@ -113,10 +128,11 @@ class Identity:
     in_flight: int = 0
     head: Outcome | None = None
 
-    def doubt(self, head: Outcome) -> None:
-        """Keep a first page that shows no stored call, and ask for the remembered ones."""
+    def doubt(self, head: Outcome | None) -> None:
+        """Keep a first page that shows no stored call, if there is one, and ask for the remembered ones."""
         self.head = head
-        self.waiting = deque(self.remembered)
+        if not self.waiting and not self.in_flight:
+            self.waiting = deque(self.remembered)
 
     def recognised(self) -> list[Outcome]:
         """Return the first page that was kept, once, if the source was recognised meanwhile."""

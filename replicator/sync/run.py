@@ -24,14 +24,14 @@ from replicator.errors import (
 from replicator.source.budget import Landing
 from replicator.store import absences, books, lease, merge
 from replicator.store.migrate import check
-from replicator.sync.absence import is_held
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
-from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
+from replicator.sync.planning import ACTIVE_AGE, State, choose, detail_lane, goals, head_walk, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
 from replicator.sync.spending import Spending
@@ -40,14 +40,13 @@ from replicator.sync.walking import Lane, Walk, start
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
+    from uuid import UUID
 
     from replicator.store.database import Database
     from replicator.sync.probing import Probe
 
 T = TypeVar("T")
 
-DETAIL_AGE = timedelta(days=1)
-"""Details of calls younger than this go before history."""
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
 BATCH_SIZE = 1000
@@ -93,7 +92,8 @@ class Run:
         self._may_be_more_due = True
         self._is_more_valuable_due = False
         self._judge = Judge()
-        self._membership = Membership(options.account, options.confirm_after, self._ask_database)
+        self._replica = StoredReplica(options.account, self._ask_database)
+        self._membership = self._new_membership(())
         self._is_total_new = False
         self._is_search_over = False
         self._held_at = clock()
@@ -125,7 +125,7 @@ class Run:
             raise
         finally:
             fetcher.close()
-            self._end(held, outcome, message, is_ours=is_ours)
+            self._end(held, outcome, message, fetcher.in_flight, is_ours=is_ours)
 
     def _begin(self, held: lease.Lease, account: str) -> None:
         now = self._clock()
@@ -135,7 +135,7 @@ class Run:
             run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
             ledger = load_ledger(tx, account)
             known = books.load_source(tx, account)
-            self._membership.begin(tx, is_same_account=self._options.is_same_account)
+            self._membership = self._new_membership(merge.some_calls(tx, account))
             self._position = Position(
                 State(
                     ledger,
@@ -157,11 +157,20 @@ class Run:
             if was_killed:
                 spending.assume_lost(now, self._options.workers)
 
-    def _end(self, held: lease.Lease, outcome: str, message: str | None, *, is_ours: bool) -> None:
+    def _new_membership(self, remembered: Sequence[UUID]) -> Membership:
+        options = self._options
+        replica = StoredReplica(options.account, self._ask_database)
+        return Membership(replica, options.confirm_after, tuple(remembered), is_same_account=options.is_same_account)
+
+    def _end(self, held: lease.Lease, outcome: str, message: str | None, in_flight: int, *, is_ours: bool) -> None:
         try:
             if hasattr(self, "_committer"):
                 with self._database.transaction() as tx:
                     lease.hold(tx, held)
+                    for spending in self._spendings if in_flight else ():
+                        # Nobody waits for these answers any more, but the source will count the requests.
+                        spending.assume_lost(self._clock(), min(in_flight, self._options.workers))
+                        spending.save(tx)
                     books.save_run(tx, self._committer.run_id, self._committer.counters, outcome, message)
             if is_ours:
                 lease.release(self._database, held)
@@ -295,7 +304,7 @@ class Run:
         for row in rows:
             if (row[0], row[1]) not in self._asked:
                 detail = Detail(*row)
-                self._queues[_lane_of(detail, now)].append(detail)
+                self._queues[detail_lane(detail.call_created_at, now)].append(detail)
         self._may_be_more_due, self._is_more_valuable_due = len(rows) == wanted, False
 
     def _requests_left(self) -> int:
@@ -321,7 +330,7 @@ class Run:
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
                 continue
-            for known in self._membership.recognise(outcome):
+            for known in self._membership.recognise(outcome, verdict):
                 self._absorb(known, verdict if known is outcome else Verdict.TAKEN, now)
         if fatal is not None:
             self._commit(now)
@@ -335,8 +344,7 @@ class Run:
         if verdict is Verdict.TAKEN:
             self._batch.add(outcome)
         if request.probe is not None:
-            absence = membership.prober.landed(request.probe, outcome)
-            self._batch.absences += [absence] if absence is not None else []
+            self._batch.absences += membership.prober.landed(request.probe, outcome)
         if request.walk is None:
             return
         news = 0
@@ -465,9 +473,7 @@ class Run:
         next_due_at = self._ask_database(lambda c: merge.next_due_at(c, kinds))
         ledger = self._position.state.ledger
         is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
-        account, live = self._options.account, self._position.live or 0
-        suspected = self._ask_database(lambda c: absences.suspected(c, account))
-        released = self._ask_database(lambda c: books.load_source(c, account)).released_deletions
+        suspected, is_held = self._replica.held(self._position.live or 0)
         return Report(
             result,
             self._committer.counters,
@@ -477,13 +483,8 @@ class Run:
             is_complete,
             next_due_at,
             suspected,
-            is_held(suspected, live, released),
+            is_held,
         )
-
-
-def _lane_of(detail: Detail, now: datetime) -> Lane:
-    is_young = detail.call_created_at is not None and now - detail.call_created_at <= DETAIL_AGE
-    return Lane.DETAIL if is_young else Lane.BACKLOG
 
 
 def _seconds_until(at: datetime, now: datetime) -> float:

@@ -25,6 +25,7 @@ from replicator.sync.ledger import END, TICK, Interval, Piece, order_of, prove, 
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from uuid import UUID
 
 PAGE_LIMIT = 100
 """The contract's largest page."""
@@ -38,6 +39,7 @@ SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
 UNREADABLE = "a call that cannot be read"
 TIE = "a tie group as large as a page"
+BEYOND = "calls are stored that are older than the end of the list"
 CAPPED = "the list ends while older calls are known: it may be capped"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""
@@ -69,6 +71,8 @@ class Seen:
     total: int | None
     asked_at: datetime
     server_time: datetime | None = None
+    ids: tuple[UUID, ...] = ()
+    """The calls on it, for what the end of a list says of membership."""
 
     @property
     def rows(self) -> int:

@@ -59,6 +59,17 @@ def test_the_first_request_is_alone() -> None:
     assert budget.charge(NOON, 1).allowance(NOON) == 0
 
 
+def test_failures_before_the_first_answer_count() -> None:
+    """While nobody knows where the server's windows lie, requests fail; the first answer says in which they counted."""
+    budget = Budget(10)
+    for second in range(3):
+        at = NOON + timedelta(seconds=second)
+        budget = budget.charge(at, 1).landed(Landing(at, at + timedelta(seconds=0.5), None))
+    at, said = NOON + timedelta(seconds=3), NOON - timedelta(seconds=87)
+    budget = budget.charge(at, 1).landed(Landing(at, at + timedelta(milliseconds=1), said.replace(microsecond=1)))
+    assert budget.allowance(at + timedelta(seconds=1)) == 10 - 4
+
+
 def test_a_refusal_is_waited_out() -> None:
     """After a 429 nothing before reset_at, in the server's time; its limit caps ours and never raises it."""
     clock = ClockOffset(timedelta(seconds=-30), timedelta(seconds=-30))

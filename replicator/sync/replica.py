@@ -1,0 +1,59 @@
+"""The replica as the engine asks about it: membership.py's questions put to the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from replicator.store import absences, books, merge
+from replicator.sync.absence import Absence, is_held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+
+class StoredReplica:
+    """One account's replica. `ask` asks the database, patiently."""
+
+    def __init__(self, account: str, ask: Callable[[Callable[[psycopg.Connection[Any]], Any]], Any]) -> None:
+        self._account = account
+        self._ask = ask
+
+    def knows_any(self, ids: Sequence[UUID]) -> bool:
+        return bool(self._ask(lambda connection: merge.known_calls(connection, ids)))
+
+    def suspected(self) -> int:
+        return int(self._ask(lambda connection: absences.suspected(connection, self._account)))
+
+    def held(self, live: int) -> tuple[int, bool]:
+        """Return how many calls are suspected, and whether they wait for the operator."""
+
+        def read(connection: psycopg.Connection[Any]) -> tuple[int, bool]:
+            suspected = absences.suspected(connection, self._account)
+            released = books.load_source(connection, self._account).released_deletions
+            return suspected, is_held(suspected, live, released)
+
+        return cast("tuple[int, bool]", self._ask(read))
+
+    def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
+        def read(connection: psycopg.Connection[Any]) -> list[Absence]:
+            released = books.load_source(connection, self._account).released_deletions
+            if is_held(absences.suspected(connection, self._account), live, released):
+                return []
+            return [
+                Absence(number, call_id, cast("Any", state), misses, missed_at, due_at, is_question)
+                for number, call_id, state, misses, missed_at, due_at, is_question in absences.due(
+                    connection, self._account, now, most
+                )
+            ]
+
+        return cast("list[Absence]", self._ask(read))
+
+    def stored_before(self, instants: Sequence[datetime], begun_at: datetime) -> dict[datetime, int]:
+        def count(connection: psycopg.Connection[Any]) -> dict[datetime, int]:
+            return {at: absences.stored_before(connection, self._account, at, begun_at) for at in instants}
+
+        return cast("dict[datetime, int]", self._ask(count))

@@ -1,0 +1,125 @@
+"""Whole histories of the engine, chaos then heal: safe at every step, and equal to the source in the end."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from whole import Shape, Whole, failures
+
+from replicator.errors import NotFound
+from replicator.sync import absence, merging, planning, probing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HISTORIES = int(os.environ.get("HISTORIES", "10000"))
+CHUNKS = 50
+
+
+def test_some_histories_end_well() -> None:
+    """No call is lost inside what is proven, none is called deleted that lives, no window is overrun, and when the chaos
+    ends the replica becomes what the source is: the same live calls with their latest content.
+    """
+    assert failures(range(40)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_many_histories_end_well(chunk: int) -> None:
+    """The same over HISTORIES (10,000 unless told) histories. A failing seed replays: `failures([seed])`."""
+    size = HISTORIES // CHUNKS
+    assert failures(range(1000 + chunk * size, 1000 + (chunk + 1) * size)) == []
+
+
+def test_a_seed_replays() -> None:
+    """The same seed gives the same history, to the last request."""
+    shape = Shape(churn=1.0, faults=0.1, kills=0.02, largest_tie=5)
+    one, two = Whole(5, shape).run(), Whole(5, shape).run()
+    assert (one.requests, one.kills, one.now, one.counts) == (two.requests, two.kills, two.now, two.counts)
+    assert {i: c.content for i, c in one.twin.calls.items()} == {i: c.content for i, c in two.twin.calls.items()}
+
+
+HARD = Shape(churn=1.0, blackouts=0.03, kills=0.02, chaos_requests=80)
+
+
+def problems(shape: Shape, seeds: int = 25) -> str:
+    found: list[str] = []
+    for seed in range(seeds):
+        history = Whole(seed, shape)
+        try:
+            found += history.run().check()
+        except (AssertionError, IndexError, ValueError) as error:
+            found.append(repr(error))
+    return "\n".join(found)
+
+
+def deleted_at_once(prober: probing.Prober, probe: probing.Probe, outcome: Any) -> list[absence.Absence]:
+    """One 404, and no control."""
+    at = outcome.sent_at
+    if probe.absence is None or not isinstance(outcome.error, NotFound):
+        return landed(prober, probe, outcome)
+    prober.asked.discard(probe.absence.id)
+    return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
+
+
+landed = probing.Prober.landed
+
+
+PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
+    "delete on the first absence": (
+        lambda m: m.setattr(probing.Prober, "landed", deleted_at_once), HARD, "lives and was called deleted",
+    ),
+    "never look for deletions": (lambda m: m.setattr("replicator.sync.position.claims", lambda *_: []), HARD, "is gone"),
+    "overwrite whatever comes": (
+        lambda m: m.setattr(merging, "compare", lambda known, _: merging.Change.CHANGED if known else merging.Change.NEW),
+        Shape(churn=3.0, chaos_requests=80, faults=0.1), "went back",
+    ),
+    "never renew": (
+        lambda m: (m.setattr(planning, "_before", lambda *_: None), m.setattr("replicator.sync.ledger.Ledger.due", lambda *_: None))[0],
+        HARD, "old content",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of these faults, planted in the engine, shows up as a problem of the history."""
+    how, shape, says = PLANTS[plant]
+    assert says not in problems(shape)
+    how(monkeypatch)
+    assert says in problems(shape)
+
+
+def test_confirming_takes_two_answers_apart() -> None:
+    """The pure rule: a 404 counts beside a control only, and two of them no closer than `confirm_after`."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - only here
+    from uuid import UUID  # noqa: PLC0415 - only here
+
+    now, wait = datetime(2026, 3, 1, tzinfo=UTC), timedelta(minutes=10)
+    gap = absence.Absence(1, UUID(int=1), "suspected", 0, None, now)
+    assert absence.after_miss(gap, now, (None, now), wait).misses == 0
+    assert absence.after_miss(gap, now, (now - timedelta(seconds=61), now), wait).misses == 0
+    assert absence.after_miss(gap, now, (now, now + timedelta(seconds=61)), wait).misses == 0
+    once = absence.after_miss(gap, now, (now - timedelta(seconds=60), now + timedelta(seconds=60)), wait)
+    assert (once.state, once.misses, once.due_at) == ("suspected", 1, now + wait)
+    soon = now + timedelta(minutes=9)
+    assert absence.after_miss(once, soon, (soon, soon), wait).misses == 1
+    later = now + wait
+    twice = absence.after_miss(once, later, (later, later), wait)
+    assert (twice.state, twice.confirmed_at, twice.due_at) == ("deleted", later, None)
+    assert absence.after_answer(once, soon).state == "refuted"
+    assert absence.after_nothing(once, soon).state == "suspected"
+    assert absence.after_nothing(replace(gap, is_question=True), soon).state == "refuted"
+
+
+@pytest.mark.parametrize(("live", "most"), [(0, 20), (1999, 20), (2100, 21), (1_000_000, 10_000)])
+def test_the_cap(live: int, most: int) -> None:
+    """max(20, 1 % of the live calls) may be open; one more holds all, until as many were released."""
+    assert not absence.is_held(most, live, None)
+    assert absence.is_held(most + 1, live, None)
+    assert absence.is_held(most + 2, live, most + 1)
+    assert not absence.is_held(most + 1, live, most + 1)

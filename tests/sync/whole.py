@@ -1,0 +1,638 @@
+"""One history of the whole engine in virtual time: chaos, then heal; a source with an oracle, a replica in memory.
+
+The product's own planner, walks, ledger, budget, judge, merge rules, membership and (in every tenth history) parser
+run here; only the shell around them (run.py, committing.py, SQL) is a twin of a few lines. Everything random comes from
+the seed, so a failing seed replays.
+
+Chaos: calls are created, changed, deleted, restored and imported late between any two requests; ties come in another
+order each time; pages are short; requests fail, are refused, or break on one row; answers come late and out of order;
+the process is killed at any moment and loses what it had not committed. Heal: all of that ends.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from bisect import insort
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from replicator.errors import NotFound, RateLimited, SourceError, SourceUnavailable
+from replicator.records import Call, Page
+from replicator.source.budget import Budget, Landing
+from replicator.source.parsing import parse_page
+from replicator.store.rows import KnownCall
+from replicator.sync.absence import Absence, is_held
+from replicator.sync.fetching import Outcome, Request
+from replicator.sync.judging import Judge, Verdict
+from replicator.sync.ledger import BEGINNING, EVERYTHING, Interval, Ledger
+from replicator.sync.membership import Membership
+from replicator.sync.merging import Observation, settle
+from replicator.sync.planning import State, choose, goals, head_walk, is_head_due, landed, sent
+from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.searching import next_offset
+from replicator.sync.walking import Lane, Walk, start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.sync.absence import Claim
+
+START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+LIMIT = 60
+MOST_REQUESTS = 4000
+CONFIRM_AFTER = timedelta(minutes=10)
+WORKERS = 8
+
+Flight = tuple[datetime, int, str, Request, datetime | Outcome]
+"""(when, ticket, there or back, the request, when it was sent or its outcome)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What kind of history this is. Rates are for each request while chaos lasts."""
+
+    calls: int = 150
+    largest_tie: int = 1
+    churn: float = 0.5
+    faults: float = 0.0
+    refusals: float = 0.0
+    kills: float = 0.0
+    short_pages: float = 0.0
+    poisoned: int = 0
+    blackouts: float = 0.0
+    """How often, for each request, the account begins to look empty for some minutes, and knows no call."""
+    bulk: bool = False
+    skew: timedelta = timedelta(0)
+    chaos_requests: int = 90
+    parses: bool = False
+
+
+def random_shape(rng: random.Random) -> Shape:
+    """Return the shape of one history, from calm to hostile."""
+    return Shape(
+        calls=rng.choice([0, 1, 40, 99, 101, 150]),
+        largest_tie=rng.choice([1, 1, 3, 30, 90]),
+        churn=rng.choice([0.0, 0.1, 0.5, 2.0]),
+        faults=rng.choice([0.0, 0.0, 0.1, 0.3]),
+        refusals=rng.choice([0.0, 0.0, 0.05]),
+        kills=rng.choice([0.0, 0.0, 0.02, 0.1]),
+        short_pages=rng.choice([0.0, 0.0, 0.3]),
+        blackouts=rng.choice([0.0, 0.0, 0.02]),
+        poisoned=rng.choice([0, 0, 0, 1, 2]),
+        bulk=rng.random() < 0.1,
+        skew=timedelta(seconds=rng.choice([0, 0, -90, 90])),
+        chaos_requests=rng.choice([15, 40, 80]),
+        parses=rng.random() < 0.1,
+    )
+
+
+@dataclass(slots=True)
+class Life:
+    """One call at the source."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime | None
+    content: int = 0
+    deleted_at: datetime | None = None
+    gone: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """Times at which it was deleted and restored again."""
+
+    def is_gone(self, at: datetime) -> bool:
+        since = self.deleted_at
+        return (since is not None and since <= at) or any(begun <= at < ended for begun, ended in self.gone)
+
+    @property
+    def call(self) -> Call:
+        fingerprint = sha256(b"%d" % self.content).digest()
+        return Call(
+            self.id, None, None, None, None, "failed", None, None, None, None, None, None, None, self.created_at,
+            self.updated_at, "{}", fingerprint,
+        )  # fmt: skip
+
+    @property
+    def json(self) -> str:
+        at = f'"{self.updated_at.isoformat()}"' if self.updated_at else "null"
+        return (
+            f'{{"id":"{self.id}","status":"failed","created_at":"{self.created_at.isoformat()}","updated_at":{at},'
+            f'"context":{{"content":{self.content}}}}}'
+        )
+
+
+@dataclass(slots=True)
+class Stored:
+    """One call in the replica: what is known of it, and its tombstone."""
+
+    known: KnownCall
+    created_at: datetime
+    content: bytes
+    deleted_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Gap:
+    """One absence of the replica's books."""
+
+    absence: Absence
+    created_at: datetime
+    first_missing_at: datetime
+
+
+@dataclass
+class Twin:
+    """What the database keeps, in memory: it survives a kill. Answers what membership.py asks."""
+
+    calls: dict[UUID, Stored] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    gaps: list[Gap] = field(default_factory=list)
+    open_gaps: dict[UUID, Gap] = field(default_factory=dict)
+    difference: int | None = None
+    released: int | None = None
+    went_back: list[str] = field(default_factory=list)
+    """Calls whose stored content became an older one than was stored before."""
+
+    @property
+    def live(self) -> int:
+        return sum(one.deleted_at is None for one in self.calls.values())
+
+    def oldest(self) -> datetime | None:
+        return min((one.created_at for one in self.calls.values() if one.deleted_at is None), default=None)
+
+    def knows_any(self, ids: Sequence[UUID]) -> bool:
+        return any(one in self.calls for one in ids)
+
+    def suspected(self) -> int:
+        return sum(gap.absence.state == "suspected" for gap in self.open_gaps.values())
+
+    def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
+        waiting = [gap.absence for gap in self.open_gaps.values() if gap.absence.state == "suspected"]
+        if is_held(len(waiting), live, self.released):
+            return []
+        return [one for one in waiting if one.due_at is not None and one.due_at <= now][:most]
+
+    def stored_before(self, instants: Sequence[datetime], begun_at: datetime) -> dict[datetime, int]:
+        return {
+            at: sum(one.deleted_at is None and one.created_at < at for one in self.calls.values())
+            - sum(
+                gap.absence.state == "suspected" and gap.created_at < at and gap.first_missing_at < begun_at
+                for gap in self.open_gaps.values()
+            )
+            for at in instants
+        }
+
+    # What committing.py and store/ do -----------------------------------------------------------------------------
+
+    def commit(self, position: Position, batch: Batch) -> Position:
+        observations = [
+            Observation(call, outcome.sent_at, self._verified_at(call))
+            for outcome in batch.outcomes
+            for call in (outcome.page.calls if outcome.page else [outcome.call] if outcome.call else [])
+        ]
+        known = {seen.call.id: self.calls[seen.call.id].known for seen in observations if seen.call.id in self.calls}
+        for row in settle(known, observations).calls:
+            call = row.call
+            assert call.created_at is not None
+            fresh = KnownCall(
+                call.fingerprint, call.updated_at, row.observed_at, row.version, call.status, call.ended_at,
+                call.duration_seconds, call.summary, is_deleted=False,
+            )  # fmt: skip
+            before = self.calls.get(call.id)
+            if before and before.known.updated_at and call.updated_at and call.updated_at < before.known.updated_at:
+                self.went_back.append(f"{call.id} went back to an older content")
+            self.calls[call.id] = Stored(fresh, call.created_at, call.fingerprint)
+        for seen in observations:
+            gap = self.open_gaps.get(seen.call.id)
+            if gap is not None and gap.first_missing_at < seen.asked_at:
+                state = "reappeared" if gap.absence.state == "deleted" else "refuted"
+                gap.absence = replace(gap.absence, state=state, ended_at=seen.asked_at)
+                del self.open_gaps[seen.call.id]
+        suspected = sum(self._suspect(claim) for claim in batch.claims)
+        for absence in batch.absences:
+            self._save(absence)
+        self.ledger, self.difference = position.state.ledger, position.difference
+        return replace(
+            position,
+            stored=self.ledger,
+            live=self.live,
+            oldest_known=self.oldest(),
+            has_absences=position.has_absences or suspected > 0,
+        )
+
+    def _verified_at(self, call: Call) -> datetime | None:
+        piece = self.ledger.at(call.created_at) if call.created_at else None
+        return piece.verified_at if piece else None
+
+    def _suspect(self, claim: Claim) -> int:
+        present, count = set(claim.present), 0
+        beyond = sorted(
+            (one.created_at, number) for number, one in self.calls.items()
+            if claim.interval.since <= one.created_at < claim.interval.until
+        )  # fmt: skip
+        for at, number in reversed(beyond):
+            one, piece = self.calls[number], self.ledger.at(at)
+            is_newer = one.known.observed_at >= claim.asked_at or (piece and piece.verified_at >= claim.asked_at)
+            if number in present or one.deleted_at is not None or is_newer or number in self.open_gaps:
+                continue
+            if any(
+                gap.absence.call_id == number and gap.absence.state == "refuted" and gap.absence.ended_at is not None
+                and gap.absence.ended_at > claim.asked_at - timedelta(days=1) for gap in self.gaps
+            ):  # fmt: skip
+                continue
+            if claim.most is not None and count >= claim.most and not self._has_confirmed(claim):
+                break
+            absence = Absence(len(self.gaps), number, "suspected", 0, None, claim.asked_at, claim.most is not None)
+            gap = Gap(absence, at, claim.asked_at)
+            self.gaps.append(gap)
+            self.open_gaps[number] = gap
+            count += 1
+        return count
+
+    def _has_confirmed(self, claim: Claim) -> bool:
+        day = timedelta(days=1)
+        confirmed = sum(
+            gap.absence.state == "deleted" and gap.created_at < claim.interval.until
+            and gap.absence.confirmed_at is not None and gap.absence.confirmed_at > claim.asked_at - day
+            for gap in self.gaps
+        )  # fmt: skip
+        return claim.most is not None and confirmed >= claim.most
+
+    def _save(self, absence: Absence) -> None:
+        gap = self.open_gaps.get(absence.call_id)
+        if gap is None or gap.absence.id != absence.id or gap.absence.state != "suspected":
+            return
+        gap.absence = absence
+        if absence.state == "deleted":
+            one = self.calls[absence.call_id]
+            one.deleted_at = absence.confirmed_at
+            one.known = replace(one.known, is_deleted=True)
+        if absence.ended_at is not None:
+            del self.open_gaps[absence.call_id]
+
+
+class Whole:
+    """Runs one history; `problems` says what went against the promises."""
+
+    def __init__(self, seed: int, shape: Shape) -> None:
+        self.shape, self.random, self.now = shape, random.Random(seed), START
+        self.problems: list[str] = []
+        self.requests = self.kills = self.deletions = 0
+        self.is_healed = False
+        self.lives: dict[UUID, Life] = {}
+        self.order: list[tuple[datetime, float, UUID]] = []
+        self.poisoned: set[UUID] = set()
+        self.counts: dict[int, int] = {}
+        self.twin = Twin()
+        self.budget = Budget(LIMIT)
+        self.dark_until = START
+        at = START
+        while len(self.lives) < shape.calls:
+            at -= timedelta(seconds=self.random.expovariate(1 / 3600))
+            for _ in range(self.random.randint(1, shape.largest_tie)):
+                self._born(at)
+        for call_id in self.random.sample(list(self.lives), min(shape.poisoned, len(self.lives))):
+            self.poisoned.add(call_id)
+
+    # The source ---------------------------------------------------------------------------------------------------
+
+    def _born(self, at: datetime) -> None:
+        call_id = UUID(int=self.random.getrandbits(128))
+        self.lives[call_id] = Life(call_id, at, at if self.random.random() < 0.9 else None)
+        insort(self.order, (at, self.random.random(), call_id))
+
+    def _churn(self) -> None:
+        if self.is_healed:
+            return
+        for _ in range(int(self.shape.churn) + (self.random.random() < self.shape.churn % 1)):
+            kind = self.random.random()
+            if kind < 0.35 or not self.order:
+                late = timedelta(seconds=self.random.uniform(0, 4))
+                if self.random.random() < 0.1:
+                    late = timedelta(days=self.random.uniform(0, 10))  # an import
+                self._born(self.now - late)
+            elif kind < 0.65:
+                life = self.lives[self.random.choice(self.order)[2]]
+                life.content += 1
+                life.updated_at = self.now if life.updated_at else None
+            elif kind < 0.95:
+                self._delete(self.random.randrange(len(self.order)), 1)
+            else:
+                gone = [life for life in self.lives.values() if life.deleted_at is not None]
+                if gone:
+                    life = self.random.choice(gone)
+                    assert life.deleted_at is not None
+                    life.gone.append((life.deleted_at, self.now))
+                    life.deleted_at = None
+                    insort(self.order, (life.created_at, self.random.random(), life.id))
+        if self.shape.bulk and self.random.random() < 0.01 and len(self.order) > 60:
+            self._delete(self.random.randrange(len(self.order) - 40), 40)
+
+    def _delete(self, first: int, count: int) -> None:
+        for _, _, call_id in self.order[first : first + count]:
+            self.lives[call_id].deleted_at = self.now
+            self.deletions += 1
+        del self.order[first : first + count]
+
+    def _answer(self, request: Request, sent_at: datetime) -> Outcome:
+        """Answer one request as it arrives, now."""
+        window = int((self.now + self.shape.skew).timestamp() // 60)
+        self.counts[window] = self.counts.get(window, 0) + 1
+        if self.counts[window] > LIMIT:
+            self.problems.append(f"window {window} holds more than {LIMIT} requests")
+        self._churn()
+        server_time = self.now + self.shape.skew
+        outcome = Outcome(request, sent_at, self.now, server_time)
+        if not self.is_healed and self.random.random() < self.shape.refusals:
+            until = datetime.fromtimestamp((window + 1) * 60, UTC)
+            return replace(outcome, error=RateLimited("refused", reset_at=until, limit=LIMIT))
+        if not self.is_healed and self.random.random() < self.shape.faults:
+            status = self.random.choice([500, 502, None])
+            return replace(outcome, error=SourceUnavailable("failed", status=status), server_time=None)
+        if not self.is_healed and self.random.random() < self.shape.blackouts:
+            self.dark_until = self.now + timedelta(minutes=self.random.uniform(0, 30))
+        is_dark = not self.is_healed and self.now < self.dark_until
+        if is_dark and request.probe is not None:
+            return replace(outcome, error=NotFound("not there", status=404))
+        if is_dark and request.walk is not None:
+            empty = Page((), (), (), request.walk.offset, request.walk.limit, 0, None, self.now)
+            return replace(outcome, page=empty)
+        if request.probe is not None:
+            life = self.lives.get(request.probe.call_id)
+            if life is None or life.deleted_at is not None:
+                return replace(outcome, error=NotFound("not there", status=404))
+            if life.id in self.poisoned:
+                return replace(outcome, error=SourceUnavailable("failed", status=500))
+            return replace(outcome, call=life.call)
+        assert request.walk is not None
+        return self._page(outcome, request.walk, server_time)
+
+    def _page(self, outcome: Outcome, walk: Walk, server_time: datetime) -> Outcome:
+        rows = self.order[::-1]
+        if self.shape.largest_tie > 1:
+            rows = sorted(((at, self.random.random(), one) for at, _, one in self.order), reverse=True)
+        limit = walk.limit
+        if self.shape.short_pages and not self.is_healed and self.random.random() < self.shape.short_pages:
+            limit = self.random.randint(1, limit)
+        shown = [self.lives[one] for _, _, one in rows[walk.offset : walk.offset + limit]]
+        if any(life.id in self.poisoned for life in shown):
+            return replace(outcome, error=SourceUnavailable("failed", status=500))
+        if self.shape.parses:
+            body = (
+                f'{{"data":[{",".join(life.json for life in shown)}],"pagination":{{"total":{len(rows)}}},'
+                f'"meta":{{"ts":"{server_time.isoformat()}"}}}}'
+            )
+            page = parse_page(body.encode(), limit=walk.limit, offset=walk.offset)
+        else:
+            page = Page(
+                tuple(life.call for life in shown), (), tuple(life.created_at for life in shown), walk.offset,
+                walk.limit, len(rows), None, server_time,
+            )  # fmt: skip
+        return replace(outcome, page=replace(page, server_time=server_time - self.shape.skew))
+
+    # The replicator -----------------------------------------------------------------------------------------------
+
+    def run(self) -> Whole:
+        while self.requests < self.shape.chaos_requests and not self.problems:
+            before = self.requests
+            self._process()
+            self.now += timedelta(seconds=self.random.choice([1, 61, 700]))
+            if self.requests == before:
+                self._churn()
+                self.requests += 1  # a process that found nothing to do
+        self.is_healed = True
+        self.twin.released = 10_000
+        for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), timedelta(minutes=61)):
+            self._process()
+            self.now += pause
+        self._process()
+        return self
+
+    def _process(self) -> None:
+        """Live the life of one process: to its end, to an error, or to its kill."""
+        twin, now = self.twin, self.now
+        remembered = tuple(sorted((i for i, one in twin.calls.items() if one.deleted_at is None), key=str)[:8])
+        self.membership = Membership(twin, CONFIRM_AFTER, remembered)
+        # The operator vouches for the account: whole purges are what this simulation is not about.
+        state = State(twin.ledger, poll_every=timedelta(seconds=60))
+        self.position = Position(
+            state, twin.ledger, Source("simulated"), twin.oldest(), has_absences=bool(twin.open_gaps), live=twin.live,
+            difference=twin.difference,
+        )  # fmt: skip
+        if not self.membership.identity.is_known and not any(
+            life.deleted_at is None and life.id not in self.poisoned
+            for i, life in self.lives.items()
+            if i in remembered
+        ):
+            self.membership.identity.is_known = True
+        self.position = replace(self.position, state=replace(state, is_identified=self.membership.identity.is_known))
+        self.batch, self.judge = Batch(), Judge()
+        self.is_total_new = self.is_search_over = False
+        self._assume_lost(now)
+        flying: list[Flight] = []
+        ticket = 0
+        while True:
+            if self.requests > MOST_REQUESTS:
+                self.problems.append("it does not terminate")
+                return
+            if not self.is_healed and self.random.random() < self.shape.kills:
+                self.kills += 1
+                self._let_arrive(flying)
+                return
+            wake_at = None
+            if self.judge.resume_at is None or self.now >= self.judge.resume_at:
+                for request in self._requests(WORKERS - len(flying)):
+                    ticket += 1
+                    heapq.heappush(
+                        flying,
+                        (self.now + timedelta(seconds=self.random.expovariate(20)), ticket, "there", request, self.now),
+                    )
+            else:
+                wake_at = self.judge.resume_at
+            if not flying:
+                if self._commit():
+                    continue
+                if wake_at is None and not self._lanes(1):
+                    return
+                self.now = max(self.now + timedelta(milliseconds=1), wake_at or self.budget.opens_at(self.now))
+                continue
+            try:
+                self._next_event(flying)
+            except SourceError:
+                self._commit()
+                self._let_arrive(flying)
+                return
+
+    def _next_event(self, flying: list[Flight]) -> None:
+        """Let the next request arrive at the source, or the next answer at the replicator."""
+        at, number, what, request, load = heapq.heappop(flying)
+        self.now = max(self.now, at)
+        if what == "there":
+            assert isinstance(load, datetime)
+            back = self.now + timedelta(seconds=self.random.expovariate(10))
+            heapq.heappush(flying, (back, number, "back", request, self._answer(request, load)))
+            return
+        assert isinstance(load, Outcome)
+        self._take(replace(load, received_at=self.now))
+        if self.random.random() < 0.3:
+            self._commit()
+
+    def _let_arrive(self, flying: list[Flight]) -> None:
+        """The process is gone; its requests arrive all the same."""
+        for at, _, what, request, load in sorted(flying, key=lambda one: one[:2]):
+            if what == "there" and isinstance(load, datetime):
+                self.now = max(self.now, at)
+                self._answer(request, load)
+
+    def _assume_lost(self, now: datetime) -> None:
+        charged = dict(self.budget.charged)
+        if any(self.budget.flying.values()):
+            for window in self.budget.windows(now, now + timedelta(seconds=60)):
+                charged[window] = charged.get(window, 0) + WORKERS
+        self.budget = replace(self.budget, charged=charged, flying={})
+
+    def _lanes(self, room: int) -> list[Lane]:
+        self._set_goals()
+        at_hand = {Lane.CONFIRM: self.membership.ready(self.position, self.now)}
+        return choose(replace(self.position.state, details=at_hand), self.now, room)
+
+    def _set_goals(self) -> None:
+        state = self.position.state
+        if state.head_asked_at is None:
+            return
+        walks = dict(state.walks)
+        for goal in goals(state, self.now):
+            newer = sum(
+                one.deleted_at is None and one.created_at >= goal.hole.until for one in self.twin.calls.values()
+            )
+            walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=newer)
+        self.position = replace(self.position, state=replace(state, walks=walks))
+
+    def _requests(self, room: int) -> list[Request]:
+        lanes = self._lanes(room)
+        free = self.budget.allowance(self.now)
+        made = []
+        for lane in lanes[: len(lanes) if free is None else free]:
+            self.requests += 1
+            self.budget = self.budget.charge(self.now, 1)
+            state = self.position.state
+            is_head, walk, probe = lane is Lane.FRESH and is_head_due(state, self.now), None, None
+            if is_head:
+                walk = head_walk(state)
+            elif lane is Lane.CONFIRM:
+                probe = self.membership.next(self.now)
+            elif lane is Lane.SEARCH and state.search is not None:
+                walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, self.position.source.total or 0))
+            elif state.sweep is not None:
+                walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
+            else:
+                walk = state.walks[lane]
+            self.position = replace(self.position, state=sent(state, lane, is_head=is_head, at=self.now))
+            made.append(Request(lane, 0, self.now + timedelta(minutes=1), walk, is_head, None, probe))
+        return made
+
+    def _take(self, outcome: Outcome) -> None:
+        request = outcome.request
+        self.budget = self.budget.landed(Landing(outcome.sent_at, outcome.received_at, outcome.server_time))
+        state = landed(self.position.state, request.lane, is_head=request.is_head)
+        verdict = self.judge.judge(outcome, self.now)
+        if isinstance(outcome.error, RateLimited):
+            self.budget = self.budget.refused(self.now, outcome.error.reset_at, None, 0)
+        if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
+            state = replace(state, head_asked_at=None)
+        self.position = replace(self.position, state=state)
+        if verdict is Verdict.FATAL and outcome.error is not None:
+            raise outcome.error
+        for known in self.membership.recognise(outcome, verdict):
+            self._absorb(known, verdict if known is outcome else Verdict.TAKEN)
+
+    def _absorb(self, outcome: Outcome, verdict: Verdict) -> None:
+        request = outcome.request
+        if self.membership.identity.is_known:
+            self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
+        if verdict is Verdict.TAKEN:
+            self.batch.add(outcome)
+        if request.probe is not None:
+            changed = self.membership.prober.landed(request.probe, outcome)
+            self.batch.absences += changed
+            for absence in changed:
+                self._check_deletion(absence, outcome)
+        if request.walk is None:
+            return
+        ranks = self.membership.ranks(self.position, outcome)
+        self.position = absorb(self.position, outcome, verdict, self.batch, stored_before=ranks)
+        if outcome.page is not None and outcome.page.calls:
+            self.membership.prober.seen([call.id for call in outcome.page.calls])
+        self.is_search_over = request.lane is Lane.SEARCH and self.position.state.search is None
+        self.is_total_new = self.is_total_new or request.is_head or self.is_search_over
+
+    def _commit(self) -> bool:
+        """Commit what there is; say whether there was anything."""
+        is_dirty = bool(self.batch) or self.position.state.ledger is not self.position.stored
+        if not is_dirty and not self.is_total_new:
+            return False
+        has_news = bool(self.batch.claims or self.batch.absences)
+        self.position = self.twin.commit(self.position, self.batch)
+        self.batch = Batch()
+        if has_news:
+            self.membership.changed()
+        if self.is_total_new:
+            self.position = self.membership.compare(self.position, self.now, is_after_search=self.is_search_over)
+            self.is_total_new = self.is_search_over = False
+        return True
+
+    # The oracle ---------------------------------------------------------------------------------------------------
+
+    def _check_deletion(self, absence: Absence, outcome: Outcome) -> None:
+        """A deletion may be confirmed only of a call that was gone, some time between the question and the control."""
+        life, since = self.lives[absence.call_id], absence.missed_at
+        if (
+            absence.state == "deleted"
+            and since is not None
+            and not (life.is_gone(since) or life.is_gone(outcome.sent_at) or life.is_gone(outcome.received_at))
+        ):
+            self.problems.append(f"{life.id} lives and was called deleted")
+
+    def _is_proven(self, life: Life) -> bool:
+        piece = self.twin.ledger.at(life.created_at)
+        return piece is not None and piece.is_proven
+
+    def check(self) -> list[str]:
+        """Say what is wrong at the end, when all is healed."""
+        self.problems += self.twin.went_back
+        twin, readable = self.twin, {i for i in self.lives if i not in self.poisoned}
+        for call_id in readable:
+            life, one = self.lives[call_id], twin.calls.get(call_id)
+            if life.deleted_at is None and (one is None or one.deleted_at is not None):
+                self.problems.append(f"{call_id} lives and is {'missing' if one is None else 'called deleted'}")
+            elif (
+                life.deleted_at is None
+                and one is not None
+                and one.content != life.call.fingerprint
+                and not self.shape.parses
+            ):
+                self.problems.append(f"{call_id} is stored with an old content")
+            elif life.deleted_at is not None and one is not None and one.deleted_at is None and self._is_proven(life):
+                self.problems.append(f"{call_id} is gone and counts as live")
+        for call_id in self.poisoned:
+            one = twin.calls.get(call_id)
+            if one is not None and one.deleted_at is not None and self.lives[call_id].deleted_at is None:
+                self.problems.append(f"{call_id} cannot be read and is called deleted")
+        for call_id, life in self.lives.items():
+            piece = twin.ledger.at(life.created_at)
+            if life.deleted_at is None and call_id not in twin.calls and piece is not None and piece.is_proven:
+                self.problems.append(f"{call_id} is missing inside what is said to be proven")
+        if twin.ledger.pieces and twin.ledger.holes(Interval(BEGINNING, twin.ledger.top)):
+            self.problems.append("holes are left")
+        return self.problems
+
+
+def failures(seeds: Sequence[int]) -> list[str]:
+    """Run the histories of these seeds; return what is wrong, with the seed that replays it."""
+    found = []
+    for seed in seeds:
+        shape = random_shape(random.Random(seed))
+        found += [f"seed {seed}, {shape}: {problem}" for problem in Whole(seed, shape).run().check()[:1]]
+    return found
