@@ -83,6 +83,7 @@ def upgrade() -> None:
         ("released_at", instant),
         ("requests_per_minute", sa.Float()),
         ("live_calls", sa.BigInteger()),
+        ("sliced_at", instant),
     ):
         op.add_column("source_state", sa.Column(name, kind, nullable=True), schema="replicator")
     for name in ("calls_suspected", "calls_deleted", "absences_ended"):

@@ -191,24 +191,25 @@ def save_source(
     total: int | None,
     live: int | None,
     difference: int | None,
+    sliced_at: datetime | None,
     *,
     is_identified: bool,
 ) -> None:
     """Keep when the head was last read, how many calls the source says it has, and how many are stored."""
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
-        "identified_at, total_at) "
-        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, %(live)s::bigint, %(difference)s::bigint, "
+        "sliced_at, identified_at, total_at) "
+        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, %(live)s::bigint, %(difference)s::bigint, %(sliced_at)s::timestamptz, "
         "CASE WHEN %(is_identified)s THEN %(at)s::timestamptz END, "
         "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END) "
         "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
         "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
-        "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, "
+        "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, sliced_at = excluded.sliced_at, "
         "identified_at = greatest(s.identified_at, excluded.identified_at), "
         "total_at = coalesce(excluded.total_at, s.total_at)",
         {
             "account": account, "url": base_url, "at": head_at, "total": total, "live": live, "difference": difference,
-            "is_identified": is_identified,
+            "sliced_at": sliced_at, "is_identified": is_identified,
         },
     )  # fmt: skip
 
@@ -220,12 +221,14 @@ class SourceRow:
     live_calls: int | None = None
     difference: int | None = None
     released_deletions: int | None = None
+    sliced_at: datetime | None = None
 
 
 def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
     """Return what is kept of the source; an empty row where the account is new."""
     row = connection.execute(
-        "SELECT live_calls, difference, released_deletions FROM replicator.source_state WHERE account = %s", [account]
+        "SELECT live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
+        [account],
     ).fetchone()
     return SourceRow(*row) if row else SourceRow()
 

@@ -188,6 +188,25 @@ def count_live(connection: psycopg.Connection[Any], account: str) -> int:
     return int(row[0]) if row else 0
 
 
+def known_values(
+    connection: psycopg.Connection[Any], account: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the statuses (those of the contract too), the directions and the agents (at most 50) of the stored calls."""
+    found = []
+    for column, more, most in (
+        ("status", "UNION SELECT status FROM replicator.status_stages", 100),
+        ("direction", "UNION SELECT unnest(ARRAY['inbound', 'outbound'])", 20),
+        ("agent_id::text", "", 50),
+    ):
+        rows = connection.execute(
+            f"SELECT value FROM (SELECT DISTINCT {column} AS value FROM truedy.calls WHERE account = %s {more}) v "
+            "WHERE value IS NOT NULL ORDER BY value LIMIT %s",
+            [account, most],
+        )
+        found.append(tuple(row[0] for row in rows))
+    return found[0], found[1], found[2]
+
+
 def some_calls(connection: psycopg.Connection[Any], account: str) -> list[UUID]:
     """Return a few live calls, the newest, the oldest and some between: what a source must know to be the same one."""
     newest, oldest = (

@@ -76,7 +76,7 @@ class Committer:
         books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
         books.save_source(
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
-            position.difference, is_identified=position.state.is_identified,
+            position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
         for spending in self.spendings:
             spending.save(tx)

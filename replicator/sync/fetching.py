@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from replicator.errors import RateLimited, SourceError
 
@@ -43,7 +43,15 @@ class Answered(Protocol[T_co]):
 class Reading(Protocol):
     """What the engine needs of the source: reading, and nothing else."""
 
-    def list_calls(self, *, limit: int, offset: int) -> Page: ...
+    def list_calls(
+        self,
+        *,
+        limit: int,
+        offset: int,
+        status: str | None = None,
+        direction: str | None = None,
+        agent_id: UUID | None = None,
+    ) -> Page: ...
     def get_call(self, call_id: UUID) -> Answered[Call]: ...
     def get_transcript(self, call_id: UUID) -> Answered[Transcript]: ...
     def get_recording(self, call_id: UUID) -> Answered[Recording]: ...
@@ -80,7 +88,10 @@ class Request:
             return f"GET /calls/{self.probe.call_id}"
         if self.detail is not None:
             return f"GET /calls/{self.detail.call_id}/{self.detail.kind}"
-        return f"GET /calls?limit={self.walk.limit}&offset={self.walk.offset}" if self.walk else "nothing"
+        if self.walk is None:
+            return "nothing"
+        filters = "".join(f"&{name}={value}" for name, value in self.walk.filter)
+        return f"GET /calls?limit={self.walk.limit}&offset={self.walk.offset}{filters}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +183,8 @@ class Fetcher:
             return Outcome(request, sent_at, sent_at, is_sent=False)
         try:
             if request.walk is not None:
-                page = reader.list_calls(limit=request.walk.limit, offset=request.walk.offset)
+                filters: dict[str, Any] = dict(request.walk.filter)
+                page = reader.list_calls(limit=request.walk.limit, offset=request.walk.offset, **filters)
                 return Outcome(request, sent_at, self._clock(), page.server_time, page=page)
             if request.probe is not None:
                 one = reader.get_call(request.probe.call_id)

@@ -5,7 +5,7 @@ which lanes may send how much, performs it under the budget, and hands every ans
 `absorb_failure`. Nothing here reads a clock, a network or a database.
 
 Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
-(detail), history (backfill), details of history (backlog), where replica and source differ (search), whether a missing
+(detail), history (backfill), details of history (backlog), what filters can show (slice), where replica and source differ (search), whether a missing
 call is gone (confirm), what is due for another look (renewal). The more valuable
 goes first, but none starves: each has a guaranteed share of the requests while it has work, and lends it when idle.
 """
@@ -29,7 +29,9 @@ from replicator.sync.ledger import (
 )
 from replicator.sync.searching import Search
 from replicator.sync.searching import absorb as absorb_step
-from replicator.sync.walking import BEYOND, CAPPED, PAGE_LIMIT, Lane, Seen, Walk, advance, fail
+from replicator.sync.slicing import SPLIT_TIE, Slicing
+from replicator.sync.slicing import absorb as absorb_filtered
+from replicator.sync.walking import BEYOND, CAPPED, PAGE_LIMIT, ROUND, SLICED, TIE, Lane, Seen, Walk, advance, fail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +41,7 @@ SHARES: Mapping[Lane, float] = {
     Lane.DETAIL: 0.15,
     Lane.BACKFILL: 0.15,
     Lane.BACKLOG: 0.10,
+    Lane.SLICE: 0.05,
     Lane.SEARCH: 0.05,
     Lane.CONFIRM: 0.05,
     Lane.RENEWAL: 0.10,
@@ -55,9 +58,11 @@ PASSES_WITHOUT_NEWS = 2
 SWEEP_OVERLAP = 5
 SWEEP_EVERY = timedelta(minutes=10)
 """An unsorted list is read as a whole again so often at most."""
+SLICE_EVERY = timedelta(days=1)
+"""How often a capped list is read through filters."""
 DOUBTS_EVERY = timedelta(hours=1)
 """How often the end of a list is looked at again that could not be believed."""
-LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SEARCH, Lane.RENEWAL)
+LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
 MOST_LIST_REQUESTS = 2
 """List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
 
@@ -83,6 +88,10 @@ class State:
     head_asked_at: datetime | None = None
     """When the head was last asked in this run."""
     walks: Mapping[Lane, Walk] = field(default_factory=dict)
+    slicing: Slicing | None = None
+    """What is being read through filters."""
+    sliced_at: datetime | None = None
+    """When a capped list was last read through filters."""
     search: Search | None = None
     """What is left of the search for where replica and source differ in membership."""
     renew_before: datetime | None = None
@@ -148,6 +157,34 @@ def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
     return lowest.interval if is_due and not lowest.is_proven else None
 
 
+def to_slice(state: State, now: datetime) -> Piece | None:
+    """Return the stretch that is to be read through filters: the newest that only they can prove, if it is time."""
+    if state.slicing is not None or state.sweep is not None or state.swept_at is not None:
+        return None
+    if state.ledger.holes(Interval(BEGINNING, state.ledger.top)):
+        return None  # the values to filter by are those of the calls that are stored
+    is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
+    for piece in reversed(state.ledger.pieces):
+        if not piece.is_proven and (piece.reason in {TIE, ROUND} or (piece.reason in {CAPPED, SLICED} and is_time)):
+            return piece
+    return None
+
+
+def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
+    """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
+    if state.slicing is None:
+        return Absorbed(state)
+    is_capped = state.slicing.reason != TIE
+    outcome = absorb_filtered(state.slicing, seen, is_honoured=is_honoured, directions=directions)
+    ledger, piece = state.ledger, outcome.piece
+    if piece is not None:
+        ledger = ledger.record(piece, state.policy)
+    sliced_at = seen.asked_at if piece is not None and is_capped else state.sliced_at
+    return Absorbed(
+        replace(state, slicing=outcome.slicing, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
+    )
+
+
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether the newest end of the list should be read now."""
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
@@ -186,6 +223,7 @@ def _work(state: State, now: datetime) -> dict[Lane, int]:
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
     if state.sweep is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
+    work[Lane.SLICE] = int(state.slicing is not None and not state.in_flight.get(Lane.SLICE))
     work[Lane.SEARCH] = int(state.search is not None and not state.in_flight.get(Lane.SEARCH))
     if not state.is_identified:
         return {Lane.FRESH: int(is_head_due(state, now)), Lane.CONFIRM: state.details.get(Lane.CONFIRM, 0)}
@@ -308,6 +346,8 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
 
 def absorb_failure(state: State, asked: Walk) -> Absorbed:
     """Take the failure of one page while the source answers other requests."""
+    if asked.lane is Lane.SLICE:
+        return _unsliced(state)
     if asked.lane is Lane.SEARCH:
         return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
     if state.sweep is not None:
@@ -320,6 +360,18 @@ def absorb_failure(state: State, asked: Walk) -> Absorbed:
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)
+
+
+def _unsliced(state: State) -> Absorbed:
+    """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
+    if state.slicing is None:
+        return Absorbed(state)
+    hole, is_tie = state.slicing.hole, state.slicing.reason == TIE
+    looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
+    doubt = Piece(hole.since, hole.until, max(looks), is_proven=False, reason=SPLIT_TIE if is_tie else SLICED)
+    sliced_at = state.sliced_at if is_tie else max(looks)
+    ledger = state.ledger.record(doubt, state.policy)
+    return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
 
 
 def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from replicator.sync.absence import claims
 from replicator.sync.judging import Verdict
-from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search
+from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.walking import UNREADABLE, Lane, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from replicator.records import Page
     from replicator.sync.absence import Absence, Claim
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
+    from replicator.sync.walking import Filter
 
 SEGMENTS_A_ROW = 10
 """So many transcript segments weigh as much as one row of a page."""
@@ -48,6 +50,8 @@ class Position:
     has_absences: bool = False
     live: int | None = None
     """Live calls that are stored; None where nobody has counted them yet."""
+    directions: tuple[str, ...] = ("inbound", "outbound")
+    """The directions that are known, for reading through filters."""
     difference: int | None = None
     """Live calls beyond the source's total that a search has looked for and could not explain."""
 
@@ -108,19 +112,23 @@ def absorb(
         ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time, ids)
         is_head = outcome.request.is_head
-        if asked.lane is Lane.SEARCH:
+        if asked.lane is Lane.SLICE:
+            absorbed = absorb_slice(
+                position.state, seen, is_honoured=_is_honoured(page, asked.filter), directions=position.directions
+            )
+        elif asked.lane is Lane.SEARCH:
             absorbed = absorb_search(position.state, seen, stored_before or {})
         else:
             absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
-        if absorbed.state.sweep is None and absorbed.state.swept_at is None:
-            # From a list in no order nothing is inferred.
+        if absorbed.state.sweep is None and absorbed.state.swept_at is None and not asked.filter:
+            # From a list in no order, or from a part of one, nothing is inferred.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
         bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(
             source,
-            total=source.total if page.total is None else page.total,
+            total=source.total if page.total is None or asked.filter else page.total,
             head_at=outcome.sent_at if is_head else source.head_at,
         )
     elif verdict is Verdict.BROKEN:
@@ -136,6 +144,11 @@ def absorb(
         oldest_known=oldest,
         has_quarantine=position.has_quarantine or bool(bad),
     )
+
+
+def _is_honoured(page: Page, filters: Filter) -> bool:
+    """Say whether all rows of a page match its filters: servers silently ignore those that they do not know."""
+    return all(str(getattr(call, name)) == value for call in page.calls for name, value in filters)
 
 
 def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:

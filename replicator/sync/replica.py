@@ -28,6 +28,19 @@ class StoredReplica:
     def suspected(self) -> int:
         return int(self._ask(lambda connection: absences.suspected(connection, self._account)))
 
+    def values(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Return the statuses, directions and agents that are known, for reading through filters."""
+        found = self._ask(lambda connection: merge.known_values(connection, self._account))
+        return cast("tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]", found)
+
+    def open_calls(self, since: datetime) -> list[datetime]:
+        """Return the created_at of calls created since then that have not ended, oldest first."""
+        return cast("list[datetime]", self._ask(lambda connection: merge.open_calls(connection, self._account, since)))
+
+    def count_newer(self, at: datetime) -> int:
+        """Return how many live calls were created at or after an instant."""
+        return int(self._ask(lambda connection: merge.count_newer(connection, self._account, at)))
+
     def held(self, live: int) -> tuple[int, bool]:
         """Return how many calls are suspected, and whether they wait for the operator."""
 

@@ -11,7 +11,6 @@ import time
 from collections import Counter, deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from replicator import __version__
@@ -24,18 +23,27 @@ from replicator.errors import (
 from replicator.source.budget import Landing
 from replicator.store import absences, books, lease, merge
 from replicator.store.migrate import check
+from replicator.sync.aiming import set_goals
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
-from replicator.sync.planning import ACTIVE_AGE, State, choose, detail_lane, goals, head_walk, is_head_due, landed, sent
+from replicator.sync.planning import (
+    State,
+    choose,
+    detail_lane,
+    head_walk,
+    is_head_due,
+    landed,
+    sent,
+)
 from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
 from replicator.sync.spending import Spending
-from replicator.sync.walking import Lane, Walk, start
+from replicator.sync.walking import Lane, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,6 +150,7 @@ class Run:
                     self._options.renewal,
                     self._options.poll_every,
                     is_identified=self._membership.identity.is_known,
+                    sliced_at=known.sliced_at,
                 ),
                 ledger,
                 Source(self._options.base_url),
@@ -149,7 +158,7 @@ class Run:
                 books.has_quarantine(tx, account),
                 absences.has_open(tx, account),
                 merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
-                known.difference,
+                difference=known.difference,
             )
         self._committer = Committer(account, held, run_id, self._options.details, self._spendings)
         for spending in self._spendings:
@@ -220,7 +229,7 @@ class Run:
         """Send what is worth it and allowed; return when to look again, or None where only answers (or nothing) remain."""
         if self._judge.resume_at is not None and now < self._judge.resume_at:
             return self._judge.resume_at
-        self._set_goals(now)
+        self._position = set_goals(self._position, now, self._replica)
         self._refill(now)
         room = min(self._room - fetcher.in_flight, self._requests_left())
         if room <= 0:
@@ -260,6 +269,8 @@ class Run:
             self._asked.add((detail.kind, detail.call_id))
         elif lane is Lane.CONFIRM:
             probe = self._membership.next(now)
+        elif lane is Lane.SLICE and state.slicing is not None:
+            walk = state.slicing.ask()
         elif lane is Lane.SEARCH and state.search is not None:
             total = self._position.source.total or 0
             walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, total))
@@ -270,24 +281,6 @@ class Run:
         if walk is not None:
             self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
         fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail, probe))
-
-    def _set_goals(self, now: datetime) -> None:
-        """Start a walk for every hole that is worth one."""
-        state = self._position.state
-        is_active_asked = Lane.ACTIVE in state.walks
-        if state.head_asked_at is not None and not is_active_asked and not state.head_in_flight:
-            since = now - ACTIVE_AGE
-            account = self._options.account
-            found = self._ask_database(lambda connection: merge.open_calls(connection, account, since))
-            state = replace(state, open_calls=tuple(found))
-        elif state.head_asked_at is None:
-            return
-        walks = dict(state.walks)
-        for goal in goals(state, now):
-            until, account = goal.hole.until, self._options.account
-            rank = self._ask_database(partial(merge.count_newer, account=account, at=until))
-            walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=rank)
-        self._position = replace(self._position, state=replace(state, walks=walks))
 
     def _refill(self, now: datetime) -> None:
         """Bring due details to hand when few are left, or when a page may have queued more valuable ones."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+Filter = tuple[tuple[str, str], ...]
+"""(parameter, value) pairs of a filtered list."""
 PAGE_LIMIT = 100
 """The contract's largest page."""
 SLACK = 3
@@ -40,11 +42,17 @@ SEEK_PATIENCE = 48
 UNREADABLE = "a call that cannot be read"
 TIE = "a tie group as large as a page"
 BEYOND = "calls are stored that are older than the end of the list"
+ROUND = "the list ends at a round number of calls: it may be capped"
+SLICED = (
+    "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing"
+)
 CAPPED = "the list ends while older calls are known: it may be capped"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""
 END_PATIENCE = 8
 """Checks of the list's end, each a little further out, before it is declared unsure."""
+ROUND_CALLS = 500
+"""Storage layers cap a list at multiples of this: a list that ends at one is not believed without another witness."""
 MOST_JUMPS = 20
 """Unsure stretches that one walk may leave behind before the source is treated as unsorted."""
 
@@ -57,6 +65,7 @@ class Lane(StrEnum):
     DETAIL = "detail"
     BACKFILL = "backfill"
     BACKLOG = "backlog"
+    SLICE = "slice"
     SEARCH = "search"
     CONFIRM = "confirm"
     RENEWAL = "renewal"
@@ -92,6 +101,7 @@ class Walk:
     hole: Interval
     offset: int
     limit: int = PAGE_LIMIT
+    filter: Filter = ()
     total: int | None = None
     low: int | None = None
     """The rank of the hole's top is at least this."""
@@ -340,6 +350,8 @@ def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advanc
             # The empty page is a later look than the last page: a deletion in between could hide a row from both.
             is_doubtful = True
             reason = "the source does not say how many calls it has: the end of its list cannot be proven"
+        elif not is_doubtful and not walk.filter and last.total > 0 and last.total % ROUND_CALLS == 0:
+            is_doubtful, reason = True, ROUND
     if claim is None:
         return Advance((), None)
     asked_at = (last or seen).asked_at

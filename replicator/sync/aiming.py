@@ -1,0 +1,48 @@
+"""Starts the walks that are worth one. No I/O: what it needs to know of the replica it asks of a protocol."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from replicator.sync import slicing
+from replicator.sync.planning import ACTIVE_AGE, goals, to_slice
+from replicator.sync.walking import Lane, start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from replicator.sync.position import Position
+
+
+class Ranks(Protocol):
+    """What is asked of the replica."""
+
+    def open_calls(self, since: datetime) -> Sequence[datetime]:
+        """Return the created_at of calls created since then that have not ended, oldest first."""
+
+    def count_newer(self, at: datetime) -> int:
+        """Return how many live calls were created at or after an instant."""
+
+    def values(self) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Return the statuses, directions and agents that are known."""
+
+
+def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
+    """Return the position with a walk for every hole that is worth one, once the head was asked for."""
+    state = position.state
+    if state.head_asked_at is None:
+        return position
+    if Lane.ACTIVE not in state.walks and not state.head_in_flight:
+        state = replace(state, open_calls=tuple(replica.open_calls(now - ACTIVE_AGE)))
+    walks = dict(state.walks)
+    for goal in goals(state, now):
+        walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=replica.count_newer(goal.hole.until))
+    position = replace(position, state=replace(state, walks=walks))
+    piece, total = to_slice(position.state, now), position.source.total
+    if piece is None or total is None:
+        return position
+    statuses, directions, agents = replica.values()
+    begun = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
+    return replace(position, state=replace(position.state, slicing=begun), directions=tuple(directions))
