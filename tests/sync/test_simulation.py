@@ -40,7 +40,7 @@ def test_many_histories_lose_nothing(chunk: int) -> None:
 
 def test_a_quiet_source_is_proven_to_its_beginning() -> None:
     """Where the list does not move, everything is proven, down to before the first call."""
-    for seed, calls in enumerate((1, 99, 100, 101, 1000)):
+    for seed, calls in enumerate((1, 99, 100, 101, 999)):
         history = History(seed, Shape(calls=calls)).run()
         assert history.check() == []
         ledger = history.state.ledger
