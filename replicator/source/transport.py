@@ -18,13 +18,13 @@ from pyreqwest import exceptions
 from pyreqwest.client import SyncClientBuilder
 
 from replicator.errors import UnreadableAnswer
+from replicator.source.limits import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from pyreqwest.response import SyncResponse
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 POOL_IDLE_SECONDS = 4.0
-MAX_BODY_BYTES = 64 * 1024 * 1024
 ACCEPT_ENCODING = "gzip, deflate"
 
 _CONNECTING = "client error (Connect)"

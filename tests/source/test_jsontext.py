@@ -138,6 +138,23 @@ def test_split_refuses_what_does_not_hold_together(raw: bytes) -> None:
         jsontext.split(raw)
 
 
+@pytest.mark.parametrize(
+    ("raw", "is_one"),
+    [
+        (b'{"a": oops}', True),
+        (b'{"a": NaN, "b": [{"c": 1}, {"c": 1e999999}]}', True),
+        (b'{"a": "\xff", "b": [{}, {}]}', True),
+        (b'{"b": [{}, {}], "a": ' + b"[" * 9999 + b"]" * 9999 + b"}", True),
+        (b'{"b": [{}, {}], "n": ' + b"1" * 9999 + b"}", True),
+        (b'{"a": "5" tall"}, {"a": "6" tall"}', False),
+        (b'{"a": oops, "b": [{}, {}]}', False),
+    ],
+)
+def test_a_piece_that_may_be_several_is_told(raw: bytes, is_one: bool) -> None:
+    """A quote too many lets `split` take two objects for one; numbers, NaN, bytes and depth do not."""
+    assert jsontext.is_one_value(raw) is is_one
+
+
 @PATIENT
 @given(st.lists(ANY_JSON, max_size=6))
 def test_split_agrees_with_json(values: list[object]) -> None:
