@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import Forbidden, NotFound
 from replicator.records import Recording, Transcript
-from replicator.store import books, merge
+from replicator.store import books, merge, quarantine
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
@@ -58,7 +58,7 @@ class Committer:
     spendings: Sequence[Spending]
     counters: books.Counters = field(default_factory=books.Counters)
 
-    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Position:
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Position:
         """Write the batch inside the caller's transaction, with what it proved; return the position after it."""
         hold(tx, self.lease)
         counters = replace(self.counters)
@@ -67,9 +67,11 @@ class Committer:
         details = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, _one_each(details))
+            counters.segments_stored += merge.write_details(tx, one_each(details))
         if batch.bad:
-            counters.rows_quarantined += books.quarantine(tx, self.account, batch.bad, now)
+            counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
+        if position.has_quarantine:
+            quarantine.resolve(tx, self.account, _seen_at(batch))
         removed, added = difference(position.stored, position.state.ledger)
         books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
         books.save_source(tx, self.account, position.source.base_url, position.source.head_at, position.source.total)
@@ -90,7 +92,7 @@ class Committer:
     ) -> list[DetailRow]:
         """Merge the calls of the batch's pages; return what became of them means for their details."""
         observations = [
-            Observation(call, outcome.sent_at, _verified_at(position.stored, call))
+            Observation(call, outcome.sent_at, verified_at(position.stored, call))
             for outcome in batch.outcomes
             if outcome.page is not None
             for call in outcome.page.calls
@@ -100,8 +102,6 @@ class Committer:
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
-        if position.has_quarantine:
-            books.resolve_quarantine(tx, self.account, ids, max(seen.asked_at for seen in observations))
         found = {Change.NEW: 0, Change.CHANGED: 0, Change.TOUCHED: 0, Change.SAME: 0, Change.LATE: 0}
         for _, change, _ in settled.changes:
             found[change] += 1
@@ -109,21 +109,7 @@ class Committer:
         counters.calls_changed += found[Change.CHANGED]
         counters.calls_unchanged += found[Change.SAME] + found[Change.TOUCHED]
         counters.calls_late += found[Change.LATE]
-        return self._details_of(tx, settled, observations)
-
-    def _details_of(
-        self, tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation]
-    ) -> list[DetailRow]:
-        seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
-        known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
-        old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
-        for kind in self.policy.kinds if old else ():
-            for call_id, detail in merge.known_details(tx, kind, old).items():
-                known[call_id][kind] = detail
-        rows: list[DetailRow] = []
-        for call, change, before in settled.changes:
-            rows += details_of(call, change, before, known[call.id], seen_at[call.id], self.policy)
-        return rows
+        return details_of_all(tx, settled, observations, self.policy)
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
@@ -173,6 +159,22 @@ class Committer:
         )  # fmt: skip
 
 
+def details_of_all(
+    tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation], policy: Policy
+) -> list[DetailRow]:
+    """Return what became of calls means for their details."""
+    seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
+    known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
+    old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
+    for kind in policy.kinds if old else ():
+        for call_id, detail in merge.known_details(tx, kind, old).items():
+            known[call_id][kind] = detail
+    rows: list[DetailRow] = []
+    for call, change, before in settled.changes:
+        rows += details_of(call, change, before, known[call.id], seen_at[call.id], policy)
+    return rows
+
+
 def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
     """Return the ledger as it is stored."""
     return Ledger(
@@ -188,12 +190,19 @@ def _row(piece: Piece) -> books.CoverageRow:
     return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
 
 
-def _verified_at(ledger: Ledger, call: Call) -> datetime | None:
+def _seen_at(batch: Batch) -> dict[UUID, datetime]:
+    """Return when each call of the batch's pages was asked for last."""
+    outcomes = sorted(batch.outcomes, key=lambda outcome: outcome.sent_at)
+    return {call.id: outcome.sent_at for outcome in outcomes if outcome.page for call in outcome.page.calls}
+
+
+def verified_at(ledger: Ledger, call: Call) -> datetime | None:
+    """Return when the call's place in the list was last compared with the source, if it was."""
     piece = ledger.at(call.created_at) if call.created_at is not None else None
     return piece.verified_at if piece is not None else None
 
 
-def _one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
+def one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
     """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
     latest: dict[tuple[Kind, UUID], DetailRow] = {}
     for row in rows:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from replicator.store.rows import UnreadRow
 from replicator.sync.judging import Verdict
 from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page
 from replicator.sync.walking import UNREADABLE, Seen
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
 
+STEPPED_OVER = "the source answers an error for every page that holds this row"
+"""The reason of a row in quarantine that no answer ever showed: in the place of its bytes stands where it begins."""
 SEGMENTS_A_ROW = 10
 """So many transcript segments weigh as much as one row of a page."""
 
@@ -49,8 +52,7 @@ class Batch:
     """Answers to be committed together: those that count, and what was found to be unreadable among them."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    bad: list[tuple[object, str, str, bytes]] = field(default_factory=list)
-    """(call id or None, request, reason, raw bytes) each."""
+    bad: list[UnreadRow] = field(default_factory=list)
     pages: int = 0
     rows: int = 0
     weight: int = 0
@@ -83,12 +85,15 @@ def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch,
     if asked is None:
         return position
     source, oldest = position.source, position.oldest_known
-    bad: list[tuple[object, str, str, bytes]] = []
+    bad: list[UnreadRow] = []
     if page is not None:
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
         is_head = outcome.request.is_head
         absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
-        bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
+        bad += [
+            UnreadRow(row.call_id, str(outcome.request), row.reason, row.raw, outcome.sent_at)
+            for row in page.unreadable
+        ]
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(
@@ -111,15 +116,15 @@ def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch,
     )
 
 
-def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
+def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
     """Return what was stepped over: a row exists there, and no request can read it."""
-    reason = "the source answers an error for every page that holds this row"
     return [
-        (
+        UnreadRow(
             None,
             f"{outcome.request}, created {piece.since:%Y-%m-%d %H:%M:%S} to {piece.until:%H:%M:%S}",
-            reason,
+            STEPPED_OVER,
             piece.since.isoformat().encode(),
+            outcome.sent_at,
         )
         for piece in absorbed.pieces
         if piece.reason == UNREADABLE

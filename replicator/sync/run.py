@@ -22,7 +22,7 @@ from replicator.errors import (
     SourceError,
 )
 from replicator.source.budget import Landing
-from replicator.store import books, lease, merge
+from replicator.store import books, lease, merge, quarantine
 from replicator.store.migrate import check
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
@@ -31,6 +31,7 @@ from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPo
 from replicator.sync.merging import Policy
 from replicator.sync.planning import ACTIVE_AGE, State, choose, goals, head_walk, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.replaying import note_proven
 from replicator.sync.spending import Limits, Spending
 from replicator.sync.walking import Lane, Walk, start
 
@@ -174,12 +175,13 @@ class Run:
             was_killed = books.has_lost_run(tx, account)
             run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
             ledger = load_ledger(tx, account)
+            note_proven(tx, account, ledger, now)
             self._position = Position(
                 State(ledger, self._options.renewal, self._options.poll_every),
                 ledger,
                 Source(self._options.base_url),
                 merge.oldest_live(tx, account),
-                books.has_quarantine(tx, account),
+                quarantine.is_any_open(tx, account),
             )
         self._committer = Committer(account, held, run_id, self._options.details, self._spendings)
         for spending in self._spendings:
@@ -408,7 +410,7 @@ class Run:
         def write() -> Position:
             with self._database.transaction() as tx:
                 stored = load_ledger(tx, account) if tries else self._position.stored
-                return self._committer.commit(tx, replace(self._position, stored=stored), batch, now)
+                return self._committer.commit(tx, replace(self._position, stored=stored), batch)
 
         tries: list[int] = []
         self._position = self._patiently(write, tries)
