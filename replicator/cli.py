@@ -85,6 +85,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    assembly.be_frugal()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     # Other people's loggers may name URLs and headers.
     for name in ("httpx", "httpcore", "sqlalchemy", "alembic", "uvicorn"):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 POOL_IDLE_SECONDS = 4.0
+INFLATE_BYTES = 1024 * 1024
+"""So much is decompressed at once."""
 ACCEPT_ENCODING = "gzip, deflate"
 
 _CONNECTING = "client error (Connect)"
@@ -160,15 +162,19 @@ def inflate(body: bytes, encoding: str, status: int) -> bytes:
 
 
 def _inflate(body: bytes, window_bits: int, status: int) -> bytes:
+    """Decompress piece by piece. What was made of an answer beyond the bound is let go before the error is raised."""
     parts: list[bytes] = []
     room = MAX_BODY_BYTES
     while body:
         stream = zlib.decompressobj(window_bits)
-        part = stream.decompress(body, room + 1)
-        parts.append(part)
-        room -= len(part)
-        if room < 0:
-            raise too_large(status)
+        while body and not stream.eof:
+            part = stream.decompress(body, min(INFLATE_BYTES, room + 1))
+            parts.append(part)
+            room -= len(part)
+            if room < 0:
+                parts.clear()
+                raise too_large(status)
+            body = stream.unconsumed_tail
         if not stream.eof:
             raise zlib.error("cut off")
         body = stream.unused_data  # gzip may go on with another member

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
 """The reason of a row in quarantine that no answer ever showed: in the place of its bytes stands where it begins."""
+CHARACTERS_A_ROW = 4_000
+"""So much of a row's text weighs as much as one more row: heavy pages are written soon, not held."""
 SEGMENTS_A_ROW = 10
 """So many transcript segments weigh as much as one row of a page."""
 
@@ -72,7 +74,8 @@ class Batch:
             self.pages += 1
             self.rows += outcome.page.rows
             carried = sum(len(call.transcript.segments) for call in outcome.page.calls if call.transcript)
-            self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW
+            characters = sum(len(call.raw) for call in outcome.page.calls)
+            self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW + characters // CHARACTERS_A_ROW
 
 
 def absorb(position: Position, outcome: Outcome, verdict: Verdict, batch: Batch, *, news: int = 0) -> Position:
