@@ -43,7 +43,7 @@ def test_gzip_bombs(database: Database, database_url: str, tmp_path: Path) -> No
     assert "the answer (200) is larger than 64 MiB" in done.stderr
     assert "what to do:" in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.peak_megabytes < 300
+    assert done.peak_megabytes < 300, done.peak_megabytes
 
 
 def test_pages_of_five_megabytes(database: Database, database_url: str, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_pages_of_five_megabytes(database: Database, database_url: str, tmp_path
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["calls_inserted"] == 500
         assert there.value("SELECT count(*) FROM truedy.calls") == 500
-    assert done.peak_megabytes < 250
+    assert done.peak_megabytes < 250, done.peak_megabytes
 
 
 @pytest.mark.parametrize("letter", ["x", "😀"])
