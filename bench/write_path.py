@@ -69,7 +69,7 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     begun = time.perf_counter()
     for batch in batches:
         with database.transaction() as tx:
-            position = committer.commit(tx, position, Batch(batch), now)
+            position = committer.commit(tx, position, Batch(batch))
         committer.committed()
     seconds = time.perf_counter() - begun
     lease.release(database, held)

@@ -11,16 +11,19 @@ import sys
 import traceback
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from replicator import __version__, assembly
 from replicator import settings as environment
-from replicator.errors import ReplicatorError, SourceError
-from replicator.report import progress, terminal
+from replicator.errors import ConfigurationError, ReplicatorError, SourceError
+from replicator.report import kept, progress, terminal
 from replicator.store import migrate as schema
+from replicator.store import quarantine as aside
 from replicator.store import status as books
+from replicator.sync import replaying
 from replicator.sync.run import Report, Run
 from replicator.sync.schedule import Service, describe
 
@@ -83,6 +86,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    assembly.be_frugal()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     # Other people's loggers may name URLs and headers.
     for name in ("httpx", "httpcore", "sqlalchemy", "alembic", "uvicorn"):
@@ -174,6 +178,50 @@ def deletions(
             typer.echo(terminal.as_json(found))
         else:
             terminal.show_absences(found)
+
+
+@app.command()
+def quarantine(
+    number: Annotated[int | None, typer.Argument(metavar="ID", help="One row, by the number in the list.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show one row's facts (the default with an ID).")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Show its bytes too, escaped: they may be personal data.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Write its exact bytes into a new file.")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Read the kept bytes again: one row's, or those of all open rows.")
+    ] = False,
+    with_resolved: Annotated[bool, typer.Option("--all", help="List resolved rows too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="List at most so many rows.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List what the source sent and nobody could read, show it, or read it again."""
+    if replay and (show or raw or output):
+        raise typer.BadParameter("--replay goes without --show, --raw and --output")
+    if number is None and (show or raw or output):
+        raise typer.BadParameter("which row? give the ID that `replicator quarantine` lists")
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema.check(database)
+        account = settings.replicator_account
+        with database.connection() as connection:
+            if number is None and not replay:
+                rows = aside.listed(connection, account, with_resolved=with_resolved, limit=limit)
+                total = aside.count(connection, account, with_resolved=with_resolved)
+                typer.echo(terminal.as_json(rows)) if as_json else kept.show_list(rows, total)
+                return
+            facts = None if number is None else aside.facts(connection, account, number)
+            if number is not None and facts is None:
+                raise ConfigurationError(
+                    f"there is no row {number} in quarantine", advice="list them: replicator quarantine --all"
+                )
+            if facts is not None and not replay:
+                content = aside.load(connection, account, [facts["id"]])[0].raw if raw or output else b""
+                if output is not None:
+                    kept.write(output, content)
+                kept.show_row(facts, content if raw else None, as_json=as_json)
+                return
+        done = replaying.replay(database, account, assembly.options(settings, "quarantine").details, number)
+        typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
+        if done.left:
+            raise typer.Exit(1)
 
 
 @app.command()

@@ -70,13 +70,19 @@ def open_body(body: bytes, status: int = 200) -> Envelope:
 
 
 def rows_of(data: bytes) -> list[bytes]:
-    """Return the elements of a JSON array, each as its own bytes. Raises MalformedError if it is no array."""
+    """Return the elements of a JSON array, each as its own bytes.
+
+    Raises MalformedError if it is no array, or one that cannot be cut for certain where it is not sound as a whole.
+    """
     try:
         return [bytes(row) for row in _ROWS.decode(data)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if not data.startswith(b"["):
             raise MalformedError("data is no array") from None
-        return [value for _, value in jsontext.split(data)]
+    rows = [value for _, value in jsontext.split(data)]
+    if not all(map(jsontext.is_one_value, rows)):
+        raise MalformedError("one of the rows has no clear end")
+    return rows
 
 
 def member(raw: bytes) -> dict[str, Any]:

@@ -14,21 +14,20 @@ Duplicate keys: the last one counts, as in jsonb.
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from replicator.source.limits import MAX_DEPTH, MAX_DIGITS, MAX_EXPONENT, MAX_ROW_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ESCAPE = "\ue01b"
 """A private-use character (its last byte reminds of ESC): nobody's text holds it, and where it does it is escaped."""
-
-MAX_DEPTH = 200
-MAX_DIGITS = 1_000
-MAX_EXPONENT = 1_000
 
 _ESCAPE_BYTES = ESCAPE.encode()
 _UNSTORABLE = re.compile(f"[\x00\ud800-\udfff{ESCAPE}]")
@@ -41,6 +40,7 @@ _JSON_UNSTORABLE = re.compile(
     rb"|(?P<character>" + _ESCAPE_BYTES + rb")"
 )
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},:]', re.DOTALL)
+_SEAM = re.compile(rb"\}\s*,\s*\{")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -97,6 +97,8 @@ def decode(raw: bytes) -> Any:
     except InvalidOperation:
         raise MalformedError("a number is out of range") from None
     except msgspec.DecodeError as error:
+        if "value out of range" in str(error):
+            raise MalformedError("a number is out of range") from None
         raise MalformedError(str(error)) from None
     # Depth needs as many brackets: counting bytes spares almost every row the walk.
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
@@ -139,21 +141,44 @@ def split(raw: bytes) -> list[tuple[str, bytes]]:
     Looks at brackets, commas and strings only, so one member that is no JSON does not hide the others. Raises
     MalformedError where the container as a whole does not hold together.
     """
+    return list(members(raw))
+
+
+def members(raw: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what `split` returns; what stands before a fault is yielded before MalformedError is raised."""
     text = raw.strip()
     if text[:1] not in (b"{", b"["):
         raise MalformedError("neither an object nor an array")
-    members: list[tuple[str, bytes]] = []
-    start, key = 1, ""
+    start, key, is_first = 1, "", True
     for symbol, at in _outer_symbols(text):
         if symbol == b":":
             key = _key(text[start:at])
-        elif (value := text[start:at].strip()) or members or symbol == b",":
-            members.append((key, value))
-            key = ""
+        elif (value := text[start:at].strip()) or not is_first or symbol == b",":
+            yield key, value
+            key, is_first = "", False
         start = at + 1
     if text[start:]:
         raise MalformedError("something follows the end")
-    return members
+
+
+def is_one_value(raw: bytes) -> bool:
+    """Say whether what `split` cut out of a text that is not sound is one member for certain.
+
+    A string that does not end where it should turns inside and outside about, and cutting may then have taken several
+    members for one. That shows: such a piece is no JSON even in the widest sense (any number, NaN, any bytes in
+    strings), and it holds a seam, where one object ends and the next begins.
+    """
+    if not _SEAM.search(raw):
+        return True
+    if len(raw) > MAX_ROW_BYTES:
+        return False
+    try:
+        json.loads(raw.decode("utf-8", "replace"), strict=False, parse_int=str, parse_float=str)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def _outer_symbols(text: bytes) -> Iterator[tuple[bytes, int]]:

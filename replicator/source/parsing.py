@@ -3,8 +3,10 @@
 Three levels, and what is wrong on one never spreads to the one above:
 
 - a **field** that has the wrong type or cannot be read is None and named in `problems`; it is whole in `raw`;
-- a **row** that is no JSON jsonb could hold, or that has no id, is an `Unreadable` with the bytes as received;
-- a **body** that cannot be read as a whole raises UnreadableAnswer (or NotTheApi).
+- a **row** that is no JSON jsonb could hold, that is too large, or that has no id, is an `Unreadable` with the bytes as
+  received;
+- a **body** that cannot be read as a whole, or not be cut into its rows for certain, raises UnreadableAnswer (or
+  NotTheApi).
 
 Nothing else is ever raised, whatever the bytes. See jsontext.py for what happens to NUL, lone surrogates and numbers.
 """
@@ -19,6 +21,7 @@ from replicator.records import Call, Page, Recording, Transcript, Unreadable
 from replicator.source import fields, jsontext
 from replicator.source.envelope import Answer, clock, member, open_body, rows_of
 from replicator.source.jsontext import MalformedError
+from replicator.source.limits import MAX_ROW_BYTES
 from replicator.source.transcripts import read_transcript
 
 if TYPE_CHECKING:
@@ -118,6 +121,8 @@ def _value(data: bytes, what: str, status: int, at: datetime | None) -> tuple[An
 
 def parse_row(raw: bytes) -> Call | Unreadable:
     """Read one call object. Contract: Call Object. Never raises."""
+    if len(raw) > MAX_ROW_BYTES:
+        return _too_large(raw)
     stored, has_escapes = jsontext.storable(raw)
     try:
         row = jsontext.decode(stored)
@@ -134,11 +139,17 @@ def parse_row(raw: bytes) -> Call | Unreadable:
     return _call(call_id, row, text, has_escapes=has_escapes)
 
 
+def _too_large(raw: bytes) -> Unreadable:
+    """Keep the beginning of a row that is larger than anybody's call."""
+    reason = f"larger than {MAX_ROW_BYTES >> 20} MiB ({len(raw):,} bytes): only its beginning is kept"
+    return _rescue(raw[:MAX_ROW_BYTES], reason)
+
+
 def _rescue(raw: bytes, reason: str) -> Unreadable:
-    """Find out which call an unreadable row is about, if its brackets let us."""
+    """Find out which call an unreadable row is about, as far as its brackets let us."""
     found: dict[str, Any] = {}
     try:
-        for key, value in jsontext.split(raw):
+        for key, value in jsontext.members(raw):
             if key in ("id", "created_at"):
                 found[key] = jsontext.decode(value)
     except MalformedError:

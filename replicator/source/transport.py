@@ -18,13 +18,19 @@ from pyreqwest import exceptions
 from pyreqwest.client import SyncClientBuilder
 
 from replicator.errors import UnreadableAnswer
+from replicator.source.limits import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyreqwest.response import SyncResponse
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 POOL_IDLE_SECONDS = 4.0
-MAX_BODY_BYTES = 64 * 1024 * 1024
+INFLATE_BYTES = 1024 * 1024
+"""So much is decompressed at once."""
+MOST_INFLATION = 1100
+"""Deflate makes at most 1,032 bytes of one."""
 ACCEPT_ENCODING = "gzip, deflate"
 
 _CONNECTING = "client error (Connect)"
@@ -160,19 +166,26 @@ def inflate(body: bytes, encoding: str, status: int) -> bytes:
 
 
 def _inflate(body: bytes, window_bits: int, status: int) -> bytes:
-    parts: list[bytes] = []
-    room = MAX_BODY_BYTES
+    """Decompress what is known to keep within the bound: where it may not, it is measured first, and nothing is kept."""
+    if len(body) * MOST_INFLATION > MAX_BODY_BYTES:
+        size = 0
+        for part in _inflated(body, window_bits):
+            size += len(part)
+            if size > MAX_BODY_BYTES:
+                raise too_large(status)
+    return b"".join(_inflated(body, window_bits))
+
+
+def _inflated(body: bytes, window_bits: int) -> Iterator[bytes]:
     while body:
         stream = zlib.decompressobj(window_bits)
-        part = stream.decompress(body, room + 1)
-        parts.append(part)
-        room -= len(part)
-        if room < 0:
-            raise too_large(status)
-        if not stream.eof:
-            raise zlib.error("cut off")
+        while not stream.eof:
+            part = stream.decompress(body, INFLATE_BYTES)
+            body = stream.unconsumed_tail
+            if not part and not body and not stream.eof:
+                raise zlib.error("cut off")
+            yield part
         body = stream.unused_data  # gzip may go on with another member
-    return b"".join(parts)
 
 
 def too_large(status: int) -> UnreadableAnswer:

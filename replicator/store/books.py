@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from uuid import UUID
 
     from replicator.store.database import Database
 
@@ -233,6 +232,11 @@ def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
     return SourceRow(*row) if row else SourceRow()
 
 
+def recount(tx: psycopg.Connection[Any], account: str) -> None:
+    """Calls were written outside of a run: the next one counts the live calls anew."""
+    tx.execute("UPDATE replicator.source_state SET live_calls = NULL WHERE account = %s", [account])
+
+
 def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
     """The operator's release is used up."""
     tx.execute(
@@ -240,48 +244,6 @@ def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
         "AND released_deletions IS NOT NULL",
         [account],
     )
-
-
-def quarantine(
-    tx: psycopg.Connection[Any],
-    account: str,
-    rows: Sequence[tuple[object, str, str, bytes]],
-    seen_at: datetime,
-) -> int:
-    """Keep what could not be read: (call id or None, request, reason, raw bytes) each. Return how many are new.
-
-    The same bytes for the same reason are one row; that it was seen again is noted at most once an hour.
-    """
-    new = 0
-    for call_id, request, reason, raw in rows:
-        row = tx.execute(
-            "INSERT INTO replicator.quarantine AS q (account, call_id, request, reason, raw, raw_sha256, first_seen_at, "
-            "last_seen_at) VALUES (%s, %s, %s, %s, %s, sha256(%s), %s, %s) "
-            "ON CONFLICT (account, raw_sha256, reason) DO UPDATE SET attempts = q.attempts + 1, "
-            "last_seen_at = excluded.last_seen_at, resolved_at = NULL "
-            "WHERE q.last_seen_at < excluded.last_seen_at - interval '1 hour' OR q.resolved_at IS NOT NULL "
-            "RETURNING attempts",
-            [account, call_id, request, reason, raw, raw, seen_at, seen_at],
-        ).fetchone()
-        new += row is not None and row[0] == 1
-    return new
-
-
-def resolve_quarantine(tx: psycopg.Connection[Any], account: str, call_ids: Sequence[UUID], at: datetime) -> int:
-    """Mark quarantined rows of calls that were read after all; return how many."""
-    return tx.execute(
-        "UPDATE replicator.quarantine SET resolved_at = %s WHERE account = %s AND resolved_at IS NULL "
-        "AND call_id = ANY(%s)",
-        [at, account, list(call_ids)],
-    ).rowcount
-
-
-def has_quarantine(connection: psycopg.Connection[Any], account: str) -> bool:
-    """Say whether anything is in quarantine."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL)", [account]
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def has_lost_run(connection: psycopg.Connection[Any], account: str) -> bool:

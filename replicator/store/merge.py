@@ -247,7 +247,7 @@ def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
         call.id, account, call.agent_id, call.phone_number, call.from_number, call.direction, call.status,
         call.started_at, call.ended_at, call.duration_seconds, call.cost_usd, call.summary, call.recording_url,
         call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, _array(call.problems),
-        call.has_escapes, row.version, row.observed_at, row.observed_at, changed_at,
+        call.has_escapes, row.version, row.observed_at, row.first_seen_at or row.observed_at, changed_at,
     )  # fmt: skip
 
 

@@ -52,6 +52,8 @@ class CallRow:
     observed_at: datetime
     is_new: bool
     is_content_changed: bool
+    first_seen_at: datetime | None = None
+    """Where a new call was seen before `observed_at` already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +87,28 @@ class DetailRow:
     is_same_content: bool = False
     is_new: bool = False
     """Nothing is stored of this detail yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadRow:
+    """One row for the quarantine: what could not be read. `seen_at` is when the request that brought it was sent."""
+
+    call_id: UUID | None
+    request: str
+    reason: str
+    raw: bytes
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """One row of the quarantine. Seen at `first_seen_at` and `last_seen_at`, perhaps in between."""
+
+    id: int
+    call_id: UUID | None
+    request: str
+    reason: str
+    raw: bytes
+    first_seen_at: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import Forbidden, NotFound
 from replicator.records import Recording, Transcript
-from replicator.store import absences, books, merge
+from replicator.store import absences, books, merge, quarantine
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
@@ -58,7 +58,7 @@ class Committer:
     spendings: Sequence[Spending]
     counters: books.Counters = field(default_factory=books.Counters)
 
-    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Position:
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Position:
         """Write the batch inside the caller's transaction, with what it proved; return the position after it."""
         hold(tx, self.lease)
         counters = replace(self.counters)
@@ -67,9 +67,11 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, _one_each(details))
+            counters.segments_stored += merge.write_details(tx, one_each(details))
         if batch.bad:
-            counters.rows_quarantined += books.quarantine(tx, self.account, batch.bad, now)
+            counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
+        if position.has_quarantine:
+            quarantine.resolve(tx, self.account, _seen_at(batch))
         suspected, deleted = self._absences(tx, batch, counters)
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
@@ -101,17 +103,15 @@ class Committer:
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
         observations = [
-            Observation(call, outcome.sent_at, _verified_at(position.stored, call))
+            Observation(call, outcome.sent_at, verified_at(position.stored, call))
             for outcome in batch.outcomes
-            for call in (outcome.page.calls if outcome.page is not None else [outcome.call] if outcome.call else [])
+            for call in _calls(outcome)
         ]
         if not observations:
             return [], 0
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
-        if position.has_quarantine:
-            books.resolve_quarantine(tx, self.account, ids, max(seen.asked_at for seen in observations))
         if position.has_absences:
             by_time: dict[datetime, list[UUID]] = defaultdict(list)
             for seen in observations:
@@ -129,7 +129,7 @@ class Committer:
             change is Change.CHANGED and before is not None and before.is_deleted
             for _, change, before in settled.changes
         )
-        return self._details_of(tx, settled, observations), found[Change.NEW] + revived
+        return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
 
     def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> tuple[int, int]:
         """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
@@ -151,20 +151,6 @@ class Committer:
         counters.calls_suspected += suspected
         counters.calls_deleted += deleted
         return suspected, deleted
-
-    def _details_of(
-        self, tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation]
-    ) -> list[DetailRow]:
-        seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
-        known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
-        old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
-        for kind in self.policy.kinds if old else ():
-            for call_id, detail in merge.known_details(tx, kind, old).items():
-                known[call_id][kind] = detail
-        rows: list[DetailRow] = []
-        for call, change, before in settled.changes:
-            rows += details_of(call, change, before, known[call.id], seen_at[call.id], self.policy)
-        return rows
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
@@ -214,6 +200,22 @@ class Committer:
         )  # fmt: skip
 
 
+def details_of_all(
+    tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation], policy: Policy
+) -> list[DetailRow]:
+    """Return what became of calls means for their details."""
+    seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
+    known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
+    old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
+    for kind in policy.kinds if old else ():
+        for call_id, detail in merge.known_details(tx, kind, old).items():
+            known[call_id][kind] = detail
+    rows: list[DetailRow] = []
+    for call, change, before in settled.changes:
+        rows += details_of(call, change, before, known[call.id], seen_at[call.id], policy)
+    return rows
+
+
 def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
     """Return the ledger as it is stored."""
     return Ledger(
@@ -229,12 +231,25 @@ def _row(piece: Piece) -> books.CoverageRow:
     return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
 
 
-def _verified_at(ledger: Ledger, call: Call) -> datetime | None:
+def _seen_at(batch: Batch) -> dict[UUID, datetime]:
+    """Return when each call that the batch shows was asked for last."""
+    outcomes = sorted(batch.outcomes, key=lambda outcome: outcome.sent_at)
+    return {call.id: outcome.sent_at for outcome in outcomes for call in _calls(outcome)}
+
+
+def _calls(outcome: Outcome) -> Sequence[Call]:
+    if outcome.page is not None:
+        return outcome.page.calls
+    return [outcome.call] if outcome.call is not None else []
+
+
+def verified_at(ledger: Ledger, call: Call) -> datetime | None:
+    """Return when the call's place in the list was last compared with the source, if it was."""
     piece = ledger.at(call.created_at) if call.created_at is not None else None
     return piece.verified_at if piece is not None else None
 
 
-def _one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
+def one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
     """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
     latest: dict[tuple[Kind, UUID], DetailRow] = {}
     for row in rows:

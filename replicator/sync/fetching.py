@@ -200,4 +200,10 @@ class Fetcher:
         except SourceError as error:
             if isinstance(error, RateLimited):
                 self._refused.add(request.key)
-            return Outcome(request, sent_at, self._clock(), error.server_time, error=error)
+            return Outcome(request, sent_at, self._clock(), error.server_time, error=_bare(error))
+
+
+def _bare(error: SourceError) -> SourceError:
+    """Return an error without the frames that it came from, which hold the answer's body."""
+    error.__context__ = None
+    return error.with_traceback(None)

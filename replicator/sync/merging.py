@@ -182,7 +182,9 @@ def details_of(
 
 
 def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:
-    """Return the detail that the list row itself carries, where it is not stored already."""
+    """Return the detail that the list row itself carries, where it is not stored already, nor a later one."""
+    if detail is not None and detail.fetched_at is not None and detail.fetched_at > seen_at:
+        return None
     if kind == "transcript" and call.transcript is not None:
         if detail is not None and detail.fingerprint == call.transcript.fingerprint:
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from replicator.store.rows import UnreadRow
 from replicator.sync.absence import claims
 from replicator.sync.judging import Verdict
 from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search, absorb_slice
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from replicator.sync.ledger import Ledger
     from replicator.sync.walking import Filter
 
+STEPPED_OVER = "the source answers an error for every page that holds this row"
+"""The reason of a row in quarantine that no answer ever showed: in the place of its bytes stands where it begins."""
+CHARACTERS_A_ROW = 4_000
+"""So much of a row's text weighs as much as one more row: heavy pages are written soon, not held."""
 SEGMENTS_A_ROW = 10
 """So many transcript segments weigh as much as one row of a page."""
 
@@ -61,8 +66,7 @@ class Batch:
     """Answers to be committed together: those that count, and what was found to be unreadable among them."""
 
     outcomes: list[Outcome] = field(default_factory=list)
-    bad: list[tuple[object, str, str, bytes]] = field(default_factory=list)
-    """(call id or None, request, reason, raw bytes) each."""
+    bad: list[UnreadRow] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     """What its pages say of membership."""
     absences: list[Absence] = field(default_factory=list)
@@ -86,7 +90,8 @@ class Batch:
             self.pages += 1
             self.rows += outcome.page.rows
             carried = sum(len(call.transcript.segments) for call in outcome.page.calls if call.transcript)
-            self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW
+            characters = sum(len(call.raw) for call in outcome.page.calls)
+            self.weight += outcome.page.rows + carried // SEGMENTS_A_ROW + characters // CHARACTERS_A_ROW
 
 
 def absorb(
@@ -107,7 +112,7 @@ def absorb(
     if asked is None:
         return position
     source, oldest = position.source, position.oldest_known
-    bad: list[tuple[object, str, str, bytes]] = []
+    bad: list[UnreadRow] = []
     if page is not None:
         ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time, ids)
@@ -123,7 +128,10 @@ def absorb(
         if absorbed.state.sweep is None and absorbed.state.swept_at is None and not asked.filter:
             # From a list in no order, or from a part of one, nothing is inferred.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
-        bad += [(row.call_id, str(outcome.request), row.reason, row.raw) for row in page.unreadable]
+        bad += [
+            UnreadRow(row.call_id, str(outcome.request), row.reason, row.raw, outcome.sent_at)
+            for row in page.unreadable
+        ]
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(
@@ -151,15 +159,15 @@ def _is_honoured(page: Page, filters: Filter) -> bool:
     return all(str(getattr(call, name)) == value for call in page.calls for name, value in filters)
 
 
-def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[tuple[object, str, str, bytes]]:
+def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
     """Return what was stepped over: a row exists there, and no request can read it."""
-    reason = "the source answers an error for every page that holds this row"
     return [
-        (
+        UnreadRow(
             None,
             f"{outcome.request}, created {piece.since:%Y-%m-%d %H:%M:%S} to {piece.until:%H:%M:%S}",
-            reason,
+            STEPPED_OVER,
             piece.since.isoformat().encode(),
+            outcome.sent_at,
         )
         for piece in absorbed.pieces
         if piece.reason == UNREADABLE

@@ -21,7 +21,7 @@ from replicator.errors import (
     SourceError,
 )
 from replicator.source.budget import Landing
-from replicator.store import absences, books, lease, merge
+from replicator.store import absences, books, lease, merge, quarantine
 from replicator.store.migrate import check
 from replicator.sync.aiming import set_goals
 from replicator.sync.committing import Committer, load_ledger
@@ -39,6 +39,7 @@ from replicator.sync.planning import (
     sent,
 )
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.replaying import note_proven
 from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
@@ -144,6 +145,7 @@ class Run:
             ledger = load_ledger(tx, account)
             known = books.load_source(tx, account)
             self._membership = self._new_membership(merge.some_calls(tx, account))
+            note_proven(tx, account, ledger, now)
             self._position = Position(
                 State(
                     ledger,
@@ -155,7 +157,7 @@ class Run:
                 ledger,
                 Source(self._options.base_url),
                 merge.oldest_live(tx, account),
-                books.has_quarantine(tx, account),
+                quarantine.is_any_open(tx, account),
                 absences.has_open(tx, account),
                 merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
                 difference=known.difference,
@@ -405,7 +407,7 @@ class Run:
         def write() -> Position:
             with self._database.transaction() as tx:
                 stored = load_ledger(tx, account) if tries else self._position.stored
-                return self._committer.commit(tx, replace(self._position, stored=stored), batch, now)
+                return self._committer.commit(tx, replace(self._position, stored=stored), batch)
 
         tries: list[int] = []
         self._position = self._patiently(write, tries)

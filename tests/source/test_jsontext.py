@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from replicator.source import jsontext
 from replicator.source.jsontext import ESCAPE, MalformedError
+from replicator.source.limits import MAX_ROW_BYTES
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The first run on a fresh checkout builds Hypothesis's table of all characters."""
@@ -136,6 +137,26 @@ def test_split_refuses_what_does_not_hold_together(raw: bytes) -> None:
     """A container that is cut off, or followed by something, is malformed as a whole."""
     with pytest.raises(MalformedError):
         jsontext.split(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_one"),
+    [
+        (b'{"a": oops}', True),
+        (b'{"a": NaN, "b": [{"c": 1}, {"c": 1e999999}]}', True),
+        (b'{"a": "\xff", "b": [{}, {}]}', True),
+        (b'{"b": [{}, {}], "a": ' + b"[" * 9999 + b"]" * 9999 + b"}", True),
+        (b'{"b": [{}, {}], "n": ' + b"1" * 9999 + b"}", True),
+        (b'{"a": "5" tall"}, {"a": "6" tall"}', False),
+        (b'{"a": oops, "b": [{}, {}]}', False),
+        (b'{"b": [{}, {}], "a": NaN, "c": "' + b"x" * MAX_ROW_BYTES + b'"}', False),
+    ],
+)
+def test_a_piece_that_may_be_several_is_told(raw: bytes, is_one: bool) -> None:
+    """A quote too many lets `split` take two objects for one; numbers, NaN, bytes and depth do not. What is too large to look
+    at is not trusted.
+    """
+    assert jsontext.is_one_value(raw) is is_one
 
 
 @PATIENT
