@@ -324,9 +324,10 @@ def confirm(first: Comparison, second: Comparison, page: Page) -> Comparison:
     )
 
 
-def total(what: str, source: int, replica: int, *, is_confirmed: bool) -> Difference:
-    """Return the difference of two counts."""
-    return Difference("total", what=what, source=source, replica=replica, is_confirmed=is_confirmed)
+def total(what: str, source: int, replica: int, *, newer: int, is_confirmed: bool) -> Difference:
+    """Return the difference of two counts; up to `newer` calls of the source are newer than what the replica has read."""
+    reason = f"{newer:,} of the source's may be newer than the last sync" if newer else ""
+    return Difference("total", what=what, source=source, replica=replica, reason=reason, is_confirmed=is_confirmed)
 
 
 def in_order(found: Iterable[Difference]) -> list[Difference]:

@@ -110,10 +110,14 @@ def ranks(page: Page, top: datetime) -> list[tuple[datetime, int]]:
     rows = [(page.offset + index, at) for index, at in enumerate(page.created)]
     if order == "ascending":
         rows = [(total - 1 - place, at) for place, at in reversed(rows)]
+    # Without two different instants nobody knows which end is the newest; alone in the list, it does not matter.
+    has_contrast = len({at for _, at in rows if at is not None}) > 1 or (
+        page.rows == total and None not in page.created
+    )
     found: list[tuple[datetime, int]] = []
     for index, (place, at) in enumerate(rows):
         before = rows[index - 1][1] if index else None
-        is_edge = place == 0 if not index else before is not None and at is not None and at < before
+        is_edge = place == 0 and has_contrast if not index else before is not None and at is not None and at < before
         if at is not None and is_edge and at < top:
             found.append((at, total - place))
     return found if len(found) <= 2 else [found[0], found[-1]]  # noqa: PLR2004 - the two ends

@@ -408,8 +408,7 @@ class Verification:
     def _result(self, head_at: datetime) -> Verified:
         found = self._found
         totals = [*([self._head] if self._head is not None else []), *found.totals]
-        differences = [comparing.total(one.what, one.source, one.replica, is_confirmed=one.is_confirmed)
-                       for one in totals if not self._is_equal(one)]  # fmt: skip
+        differences = [self._difference(one) for one in totals if not self._is_equal(one)]
         differences += comparing.in_order(found.differences.values())
         differences += [comparing.shifted(one) for one in self._open_stretches()]
         known = replace(EVERYTHING, until=self._ledger.top)
@@ -448,6 +447,10 @@ class Verification:
             "differences": [one.as_dict() for one in differences],
         }
         return Verified(not differences, tuple(differences), facts)
+
+    def _difference(self, one: Total) -> Difference:
+        newer = self._newer if one.newer is None else one.newer
+        return comparing.total(one.what, one.source, one.replica, newer=newer, is_confirmed=one.is_confirmed)
 
     def _is_equal(self, total: Total) -> bool:
         """Say whether a total fits, by all that is known now."""

@@ -242,15 +242,16 @@ def test_filters_begin_with_what_is_most() -> None:
     assert filters_of({"ended": 5}, {}, 1) == [("status", "ended")]
 
 
-lists = st.lists(st.integers(0, 60), min_size=1, max_size=80).map(sorted)
+lists = st.lists(st.integers(0, 60) | st.integers(40, 45), min_size=1, max_size=80).map(sorted)
 
 
-@given(lists, st.integers(0, 79), st.integers(1, 30), st.booleans(), st.data())
-def test_ranks_are_true(seconds: list[int], offset: int, limit: int, is_ascending: bool, data: st.DataObject) -> None:
+@given(lists, st.integers(1, 30), st.booleans(), st.data())
+def test_ranks_are_true(seconds: list[int], limit: int, is_ascending: bool, data: st.DataObject) -> None:
     """Whatever a page says about a rank is the number of calls created then or before; ties and bad rows included."""
+    offset = data.draw(st.integers(0, len(seconds) - 1))
     listed = seconds if is_ascending else seconds[::-1]
     rows = listed[offset : offset + limit]
-    created = tuple(None if data.draw(st.integers(0, 9)) == 0 else at(one) for one in rows)
+    created = tuple(None if data.draw(st.integers(0, 9)) == 9 else at(one) for one in rows)
     page = Page((), (), created, offset, limit, len(seconds), None, None)
     for when, count in ranks(page, at(50)):
         assert count == sum(at(one) <= when for one in seconds)

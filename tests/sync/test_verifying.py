@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.source.client import Reader
 from replicator.store import lease
+from replicator.sync.sampling import draw, pages_of
 from replicator.sync.spending import Limits
 from replicator.sync.verifying import Verification, Verified
 
@@ -105,9 +107,10 @@ def test_a_sample_states_its_bound(database: Database) -> None:
 
 
 def test_a_missing_call_is_found_among_many_by_its_rank(database: Database) -> None:
-    """One row deleted from the replica is named within a few requests, wherever it is."""
+    """One row deleted from the replica is named within a few requests, where the sample would not have come."""
     with synced(database, calls=3000) as there:
-        gone = there.world.live_ids()[2345]
+        page = next(offset for offset in pages_of(3000) if offset and offset not in draw(3000, 24, Random(0)))
+        gone = there.world.live_ids()[page + 50]
         there.rows(f"DELETE FROM truedy.calls WHERE id = '{gone}' RETURNING 1")
         found = verify(there, max_requests=24)
         assert named(found)["missing"] == [gone]
@@ -176,15 +179,26 @@ def test_an_open_call_that_went_on_says_when_we_looked(database: Database) -> No
         assert set(named(found)["total"]) == {"status=in_progress", "status=completed"}
 
 
-def test_newer_calls_are_no_difference(database: Database) -> None:
+@pytest.mark.parametrize("order", ["descending", "ascending"])
+def test_newer_calls_are_no_difference(database: Database, order: Any) -> None:
     """Calls created since the last sync are counted as newer, in the list and in every total."""
-    with synced(database, calls=150) as there:
+    with synced(database, calls=150, switches=replace(FREE, order=order)) as there:
         for number in range(7):
             at = there.world.now + timedelta(seconds=30 + number)
             there.world.create(at=at, status="completed", direction="inbound")
         found = verify(there)
         assert named(found) == {}
         assert found.facts["newer_than_last_sync"] == 7
+
+
+def test_what_is_stored_beyond_the_ledger_is_compared_too(database: Database) -> None:
+    """Calls that a service stored after we read the ledger are compared like all others, and no total differs by them."""
+    with synced(database, calls=150) as there:
+        top = there.world.row(there.world.live_ids()[2])["created_at"]
+        there.rows(f"UPDATE replicator.coverage SET until = '{top}' WHERE until > '{top}' RETURNING 1")
+        found = verify(there)
+        assert named(found) == {}
+        assert found.facts["calls_compared"] == 150
 
 
 def test_more_newer_calls_than_a_page_are_no_difference(database: Database) -> None:
@@ -291,6 +305,7 @@ def test_nothing_is_invented(database: Database, name: str) -> None:
         there.api.switches = switches
         found = verify(there, max_requests=60)
         assert named(found) == {}
+        assert ("calls" in {one["what"] for one in found.facts["totals"]}) is (name != "no total")
 
 
 @pytest.mark.parametrize("name", ["ties", "ascending", "embedded"])
