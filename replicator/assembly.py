@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from replicator.settings import Settings
     from replicator.store.rows import Kind
-    from replicator.sync.fetching import Reading
 
 
 ABSENCE_COLUMNS = (
@@ -104,7 +103,7 @@ def connected(url: str) -> Iterator[Database]:
 
 
 @contextmanager
-def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reading]]]:
+def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reader]]]:
     """Give one reader for each key, with its key."""
     with ExitStack() as stack:
         yield [

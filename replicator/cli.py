@@ -7,6 +7,7 @@ difference, 2 usage or configuration, 3 access refused by the source, 4 the data
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 import traceback
 from contextlib import contextmanager
@@ -20,12 +21,14 @@ from replicator import __version__, assembly
 from replicator import settings as environment
 from replicator.errors import ConfigurationError, ReplicatorError, SourceError
 from replicator.report import kept, progress, terminal
+from replicator.report.verification import show_verification
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
 from replicator.store import status as books
 from replicator.sync import replaying
 from replicator.sync.run import Report, Run
 from replicator.sync.schedule import Service, describe
+from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,6 +224,36 @@ def quarantine(
         done = replaying.replay(database, account, assembly.options(settings, "quarantine").details, number)
         typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
         if done.left:
+            raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    max_requests: Annotated[int, typer.Option(min=1, help="Ask the source at most so often.")] = 40,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draw the same pages again (default: others each time).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the replica with the source: totals, ranks and random pages, field by field. Ends with 1 on a difference."""
+    with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
+        with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            found = Verification(
+                database,
+                readers,
+                account=settings.replicator_account,
+                base_url=settings.truedy_base_url,
+                limits=assembly.options(settings, "verify").limits,
+                max_requests=max_requests,
+                seed=secrets.randbelow(2**31) if seed is None else seed,
+                stop=stop,
+                on_wait=lambda seconds: typer.echo(f"waiting {seconds:.0f} s for the request budget", err=True),
+            ).perform()
+        if as_json:
+            typer.echo(terminal.as_json(found.facts))
+        else:
+            show_verification(found)
+        if not found.is_equal:
             raise typer.Exit(1)
 
 
