@@ -197,7 +197,8 @@ class Run:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):
             # The database is away, or another took over: the lease frees itself, and the next run marks this one lost.
-            return
+            if is_ours:
+                lease.forget(self._database, held)
 
     def _loop(self, fetcher: Fetcher) -> Result:
         deadline = None
