@@ -44,7 +44,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
 def test_a_full_window_opens_with_the_next_one() -> None:
     """After `limit` requests nothing is allowed until the server's next window begins."""
     clock = ClockOffset(timedelta(seconds=5), timedelta(seconds=5))
-    budget = Budget(3, 60.0, clock).charge(NOON, 3)
+    budget = Budget(3, 60.0, clock, is_clock_seen=True).charge(NOON, 3)
     assert budget.allowance(NOON) == 0
     assert budget.opens_at(NOON) == NOON + timedelta(seconds=55)
     for _ in range(3):
@@ -62,7 +62,9 @@ def test_the_first_request_is_alone() -> None:
 def test_a_refusal_is_waited_out() -> None:
     """After a 429 nothing before reset_at, in the server's time; its limit caps ours and never raises it."""
     clock = ClockOffset(timedelta(seconds=-30), timedelta(seconds=-30))
-    budget = Budget(100, 60.0, clock).refused(NOON, NOON, 50, 0.1)  # reset_at by a clock 30 s behind ours
+    budget = Budget(100, 60.0, clock, is_clock_seen=True).refused(
+        NOON, NOON, 50, 0.1
+    )  # reset_at by a clock 30 s behind ours
     assert budget.limit == 45
     assert budget.allowance(NOON + timedelta(seconds=29)) == 0
     assert budget.allowance(NOON + timedelta(seconds=31)) == 45
