@@ -104,8 +104,11 @@ class Report:
     next_due_at: datetime | None
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+def steady_clock() -> Callable[[], datetime]:
+    """Return a clock that shows the time of day and goes on evenly from now, whatever the machine's clock is set to."""
+    ticks = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+    began, first = datetime.now(UTC), ticks()
+    return lambda: began + timedelta(seconds=ticks() - first)
 
 
 class Run:
@@ -119,13 +122,13 @@ class Run:
         *,
         stop: Event | None = None,
         on_progress: Callable[[Progress], None] | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._database = database
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
-        self._clock = clock
+        self._clock = clock = clock or steady_clock()
         self._spendings = [Spending(database, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
         self._queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
