@@ -49,7 +49,9 @@ class ClockOffset:
 def offset_seen(sent_at: datetime, received_at: datetime, server_time: datetime) -> ClockOffset:
     """Return what one answer says of the clocks. A server time without a fraction was cut to the whole second."""
     resolution = timedelta(0) if server_time.microsecond else timedelta(seconds=1)
-    return ClockOffset(server_time - received_at, server_time + resolution - sent_at)
+    low, high = server_time - received_at, server_time + resolution - sent_at
+    # Set back while the request was under way, our clock may say that the answer came before the question.
+    return ClockOffset(min(low, high), max(low, high))
 
 
 class Landing(NamedTuple):
@@ -84,9 +86,9 @@ class Budget:
 
     def windows(self, since: datetime, until: datetime | None = None) -> range:
         """Return the numbers of the server's windows that may hold a moment (or a stretch) of our clock."""
-        clock = self._clock
-        first = floor((since + clock.low - EPOCH).total_seconds() / self.window_seconds)
-        last = floor(((until or since) + clock.high - EPOCH).total_seconds() / self.window_seconds)
+        clock, until = self._clock, until or since
+        first = floor((min(since, until) + clock.low - EPOCH).total_seconds() / self.window_seconds)
+        last = floor((max(since, until) + clock.high - EPOCH).total_seconds() / self.window_seconds)
         return range(first, last + 1)
 
     def allowance(self, now: datetime) -> int | None:

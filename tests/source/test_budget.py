@@ -102,6 +102,16 @@ def test_answers_narrow_the_clocks() -> None:
     assert both.narrowed(jumped) == jumped
 
 
+def test_an_answer_from_before_its_question_is_borne() -> None:
+    """Our clock is set back while a request is under way: the offset is still an interval, and the request is charged."""
+    earlier = NOON - timedelta(hours=1)
+    seen = offset_seen(NOON, earlier, NOON)
+    assert seen.low <= seen.high
+    budget = Budget(10).charge(NOON, 1).landed(Landing(NOON, earlier, NOON))
+    assert budget.allowance(earlier) is not None
+    assert sum(budget.charged.values()) >= 1
+
+
 def test_headroom_leaves_the_customer_a_share() -> None:
     """5 % of 100 requests are left to the customer's own traffic; one request is always ours."""
     assert with_headroom(100, 0.05) == 95
