@@ -78,6 +78,10 @@ def serve(log: Path) -> None:
 
     from replicator.cli import main  # noqa: PLC0415 - imported once, for all children
 
+    if "PLANT" in os.environ:
+        import planting  # noqa: PLC0415 - the children have the same bug as the tests
+
+        planting.plant(os.environ["PLANT"])
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)

@@ -13,7 +13,7 @@ import pytest
 from commands import TOP, start
 from world import source
 
-from replicator.errors import LeaseLost
+from replicator.errors import LeaseHeld, LeaseLost
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.store import lease, migrate
@@ -141,6 +141,14 @@ def test_two_processes_behind_a_pooler_are_one_writer(pooled: Database, pooled_u
         assert sorted(process.returncode for process in both) in ([0, 1], [0, 0]), said
         assert there.differences() == []
         assert there.value("SELECT count(*) = count(DISTINCT (call_id, fingerprint)) FROM truedy.call_versions")
+
+
+def test_a_lease_behind_a_pooler_is_had_by_one(pooled: Database) -> None:
+    """Whichever server connection a second one meets, the lease is held; a lock of a session would be anybody's."""
+    lease.acquire(pooled, "serve")
+    for _ in range(4 * pooler.SERVER_CONNECTIONS):
+        with pytest.raises(LeaseHeld):
+            lease.acquire(pooled, "sync")
 
 
 def test_a_sleeper_behind_a_pooler_writes_nothing(pooled: Database, pooled_url: str) -> None:
