@@ -1,6 +1,7 @@
 # make demo   everything at once on this machine: database, simulated source, sync, reports
 # make test   everything that CI runs, against a real PostgreSQL that it starts itself
 # make quick  the fast tests only
+# make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make lint   style and types
 # make bench  the measurements of docs/measurements.md (takes some minutes)
 # make lock   write requirements.lock anew from pyproject.toml
@@ -9,7 +10,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick lint bench lock docs clean
+.PHONY: demo test quick planted lint bench lock docs clean
 
 demo: $(READY)
 	@$(BIN)/replicator demo
@@ -19,6 +20,9 @@ test: $(READY) lint
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m "not slow"
+
+planted: $(READY)
+	PYTHONPATH=.:tests $(BIN)/python tests/test_planted.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ several processes together never exceed the limit. The rules:
   clocks to an interval. A moment that may lie in two windows is charged to both.
 - Every attempt is charged before it is sent, retries included. A request still in flight when a window begins may be
   counted there too, so it is charged there too.
+- What an earlier process knew of the clocks only names the windows: until an answer confirms it, one request is under
+  way at a time and no count is forgotten, so a clock that was set meanwhile costs one request too many at most.
 - After a 429 nothing is sent before its `reset_at`. The limit that it names caps ours; it never raises it.
 """
 
@@ -27,6 +29,8 @@ LONGEST_WAIT = timedelta(seconds=120)
 SHORTEST_WAIT = timedelta(milliseconds=50)
 KEPT_WINDOWS = 5
 """Windows before the present one whose counts are kept: nothing asks for older ones."""
+KEPT_UNSURE = timedelta(days=2)
+"""How far back they are kept while it is not sure which one the present window is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class ClockOffset:
 def offset_seen(sent_at: datetime, received_at: datetime, server_time: datetime) -> ClockOffset:
     """Return what one answer says of the clocks. A server time without a fraction was cut to the whole second."""
     resolution = timedelta(0) if server_time.microsecond else timedelta(seconds=1)
-    return ClockOffset(server_time - received_at, server_time + resolution - sent_at)
+    low, high = server_time - received_at, server_time + resolution - sent_at
+    # Set back while the request was under way, our clock may say that the answer came before the question.
+    return ClockOffset(min(low, high), max(low, high))
 
 
 class Landing(NamedTuple):
@@ -69,6 +75,8 @@ class Budget:
     """Requests in flight, by the last window that they are charged to."""
     not_before: datetime | None = None
     """After a 429: our clock's time before which nothing is sent."""
+    is_clock_seen: bool = False
+    """An answer has told of the clocks, and ours cannot have been set since."""
 
     @property
     def _clock(self) -> ClockOffset:
@@ -78,9 +86,9 @@ class Budget:
 
     def windows(self, since: datetime, until: datetime | None = None) -> range:
         """Return the numbers of the server's windows that may hold a moment (or a stretch) of our clock."""
-        clock = self._clock
-        first = floor((since + clock.low - EPOCH).total_seconds() / self.window_seconds)
-        last = floor(((until or since) + clock.high - EPOCH).total_seconds() / self.window_seconds)
+        clock, until = self._clock, until or since
+        first = floor((min(since, until) + clock.low - EPOCH).total_seconds() / self.window_seconds)
+        last = floor((max(since, until) + clock.high - EPOCH).total_seconds() / self.window_seconds)
         return range(first, last + 1)
 
     def allowance(self, now: datetime) -> int | None:
@@ -89,7 +97,7 @@ class Budget:
             return 0
         if self.limit is None:
             return None
-        if self.clock is None and self.flying:
+        if not self.is_clock_seen and self.flying:
             return 0  # the first answer tells where the server's windows lie
         free = min(
             self.limit
@@ -97,7 +105,7 @@ class Budget:
             - sum(count for last, count in self.flying.items() if last < window)
             for window in self.windows(now)
         )
-        return max(0, free if self.clock is not None else min(free, 1))
+        return max(0, free if self.is_clock_seen else min(free, 1))
 
     def opens_at(self, now: datetime) -> datetime:
         """Return when to look again after `allowance` was 0: the end of the 429, or of the present window."""
@@ -114,10 +122,16 @@ class Budget:
         window = self.windows(now)[-1]
         return EPOCH + timedelta(seconds=(window + 1) * self.window_seconds) - clock.high
 
+    def oldest_kept(self, now: datetime) -> int:
+        """Return the oldest window that anything may still ask for: one of days ago while the clocks are not sure."""
+        kept = KEPT_WINDOWS if self.is_clock_seen else floor(KEPT_UNSURE / timedelta(seconds=self.window_seconds))
+        return self.windows(now)[0] - kept
+
     def charge(self, now: datetime, requests: int) -> Budget:
         """Return the books with `requests` about to be sent now."""
         windows = self.windows(now)
-        charged = {w: n for w, n in self.charged.items() if w >= windows[0] - KEPT_WINDOWS}
+        oldest = self.oldest_kept(now)
+        charged = {w: n for w, n in self.charged.items() if w >= oldest}
         for window in windows:
             charged[window] = charged.get(window, 0) + requests
         flying = dict(self.flying)
@@ -139,8 +153,8 @@ class Budget:
             if server_time is not None:
                 seen = offset_seen(sent_at, received_at, server_time)
                 clock = seen if books.clock is None else books.clock.narrowed(seen)
-                if clock != books.clock:
-                    books = replace(books, clock=clock)
+                if clock != books.clock or not books.is_clock_seen:
+                    books = replace(books, clock=clock, is_clock_seen=True)
             for window in books.windows(sent_at, received_at):
                 if window not in already:
                     charged[window] = charged.get(window, 0) + more

@@ -215,8 +215,10 @@ def save_source(
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """What is kept of the source: live calls stored, the difference looked into, deletions released by the operator."""
+    """What is kept of the source: when its head was read, live calls stored, the difference looked into, what was released."""
 
+    base_url: str | None = None
+    head_at: datetime | None = None
     live_calls: int | None = None
     difference: int | None = None
     released_deletions: int | None = None
@@ -226,7 +228,7 @@ class SourceRow:
 def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
     """Return what is kept of the source; an empty row where the account is new."""
     row = connection.execute(
-        "SELECT live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
+        "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
         [account],
     ).fetchone()
     return SourceRow(*row) if row else SourceRow()

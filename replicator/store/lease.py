@@ -22,14 +22,19 @@ if TYPE_CHECKING:
 NAME = "writer"
 TTL_SECONDS = 30
 
+_taken: set[tuple[str, int]] = set()
+"""Places and epochs that this process knows it holds. A lease under its process id that it does not know of is nobody's: the
+commit took and the connection broke before it said so, or an earlier process had the same id."""
+
 
 def this_host() -> str:
-    """Name this machine and its present boot, so that a process id from before a restart is not mistaken for ours."""
+    """Name this machine, its present boot, and the container if we are in one: where a process id means what ours means."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
+        processes = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
-        boot = "-"
-    return f"{socket.gethostname()}/{boot}"
+        return f"{socket.gethostname()}/-"
+    return f"{socket.gethostname()}/{boot}/{processes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,15 @@ def acquire(database: Database, command: str) -> Lease:
         tx.execute("INSERT INTO replicator.lease (name, epoch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [NAME])
         row = tx.execute(
             "SELECT holder, host, pid, expires_at > clock_timestamp(), "
-            "extract(epoch FROM expires_at - clock_timestamp())::integer, acquired_at "
+            "extract(epoch FROM expires_at - clock_timestamp())::integer, acquired_at, epoch "
             "FROM replicator.lease WHERE name = %s FOR UPDATE",
             [NAME],
         ).fetchone()
         assert row is not None  # noqa: S101 - the row was just inserted
-        other, other_host, other_pid, is_live, seconds_left, acquired_at = row
-        if is_live and not (other_host == host and not _is_running(other_pid)):
+        other, other_host, other_pid, is_live, seconds_left, acquired_at, epoch = row
+        is_unknown = other_pid == pid and (database.place, epoch) not in _taken
+        is_nobodys = other_host == host and (is_unknown or not _is_running(other_pid))
+        if is_live and not is_nobodys:
             raise LeaseHeld(
                 f"another replicator writes to this database: {other}, since {acquired_at:%Y-%m-%d %H:%M:%S %Z}",
                 advice=f"let it work, or stop it; if it is dead, its lease frees itself in {max(1, seconds_left)} s",
@@ -66,7 +73,9 @@ def acquire(database: Database, command: str) -> Lease:
             [holder, host, pid, command, TTL_SECONDS, NAME],
         ).fetchone()
         assert row is not None  # noqa: S101 - the row is locked by us
-        return Lease(row[0], holder)
+        taken = Lease(row[0], holder)
+    _taken.add((database.place, taken.epoch))
+    return taken
 
 
 def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
@@ -82,11 +91,17 @@ def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
 
 def release(database: Database, lease: Lease) -> None:
     """Give the lease back, if it is still ours."""
+    forget(database, lease)
     with database.transaction() as tx:
         tx.execute(
             "UPDATE replicator.lease SET expires_at = clock_timestamp() WHERE name = %s AND epoch = %s",
             [NAME, lease.epoch],
         )
+
+
+def forget(database: Database, lease: Lease) -> None:
+    """Hold the lease no longer, also where the database cannot be told: this process may take it again at once."""
+    _taken.discard((database.place, lease.epoch))
 
 
 def _is_running(pid: int) -> bool:

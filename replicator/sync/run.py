@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from replicator import __version__
@@ -24,6 +24,7 @@ from replicator.source.budget import Landing
 from replicator.store import absences, books, lease, merge, quarantine
 from replicator.store.migrate import check
 from replicator.sync.aiming import set_goals
+from replicator.sync.clock import steady_clock
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
@@ -48,6 +49,7 @@ from replicator.sync.walking import Lane, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from threading import Event
     from uuid import UUID
 
@@ -69,10 +71,6 @@ DATABASE_PATIENCE_SECONDS = 60
 STOP_SECONDS = 5
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Run:
     """One run. `readers` are pairs of a key and a reader that uses it; nothing here can write to the source."""
 
@@ -84,13 +82,13 @@ class Run:
         *,
         stop: Event | None = None,
         on_progress: Callable[[Progress], None] | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._database = database
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
-        self._clock = clock
+        self._clock = clock = clock or steady_clock()
         self._spendings = [Spending(database, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
         self._queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
@@ -187,7 +185,8 @@ class Run:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):
             # The database is away, or another took over: the lease frees itself, and the next run marks this one lost.
-            return
+            if is_ours:
+                lease.forget(self._database, held)
 
     def _loop(self, fetcher: Fetcher) -> Result:
         deadline = None

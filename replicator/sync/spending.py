@@ -11,7 +11,7 @@ from datetime import timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from replicator.source.budget import KEPT_WINDOWS, Budget, ClockOffset, with_headroom
+from replicator.source.budget import Budget, ClockOffset, with_headroom
 from replicator.store import books
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Spending:
         if self.budget.limit is not None:
             windows = self.budget.windows(now)
             wanted = dict.fromkeys(windows, requests)
-            oldest = windows[0] - KEPT_WINDOWS
+            oldest = self.budget.oldest_kept(now)
             if not books.charge(self._database, self._key_id, wanted, self.budget.limit, oldest):
                 self.load(now)
                 return False

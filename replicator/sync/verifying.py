@@ -170,17 +170,17 @@ class Verification:
         with self._database.connection() as connection:
             source = books.load_source(connection, self._account)
             self._ledger = load_ledger(connection, self._account)
-        if source is None or source[1] is None or not self._ledger.pieces:
+        if source.head_at is None or not self._ledger.pieces:
             raise Incomplete(
                 f"nothing to verify: account {self._account} was never synced into this database",
                 advice="run: replicator sync",
             )
         self._counts = self._count()
-        if self._base_url and source[0] != self._base_url:
+        if self._base_url and source.base_url != self._base_url:
             self._found.note("the replica was made from another base URL than the one that is asked now")
         if self._ledger.holes(replace(EVERYTHING, until=self._ledger.top)):
             self._found.note("the replica is not complete: not all of the list was read yet (see `replicator status`)")
-        return source[1]
+        return source.head_at
 
     def _count(self) -> verification.Counts:
         with self._database.connection() as connection:

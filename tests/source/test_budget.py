@@ -44,7 +44,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
 def test_a_full_window_opens_with_the_next_one() -> None:
     """After `limit` requests nothing is allowed until the server's next window begins."""
     clock = ClockOffset(timedelta(seconds=5), timedelta(seconds=5))
-    budget = Budget(3, 60.0, clock).charge(NOON, 3)
+    budget = Budget(3, 60.0, clock, is_clock_seen=True).charge(NOON, 3)
     assert budget.allowance(NOON) == 0
     assert budget.opens_at(NOON) == NOON + timedelta(seconds=55)
     for _ in range(3):
@@ -73,7 +73,9 @@ def test_failures_before_the_first_answer_count() -> None:
 def test_a_refusal_is_waited_out() -> None:
     """After a 429 nothing before reset_at, in the server's time; its limit caps ours and never raises it."""
     clock = ClockOffset(timedelta(seconds=-30), timedelta(seconds=-30))
-    budget = Budget(100, 60.0, clock).refused(NOON, NOON, 50, 0.1)  # reset_at by a clock 30 s behind ours
+    budget = Budget(100, 60.0, clock, is_clock_seen=True).refused(
+        NOON, NOON, 50, 0.1
+    )  # reset_at by a clock 30 s behind ours
     assert budget.limit == 45
     assert budget.allowance(NOON + timedelta(seconds=29)) == 0
     assert budget.allowance(NOON + timedelta(seconds=31)) == 45
@@ -109,6 +111,16 @@ def test_answers_narrow_the_clocks() -> None:
     assert both.high <= wide.high
     jumped = ClockOffset(timedelta(hours=1), timedelta(hours=1))
     assert both.narrowed(jumped) == jumped
+
+
+def test_an_answer_from_before_its_question_is_borne() -> None:
+    """Our clock is set back while a request is under way: the offset is still an interval, and the request is charged."""
+    earlier = NOON - timedelta(hours=1)
+    seen = offset_seen(NOON, earlier, NOON)
+    assert seen.low <= seen.high
+    budget = Budget(10).charge(NOON, 1).landed(Landing(NOON, earlier, NOON))
+    assert budget.allowance(earlier) is not None
+    assert sum(budget.charged.values()) >= 1
 
 
 def test_headroom_leaves_the_customer_a_share() -> None:

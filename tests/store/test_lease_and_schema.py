@@ -41,6 +41,30 @@ def test_a_dead_holder_is_taken_over_at_once(database: Database) -> None:
     assert lease.acquire(database, "sync").epoch == 2
 
 
+def test_a_lease_that_was_taken_without_our_knowing_is_no_obstacle(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit took, the connection broke before it said so: the same process tries again and gets the lease, and one
+    that it knows to have taken is not taken from itself.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_taken", set())
+        lease.acquire(database, "serve")
+    second = lease.acquire(database, "serve")
+    assert second.epoch == 2
+    with pytest.raises(LeaseHeld):
+        lease.acquire(database, "sync")
+    lease.forget(database, second)  # the database was away when it was to be given back
+    assert lease.acquire(database, "sync").epoch == 3
+
+
+def test_a_process_id_means_something_in_its_container_only() -> None:
+    """Machine, boot and the namespace of process ids name a holder's place; the machine's name comes first."""
+    here = lease.this_host().split("/")
+    assert here[0]
+    assert len(here) == (3 if sys.platform == "linux" else 2)
+
+
 def test_a_holder_elsewhere_is_waited_for(database: Database) -> None:
     """Of another machine's process nothing is known: its lease holds until it expires."""
     lease.acquire(database, "sync")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
 
 import pytest
+from planting import naive
 from simulated import History, Shape, random_shape
 
 from replicator.source.budget import Budget
-from replicator.sync import planning, walking
-from replicator.sync.ledger import BEGINNING, END, TICK, Interval, Piece
+from replicator.sync import planning
+from replicator.sync.ledger import BEGINNING, Interval
 
 HISTORIES = int(os.environ.get("LIST_HISTORIES", "3000"))
 CHUNKS = 20
@@ -81,19 +81,6 @@ def test_an_unsorted_list_is_read_in_whole_passes_and_unsure() -> None:
     assert history.check() == []
     assert len(history.stored) == 350
     assert history.unsure
-
-
-def naive(walk: walking.Walk, seen: walking.Seen, **_: object) -> walking.Advance:
-    """Page as everybody does: the next page begins behind this one, and what lies between is believed to be read."""
-    known = [at for at in seen.created if at is not None]
-    hole = walk.hole
-    if not known:
-        rest = (Piece(hole.since, hole.until, seen.asked_at),) if hole.until < END else ()
-        return walking.Advance(rest, None)
-    until = hole.until if hole.until < END else known[0] + TICK
-    piece = Piece(known[-1], max(until, known[-1] + TICK), seen.asked_at)
-    left = replace(walk, offset=seen.behind, hole=Interval(hole.since, known[-1]))
-    return walking.Advance((piece,), left)
 
 
 def test_the_simulation_finds_a_naive_pager(monkeypatch: pytest.MonkeyPatch) -> None:

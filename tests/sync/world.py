@@ -30,6 +30,7 @@ class Setting:
     api: Api
     base_url: str
     database: Database
+    timeout_seconds: float = 10
 
     @property
     def world(self) -> World:
@@ -44,7 +45,7 @@ class Setting:
             **options,
         }
         stop, on_progress = given.pop("stop", None), given.pop("on_progress", None)
-        with Reader(self.base_url, KEY, timeout_seconds=10) as reader:
+        with Reader(self.base_url, KEY, timeout_seconds=self.timeout_seconds) as reader:
             run = Run(self.database, [(KEY, reader)], Options(**given), stop=stop, on_progress=on_progress)
             return run.perform()
 
