@@ -78,8 +78,17 @@ def test_sync_from_nothing_to_reports(api: tuple[Api, str], empty_database: str,
     assert facts["calls"]["live"] == 120
     assert facts["coverage"]["reaches_beginning"] is True
     assert facts["coverage"]["unsure"] == 0
+    assert (facts["days"], facts["days_not_proven"]) == ([], 0)
+    assert [row["renewed_every_seconds"] for row in facts["delays"]][:2] == [600, 3600]
+    assert sum(row["calls"] for row in facts["delays"]) == 120
+    assert all(row["oldest_look_seconds"] is not None for row in facts["delays"])
     people = run("status", cwd=tmp_path, **chosen)
     assert "it is proven" in people.stdout
+    assert "Delay of updates" in people.stdout
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("DELETE FROM replicator.coverage WHERE since = '-infinity'")
+    people = run("status", cwd=tmp_path, **chosen)
+    assert "Days that are not proven" in people.stdout
     assert people.stderr == ""
 
 

@@ -24,7 +24,7 @@ from replicator.errors import (
 from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
-from replicator.sync.committing import Committer, load_ledger
+from replicator.sync.committing import Committer, load_ledger, save_policy
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import DEFAULT_POLICY, EVERYTHING, Ledger, RenewalPolicy
@@ -173,6 +173,7 @@ class Run:
             lease.hold(tx, held)
             was_killed = books.has_lost_run(tx, account)
             run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
+            save_policy(tx, account, self._options, keys=len(self._spendings))
             ledger = load_ledger(tx, account)
             self._position = Position(
                 State(ledger, self._options.renewal, self._options.poll_every),

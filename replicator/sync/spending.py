@@ -41,6 +41,11 @@ class Limits:
     def ours(self) -> int | None:
         return None if self.per_window is None else with_headroom(self.per_window, self.headroom)
 
+    @property
+    def ours_a_minute(self) -> float | None:
+        """What we allow ourselves a minute."""
+        return None if self.ours is None else self.ours * 60 / self.window_seconds
+
 
 class Spending:
     """The budget of one key, over time."""
