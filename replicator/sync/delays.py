@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
 """Rows of a page beside its overlap with the one before."""
+RENEWAL_SHARE = 0.9 * SHARES[Lane.RENEWAL]
+"""What renewal can count on: a little of what a lane is owed fades before it is paid (SPENT_HORIZON)."""
 GRACE_SECONDS = 120.0
 """A polling interval until the run notices that a look is due, and a rate window until it may be made."""
 
@@ -70,7 +72,7 @@ def delays(classes: Sequence[tuple[float, int]], requests_per_minute: float | No
         requests += list_requests
         available = bound = None
         if requests_per_minute is not None:
-            available = max(0.0, SHARES[Lane.RENEWAL] * requests_per_minute - needed_by_younger)
+            available = max(0.0, RENEWAL_SHARE * requests_per_minute - needed_by_younger)
             if available > 0:
                 one_pass = 60 * requests / available
                 passes = 1 if one_pass <= every else 2

@@ -245,12 +245,13 @@ def fetched_recording(
 
 
 BACK_OFF = (
-    (timedelta(minutes=10), timedelta(minutes=1)),
+    (timedelta(minutes=10), timedelta(seconds=50)),
     (timedelta(hours=1), timedelta(minutes=5)),
     (timedelta(hours=6), timedelta(minutes=30)),
     (timedelta(days=1), timedelta(hours=3)),
 )
-"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day."""
+"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day.
+The first is a little less than a minute, so that a poll each minute finds it due."""
 
 
 def missing_detail(

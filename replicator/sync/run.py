@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DETAIL_AGE = timedelta(days=1)
-"""Details of calls younger than this go before history."""
+DETAIL_AGE = timedelta(hours=1)
+"""Details of calls younger than this go before history: of calls that just ended, and not of a whole day at a first sync."""
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
 BATCH_SIZE = 1000
@@ -248,9 +248,10 @@ class Run:
         if room <= 0:
             return None
         state = replace(self._position.state, details={lane: len(queue) for lane, queue in self._queues.items()})
-        lanes = choose(state, now, room)
+        lanes = choose(state, now, room, sum(spending.spare(now) for spending in self._spendings))
         if not lanes:
-            return None
+            is_held_back = bool(choose(state, now, 1))
+            return min(spending.budget.spares_at(now) for spending in self._spendings) if is_held_back else None
         for key, spending in enumerate(self._spendings):
             count = min(len(lanes), spending.free(now))
             if count > 0 and spending.charge(now, count):

@@ -93,6 +93,11 @@ class Spending:
         allowance = self.budget.allowance(now)
         return ENOUGH if allowance is None else allowance
 
+    def spare(self, now: datetime) -> int:
+        """Return how many of them may be sent for what can wait."""
+        spare = self.budget.spare(now)
+        return ENOUGH if spare is None else spare
+
     def charge(self, now: datetime, requests: int) -> bool:
         """Charge requests that are about to be sent; False where another process was faster: look again."""
         if self.budget.limit is not None:

@@ -3,10 +3,11 @@
 -- The source does not say what has changed, so a change of an old call is seen when its place in the list is read again.
 -- How late is that at the worst (bound_seconds), and how old is the oldest look now (oldest_look_seconds)?
 --
--- Renewal has a guaranteed tenth of the requests (0.1 here is SHARES in sync/planning.py, 96 is a page without its
--- overlap), and serves younger classes first. With, for a class c and the classes y that are younger,
+-- Renewal has a guaranteed tenth of the requests (SHARES in sync/planning.py; 0.09 here: a little of what a lane is owed
+-- fades), a page without its overlap is 96 calls, and younger classes are served first. With, for a class c and the
+-- classes y that are younger,
 --     r = list requests of one renewal, e = seconds between two by the policy
---     left  = 0.1 × requests a minute − Σy (60 × r / e)      what the younger ones leave
+--     left  = 0.09 × requests a minute − Σy (60 × r / e)      what the younger ones leave
 --     pass  = 60 × (rc + Σy r) / left                        seconds for one renewal, the younger ones in between
 --     bound = ec + pass + 120                                the look, when it is due, the pass, a poll and a rate window
 -- Where a pass takes longer than the policy's period, the class falls behind and pass counts twice: a stretch may have
@@ -39,7 +40,7 @@ FROM (
                 q.*,
                 -- greatest() would take null, no limit, for nothing.
                 CASE WHEN requests_per_minute IS NOT NULL
-                    THEN greatest(0.1 * requests_per_minute - coalesce(sum(needed_a_minute) OVER younger, 0), 0)
+                    THEN greatest(0.09 * requests_per_minute - coalesce(sum(needed_a_minute) OVER younger, 0), 0)
                 END AS left_a_minute,
                 (list_requests + coalesce(sum(list_requests) OVER younger, 0))::double precision AS requests_up_to_here
             FROM (

@@ -8,9 +8,7 @@ import psycopg
 import pytest
 from small_world import call_id
 
-from replicator.sync.delays import NEW_ROWS_A_PAGE, delays
-from replicator.sync.planning import SHARES
-from replicator.sync.walking import Lane
+from replicator.sync.delays import NEW_ROWS_A_PAGE, RENEWAL_SHARE, delays
 
 Connection = psycopg.Connection[Any]
 
@@ -42,26 +40,26 @@ def fill(small: Connection, *, a_minute: float | None, ages: list[tuple[float, f
 
 
 def test_two_classes_by_hand(small: Connection) -> None:
-    """100 requests a minute leave renewal 10. 480 calls hourly are 5 requests, 1/12 a minute, and a pass of half a minute;
-    9,600 calls daily are 100 requests at 9.9167 a minute, the 5 in between.
+    """100 requests a minute leave renewal 9. 480 calls hourly are 5 requests, 1/12 a minute, and a pass of 33 1/3 s;
+    9,600 calls daily are 100 requests at 8.9167 a minute, the 5 in between.
     """
     fill(small, a_minute=100, ages=[(0, 86400, 3600, 480), (86400, None, 86400, 9600)])
     young, old = rows(small)
     assert (young["calls"], young["list_requests"], young["needed_requests_a_minute"]) == (480, 5, 5 / 60)
-    assert (young["available_requests_a_minute"], young["bound_seconds"]) == (10, 3600 + 30 + 120)
+    assert (young["available_requests_a_minute"], young["bound_seconds"]) == (9, pytest.approx(3600 + 100 / 3 + 120))
     assert (old["calls"], old["list_requests"]) == (9600, 100)
-    assert old["available_requests_a_minute"] == pytest.approx(9.91667, abs=1e-5)
-    assert old["bound_seconds"] == pytest.approx(86400 + 60 * 105 / 9.9166667 + 120, abs=0.01)
+    assert old["available_requests_a_minute"] == pytest.approx(8.91667, abs=1e-5)
+    assert old["bound_seconds"] == pytest.approx(86400 + 60 * 105 / 8.9166667 + 120, abs=0.01)
     assert (young["min_age_seconds"], young["max_age_seconds"], old["max_age_seconds"]) == (0, 86400, None)
 
 
 def test_a_class_that_falls_behind(small: Connection) -> None:
-    """At 2 a minute for renewal, 100 requests take 3,000 s: longer than the period, so two passes count. Nothing is left
+    """At 1.8 a minute for renewal, 100 requests take 3,333 s: longer than the period, so two passes count. Nothing is left
     for older ones, and nothing is promised.
     """
     fill(small, a_minute=20, ages=[(0, 86400, 600, 9600), (86400, None, 86400, 10)])
     young, old = rows(small)
-    assert young["bound_seconds"] == 600 + 2 * 3000 + 120
+    assert young["bound_seconds"] == pytest.approx(600 + 2 * 6000 / 1.8 + 120)
     assert (old["available_requests_a_minute"], old["bound_seconds"]) == (0, None)
 
 
@@ -100,8 +98,8 @@ def test_the_view_says_what_the_function_says(
 
 
 def test_the_numbers_of_the_planner_are_those_of_the_view() -> None:
-    """The view cannot read Python: its 0.1 and its 96 are checked here."""
-    assert (SHARES[Lane.RENEWAL], NEW_ROWS_A_PAGE) == (0.1, 96)
+    """The view cannot read Python: its 0.09 and its 96 are checked here."""
+    assert (pytest.approx(0.09), 96) == (RENEWAL_SHARE, NEW_ROWS_A_PAGE)
 
 
 def test_what_was_achieved(small: Connection) -> None:
