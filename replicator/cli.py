@@ -10,7 +10,9 @@ import logging
 import sys
 import traceback
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
@@ -20,6 +22,7 @@ from replicator.errors import ReplicatorError, SourceError
 from replicator.report import progress, terminal
 from replicator.store import migrate as schema
 from replicator.store import status as books
+from replicator.sync.linking import link
 from replicator.sync.run import Report, Run
 from replicator.sync.schedule import Service, describe
 
@@ -143,6 +146,23 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+
+
+@app.command()
+def recording(
+    call_id: Annotated[UUID, typer.Argument(help="The call's id.")],
+    as_json: Json = False,
+) -> None:
+    """Print a link to the recording of one call that works now; whoever has it can listen."""
+    with guarded(as_json=as_json) as settings:
+        limits = assembly.options(settings, "recording").limits
+        with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            schema.check(database)
+            found = link(database, readers, limits, call_id)
+        if as_json:
+            typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
+        else:
+            typer.echo(found.recording_url)
 
 
 @app.command()

@@ -163,16 +163,20 @@ class Committer:
             return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at, asked.deadline_at)
         is_absent = is_empty or isinstance(error, NotFound)
         counters.details_absent += is_absent
-        row = DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)
-        if known is not None and known.fetched_at is not None and (is_absent or isinstance(error, Forbidden)):
+        row = DetailRow(
+            asked.kind, asked.call_id, "present", asked.call_created_at, asked.attempts + 1, asked_at=outcome.sent_at
+        )
+        has_content = known is not None and known.fetched_at is not None
+        if has_content and (is_absent or isinstance(error, Forbidden)):
             # What we have was served once; that it is not served now takes nothing away.
             return row
         if isinstance(error, Forbidden):
-            return replace(row, state="denied", attempts=asked.attempts + 1, last_error=_reason(outcome))
-        return missing_detail(
+            return replace(row, state="denied", last_error=_reason(outcome))
+        missing = missing_detail(
             asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
             self.policy, is_fault=not is_absent, reason=_reason(outcome),
         )  # fmt: skip
+        return replace(missing, state="present") if has_content else missing
 
 
 def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:

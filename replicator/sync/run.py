@@ -313,6 +313,7 @@ class Run:
         if not self._is_more_valuable_due and not (self._may_be_more_due and is_short):
             return
         wanted = QUEUE_SIZE + len(self._asked)
+        kinds = tuple(kind for kind in kinds if self._judge.is_open(kind, now))
         rows = self._ask_database(lambda connection: merge.due_details(connection, kinds, now, wanted))
         for queue in self._queues.values():
             queue.clear()
@@ -352,6 +353,8 @@ class Run:
                 self._position = absorb(self._position, outcome, verdict, self._batch, news=news)
             if verdict is not Verdict.TAKEN or outcome.error is not None:
                 self._may_be_more_due = True
+            if outcome.request.detail is not None and not self._judge.is_open(outcome.request.detail.kind, now):
+                self._is_more_valuable_due = True  # what is at hand of this kind is put back
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
         if fatal is not None:
