@@ -1,7 +1,7 @@
 """Run every measurement and write docs/measurements.md."""
 
-from bench import memory, page, simulator, sync, write_path
+from bench import memory, page, service, simulator, sync, write_path
 
-for part in (write_path, sync, memory, simulator):
+for part in (write_path, sync, memory, simulator, service):
     part.main()
 page.main()

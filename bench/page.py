@@ -17,6 +17,7 @@ def load(name: str) -> dict[str, Any]:
 
 def render() -> str:
     write, sync, memory, simulator = (load(name) for name in ("write_path", "sync", "memory", "simulator"))
+    service = load("service")
     rows = write["rows"]
     lines = [
         "# Measurements",
@@ -78,6 +79,27 @@ def render() -> str:
         "",
         "Listing costs a hundredth of a request a call; nearly all requests are transcripts and recordings of connected",
         "calls. New calls, their transcripts and recordings go first, so a replica is useful long before it is complete.",
+        "",
+        "## What is new, while history is read",
+        "",
+        f"The service in virtual time, {service['hours']:g} hours of it: {service['backlog_calls']:,} older calls to be read at",
+        f"{service['limit_a_minute']} requests a minute, of which {service['allowed_a_minute']} are ours, a poll each minute,",
+        f"{service['calls_a_minute']:g} new calls a minute, transcripts some tens of seconds after a call's end. The product's",
+        "planner, ledger, budget and details policy, against a source that is arithmetic.",
+        "",
+        "| | |",
+        "| --- | ---: |",
+        f"| seconds from when the source has call and transcript until both are stored, median | {service['p50_seconds']} |",
+        f"| the same, 95th percentile (target 120: two polls) | {service['p95_seconds']} |",
+        f"| the longest of {service['judged_transcripts']:,}; never stored: {service['never_stored']} | {service['longest_seconds']} |",
+        f"| seconds from a call's end until that is stored, median and 95th percentile | {service['end_p50_seconds']}, {service['end_p95_seconds']} |",
+        f"| share of what new calls leave of the budget that history gets (target 0.95) | {service['history_share_of_the_rest']} |",
+        f"| requests a minute, of {service['allowed_a_minute']} | {service['used_a_minute']} |",
+        f"| requests over the limit | {service['over_the_limit']} |",
+        "| longest wait of a lane that has work, in seconds | "
+        + ", ".join(f"{lane} {wait}" for lane, wait in service["longest_wait_seconds"].items())
+        + " |",
+        f"| simulated days a second | {service['simulated_days_a_second']} |",
         "",
         "## The simulated source",
         "",

@@ -11,9 +11,10 @@ import secrets
 import sys
 import traceback
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
@@ -26,6 +27,7 @@ from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
 from replicator.store import status as books
 from replicator.sync import replaying
+from replicator.sync.linking import link
 from replicator.sync.run import Report, Run
 from replicator.sync.schedule import Service, describe
 from replicator.sync.verifying import Verification
@@ -255,6 +257,23 @@ def verify(
             show_verification(found)
         if not found.is_equal:
             raise typer.Exit(1)
+
+
+@app.command()
+def recording(
+    call_id: Annotated[UUID, typer.Argument(help="The call's id.")],
+    as_json: Json = False,
+) -> None:
+    """Print a link to the recording of one call that works now; whoever has it can listen."""
+    with guarded(as_json=as_json) as settings:
+        limits = assembly.options(settings, "recording").limits
+        with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            schema.check(database)
+            found = link(database, readers, limits, call_id)
+        if as_json:
+            typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
+        else:
+            typer.echo(found.recording_url)
 
 
 @app.command()

@@ -14,6 +14,7 @@
     ├── DatabaseError             exit 4
     │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew
     │   └── LeaseHeld (exit 1) · LeaseLost
+    ├── UnknownCall               asked for by its id, and not stored                exit 1
     └── Incomplete                the run ended before its work was done             exit 1
 
 Each class says whose fault it is, whether waiting helps and what the operator does. A message never holds a
@@ -215,6 +216,13 @@ class LeaseLost(DatabaseError):
     waiting_helps = True
     advice = "nothing, if another replicator is running; else start this one again"
     exit_code = 1
+
+
+class UnknownCall(ReplicatorError):
+    """A call that was asked for by its id is not stored."""
+
+    fault = "the operator"
+    advice = "check the id; a call that was just created is here after the next sync"
 
 
 class Incomplete(ReplicatorError):

@@ -78,8 +78,17 @@ def test_sync_from_nothing_to_reports(api: tuple[Api, str], empty_database: str,
     assert facts["calls"]["live"] == 120
     assert facts["coverage"]["reaches_beginning"] is True
     assert facts["coverage"]["unsure"] == 0
+    assert (facts["days"], facts["days_not_proven"]) == ([], 0)
+    assert [row["renewed_every_seconds"] for row in facts["delays"]][:2] == [600, 3600]
+    assert sum(row["calls"] for row in facts["delays"]) == 120
+    assert all(row["oldest_look_seconds"] is not None for row in facts["delays"])
     people = run("status", cwd=tmp_path, **chosen)
     assert "it is proven" in people.stdout
+    assert "Delay of updates" in people.stdout
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("DELETE FROM replicator.coverage WHERE since = '-infinity'")
+    people = run("status", cwd=tmp_path, **chosen)
+    assert "Days that are not proven" in people.stdout
     assert people.stderr == ""
 
 
@@ -367,3 +376,21 @@ def wait_until(condition: object, seconds: float = 20) -> None:
         if time.monotonic() > until:
             raise AssertionError("it did not come about in time")
         time.sleep(0.05)
+
+
+def test_a_recording_link(api: tuple[Api, str], database_url: str, tmp_path: Path) -> None:
+    """The link alone goes to standard output, nothing to standard error; an unknown call ends with 1."""
+    chosen = settings(api[1], database_url)
+    assert run("sync", cwd=tmp_path, **chosen).returncode == 0
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT call_id, recording_url FROM truedy.recordings WHERE state = 'present'"
+        ).fetchone()
+    assert row is not None
+    shown = run("recording", str(row[0]), cwd=tmp_path, **chosen)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, f"{row[1]}\n", "")
+    facts = json.loads(run("recording", str(row[0]), "--json", cwd=tmp_path, **chosen).stdout)
+    assert facts == {"call_id": str(row[0]), "recording_url": row[1], "url_expires_at": None, "is_fresh": False}
+    unknown = run("recording", "00000000-0000-4000-8000-000000000000", cwd=tmp_path, **chosen)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "not in the replica" in unknown.stderr

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WIDE = 200
 DETAIL_COLUMNS = ("kind", "state", "details", "due", "later")
+DAY_COLUMNS = ("day", "calls", "proven calls", "time proven", "never compared", "why unsure")
+DELAY_COLUMNS = ("age of a call", "calls", "looked at every", "a change is seen within", "oldest look")
 RUN_COLUMNS = (
     "id", "command", "started_at", "outcome", "requests", "calls_inserted", "calls_changed", "failures", "message",
 )  # fmt: skip
@@ -120,6 +122,26 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
             f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}"
         )
     out.print(f"writer     {status.lease['holder'] if status.lease else 'nobody at the moment'}")
+    if status.days:
+        worst = [
+            (
+                day["day"], day["live_calls"], day["proven_calls"], percent(day["proven_time_share"]),
+                percent(day["never_compared_time_share"]), day["unsure_reasons"],
+            )
+            for day in status.days
+        ]  # fmt: skip
+        title = f"Days that are not proven: {status.days_not_proven:,}, the worst of them"
+        show_table(out, title, DAY_COLUMNS, worst)
+    if status.delays:
+        ages = [
+            (
+                _ages(row), row["calls"], _ago(row["renewed_every_seconds"]),
+                "no promise" if row["bound_seconds"] is None else _ago(row["bound_seconds"]),
+                "-" if row["oldest_look_seconds"] is None else f"{_ago(row['oldest_look_seconds'])} ago",
+            )
+            for row in status.delays
+        ]  # fmt: skip
+        show_table(out, "Delay of updates", DELAY_COLUMNS, ages)
     if status.details:
         rows = [[row[name] for name in DETAIL_COLUMNS] for row in status.details]
         show_table(out, "Details", DETAIL_COLUMNS, rows)
@@ -139,6 +161,19 @@ def show_absences(found: Mapping[str, Any]) -> None:
         columns = [name for name in rows[0] if name != "misses"]
         shown = [[row[name] for name in columns] for row in rows]
         show_table(out, "Absences", [name.replace("_", " ") for name in columns], shown)
+
+
+def percent(share: float | None) -> str:
+    """Return a share; never 100 % where something is missing, and never 0 % where something is there."""
+    if share is None:
+        return "-"
+    return f"{min(99.9, max(0.1, 100 * share)):.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
+
+
+def _ages(row: Mapping[str, Any]) -> str:
+    if row["max_age_seconds"] is None:
+        return "older"
+    return f"under {_ago(row['max_age_seconds'])}"
 
 
 def _coverage(coverage: Mapping[str, Any]) -> str:

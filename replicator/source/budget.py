@@ -27,6 +27,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_WAIT = timedelta(seconds=120)
 """A reset_at further away than this (and than two windows) is taken for nonsense and cut."""
 SHORTEST_WAIT = timedelta(milliseconds=50)
+KEPT_SHARE = 0.4
+"""Share of a window that is not spent on history at once but given out over the window's time: what is new comes up at
+any moment, and a window that is spent in its first second would let it wait for the next one."""
 KEPT_WINDOWS = 5
 """Windows before the present one whose counts are kept: nothing asks for older ones."""
 KEPT_UNSURE = timedelta(days=2)
@@ -106,6 +109,21 @@ class Budget:
             for window in self.windows(now)
         )
         return max(0, free if self.is_clock_seen else min(free, 1))
+
+    def spare(self, now: datetime) -> int | None:
+        """Return how many requests may be sent now for what can wait; None means as many as wanted."""
+        allowance = self.allowance(now)
+        if allowance is None or self.limit is None:
+            return None
+        left = (self.closes_at(now) - now).total_seconds() / self.window_seconds
+        kept = floor(self.limit * KEPT_SHARE * min(1.0, max(0.0, left)))
+        # Before the clocks are known the allowance is one request at a time; what is kept is no part of that one.
+        return max(0, allowance - kept) if self.clock is not None else allowance
+
+    def spares_at(self, now: datetime) -> datetime:
+        """Return when to look again after `spare` was 0 and `allowance` was not: when one more is given out."""
+        step = self.window_seconds / max(1.0, (self.limit or 1) * KEPT_SHARE)
+        return min(self.opens_at(now), now + timedelta(seconds=step))
 
     def opens_at(self, now: datetime) -> datetime:
         """Return when to look again after `allowance` was 0: the end of the 429, or of the present window."""

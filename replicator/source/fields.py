@@ -118,8 +118,9 @@ def url_expiry(url: str) -> datetime | None:
     for vendor in ("x-amz", "x-goog"):
         if (expiry := _signed_at_plus(query, vendor)) is not None:
             return expiry
-    if "expires" in query:
-        return epoch(query["expires"])
+    for name in ("expires", "x-expires"):
+        if name in query:
+            return epoch(query[name])
     return instant(query.get("se")) or instant(f"{query.get('se', '').removesuffix('Z')}T00:00:00Z")
 
 

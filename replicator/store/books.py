@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from replicator.store.database import Database
@@ -211,6 +211,35 @@ def save_source(
             "sliced_at": sliced_at, "is_identified": is_identified,
         },
     )  # fmt: skip
+
+
+def save_policy(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    requests_per_minute: float | None,
+    classes: Sequence[tuple[int, float, float | None, float]],
+) -> None:
+    """Keep what the delays of updates follow from: what the budget allows (None: no limit), and the renewal policy as
+    (number, least age, greatest age or None, time between two looks) of each class, in seconds.
+    """
+    tx.execute(
+        "INSERT INTO replicator.source_state AS s (account, base_url, requests_per_minute) VALUES (%s, %s, %s) "
+        "ON CONFLICT (account) DO UPDATE SET requests_per_minute = excluded.requests_per_minute "
+        "WHERE s.requests_per_minute IS DISTINCT FROM excluded.requests_per_minute",
+        [account, base_url, requests_per_minute],
+    )
+    tx.execute(
+        "DELETE FROM replicator.renewal_classes WHERE account = %s AND class_number > %s", [account, len(classes)]
+    )
+    tx.cursor().executemany(
+        "INSERT INTO replicator.renewal_classes AS k (account, class_number, min_age_seconds, max_age_seconds, "
+        "every_seconds) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (account, class_number) DO UPDATE SET "
+        "min_age_seconds = excluded.min_age_seconds, max_age_seconds = excluded.max_age_seconds, "
+        "every_seconds = excluded.every_seconds WHERE (k.min_age_seconds, k.max_age_seconds, k.every_seconds) "
+        "IS DISTINCT FROM (excluded.min_age_seconds, excluded.max_age_seconds, excluded.every_seconds)",
+        [(account, *row) for row in classes],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) 
     """Return what is stored of these calls' transcripts or recordings."""
     own = "fingerprint, NULL::timestamptz" if kind == "transcript" else "NULL::bytea, url_expires_at"
     rows = tx.execute(
-        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own} FROM truedy.{TABLES[kind]} "
+        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own}, asked_at FROM truedy.{TABLES[kind]} "
         "WHERE call_id = ANY(%b)",
         [list(ids)],
     )
@@ -134,8 +134,35 @@ def due_details(
     ]
     if not queues:
         return []
-    statement = " UNION ALL ".join(queues) + " ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
+    # One queue alone would end with two ORDER BY, so the whole stands in brackets.
+    statement = f"SELECT * FROM ({' UNION ALL '.join(queues)}) q ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
     return connection.execute(sql.SQL(statement), {"now": now, "limit": limit}).fetchall()
+
+
+def recording_url(connection: psycopg.Connection[Any], call_id: UUID) -> tuple[str | None, datetime | None] | None:
+    """Return (URL or None, when it expires or None) of a call's recording; None where the call is not stored."""
+    return connection.execute(
+        "SELECT g.recording_url, g.url_expires_at FROM truedy.calls c LEFT JOIN truedy.recordings g ON g.call_id = c.id "
+        "WHERE c.id = %s",
+        [call_id],
+    ).fetchone()
+
+
+def renew_recording_url(
+    tx: psycopg.Connection[Any], call_id: UUID, url: str, expires_at: datetime | None, asked_at: datetime
+) -> bool:
+    """Store another URL of a recording that is there; False where there is no row of it, or a later look is stored.
+
+    The one write without the lease: it moves one row forward in time, whoever writes beside it.
+    """
+    return bool(
+        tx.execute(
+            "UPDATE truedy.recordings SET recording_url = %s, url_expires_at = %s, asked_at = %s, fetched_at = %s, "
+            "state = 'present', due_at = NULL, last_error = NULL "
+            "WHERE call_id = %s AND (fetched_at IS NULL OR fetched_at < %s)",
+            [url, expires_at, asked_at, asked_at, call_id, asked_at],
+        ).rowcount
+    )
 
 
 def count_queued(connection: psycopg.Connection[Any], kinds: Iterable[Kind], now: datetime) -> tuple[int, int]:

@@ -41,6 +41,7 @@ class KnownDetail:
     fetched_at: datetime | None
     fingerprint: bytes | None
     url_expires_at: datetime | None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

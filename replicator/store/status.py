@@ -1,4 +1,4 @@
-"""What our books say at this moment: freshness, coverage, backlog, budgets, runs, quarantine, lease. Reads only."""
+"""What our books say at this moment: freshness, coverage, delays, backlog, budgets, runs, quarantine, lease. Reads only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+WORST_DAYS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -26,6 +28,11 @@ class Status:
     calls: Row
     coverage: Row
     unsure: list[Row]
+    days: list[Row]
+    """The worst days that are over and not proven as a whole, at most so many."""
+    days_not_proven: int
+    delays: list[Row]
+    """By age of the calls: how late a change is seen at the worst, and how old the oldest look is."""
     details: list[Row]
     budgets: list[Row]
     runs: list[Row]
@@ -49,6 +56,11 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
         def row(statement: str) -> Row:
             return rows(statement)[0]
 
+        days = rows(
+            "SELECT day, live_calls, proven_calls, proven_time_share, never_compared_time_share, unsure_reasons, "
+            "oldest_verified_at FROM analytics.coverage_daily WHERE account = %(account)s AND NOT is_complete_and_proven "
+            "AND day < (now() AT TIME ZONE reporting_time_zone)::date ORDER BY proven_time_share, day DESC"
+        )
         return Status(
             account=account,
             place=database.place,
@@ -77,6 +89,13 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             unsure=rows(
                 "SELECT nullif(since, '-infinity') AS since, until, verified_at, reason FROM replicator.coverage "
                 "WHERE account = %(account)s AND NOT is_proven ORDER BY since DESC LIMIT 20"
+            ),
+            days=days[:WORST_DAYS],
+            days_not_proven=len(days),
+            delays=rows(
+                "SELECT class_number, min_age_seconds, max_age_seconds, renewed_every_seconds, calls, list_requests, "
+                "needed_requests_a_minute, available_requests_a_minute, bound_seconds, oldest_look_seconds, "
+                "is_within_bound FROM analytics.update_delay WHERE account = %(account)s ORDER BY class_number"
             ),
             details=rows(
                 "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "

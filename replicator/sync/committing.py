@@ -8,7 +8,7 @@ because the connection broke, is simply done again.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import Forbidden, NotFound
@@ -16,6 +16,7 @@ from replicator.records import Recording, Transcript
 from replicator.store import absences, books, merge, quarantine
 from replicator.store.lease import hold
 from replicator.store.rows import DetailRow, Kind, KnownDetail
+from replicator.sync.delays import age_classes
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
     Change,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from replicator.store.lease import Lease
     from replicator.sync.fetching import Outcome
     from replicator.sync.position import Batch, Position
+    from replicator.sync.run import Options
     from replicator.sync.spending import Spending
 
 
@@ -188,16 +190,20 @@ class Committer:
             return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at, asked.deadline_at)
         is_absent = is_empty or isinstance(error, NotFound)
         counters.details_absent += is_absent
-        row = DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, asked_at=outcome.sent_at)
-        if known is not None and known.fetched_at is not None and (is_absent or isinstance(error, Forbidden)):
+        row = DetailRow(
+            asked.kind, asked.call_id, "present", asked.call_created_at, asked.attempts + 1, asked_at=outcome.sent_at
+        )
+        has_content = known is not None and known.fetched_at is not None
+        if has_content and (is_absent or isinstance(error, Forbidden)):
             # What we have was served once; that it is not served now takes nothing away.
             return row
         if isinstance(error, Forbidden):
-            return replace(row, state="denied", attempts=asked.attempts + 1, last_error=_reason(outcome))
-        return missing_detail(
+            return replace(row, state="denied", last_error=_reason(outcome))
+        missing = missing_detail(
             asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
             self.policy, is_fault=not is_absent, reason=_reason(outcome),
         )  # fmt: skip
+        return replace(missing, state="present") if has_content else missing
 
 
 def details_of_all(
@@ -223,6 +229,18 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
             Piece(BEGINNING if since is None else since, until, verified_at, is_proven, reason)
             for since, until, verified_at, is_proven, reason in books.load_coverage(connection, account)
         )
+    )
+
+
+def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, keys: int) -> None:
+    """Keep what a run is told of renewal and of the budget of its keys: the delays of updates follow from them."""
+    a_minute = options.limits.ours_a_minute
+    books.save_policy(
+        tx,
+        account,
+        options.base_url,
+        None if a_minute is None else keys * a_minute,
+        [astuple(age_class) for age_class in age_classes(options.renewal)],
     )
 
 

@@ -26,6 +26,7 @@ from replicator.errors import (
 from replicator.sync.walking import PAGE_LIMIT
 
 if TYPE_CHECKING:
+    from replicator.store.rows import Kind
     from replicator.sync.fetching import Outcome
     from replicator.sync.walking import Lane
 
@@ -36,6 +37,12 @@ FIRST_ANSWERS = 16
 PATIENCE = timedelta(seconds=150)
 """How long a source that did answer may fail before the run ends: more than two rate windows."""
 LONGEST_PAUSE_SECONDS = 20.0
+PROVIDER_ERROR = "provider_error"
+"""The API's code for a fault of the telephony provider behind it (502)."""
+PROVIDER_TRIES = 5
+"""Faults of a provider in a row after which its kind of detail is left alone for a while."""
+FIRST_CIRCUIT = timedelta(seconds=30)
+LONGEST_CIRCUIT = timedelta(minutes=30)
 
 
 class Verdict(Enum):
@@ -58,6 +65,9 @@ class Judge:
     failing_since: datetime | None = None
     resume_at: datetime | None = None
     """Nothing is asked before this."""
+    provider_faults: Counter[Kind] = field(default_factory=Counter)
+    """Faults of the provider behind a kind of detail since it last gave one."""
+    closed_until: dict[Kind, datetime] = field(default_factory=dict)
     of_lane: Counter[Lane] = field(default_factory=Counter)
     """Failures of a lane's pages since one of them was answered."""
 
@@ -68,6 +78,8 @@ class Judge:
         if not outcome.is_sent:
             return Verdict.AGAIN
         if error is None or (not is_list and isinstance(error, NotFound | Forbidden)):
+            if request.detail is not None and error is None:
+                self.provider_faults[request.detail.kind] = 0
             self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
             if is_list:
                 self.of_lane[request.lane] = 0
@@ -80,10 +92,24 @@ class Judge:
             return Verdict.FATAL if is_list else Verdict.TAKEN
         if not is_list and isinstance(error, UnreadableAnswer):
             return Verdict.TAKEN
+        if request.detail is not None and error.code == PROVIDER_ERROR:
+            # The source lives, and says that somebody behind it does not: that stops this kind of detail, nothing else.
+            self._circuit(request.detail.kind, now)
+            return Verdict.TAKEN
         self._back_off(error, now)
         if self._is_hopeless(error, now):
             return Verdict.FATAL
         return self._of_page(outcome) if is_list else Verdict.TAKEN
+
+    def is_open(self, kind: Kind, now: datetime) -> bool:
+        """Say whether details of this kind are worth a request: not for some time after its provider failed in a row."""
+        return now >= self.closed_until.get(kind, now)
+
+    def _circuit(self, kind: Kind, now: datetime) -> None:
+        self.provider_faults[kind] += 1
+        beyond = self.provider_faults[kind] - PROVIDER_TRIES
+        if beyond >= 0:
+            self.closed_until[kind] = now + min(LONGEST_CIRCUIT, FIRST_CIRCUIT * 2 ** min(beyond, 10))
 
     def _of_page(self, outcome: Outcome) -> Verdict:
         """Narrow a page at its second failure; at once where the answer came and cannot be read, or where narrowing is

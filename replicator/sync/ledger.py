@@ -129,10 +129,11 @@ class RenewalPolicy:
 
     def every(self, age: timedelta) -> timedelta:
         """Return the time between two comparisons for calls of this age."""
-        for rule in self.rules:
-            if age < rule.age:
-                return rule.every
-        return self.rules[-1].every
+        return self.rules[self.age_class(age)].every
+
+    def age_class(self, age: timedelta) -> int:
+        """Return the number of the age class of calls of this age, 0 the youngest."""
+        return next((number for number, rule in enumerate(self.rules) if age < rule.age), len(self.rules) - 1)
 
     def classes(self, now: datetime) -> Iterator[tuple[Interval, timedelta]]:
         """Yield the age classes as intervals of created_at, newest first, each with its period."""
@@ -213,18 +214,30 @@ class Ledger:
         return Ledger(tuple(_coalesce(sorted(kept + fresh), new.verified_at, policy)))
 
     def due(self, now: datetime, policy: RenewalPolicy) -> Interval | None:
-        """Return the newest stretch whose last comparison is older than its age allows, or None."""
+        """Return what should be compared again first, or None: of the youngest age class in which something is older
+        than its age allows, the connected stretch with the oldest look.
+
+        Not the newest one: where a class is more than can be read in its time, its oldest part would wait for ever.
+        """
         for age_class, every in policy.classes(now):
-            stretch: Interval | None = None
+            oldest: datetime | None = None
+            found = stretch = None
             for piece in reversed(self.pieces):
                 common = piece.interval.overlap(age_class)
                 if not common or now - piece.verified_at < every:
-                    if stretch:
-                        break
+                    stretch = None
                     continue
-                stretch = Interval(common.since, stretch.until) if stretch else common
-            if stretch:
-                return stretch
+                if stretch is not None and stretch.since == common.until:
+                    stretch = Interval(common.since, stretch.until)
+                    is_found = found is not None and found.until == stretch.until
+                else:
+                    stretch, is_found = common, False
+                if oldest is None or piece.verified_at < oldest:
+                    oldest, is_found = piece.verified_at, True
+                if is_found:
+                    found = stretch
+            if found is not None:
+                return found
         return None
 
 

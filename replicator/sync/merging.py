@@ -5,7 +5,8 @@
   `updated_at` decides where both have one and they differ, else the request that was sent later wins.
 - Every change of a call's content appends a version. When only `updated_at` moved, the row follows without a version.
 - A detail (transcript, recording) is looked for when the call can have one, taken from the list row where it is
-  already there, and asked again when the call changes in a way that can concern it.
+  already there, and asked again when the call changes in a way that can concern it; some time later, where only
+  `updated_at` moved and not by our own look.
 """
 
 from __future__ import annotations
@@ -176,9 +177,38 @@ def details_of(
                 )
             )
         elif detail.due_at is None and before is not None and _concerns_details(call, before):
-            state = detail.state if detail.state == "present" else "pending"
-            rows.append(DetailRow(kind, call.id, state, call.created_at, due_at=seen_at))
+            rows.append(_again(kind, call, detail, seen_at))
+        elif detail.due_at is None and _has_moved_since(call, kind, detail):
+            looks = min(detail.attempts, 10) if detail.state == "present" else 0
+            rows.append(_again(kind, call, detail, seen_at + min(REREAD_AFTER * 4**looks, LONGEST_REREAD_WAIT)))
     return rows
+
+
+REREAD_SLACK = timedelta(minutes=5)
+"""A row that moves so soon after our own look at a detail is taken to have moved by it (clocks differ, too)."""
+REREAD_AFTER = timedelta(hours=1)
+"""How long a detail that was looked at waits to be looked at again after its row moved: several moves are one request,
+and it goes with the details of history, after all that is new."""
+LONGEST_REREAD_WAIT = timedelta(days=30)
+
+
+def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail) -> bool:
+    """Say whether the row moved after our last look at the detail, for whatever reason: a transcript that is replaced
+    moves nothing but `updated_at`, and so does one that comes after we gave up. A recording that is there stays: its
+    row carries another URL, or it is renewed when it is wanted.
+    """
+    if (kind == "recording" and detail.state == "present") or detail.state == "denied":
+        return False
+    if call.updated_at is None or detail.asked_at is None:
+        return False
+    return call.updated_at > detail.asked_at + REREAD_SLACK
+
+
+def _again(kind: Kind, call: Call, detail: KnownDetail, due_at: datetime) -> DetailRow:
+    """Return the detail's place in the queue, once more."""
+    if detail.state == "present":
+        return DetailRow(kind, call.id, "present", call.created_at, attempts=detail.attempts, due_at=due_at)
+    return DetailRow(kind, call.id, "pending", call.created_at, due_at=due_at)
 
 
 def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:
@@ -221,12 +251,18 @@ def fetched_transcript(
     asked_at: datetime,
     deadline_at: datetime | None = None,
 ) -> DetailRow:
-    """Return the row for a transcript that was received. An empty one never replaces one with text."""
+    """Return the row for a transcript that was received. An empty one never replaces one with text.
+
+    `attempts` of one that is there counts the looks that brought nothing new: the next one waits longer, so that a row
+    that moves with every look of ours is not read for ever.
+    """
     stored = known.fingerprint if known else None
+    looks = known.attempts + 1 if known is not None and stored is not None else 0
     if not transcript.segments and stored is not None:
-        return DetailRow("transcript", call_id, "present", created_at, asked_at=asked_at)
+        return DetailRow("transcript", call_id, "present", created_at, attempts=looks, asked_at=asked_at)
     return DetailRow(
-        "transcript", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, transcript=transcript,
+        "transcript", call_id, "present", created_at, attempts=looks if stored == transcript.fingerprint else 0,
+        asked_at=asked_at, fetched_at=asked_at, transcript=transcript,
         deadline_at=deadline_at, is_replacement=stored is not None and stored != transcript.fingerprint,
         is_same_content=stored == transcript.fingerprint,
     )  # fmt: skip
@@ -247,12 +283,17 @@ def fetched_recording(
 
 
 BACK_OFF = (
-    (timedelta(minutes=10), timedelta(minutes=1)),
+    (timedelta(minutes=10), timedelta(seconds=50)),
     (timedelta(hours=1), timedelta(minutes=5)),
     (timedelta(hours=6), timedelta(minutes=30)),
     (timedelta(days=1), timedelta(hours=3)),
 )
-"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day."""
+"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day.
+The first is a little less than a minute, so that a poll each minute finds it due."""
+
+MOST_FAULTS = 20
+"""Faults after which a detail past its deadline is given up. Their pauses double up to a day, so this is more than a week:
+a provider that is down for a day, while history is read, costs no recording."""
 
 
 def missing_detail(
@@ -277,7 +318,7 @@ def missing_detail(
         last_error=reason,
     )  # fmt: skip
     age = asked_at - (deadline_at - policy.give_up_age)
-    if asked_at >= deadline_at and (not is_fault or attempts + 1 >= len(BACK_OFF)):
+    if asked_at >= deadline_at and (not is_fault or attempts + 1 >= MOST_FAULTS):
         return replace(row, state="gave_up" if is_fault else "absent_final")
     delay = next((every for limit, every in BACK_OFF if age < limit), timedelta(days=1))
     if is_fault:

@@ -51,8 +51,8 @@ SPENT_HORIZON = 400
 """Requests over which the shares are kept; older ones fade."""
 ACTIVE_AGE = timedelta(hours=6)
 """An open call older than this is no longer hot: its end was probably lost at the source."""
-DETAIL_AGE = timedelta(days=1)
-"""Details of calls younger than this go before history."""
+DETAIL_AGE = timedelta(hours=1)
+"""Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
 SWEEP_OVERLAP = 5
@@ -63,6 +63,8 @@ SLICE_EVERY = timedelta(days=1)
 DOUBTS_EVERY = timedelta(hours=1)
 """How often the end of a list is looked at again that could not be believed."""
 LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
+PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONFIRM, Lane.RENEWAL)
+"""Lanes that leave a part of each rate window to the others."""
 MOST_LIST_REQUESTS = 2
 """List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
 
@@ -133,7 +135,7 @@ def goals(state: State, now: datetime) -> list[Goal]:
         if piece is not None and now - piece.verified_at >= state.poll_every and now - at <= ACTIVE_AGE:
             found[Lane.ACTIVE] = Interval(at, at + TICK)
             break
-    if state.renews:
+    if state.renews and not state.in_flight.get(Lane.RENEWAL):
         due = (
             state.ledger.due(now, state.policy)
             or _before(state.ledger, state.renew_before)
@@ -141,7 +143,19 @@ def goals(state: State, now: datetime) -> list[Goal]:
         )
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
-    return [Goal(lane, hole) for lane, hole in found.items() if lane not in state.walks and hole]
+    return [Goal(lane, hole) for lane, hole in found.items() if hole and _is_wanted(state, now, lane, hole)]
+
+
+def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
+    """Say whether a walk should begin: where none is under way, and instead of a renewal of older calls. That one goes
+    on later where it is: what it has read is in the ledger. Else today's calls would wait for a whole pass of last year's.
+    """
+    walk = state.walks.get(lane)
+    if walk is None:
+        return True
+    if lane is not Lane.RENEWAL:
+        return False
+    return state.policy.age_class(now - (hole.until - TICK)) < state.policy.age_class(now - (walk.hole.until - TICK))
 
 
 def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
@@ -195,18 +209,24 @@ def head_walk(state: State) -> Walk:
     return Walk(Lane.FRESH, Interval(state.ledger.top, END), offset=0)
 
 
-def choose(state: State, now: datetime, free: int) -> list[Lane]:
+def choose(state: State, now: datetime, free: int, spare: int | None = None) -> list[Lane]:
     """Return the lanes that may send a request now, at most `free`, most deserving first.
 
-    FRESH stands for the head poll when that is due, else for the walk that catches up.
+    FRESH stands for the head poll when that is due, else for the walk that catches up. `spare` is how many of the
+    requests may go to lanes that can wait (None: as many as wanted): the rest of a rate window is kept for what is new.
     """
     work = _work(state, now)
     spent = dict(state.spent)
     lists = sum(state.in_flight.get(lane, 0) for lane in LIST_LANES) + state.head_in_flight
     chosen: list[Lane] = []
     while len(chosen) < free:
+        can_wait = spare is None or spare > len(chosen)
         ready = [
-            lane for lane in Lane if work.get(lane, 0) > 0 and (lane not in LIST_LANES or lists < MOST_LIST_REQUESTS)
+            lane
+            for lane in Lane
+            if work.get(lane, 0) > 0
+            and (lane not in LIST_LANES or lists < MOST_LIST_REQUESTS)
+            and (can_wait or lane not in PATIENT_LANES)
         ]
         if not ready:
             break

@@ -25,7 +25,7 @@ from replicator.store import absences, books, lease, merge, quarantine
 from replicator.store.migrate import check
 from replicator.sync.aiming import set_goals
 from replicator.sync.clock import steady_clock
-from replicator.sync.committing import Committer, load_ledger
+from replicator.sync.committing import Committer, load_ledger, save_policy
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
@@ -140,6 +140,7 @@ class Run:
             lease.hold(tx, held)
             was_killed = books.has_lost_run(tx, account)
             run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
+            save_policy(tx, account, self._options, keys=len(self._spendings))
             ledger = load_ledger(tx, account)
             known = books.load_source(tx, account)
             self._membership = self._new_membership(merge.some_calls(tx, account))
@@ -238,9 +239,10 @@ class Run:
         at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
         at_hand[Lane.CONFIRM] = self._membership.ready(self._position, now)
         state = replace(self._position.state, details=at_hand)
-        lanes = choose(state, now, room)
+        lanes = choose(state, now, room, sum(spending.spare(now) for spending in self._spendings))
         if not lanes:
-            return None
+            is_held_back = bool(choose(state, now, 1))
+            return min(spending.budget.spares_at(now) for spending in self._spendings) if is_held_back else None
         for key, spending in enumerate(self._spendings):
             count = min(len(lanes), spending.free(now))
             if count > 0 and spending.charge(now, count):
@@ -292,6 +294,7 @@ class Run:
         if not self._is_more_valuable_due and not (self._may_be_more_due and is_short):
             return
         wanted = QUEUE_SIZE + len(self._asked)
+        kinds = tuple(kind for kind in kinds if self._judge.is_open(kind, now))
         rows = self._ask_database(lambda connection: merge.due_details(connection, kinds, now, wanted))
         for queue in self._queues.values():
             queue.clear()
@@ -321,6 +324,8 @@ class Run:
                 self._landed.append((outcome.request.detail.kind, outcome.request.detail.call_id))
             if verdict is not Verdict.TAKEN or outcome.error is not None:
                 self._may_be_more_due = True
+            if outcome.request.detail is not None and not self._judge.is_open(outcome.request.detail.kind, now):
+                self._is_more_valuable_due = True  # what is at hand of this kind is put back
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
                 continue

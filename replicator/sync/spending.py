@@ -41,6 +41,11 @@ class Limits:
     def ours(self) -> int | None:
         return None if self.per_window is None else with_headroom(self.per_window, self.headroom)
 
+    @property
+    def ours_a_minute(self) -> float | None:
+        """What we allow ourselves a minute."""
+        return None if self.ours is None else self.ours * 60 / self.window_seconds
+
 
 class Spending:
     """The budget of one key, over time."""
@@ -87,6 +92,11 @@ class Spending:
         """Return how many requests may be sent now."""
         allowance = self.budget.allowance(now)
         return ENOUGH if allowance is None else allowance
+
+    def spare(self, now: datetime) -> int:
+        """Return how many of them may be sent for what can wait."""
+        spare = self.budget.spare(now)
+        return ENOUGH if spare is None else spare
 
     def charge(self, now: datetime, requests: int) -> bool:
         """Charge requests that are about to be sent; False where another process was faster: look again."""

@@ -125,6 +125,9 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
     connection.execute(
         "INSERT INTO replicator.source_state VALUES ('main', 'http://source.test', now() - interval '90 s', 28, now())"
     )
+    connection.execute(
+        "INSERT INTO replicator.renewal_classes VALUES ('main', 1, 0, 86400, 3600), ('main', 2, 86400, NULL, 86400)"
+    )
     connection.cursor().executemany(
         "INSERT INTO replicator.runs (account, command, replicator_version, holder, epoch, finished_at, outcome, message) "
         "VALUES (%s, 'sync', '0', 'test', 1, clock_timestamp(), %s, %s)",

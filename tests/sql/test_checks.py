@@ -63,6 +63,13 @@ PLANTS: dict[str, list[list[str]]] = {
         ["UPDATE replicator.coverage SET until = until + interval '1 microsecond' WHERE is_proven"],
         [NO_CHECK_OF_EMPTINESS, "UPDATE replicator.coverage SET until = since WHERE since = '2025-10-26 22:00Z'"],
     ],
+    "coverage_days_do_not_add_up": [
+        [instead("coverage_daily", "SELECT * FROM v WHERE live_calls > 0")],
+        [instead("coverage_daily", "SELECT * FROM v WHERE live_calls = 0")],
+        [instead("coverage_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
+        ["UPDATE replicator.coverage SET until = until + interval '1 day' WHERE is_proven"],
+        [NOTHING_SHOWN],
+    ],
     "runs_half_closed": [
         ["UPDATE replicator.runs SET finished_at = NULL WHERE account = 'new'"],
         ["UPDATE replicator.runs SET outcome = NULL WHERE account = 'new'"],

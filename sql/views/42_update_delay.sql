@@ -1,0 +1,92 @@
+-- analytics.update_delay
+-- Grain: one row per account and age class of the renewal policy that the last run used. Units: seconds, calls, requests.
+-- The source does not say what has changed, so a change of an old call is seen when its place in the list is read again.
+-- How late is that at the worst (bound_seconds), and how old is the oldest look now (oldest_look_seconds)?
+--
+-- Renewal has a guaranteed tenth of the requests (SHARES in sync/planning.py; 0.09 here: a little of what a lane is owed
+-- fades), a page without its overlap is 96 calls, and younger classes are served first. With, for a class c and the
+-- classes y that are younger,
+--     r = list requests of one renewal, e = seconds between two by the policy
+--     left  = 0.09 × requests a minute − Σy (60 × r / e)      what the younger ones leave
+--     pass  = 60 × (rc + Σy r) / left                        seconds for one renewal, the younger ones in between
+--     bound = ec + pass + 120                                the look, when it is due, the pass, a poll and a rate window
+-- Where a pass takes longer than the policy's period, the class falls behind and pass counts twice: a stretch may have
+-- become due right behind the reader. Null: nothing is left for the class while history is read, or the source has no
+-- rate limit to compute with. It holds while a run goes on or polls at least every minute; idle lanes lend renewal
+-- their share, so usually much less is true. sync/delays.py computes the same, and a test compares the two.
+CREATE OR REPLACE VIEW analytics.update_delay AS
+SELECT
+    account,
+    class_number,
+    min_age_seconds,
+    max_age_seconds,
+    every_seconds AS renewed_every_seconds,
+    calls,
+    list_requests,
+    needed_a_minute AS needed_requests_a_minute,
+    left_a_minute AS available_requests_a_minute,
+    bound_seconds,
+    oldest_look_seconds,
+    oldest_look_seconds <= bound_seconds AS is_within_bound
+FROM (
+    SELECT
+        w.*,
+        CASE WHEN pass_seconds <= every_seconds THEN every_seconds + pass_seconds + 120
+            ELSE every_seconds + 2 * pass_seconds + 120 END AS bound_seconds
+    FROM (
+        SELECT n.*, CASE WHEN left_a_minute > 0 THEN 60 * requests_up_to_here / left_a_minute END AS pass_seconds
+        FROM (
+            SELECT
+                q.*,
+                -- greatest() would take null, no limit, for nothing.
+                CASE WHEN requests_per_minute IS NOT NULL
+                    THEN greatest(0.09 * requests_per_minute - coalesce(sum(needed_a_minute) OVER younger, 0), 0)
+                END AS left_a_minute,
+                (list_requests + coalesce(sum(list_requests) OVER younger, 0))::double precision AS requests_up_to_here
+            FROM (
+                SELECT
+                    k.account,
+                    k.class_number,
+                    k.min_age_seconds,
+                    k.max_age_seconds,
+                    k.every_seconds,
+                    s.requests_per_minute,
+                    c.calls,
+                    (c.calls + 95) / 96 AS list_requests,
+                    60 * ((c.calls + 95) / 96) / k.every_seconds AS needed_a_minute,
+                    (SELECT extract(epoch FROM now() - min(v.verified_at))::double precision
+                        FROM replicator.coverage v
+                        WHERE v.account = k.account AND v.since < b.until AND v.until > b.since) AS oldest_look_seconds
+                FROM replicator.renewal_classes k
+                LEFT JOIN replicator.source_state s ON s.account = k.account
+                CROSS JOIN LATERAL (SELECT
+                    coalesce(now() - make_interval(secs => k.max_age_seconds), '-infinity') AS since,
+                    -- A call that seems to be created after now has no age yet: it is of the youngest class.
+                    CASE WHEN k.min_age_seconds > 0 THEN now() - make_interval(secs => k.min_age_seconds)
+                        ELSE 'infinity' END AS until
+                ) b
+                CROSS JOIN LATERAL (
+                    SELECT count(*) AS calls FROM truedy.calls x
+                    WHERE x.account = k.account AND x.deleted_at IS NULL AND x.created_at >= b.since AND x.created_at < b.until
+                ) c
+            ) q
+            WINDOW younger AS (
+                PARTITION BY account ORDER BY class_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+        ) n
+    ) w
+) p;
+
+COMMENT ON VIEW analytics.update_delay IS 'Grain: one row per account and age class of the renewal policy: how late, at the worst, a change of a call of this age is seen, and how old the oldest look is now. Key: account, class_number.';
+COMMENT ON COLUMN analytics.update_delay.account IS 'The account.';
+COMMENT ON COLUMN analytics.update_delay.class_number IS 'Number of the age class, 1 the youngest.';
+COMMENT ON COLUMN analytics.update_delay.min_age_seconds IS 'Age in seconds from which calls are in this class.';
+COMMENT ON COLUMN analytics.update_delay.max_age_seconds IS 'Age in seconds below which they are; null for the oldest class.';
+COMMENT ON COLUMN analytics.update_delay.renewed_every_seconds IS 'Seconds between two looks by the policy (REPLICATOR_RENEWAL of the last run).';
+COMMENT ON COLUMN analytics.update_delay.calls IS 'Number of live calls of this age now.';
+COMMENT ON COLUMN analytics.update_delay.list_requests IS 'List requests that one renewal of the class takes: a page holds 96 calls beside its overlap.';
+COMMENT ON COLUMN analytics.update_delay.needed_requests_a_minute IS 'Requests a minute that the policy needs for this class.';
+COMMENT ON COLUMN analytics.update_delay.available_requests_a_minute IS 'Requests a minute of renewal''s guaranteed share that younger classes leave to this one; null where the source has no rate limit. Less than needed_requests_a_minute: the class can fall behind while there is history to read.';
+COMMENT ON COLUMN analytics.update_delay.bound_seconds IS 'Seconds after which, at the worst, a change is seen; null where none can be promised. The formula is in the header of the view.';
+COMMENT ON COLUMN analytics.update_delay.oldest_look_seconds IS 'Seconds since the oldest look at a stretch of this age; null where none was compared.';
+COMMENT ON COLUMN analytics.update_delay.is_within_bound IS 'oldest_look_seconds is at most bound_seconds; null where one is not known. Wrong while nothing ran.';
