@@ -98,6 +98,7 @@ class Run:
         """Details that have come in, one way or another, and are committed with the batch."""
         self._may_be_more_due = True
         self._is_more_valuable_due = False
+        self._is_some_to_be_asked_again = False
         self._judge = Judge()
         self._replica = StoredReplica(options.account, self._ask_database)
         self._membership = self._new_membership(())
@@ -323,7 +324,7 @@ class Run:
             if outcome.request.detail is not None:
                 self._landed.append((outcome.request.detail.kind, outcome.request.detail.call_id))
             if verdict is not Verdict.TAKEN or outcome.error is not None:
-                self._may_be_more_due = True
+                self._is_some_to_be_asked_again = True
             if outcome.request.detail is not None and not self._judge.is_open(outcome.request.detail.kind, now):
                 self._is_more_valuable_due = True  # what is at hand of this kind is put back
             if verdict is Verdict.FATAL:
@@ -417,6 +418,9 @@ class Run:
         self._position = self._patiently(write, tries)
         self._committer.committed()
         self._asked.difference_update(self._landed)
+        # Not before: what has landed and is not committed counts as asked, and would be passed over.
+        self._may_be_more_due = self._may_be_more_due or self._is_some_to_be_asked_again
+        self._is_some_to_be_asked_again = False
         self._is_more_valuable_due = self._is_more_valuable_due or batch.pages > 0
         if batch.claims or batch.absences:
             self._membership.changed()

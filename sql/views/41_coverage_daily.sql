@@ -11,9 +11,9 @@ CREATE OR REPLACE VIEW analytics.coverage_daily AS
 SELECT
     a.account,
     b.day,
-    coalesce(l.live_calls, 0) AS live_calls,
-    coalesce(p.proven_calls, 0) AS proven_calls,
-    coalesce(p.proven_calls, 0)::double precision / nullif(l.live_calls, 0) AS proven_share,
+    l.live_calls,
+    p.proven_calls,
+    p.proven_calls::double precision / nullif(l.live_calls, 0) AS proven_share,
     b.day_seconds::double precision AS day_seconds,
     v.covered_seconds::double precision AS covered_seconds,
     v.proven_seconds::double precision AS proven_seconds,
@@ -77,20 +77,19 @@ CROSS JOIN LATERAL (
         WHERE c.account = a.account AND c.since < least(b.ends_at, now()) AND c.until > b.begins_at
     ) o
 ) v
-LEFT JOIN (
-    SELECT c.account, (c.created_at AT TIME ZONE z.time_zone)::date AS day, count(*) AS live_calls
-    FROM truedy.calls c CROSS JOIN replicator.reporting z
-    WHERE c.deleted_at IS NULL
-    GROUP BY 1, 2
-) l ON l.account = a.account AND l.day = b.day
-LEFT JOIN (
-    SELECT c.account, (c.created_at AT TIME ZONE z.time_zone)::date AS day, count(*) AS proven_calls
+-- By the day's instants and not by grouping: a range of an index for each day, however many calls there are.
+CROSS JOIN LATERAL (
+    SELECT count(*) AS live_calls
+    FROM truedy.calls c
+    WHERE c.account = a.account AND c.deleted_at IS NULL AND c.created_at >= b.begins_at AND c.created_at < b.ends_at
+) l
+CROSS JOIN LATERAL (
+    SELECT count(*) AS proven_calls
     FROM replicator.coverage x
-    CROSS JOIN replicator.reporting z
-    JOIN truedy.calls c ON c.account = x.account AND c.created_at >= x.since AND c.created_at < x.until
-    WHERE x.is_proven AND c.deleted_at IS NULL
-    GROUP BY 1, 2
-) p ON p.account = a.account AND p.day = b.day;
+    JOIN truedy.calls c ON c.account = x.account
+        AND c.created_at >= greatest(x.since, b.begins_at) AND c.created_at < least(x.until, b.ends_at)
+    WHERE x.account = a.account AND x.is_proven AND x.since < b.ends_at AND x.until > b.begins_at AND c.deleted_at IS NULL
+) p;
 
 COMMENT ON VIEW analytics.coverage_daily IS 'Grain: one row per account and day of creation, from the first known call to today, days without calls too: how much of the day was compared with the source, and what of it is proven. Key: account, day.';
 COMMENT ON COLUMN analytics.coverage_daily.account IS 'The account.';

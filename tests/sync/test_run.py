@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import lease
+from replicator.sync.fetching import Fetcher, Outcome, Request
 from replicator.sync.run import Options, Run
 from replicator.sync.spending import Limits
 
@@ -142,6 +144,26 @@ def test_a_limit_that_nobody_told_is_learned_from_the_refusal(database: Database
         # Those that were under way when the refusal came; afterwards nobody came early.
         assert there.api.log.early <= 8
         assert there.api.log.refused <= 8 * report.counters.refusals
+
+
+def test_a_request_that_was_given_back_unsent_is_made_after_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A detail whose charge was no longer good when its turn came is asked for in the same run."""
+    perform, given_back = Fetcher._perform, []
+
+    def give_back(fetcher: Fetcher, request: Request) -> Outcome:
+        if request.detail is not None and len(given_back) < 40:
+            given_back.append(request)
+            now = datetime.now(UTC)
+            return Outcome(request, now, now, is_sent=False)
+        return perform(fetcher, request)
+
+    monkeypatch.setattr(Fetcher, "_perform", give_back)
+    with source(database, calls=30) as there:
+        assert there.sync().details_due == 0
+        assert len(given_back) == 40
+        assert there.differences() == []
 
 
 def test_two_keys_are_two_budgets(database: Database) -> None:
