@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from replicator.errors import LeaseHeld, SourceError, SourceUnavailable
+from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext
 from replicator.store import books, lease
-from replicator.sync import committing, fetching, merging, planning, walking
-from replicator.sync.ledger import END, TICK, Interval, Piece, difference
+from replicator.sync import absence, committing, fetching, merging, planning, position, probing, walking
+from replicator.sync.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,15 +54,13 @@ def checkpoint_before_rows() -> None:
     """What a batch proves is committed first, and its rows a moment later."""
     commit = committing.Committer.commit
 
-    def early(
-        self: committing.Committer, tx: psycopg.Connection[Any], position: Any, batch: Any, now: Any
-    ) -> committing.Position:
-        removed, added = difference(position.stored, position.state.ledger)
+    def early(self: committing.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> position.Position:
+        removed, added = difference(where.stored, where.state.ledger)
         with self.spendings[0]._database.transaction() as first:
             rows = (map(committing._row, removed), map(committing._row, added))
             books.save_coverage(first, self.account, *rows)
         time.sleep(0.05)
-        return commit(self, tx, replace(position, stored=position.state.ledger), batch, now)
+        return commit(self, tx, replace(where, stored=where.state.ledger), batch)
 
     committing.Committer.commit = early  # type: ignore[method-assign]
 
@@ -89,6 +87,32 @@ def any_known_id_anchor() -> None:
         return replace(proven, since=proven.since - TICK)
 
     walking.prove = closed
+
+
+def delete_on_first_absence() -> None:
+    """One 404 by id is enough, without a control."""
+    landed = probing.Prober.landed
+
+    def hasty(self: probing.Prober, probe: probing.Probe, outcome: Any) -> list[absence.Absence]:
+        if probe.absence is None or not isinstance(outcome.error, NotFound):
+            return landed(self, probe, outcome)
+        at = outcome.sent_at
+        return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
+
+    probing.Prober.landed = hasty  # type: ignore[method-assign]
+
+
+def delete_from_a_resumed_walk() -> None:
+    """At the end of the list all that this process has not seen is taken for gone, also what was read before a restart."""
+    seen: list[Any] = []
+
+    def careless(page: Any, _pieces: Any, asked: Any, asked_at: Any) -> list[absence.Claim]:
+        if page.offset == 0:
+            seen.clear()  # a run begins here, in whichever process
+        seen.extend(call.id for call in page.calls)
+        return [absence.Claim(EVERYTHING, tuple(seen), asked_at)] if not page.rows and asked.ending else []
+
+    position.claims = careless
 
 
 def unconditional_overwrite() -> None:
@@ -172,8 +196,16 @@ BUGS = (
         any_known_id_anchor,
         ("tests/sync/test_simulation.py::test_some_histories_lose_nothing", "tests/sync/test_ledger.py"),
     ),
-    # Deletion: "delete on first absence" and "delete from a resumed walk" go here, with their tests, once deletions are
-    # inferred at all (NOT_YET).
+    Bug(
+        "delete on first absence",
+        delete_on_first_absence,
+        ("tests/sync/test_deletions.py::test_a_single_absence_is_not_believed",),
+    ),
+    Bug(
+        "delete from a resumed walk",
+        delete_from_a_resumed_walk,
+        ("tests/sync/test_deletions.py::test_a_resumed_walk_says_nothing_of_what_it_did_not_walk",),
+    ),
     Bug("unconditional overwrite", unconditional_overwrite, ("tests/store/test_order.py",)),
     Bug(
         "retry not counted against the budget",
@@ -199,8 +231,6 @@ BUGS = (
 )
 
 NOT_YET = {
-    "delete on first absence": "nothing infers deletions yet",
-    "delete from a resumed walk": "nothing infers deletions yet",
     "chain without anchor": "there is no archive yet",
     "view without barrier": "no view hides rows by role yet",
     "erase without suppression": "there is no erasure yet",

@@ -104,6 +104,16 @@ def test_a_single_absence_is_not_believed(database: Database) -> None:
         assert deleted(there) == {gone}
 
 
+def test_a_resumed_walk_says_nothing_of_what_it_did_not_walk(database: Database) -> None:
+    """History is read in two runs: what the first one read is not missing because the second one did not see it."""
+    with source(database, calls=900) as there:
+        assert there.sync(max_requests=6).result == "bounded"
+        assert 100 < there.value("SELECT count(*) FROM truedy.calls") < 700
+        there.sync()
+        assert there.differences() == []
+        assert there.rows("SELECT state FROM replicator.absences") == []
+
+
 def test_a_mass_deletion_waits_for_the_operator(database: Database) -> None:
     """More than max(20, 1 %) at once: nothing is asked and nothing marked until the operator releases that many."""
     with source(database, calls=1500) as there:
