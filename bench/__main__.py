@@ -1,7 +1,8 @@
-"""Run every measurement and write docs/measurements.md."""
+"""Run every measurement and write docs/measurements.md and docs/promises.md."""
 
-from bench import memory, page, service, simulator, sync, write_path
+from bench import deletions, memory, page, paging, promises, service, simulator, sync, write_path
 
-for part in (write_path, sync, memory, simulator, service):
+for part in (write_path, sync, memory, simulator, paging, deletions, service):
     part.main()
 page.main()
+promises.main()

@@ -184,6 +184,19 @@ def test_nothing_names_a_machine() -> None:
             assert not private.search(path.read_text(encoding="utf-8")), path.name
 
 
+def test_the_promises_are_those_of_the_results_and_the_tests() -> None:
+    """docs/promises.md says what bench/results says, and each test that it names exists."""
+    from bench import promises  # noqa: PLC0415 - only this test looks there
+
+    assert promises.PAGE.read_text(encoding="utf-8") == promises.render(), "run: python -m bench.promises"
+    for promise in promises.promises():
+        assert promise.tests
+        for test in promise.tests:
+            file, _, name = test.partition("::")
+            assert not name or f"def {name}(" in (TOP / file).read_text(encoding="utf-8"), test
+            assert (TOP / file).is_file(), test
+
+
 def test_the_figures_are_those_of_the_result_files() -> None:
     """docs/measurements.md says what bench/results says."""
     from bench import page  # noqa: PLC0415 - only this test looks there

@@ -1,0 +1,189 @@
+"""docs/promises.md: each promise in precise words, what is not promised, and the tests that prove it.
+
+Figures come from bench/results; a test compares the page with what this makes, and sees that each test it names exists.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.common import RESULTS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "promises.md"
+
+
+class Promise(NamedTuple):
+    """One promise. `tests` are files, or file::test."""
+
+    title: str
+    promised: str
+    not_promised: str
+    tests: tuple[str, ...]
+
+
+def load(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def promises() -> list[Promise]:
+    deletions = {(row["calls"], row["deletions"]): row for row in load("deletions")["table"]}
+    paging = {row["source"]: row for row in load("paging")["table"]}
+    service, memory = load("service"), load("memory")
+    one, ten = deletions[1_000_000, 1], deletions[1_000_000, 10]
+    quiet, churn = paging["quiet"], paging["a creation or a deletion with each request"]
+    ties = paging["ties of up to 30, half of the instants"]
+    largest = memory["sizes"][-1]
+    return [
+        Promise(
+            "Nothing that was observed is lost",
+            "Once a batch of answers is committed, its rows survive kill, crash and restart. Rows and the coverage that they "
+            "prove are committed together or not at all, so a killed run goes on where it was.",
+            "Calls that were created and deleted between two looks; contents between two looks.",
+            (
+                "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
+                "tests/sync/test_crash.py::test_a_database_that_is_killed_and_restarted_loses_nothing",
+                "tests/sync/test_cuts.py",
+                "tests/sync/test_whole.py::test_many_histories_end_well",
+            ),
+        ),
+        Promise(
+            "Completeness is proven, not assumed",
+            "Every call that was in the source's list when a stretch was verified, and was created inside a stretch that is "
+            "called *proven*, is stored. What could not be proven is *unsure*, with the reason. Overlap costs "
+            f"{quiet['overhead']:.1%} more requests than naive paging on a quiet list, {churn['overhead']:.1%} with a creation "
+            f"or a deletion at each request, and {ties['overhead']:.1%} where half of all instants hold up to 30 calls.",
+            "A proof where the source gives none: no order, no total, ties as large as a page that no filter splits, a cap. "
+            "A list that ends at a multiple of 500 is believed only when its slices by status add up to it; a storage that "
+            "caps at another number, and says so in no other way, is believed.",
+            (
+                "tests/sync/test_simulation.py::test_many_histories_lose_nothing",
+                "tests/sync/test_whole.py::test_many_histories_end_well",
+                "tests/sync/test_slicing.py",
+                "tests/sync/test_ledger.py",
+            ),
+        ),
+        Promise(
+            "At least the latest version",
+            "After a change the row becomes what the source has, within the bound of its age class; a newer observation is "
+            "never overwritten by an older one, in whatever order answers come; every content that was seen is kept.",
+            "Contents between two looks; a fixed delay that depends on neither the size nor the limit. Each class's bound is "
+            "computed in `analytics.update_delay`, beside what was achieved.",
+            (
+                "tests/store/test_order.py::test_order_and_repetition_do_not_matter",
+                "tests/sync/test_service_simulation.py",
+                "tests/sync/test_whole.py::test_the_simulation_sees",
+            ),
+        ),
+        Promise(
+            "What is new is prompt, also behind a long history",
+            f"With {service['backlog_calls']:,} calls of history at {service['limit_a_minute']} requests a minute, a call and its "
+            f"transcript are stored {service['p50_seconds']} s (p50) and {service['p95_seconds']} s (p95) after the source has "
+            f"them, while history gets {service['history_share_of_the_rest']:.1%} of the rest of the budget (simulated).",
+            "The same with fewer requests than new calls need.",
+            ("tests/sync/test_service_simulation.py",),
+        ),
+        Promise(
+            "Deletions: late, but never invented",
+            "A call is marked deleted after two 404s by id, ten minutes apart, each between two answers of a call that lives; "
+            "never because of an error, an empty page, a filter, a resumed walk or another key. More than max(20, 1 %) at a "
+            "time wait for the operator. The tombstone is an interval, and nothing is removed. No deletion is noticed with one "
+            f"request; one among 1,000,000 calls is found with {one['mean']} (at most {one['most']}), ten with {ten['mean']} "
+            f"(at most {ten['most']}).",
+            "The instant or the author of a deletion. A source that shows a call as gone, twice, while it answers for others, "
+            "is believed; if the call comes back it lives again, and both facts are kept.",
+            (
+                "tests/sync/test_deletions.py",
+                "tests/sync/test_searching.py::test_requests_for_deletions_among_a_million",
+                "tests/sync/test_whole.py::test_many_histories_end_well",
+            ),
+        ),
+        Promise(
+            "Only the source that is stored",
+            "A replica that holds calls writes nothing before the source has shown one of them, in its first page or by id. An "
+            "empty account, another key and another base URL end the run, and nothing is inferred.",
+            "Recognition after every remembered call was deleted: then the operator vouches, with `sync --same-account`.",
+            (
+                "tests/sync/test_deletions.py::test_another_account_is_not_written",
+                "tests/sync/test_deletions.py::test_an_empty_account_that_is_none",
+            ),
+        ),
+        Promise(
+            "The budget is kept",
+            "Never more requests than the limit in any window of the server's clock, counting retries, restarts and several "
+            "processes; after a refusal nothing before its `reset_at`.",
+            "Requests that other programs make with the same key; a machine whose clock is set while a process starts may "
+            "cost one request too many.",
+            (
+                "tests/source/test_budget.py",
+                "tests/source/test_day.py",
+                "tests/sync/test_run.py::test_the_limit_is_never_exceeded",
+                "tests/sync/test_kills.py::test_killed_and_paused_processes_stay_inside_the_limit",
+                "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
+            ),
+        ),
+        Promise(
+            "Repeating is harmless",
+            "Any command may be repeated or interrupted. An up-to-date replica is looked at with two list requests at most, and "
+            "no row of the mirror is written.",
+            "-",
+            (
+                "tests/sync/test_run.py::test_a_second_sync_asks_twice_at_most_and_writes_no_row",
+                "tests/store/test_order.py::test_the_same_again_writes_nothing",
+            ),
+        ),
+        Promise(
+            "Bad input is contained",
+            "A row that cannot be read never stops the other 99; its bytes are kept, can be listed and read again. Unknown "
+            "fields and words are kept. Bombs, depth and digits have limits, and memory does not grow with the account: "
+            f"{largest['peak_megabytes']} MB for {largest['calls']:,} calls.",
+            "The meaning of fields that we do not know. Neighbours of a row that breaks its page are read, but of rows of the "
+            "very same instant only by chance.",
+            ("tests/test_quarantine.py", "tests/test_limits.py", "tests/store/test_exact.py"),
+        ),
+        Promise(
+            "Money is exact",
+            "Amounts go from the response's digits to `numeric` without binary floating point.",
+            "That the vendor's amounts are right.",
+            ("tests/store/test_exact.py", "tests/store/test_order.py::test_cost_keeps_every_digit"),
+        ),
+        Promise(
+            "One writer",
+            "A leader that slept cannot write after another took over, also behind a transaction pooler.",
+            "-",
+            ("tests/store/test_pooler.py", "tests/store/test_lease_and_schema.py"),
+        ),
+        Promise(
+            "What we say is tested",
+            "Each promise names its tests; figures on this page come from result files. Known bugs are planted one by one, and "
+            "the suite goes red for each.",
+            "-",
+            ("tests/test_planted.py", "tests/test_house.py"),
+        ),
+    ]
+
+
+def render() -> str:
+    lines = [
+        "# Promises",
+        "",
+        "Made by `python -m bench.promises` from the figures in `bench/results`; a test compares the two, and sees that each test",
+        "named here exists. *Observed* means: returned in a response that was committed.",
+        "",
+    ]
+    for number, one in enumerate(promises(), start=1):
+        tests = ", ".join(f"`{test}`" for test in one.tests)
+        lines += [f"## {number}. {one.title}", "", one.promised, ""]
+        lines += [f"*Not promised:* {one.not_promised}", ""] if one.not_promised != "-" else []
+        lines += [f"*Proof:* {tests}", ""]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    PAGE.write_text(render(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
