@@ -24,6 +24,7 @@ from replicator.sync.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
 from replicator.sync.merging import Change, Observation, Policy, details_of, is_over, missing_detail, settle
 from replicator.sync.planning import (
     ACTIVE_AGE,
+    DETAIL_AGE,
     LIST_LANES,
     State,
     absorb_page,
@@ -34,7 +35,7 @@ from replicator.sync.planning import (
     landed,
     sent,
 )  # fmt: skip
-from replicator.sync.run import DETAIL_AGE, QUEUE_SIZE, QUEUED_PER_WORKER
+from replicator.sync.run import QUEUE_SIZE, QUEUED_PER_WORKER
 from replicator.sync.spending import Limits
 from replicator.sync.walking import Lane, Seen, start
 
