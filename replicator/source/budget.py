@@ -118,7 +118,7 @@ class Budget:
         left = (self.closes_at(now) - now).total_seconds() / self.window_seconds
         kept = floor(self.limit * KEPT_SHARE * min(1.0, max(0.0, left)))
         # Before the clocks are known the allowance is one request at a time; what is kept is no part of that one.
-        return max(0, allowance - kept) if self.clock is not None else allowance
+        return max(0, allowance - kept) if self.is_clock_seen else allowance
 
     def spares_at(self, now: datetime) -> datetime:
         """Return when to look again after `spare` was 0 and `allowance` was not: when one more is given out."""

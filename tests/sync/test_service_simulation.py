@@ -106,7 +106,7 @@ def test_the_stretch_with_the_oldest_look_goes_first() -> None:
 
 def test_what_can_wait_leaves_a_part_of_the_window() -> None:
     """At a window's beginning two fifths are kept; what is kept is given out evenly, all of it before the window ends."""
-    budget = Budget(100, 60.0, ClockOffset(timedelta(0), timedelta(0)))
+    budget = Budget(100, 60.0, ClockOffset(timedelta(0), timedelta(0)), is_clock_seen=True)
     assert KEPT_SHARE == 0.4
     assert budget.spare(NOON) == 60
     assert budget.spare(NOON + timedelta(seconds=30)) == 80
