@@ -12,6 +12,7 @@ import pytest
 from world import Setting, source
 
 from replicator.simulator.switches import Switches
+from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -54,7 +55,7 @@ def test_a_limiter_that_answers_500(database: Database) -> None:
         reset_at_naive=True, reset_at_now_plus_window=True, error_shape="mixed", close_after_500=True,
     )  # fmt: skip
     with source(database, calls=900, switches=switches) as there:
-        report = there.sync(confirm_after=AT_ONCE)
+        report = there.sync(limits=Limits(None), confirm_after=AT_ONCE)
         assert there.api.log.by_status[500] > 0
         assert report.result == "done"
         assert missing(there) == set()
@@ -65,9 +66,12 @@ def test_a_limiter_that_answers_500(database: Database) -> None:
 def test_connections_that_close_after_an_error(database: Database) -> None:
     """The next request on a pooled connection is reset: it is made again on a fresh one, and counted."""
     with source(database, calls=300, switches=replace(FREE, close_after_500=True, error_rate=0.05)) as there:
-        report = there.sync()
+        for _ in range(4):
+            report = there.sync()
+            assert report.counters.requests >= there.api.log.requests
+            there.api.log.clear()
+            there.rows("UPDATE truedy.transcripts SET due_at = now() WHERE due_at IS NOT NULL RETURNING 1")
         assert there.differences() == []
-        assert report.counters.requests >= there.api.log.requests
 
 
 @pytest.mark.slow
