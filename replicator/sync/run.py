@@ -330,7 +330,10 @@ class Run:
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
                 continue
-            for known in self._membership.recognise(outcome, verdict):
+            counted = self._membership.recognise(outcome, verdict)
+            if self._membership.identity.is_known and not self._position.state.is_identified:
+                self._position = replace(self._position, state=replace(self._position.state, is_identified=True))
+            for known in counted:
                 self._absorb(known, verdict if known is outcome else Verdict.TAKEN, now)
         if fatal is not None:
             self._commit(now)
@@ -339,8 +342,6 @@ class Run:
     def _absorb(self, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         """Let the batch, the planner and the books of membership take an outcome."""
         request, membership = outcome.request, self._membership
-        if not self._position.state.is_identified and membership.identity.is_known:
-            self._position = replace(self._position, state=replace(self._position.state, is_identified=True))
         if verdict is Verdict.TAKEN:
             self._batch.add(outcome)
         if request.probe is not None:

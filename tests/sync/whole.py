@@ -546,13 +546,14 @@ class Whole:
         self.position = replace(self.position, state=state)
         if verdict is Verdict.FATAL and outcome.error is not None:
             raise outcome.error
-        for known in self.membership.recognise(outcome, verdict):
+        counted = self.membership.recognise(outcome, verdict)
+        if self.membership.identity.is_known:
+            self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
+        for known in counted:
             self._absorb(known, verdict if known is outcome else Verdict.TAKEN)
 
     def _absorb(self, outcome: Outcome, verdict: Verdict) -> None:
         request = outcome.request
-        if self.membership.identity.is_known:
-            self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
         if verdict is Verdict.TAKEN:
             self.batch.add(outcome)
         if request.probe is not None:
@@ -627,7 +628,15 @@ class Whole:
                 self.problems.append(f"{call_id} cannot be read and is called deleted")
         for call_id, life in self.lives.items():
             piece = twin.ledger.at(life.created_at)
-            if life.deleted_at is None and call_id not in twin.calls and piece is not None and piece.is_proven:
+            # Of an account that looked empty when nothing was stored, nobody can know better until it is read again.
+            lied = self.shape.blackouts and call_id in self.poisoned
+            if (
+                life.deleted_at is None
+                and call_id not in twin.calls
+                and piece is not None
+                and piece.is_proven
+                and not lied
+            ):
                 self.problems.append(f"{call_id} is missing inside what is said to be proven")
         if twin.ledger.pieces and twin.ledger.holes(Interval(BEGINNING, twin.ledger.top)):
             self.problems.append("holes are left")
