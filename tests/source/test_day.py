@@ -12,6 +12,8 @@ import pytest
 
 from replicator.source.budget import Budget, Landing
 
+pytestmark = pytest.mark.slow
+
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 LIMIT, WINDOW, WORKERS = 100, 60.0, 8
 

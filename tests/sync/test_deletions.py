@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.sync.run import Report
 
+pytestmark = pytest.mark.slow
+
 FREE = Switches(limit=None)
 AT_ONCE = timedelta(0)
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
+pytestmark = pytest.mark.slow
+
 BEGIN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 STILL = Switches(limit=None, correction_share=0.0, transcript_missing_share=0.0)

@@ -14,6 +14,8 @@ from replicator.simulator.switches import Switches
 if TYPE_CHECKING:
     from replicator.store.database import Database
 
+pytestmark = pytest.mark.slow
+
 FREE = Switches(limit=None)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
+pytestmark = pytest.mark.slow
+
 FREE = Switches(limit=None)
 
 
