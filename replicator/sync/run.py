@@ -169,9 +169,8 @@ class Run:
                 spending.assume_lost(now, self._options.workers)
 
     def _new_membership(self, remembered: Sequence[UUID]) -> Membership:
-        options = self._options
-        replica = StoredReplica(options.account, self._ask_database)
-        return Membership(replica, options.confirm_after, tuple(remembered), is_same_account=options.is_same_account)
+        after, is_same = self._options.confirm_after, self._options.is_same_account
+        return Membership(self._replica, after, tuple(remembered), is_same_account=is_same)
 
     def _end(self, held: lease.Lease, outcome: str, message: str | None, in_flight: int, *, is_ours: bool) -> None:
         try:
@@ -358,7 +357,8 @@ class Run:
         self._position = absorb(self._position, outcome, verdict, self._batch, news=news, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
             membership.prober.seen([call.id for call in outcome.page.calls])
-        self._is_search_over = request.lane is Lane.SEARCH and self._position.state.search is None
+        is_over = request.lane is Lane.SEARCH and self._position.state.search is None
+        self._is_search_over = self._is_search_over or is_over
         self._is_total_new = self._is_total_new or request.is_head or self._is_search_over
 
     def _is_commit_due(self, fetcher: Fetcher, now: datetime) -> bool:
