@@ -135,6 +135,7 @@ def options(
             settings.truedy_requests_per_minute or None, settings.truedy_window_seconds, settings.replicator_headroom
         ),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
+        database_patience_seconds=settings.replicator_database_patience_seconds,
         max_seconds=max_seconds,
         max_requests=max_requests,
     )

@@ -33,7 +33,7 @@ from replicator.sync.schedule import Service, describe
 from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from replicator.settings import Settings
     from replicator.store.lease import Lease
@@ -138,10 +138,9 @@ def serve() -> None:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            schema.check(database)
 
-            def once(held: Lease) -> Report:
-                return Run(database, readers, options, stop=stop).perform(held)
+            def once(held: Lease, pulse: Callable[[], None]) -> Report:
+                return Run(database, readers, options, stop=stop, pulse=pulse).perform(held)
 
             logging.getLogger("replicator.serve").info(
                 "serving account %s into %s, every %g s",
@@ -149,7 +148,13 @@ def serve() -> None:
                 database.place,
                 settings.replicator_poll_seconds,
             )
-            Service(database, once, poll_seconds=settings.replicator_poll_seconds, stop=stop).run()
+            Service(
+                database,
+                once,
+                poll_seconds=settings.replicator_poll_seconds,
+                hang_seconds=settings.replicator_hang_seconds,
+                stop=stop,
+            ).run()
             logging.getLogger("replicator.serve").info("stopped")
 
 

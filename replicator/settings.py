@@ -84,6 +84,23 @@ class Settings(BaseSettings):
         float,
         Field(gt=0, description="Deadline of one scheduled sync of `serve`; what is left goes into the next one."),
     ] = 3600.0
+    replicator_hang_seconds: Annotated[
+        float,
+        Field(
+            ge=1,
+            description="How long `serve` may show no sign of life before it ends itself with code 1, so that its "
+            "supervisor starts it again. A lock is waited for up to 30 s without one.",
+        ),
+    ] = 300.0
+    replicator_database_patience_seconds: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=86400,
+            description="How long a sync waits for a database that is away, locked or out of space, at its start and in "
+            "the middle. `serve` tries again at its next sync, without end.",
+        ),
+    ] = 60.0
     replicator_renewal: Annotated[
         str,
         Field(

@@ -61,14 +61,16 @@ class Proxy:
     target: int
     rearm: Callable[[], Toxic | None] = lambda: None
     latency_seconds: float = 0.0
+    port: int = 0
+    """Where it listens; 0 is anywhere."""
     acts: int = 0
     """How often a toxic has acted."""
     connections: int = 0
     frozen: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
+        self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._toxic = self.rearm()
         self._thawed = threading.Event()
@@ -176,10 +178,10 @@ def _cut(one: socket.socket, *, reset: bool) -> None:
 
 @contextmanager
 def running(
-    target: int, *, rearm: Callable[[], Toxic | None] = lambda: None, latency_seconds: float = 0.0
+    target: int, *, rearm: Callable[[], Toxic | None] = lambda: None, latency_seconds: float = 0.0, port: int = 0
 ) -> Iterator[Proxy]:
     """Give a running proxy."""
-    proxy = Proxy(target, rearm, latency_seconds)
+    proxy = Proxy(target, rearm, latency_seconds, port)
     try:
         yield proxy
     finally:

@@ -46,6 +46,7 @@ def settings(base_url: str, database_url: str, **more: str) -> dict[str, str]:
         "TRUEDY_BASE_URL": base_url,
         "TRUEDY_REQUESTS_PER_MINUTE": "0",
         "DATABASE_URL": database_url,
+        "REPLICATOR_DATABASE_PATIENCE_SECONDS": "1",
         **more,
     }
 

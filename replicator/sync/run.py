@@ -11,9 +11,9 @@ import time
 from collections import Counter, deque
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from replicator import __version__
 from replicator.errors import (
     DatabaseUnavailable,
     LeaseLost,
@@ -21,15 +21,17 @@ from replicator.errors import (
     SourceError,
 )
 from replicator.source.budget import Landing
-from replicator.store import absences, books, lease, merge, quarantine
+from replicator.store import books, lease, merge
 from replicator.store.migrate import check
 from replicator.sync.aiming import set_goals
+from replicator.sync.beginning import Beginning, begin
 from replicator.sync.clock import steady_clock
-from replicator.sync.committing import Committer, load_ledger, save_policy
+from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
+from replicator.sync.patience import Patience
 from replicator.sync.planning import (
     State,
     choose,
@@ -40,7 +42,6 @@ from replicator.sync.planning import (
     sent,
 )
 from replicator.sync.position import Batch, Position, Source, absorb
-from replicator.sync.replaying import note_proven
 from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
@@ -67,12 +68,14 @@ BATCH_AGE = timedelta(seconds=0.25)
 QUEUED_PER_WORKER = 64
 """Requests handed to the workers ahead of time, so that none is idle while a batch is committed."""
 HEARTBEAT_SECONDS = 10
-DATABASE_PATIENCE_SECONDS = 60
 STOP_SECONDS = 5
 
 
 class Run:
-    """One run. `readers` are pairs of a key and a reader that uses it; nothing here can write to the source."""
+    """One run. `readers` are pairs of a key and a reader that uses it; nothing here can write to the source.
+
+    `pulse` is called again and again while the run is alive: whoever watches it knows that it does not hang.
+    """
 
     def __init__(
         self,
@@ -83,8 +86,11 @@ class Run:
         stop: Event | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         clock: Callable[[], datetime] | None = None,
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
+        self._patiently = Patience(options.database_patience_seconds, stop, pulse)
+        self._pulse = pulse
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
@@ -116,14 +122,13 @@ class Run:
         until then stays.
         """
         started = time.monotonic()
-        check(self._database)
-        account = self._options.account
+        self._patiently(lambda: check(self._database))
         is_ours = held is None
-        held = held or lease.acquire(self._database, self._options.command)
+        held = held or self._patiently(lambda: lease.acquire(self._database, self._options.command))
         fetcher = Fetcher(self._readers, self._options.workers, self._clock)
         outcome, message = "failed", None
         try:
-            self._begin(held, account)
+            self._begin(held)
             result = self._loop(fetcher)
             outcome = result
             return self._report(result, time.monotonic() - started)
@@ -135,37 +140,23 @@ class Run:
             fetcher.close()
             self._end(held, outcome, message, fetcher.in_flight, is_ours=is_ours)
 
-    def _begin(self, held: lease.Lease, account: str) -> None:
-        now = self._clock()
-        with self._database.transaction() as tx:
-            lease.hold(tx, held)
-            was_killed = books.has_lost_run(tx, account)
-            run_id = books.begin_run(tx, account, self._options.command, __version__, held.holder, held.epoch)
-            save_policy(tx, account, self._options, keys=len(self._spendings))
-            ledger = load_ledger(tx, account)
-            known = books.load_source(tx, account)
-            self._membership = self._new_membership(merge.some_calls(tx, account))
-            note_proven(tx, account, ledger, now)
-            self._position = Position(
-                State(
-                    ledger,
-                    self._options.renewal,
-                    self._options.poll_every,
-                    is_identified=self._membership.identity.is_known,
-                    sliced_at=known.sliced_at,
-                ),
-                ledger,
-                Source(self._options.base_url),
-                merge.oldest_live(tx, account),
-                quarantine.is_any_open(tx, account),
-                absences.has_open(tx, account),
-                merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
-                difference=known.difference,
-            )
-        self._committer = Committer(account, held, run_id, self._options.details, self._spendings)
+    def _begin(self, held: lease.Lease) -> None:
+        """Open the run in the books, and start from where the last one left off."""
+        now, keys = self._clock(), len(self._spendings)
+
+        def write() -> Beginning:
+            with self._database.transaction() as tx:
+                return begin(tx, held, self._options, keys, now)
+
+        begun = self._patiently(write)
+        self._membership = self._new_membership(begun.remembered)
+        state = replace(begun.position.state, is_identified=self._membership.identity.is_known)
+        self._position = replace(begun.position, state=state)
+        account, details = self._options.account, self._options.details
+        self._committer = Committer(account, held, begun.run_id, details, self._spendings)
         for spending in self._spendings:
-            spending.load(now)
-            if was_killed:
+            self._patiently(partial(spending.load, now))
+            if begun.was_killed:
                 spending.assume_lost(now, self._options.workers)
 
     def _new_membership(self, remembered: Sequence[UUID]) -> Membership:
@@ -194,6 +185,7 @@ class Run:
         if self._options.max_seconds is not None:
             deadline = self._clock() + timedelta(seconds=self._options.max_seconds)
         while True:
+            self._pulse()
             now = self._clock()
             ending: Result | None = None
             if self._stop is not None and self._stop.is_set():
@@ -222,6 +214,7 @@ class Run:
         fetcher.close()
         until = time.monotonic() + (at_most_seconds if at_most_seconds is not None else 3600)
         while fetcher.in_flight and time.monotonic() < until:
+            self._pulse()
             self._take(fetcher.collect(min(1.0, max(0.01, until - time.monotonic())), BATCH_SIZE))
         self._commit(self._clock())
 
@@ -245,7 +238,7 @@ class Run:
             return min(spending.budget.spares_at(now) for spending in self._spendings) if is_held_back else None
         for key, spending in enumerate(self._spendings):
             count = min(len(lanes), spending.free(now))
-            if count > 0 and spending.charge(now, count):
+            if count > 0 and self._patiently(partial(spending.charge, now, count)):
                 expires_at = spending.budget.closes_at(now)
                 for lane in lanes[:count]:
                     self._submit(fetcher, lane, key, now, expires_at)
@@ -436,20 +429,7 @@ class Run:
             with self._database.connection() as connection:
                 return ask(connection)
 
-        return self._patiently(read, [])
-
-    def _patiently(self, do: Callable[[], T], tries: list[int]) -> T:
-        """Do something with the database, again while it is away, for a minute at most. Nothing is sent meanwhile."""
-        give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
-        while True:
-            try:
-                return do()
-            except DatabaseUnavailable:
-                is_stopping = self._stop is not None and self._stop.is_set()
-                if time.monotonic() > give_up_at or is_stopping:
-                    raise
-                tries.append(1)
-                time.sleep(min(5.0, 0.1 * 2 ** min(len(tries), 6)))
+        return self._patiently(read)
 
     # What to tell ------------------------------------------------------------------------------------------------
 

@@ -2,11 +2,18 @@
 
 It only triggers. What is due is decided by the ledger, who may write by the lease, so nothing is lost when a tick is
 missed and nothing is stored in the scheduler. The one module that knows APScheduler.
+
+APScheduler sleeps until a time of day, and a job that hangs makes it skip all later ones in silence. So the main thread
+watches (watching.py): where the clock was set, the jobs are due at once; where nothing moves any more, or a stop takes too
+long, the process ends, and whoever supervises it starts another.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import os
+import threading
 import time
 import traceback
 from datetime import UTC, datetime
@@ -28,10 +35,12 @@ from replicator.errors import (
     SchemaTooOld,
 )
 from replicator.store import lease
+from replicator.store.migrate import check
+from replicator.sync.clock import steady_clock
+from replicator.sync.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Event
 
     from replicator.store.database import Database
     from replicator.sync.run import Report
@@ -41,39 +50,50 @@ log = logging.getLogger("replicator.serve")
 STOP_SECONDS = 9.0
 """A stop is over within ten seconds, whatever is under way."""
 HEARTBEAT_SECONDS = 10
+TURN_SECONDS = 0.5
+JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+"""A tick that is late, however late, is one tick, and never two at once."""
 
 HOPELESS = (ConfigurationError, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
 """What the first sync may show that no waiting changes: the service then ends with that error."""
 
 
 class Service:
-    """Runs `sync` every `poll_seconds` under one lease that is held for the service's whole life."""
+    """Runs `sync` every `poll_seconds` under one lease that is held for the service's whole life.
+
+    `sync` is given the lease and what it calls again and again to show that it is alive.
+    """
 
     def __init__(
         self,
         database: Database,
-        sync: Callable[[lease.Lease], Report],
+        sync: Callable[[lease.Lease, Callable[[], None]], Report],
         *,
         poll_seconds: float,
-        stop: Event,
+        hang_seconds: float,
+        stop: threading.Event,
     ) -> None:
         self._database = database
         self._sync = sync
         self._poll_seconds = poll_seconds
+        self._watch = Watch(hang_seconds, TURN_SECONDS)
         self._stop = stop
         self._held: lease.Lease | None = None
         self._fatal: ReplicatorError | None = None
-        self._is_idle = True
+        self._idle, self._quiet = threading.Event(), threading.Event()
+        """Set while no sync, and no heartbeat, is under way."""
+        self._idle.set()
+        self._quiet.set()
         self._has_synced = False
+        self._signs = 0
 
     def run(self) -> None:
-        """Sync until the stop event is set; raise what makes it pointless to go on."""
-        self._held = lease.acquire(self._database, "serve")
+        """Sync until the stop event is set; raise what makes it pointless to go on. A hang ends the process."""
         scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(1), "beat": ThreadPoolExecutor(1)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            job_defaults=JOB_DEFAULTS,
         )
         # A sync that takes longer than the interval is no event: it polls the head itself.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
@@ -82,23 +102,47 @@ class Service:
         scheduler.add_job(self._beat, "interval", seconds=HEARTBEAT_SECONDS, id="heartbeat", executor="beat")
         scheduler.start()
         try:
-            self._stop.wait()
+            self._watch_over(scheduler)
         finally:
             self._stop.set()
             scheduler.pause()
-            self._wait_until_idle()
+            if not self._comes_to_rest():
+                _end_at_once("the service was told to stop and something under way does not end: it is left behind")
             scheduler.shutdown(wait=False)
-            self._release()
         if self._fatal is not None:
             raise self._fatal
+
+    def _watch_over(self, scheduler: BackgroundScheduler) -> None:
+        """Look at every turn whether something moves and the clock goes on evenly, until a stop is asked for."""
+        steady = steady_clock()
+        while not self._stop.wait(TURN_SECONDS):
+            now = datetime.now(UTC)
+            if self._watch.was_set(now - steady()):
+                log.warning(
+                    "the machine's clock was set by %+.0f s: the next sync begins now",
+                    self._watch.drift.total_seconds(),
+                )
+                for job in ("sync", "heartbeat"):
+                    scheduler.modify_job(job, next_run_time=now)
+            if self._watch.is_hung(self._signs, self._poll_seconds if self._idle.is_set() else 0):
+                _end_at_once(
+                    f"the service hangs: no sign of life for {self._watch.hang_seconds:g} s. What is committed stays; "
+                    "started again, it goes on from there"
+                )
+
+    def _show_life(self) -> None:
+        self._signs += 1
 
     def _tick(self) -> None:
         if self._stop.is_set():
             return
-        self._is_idle = False
+        self._idle.clear()
+        self._show_life()
         try:
-            self._held = self._held or lease.acquire(self._database, "serve")
-            report = self._sync(self._held)
+            if self._held is None:
+                check(self._database)
+                self._held = lease.acquire(self._database, "serve")
+            report = self._sync(self._held, self._show_life)
             self._has_synced = True
             log.info("%s", describe(report))
         except LeaseLost as error:
@@ -117,13 +161,14 @@ class Service:
             log.critical("the service ends by a defect: %s\n%s", type(error).__name__, frames)
             self._end_with(ReplicatorError(f"a defect of the replicator: {type(error).__name__}", advice="report it"))
         finally:
-            self._is_idle = True
+            self._idle.set()
 
     def _beat(self) -> None:
         """Keep the lease while nothing is to do."""
         held = self._held
-        if held is None or not self._is_idle or self._stop.is_set():
+        if held is None or not self._idle.is_set() or self._stop.is_set():
             return
+        self._quiet.clear()
         try:
             with self._database.transaction() as tx:
                 lease.hold(tx, held)
@@ -132,15 +177,24 @@ class Service:
             self._held = None
         except DatabaseError as error:
             log.warning("%s", error.message)
+        finally:
+            self._quiet.set()
 
     def _end_with(self, error: ReplicatorError) -> None:
         self._fatal = error
         self._stop.set()
 
-    def _wait_until_idle(self) -> None:
+    def _comes_to_rest(self) -> bool:
+        """Wait for what is under way and give the lease back; False where that takes too long."""
         until = time.monotonic() + STOP_SECONDS
-        while not self._is_idle and time.monotonic() < until:
-            time.sleep(0.02)
+        for rest in (self._idle, self._quiet):
+            if not rest.wait(max(0.0, until - time.monotonic())):
+                return False
+        # The database may hang now, if it has not before.
+        releasing = threading.Thread(target=self._release, name="release", daemon=True)
+        releasing.start()
+        releasing.join(max(0.5, until - time.monotonic()))
+        return not releasing.is_alive()
 
     def _release(self) -> None:
         if self._held is None:
@@ -149,6 +203,14 @@ class Service:
             lease.release(self._database, self._held)
         except DatabaseError as error:
             log.warning("the lease could not be given back, and frees itself: %s", error.message)
+
+
+def _end_at_once(message: str) -> None:
+    """End the process with 1, whatever its threads do, and say where they are (places in the code, no data)."""
+    log.critical("%s", message)
+    faulthandler.dump_traceback(all_threads=True)
+    logging.shutdown()
+    os._exit(1)
 
 
 def describe(report: Report) -> str:

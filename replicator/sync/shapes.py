@@ -34,6 +34,8 @@ class Options:
     """How far apart the two answers lie that confirm a deletion."""
     is_same_account: bool = False
     """The operator's word that the source is the one that is stored, though it may know none of the stored calls."""
+    database_patience_seconds: float = 60.0
+    """How long a database that is away is waited for, at the start and in the middle."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

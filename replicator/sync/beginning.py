@@ -1,0 +1,58 @@
+"""What a run begins with: its row in our books, and where the runs before it left off. One transaction under the lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from replicator import __version__
+from replicator.store import absences, books, lease, merge, quarantine
+from replicator.sync.committing import load_ledger, save_policy
+from replicator.sync.planning import State
+from replicator.sync.position import Position, Source
+from replicator.sync.replaying import note_proven
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+    from replicator.sync.shapes import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A run that is open in the books, and what it starts from."""
+
+    run_id: int
+    was_killed: bool
+    """The process of the run before died, perhaps with requests on their way."""
+    remembered: Sequence[UUID]
+    """Some stored calls: one of them must be known to the source."""
+    position: Position
+
+
+def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: int, now: datetime) -> Beginning:
+    """Open a run and read what it needs. Doing it twice, because nobody knows whether the commit took, is harmless."""
+    account = options.account
+    lease.hold(tx, held)
+    was_killed = books.has_lost_run(tx, account)
+    run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)
+    save_policy(tx, account, options, keys=keys)
+    ledger = load_ledger(tx, account)
+    known = books.load_source(tx, account)
+    remembered = merge.some_calls(tx, account)
+    note_proven(tx, account, ledger, now)
+    position = Position(
+        State(ledger, options.renewal, options.poll_every, sliced_at=known.sliced_at),
+        ledger,
+        Source(options.base_url),
+        merge.oldest_live(tx, account),
+        quarantine.is_any_open(tx, account),
+        absences.has_open(tx, account),
+        merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        difference=known.difference,
+    )
+    return Beginning(run_id, was_killed, remembered, position)
