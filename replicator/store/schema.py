@@ -62,7 +62,6 @@ calls = sa.Table(
     sa.Column("last_seen_at", Instant),
     sa.Column("first_missing_at", Instant),
     sa.Index("ix_calls_created_at", "created_at"),
-    sa.Index("ix_calls_changed_at", "changed_at"),
     schema="truedy",
     postgresql_with={"fillfactor": "90"},
 )

@@ -1,0 +1,22 @@
+"""No index on `calls.changed_at`: it moves with every change, so each update wrote to all indexes anew.
+
+Nothing of ours looks calls up by it. Without it an update stays on its page (HOT): no index is touched, and the next one
+finds the space of the one before last without a vacuum. The lock on the table lasts as long as unlinking a file.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index("ix_calls_changed_at", table_name="calls", schema="truedy", if_exists=True)
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations go forward only: restore a backup to go back")
