@@ -110,6 +110,11 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
         return DatabaseUnavailable(f"the connection to the database at {place} was lost")
     if state[:2] in {"08", "57"}:
         return DatabaseUnavailable(f"the database at {place} ended the connection ({name})")
+    if state == "53100":
+        return DatabaseUnavailable(
+            f"the server of the database at {place} has no disk space left ({name})",
+            advice="free space where the server keeps its data and its log; nothing is lost, and syncing goes on from there",
+        )
     if state[:2] == "53":
         return DatabaseUnavailable(
             f"the database at {place} is out of resources ({name})", advice="free disk or memory"
