@@ -13,7 +13,7 @@
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
     │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew
-    │   └── LeaseHeld (exit 1) · LeaseLost
+    │   └── LeaseHeld (exit 1) · LeaseLost · WentBack
     ├── UnknownCall               asked for by its id, and not stored                exit 1
     └── Incomplete                the run ended before its work was done             exit 1
 
@@ -216,6 +216,12 @@ class LeaseLost(DatabaseError):
     waiting_helps = True
     advice = "nothing, if another replicator is running; else start this one again"
     exit_code = 1
+
+
+class WentBack(LeaseLost):
+    """The database forgot what this run has committed: a standby that was behind took over, or a copy was restored."""
+
+    advice = "nothing: the next sync goes on from what the database holds, and asks again for what it lost"
 
 
 class UnknownCall(ReplicatorError):

@@ -122,6 +122,16 @@ def add_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int
         )
 
 
+def restore_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+    """Charge these windows with so much at least: the database has forgotten charges of requests that were sent."""
+    for window, requests in sorted(windows.items()):
+        tx.execute(
+            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
+            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = greatest(b.charged, excluded.charged)",
+            [key, window, requests],
+        )
+
+
 @dataclass(slots=True)
 class Counters:
     """What a run did. Names are the columns of replicator.runs."""
@@ -167,6 +177,17 @@ def begin_run(tx: psycopg.Connection[Any], account: str, command: str, version: 
     ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
     return int(row[0])
+
+
+SENT = ("requests", "refusals", "failures")
+"""Counters that move before anything is committed."""
+
+
+def has_committed(tx: psycopg.Connection[Any], run_id: int, *possible: Counters) -> bool:
+    """Say whether the database remembers this run as one of these: if not, it has lost commits that it confirmed."""
+    names = [name for name in Counters().as_dict() if name not in SENT]
+    row = tx.execute(f"SELECT {', '.join(names)} FROM replicator.runs WHERE id = %s", [run_id]).fetchone()
+    return row in [tuple(getattr(counters, name) for name in names) for counters in possible]
 
 
 def save_run(

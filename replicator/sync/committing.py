@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from replicator.errors import Forbidden, NotFound
+from replicator.errors import Forbidden, NotFound, WentBack
 from replicator.records import Recording, Transcript
 from replicator.store import absences, books, merge, quarantine
 from replicator.store.lease import hold
@@ -63,6 +63,9 @@ class Committer:
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Position:
         """Write the batch inside the caller's transaction, with what it proved; return the position after it."""
         hold(tx, self.lease)
+        if not books.has_committed(tx, self.run_id, self.counters, self._next):
+            # What this run believes to be proven may rest on rows that are lost: none of it may be written.
+            raise WentBack("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows

@@ -19,6 +19,7 @@ from replicator.errors import (
     LeaseLost,
     RateLimited,
     SourceError,
+    WentBack,
 )
 from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
@@ -409,7 +410,13 @@ class Run:
                 return self._committer.commit(tx, replace(self._position, stored=stored), batch)
 
         tries: list[int] = []
-        self._position = self._patiently(write, tries)
+        try:
+            self._position = self._patiently(write, tries)
+        except WentBack:
+            with self._database.transaction() as tx:
+                for spending in self._spendings:
+                    spending.restore(tx)
+            raise
         self._committer.committed()
         self._asked.difference_update(self._landed)
         # Not before: what has landed and is not committed counts as asked, and would be passed over.

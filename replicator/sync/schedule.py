@@ -146,8 +146,7 @@ class Service:
             self._has_synced = True
             log.info("%s", describe(report))
         except LeaseLost as error:
-            log.warning("%s", error.message)
-            self._held = None
+            self._lose(error)
         except LeaseHeld as error:
             self._end_with(error)
         except ReplicatorError as error:
@@ -173,12 +172,18 @@ class Service:
             with self._database.transaction() as tx:
                 lease.hold(tx, held)
         except LeaseLost as error:
-            log.warning("%s", error.message)
-            self._held = None
+            self._lose(error)
         except DatabaseError as error:
             log.warning("%s", error.message)
         finally:
             self._quiet.set()
+
+    def _lose(self, error: LeaseLost) -> None:
+        """The next tick asks for the lease again."""
+        log.warning("%s", error.message)
+        if self._held is not None:
+            lease.forget(self._database, self._held)
+        self._held = None
 
     def _end_with(self, error: ReplicatorError) -> None:
         self._fatal = error

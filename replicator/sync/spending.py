@@ -141,6 +141,11 @@ class Spending:
             books.save_budget(tx, self._key_id, self._limits.window_seconds, row)
             self._saved = row
 
+    def restore(self, tx: psycopg.Connection[Any]) -> None:
+        """Charge again what a database that was set back has forgotten."""
+        if self.budget.limit is not None:
+            books.restore_charges(tx, self._key_id, self.budget.charged)
+
     def _owed_since(self, before: object) -> None:
         if self.budget.limit is None or not isinstance(before, dict):
             return
