@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,7 @@ def test_a_failover_in_the_middle_of_a_run_ends_it(database: Database, standby: 
         assert len(ended) == 1
         assert "set back" in str(ended[0])
         assert stored(there) < before + 300
+        assert books_know(there, windows=2)
         there.api.switches = there.api.switches.but(latency_seconds=0)
         report = there.sync(max_seconds=6)
         assert report.counters.requests > 0
@@ -161,6 +163,15 @@ def test_a_failover_in_the_middle_of_a_run_ends_it(database: Database, standby: 
         there.sync()
         assert there.differences() == []
         assert_nothing_is_lost_or_doubled(there)
+
+
+def books_know(there: Setting, windows: int) -> bool:
+    """Say whether the books charge what the source counted in its latest windows, lost charges included."""
+    counted: Counter[int] = Counter()
+    for (_, window), count in there.api.log.by_window.items():
+        counted[window] += count
+    charged = dict(there.rows("SELECT window_number, charged FROM replicator.budget_windows"))
+    return all(charged.get(window, 0) >= counted[window] for window in sorted(counted)[-windows:])
 
 
 def stored(there: Setting) -> int:
