@@ -121,7 +121,7 @@ def change_much(there: Setting) -> None:
     old = there.world.live_ids()
     for number in range(230):
         there.world.create(at=there.api.clock() + timedelta(milliseconds=number), status="no_answer")
-    for call_id in old[:30]:
+    for call_id in old[400:430]:
         there.world.update(call_id, summary="after the copy")
     for call_id in old[40::140]:
         there.world.delete(call_id)
