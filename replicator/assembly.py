@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from replicator.source.client import Reader
+from replicator.source.apart import CarefulReader
 from replicator.store import absences as store
 from replicator.store import books, embedded, migrate
 from replicator.store.database import Database
@@ -103,14 +103,16 @@ def connected(url: str) -> Iterator[Database]:
 
 
 @contextmanager
-def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reader]]]:
+def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]:
     """Give one reader for each key, with its key."""
     with ExitStack() as stack:
         yield [
             (
                 key,
                 stack.enter_context(
-                    Reader(settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds)
+                    CarefulReader(
+                        settings.truedy_base_url, key, timeout_seconds=settings.replicator_request_timeout_seconds
+                    )
                 ),
             )
             for key in settings.api_keys()

@@ -298,6 +298,36 @@ def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
     )
 
 
+DEFECT = "defect: "
+"""How the message of a run begins that ended by what no program expects, such as a MemoryError."""
+
+
+def deaths_in_a_row(connection: psycopg.Connection[Any], account: str) -> int:
+    """Return how many of the latest runs, without one that ended otherwise, died or ended by a defect. A run is entered
+    before it does anything, so the one that dies first thing counts too.
+    """
+    row = connection.execute(
+        "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR coalesce(message, '') LIKE %(defect)s AS is_death "
+        "FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT 20) SELECT count(*) FROM ended WHERE id > "
+        "coalesce((SELECT max(id) FROM ended WHERE NOT is_death), 0)",
+        {"account": account, "defect": f"{DEFECT}%"},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def reads_apart_until(connection: psycopg.Connection[Any], account: str) -> datetime | None:
+    """Return until when answers are read in a process apart, or None where they never were."""
+    row = connection.execute(
+        "SELECT reads_apart_until FROM replicator.source_state WHERE account = %s", [account]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def read_apart(tx: psycopg.Connection[Any], account: str, until: datetime) -> None:
+    """Keep until when answers are read in a process apart."""
+    tx.execute("UPDATE replicator.source_state SET reads_apart_until = %s WHERE account = %s", [until, account])
+
+
 def has_lost_run(connection: psycopg.Connection[Any], account: str) -> bool:
     """Say whether the last run never ended: its process died, perhaps with requests on their way."""
     row = connection.execute(

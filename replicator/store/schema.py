@@ -188,6 +188,7 @@ source_state = sa.Table(
     sa.Column("requests_per_minute", sa.Float),
     sa.Column("live_calls", Count),
     sa.Column("sliced_at", Instant),
+    sa.Column("reads_apart_until", Instant),
     schema="replicator",
 )
 

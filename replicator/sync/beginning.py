@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     from replicator.sync.shapes import Options
 
 
+log = logging.getLogger("replicator.sync")
+
+MOST_DEATHS = 3
+"""Runs in a row that may die before the next one suspects an answer of it."""
+APART_FOR = timedelta(days=7)
+"""How long answers are read in a process apart, from the last death on: longer than what failed waits to be asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """A run that is open in the books, and what it starts from."""
@@ -32,6 +42,8 @@ class Beginning:
     remembered: Sequence[UUID]
     """Some stored calls: one of them must be known to the source."""
     position: Position
+    is_apart: bool
+    """Answers are read in a process apart, one at a time."""
 
 
 def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: int, now: datetime) -> Beginning:
@@ -39,6 +51,7 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
     account = options.account
     lease.hold(tx, held)
     was_killed = books.has_lost_run(tx, account)
+    deaths, apart_until = books.deaths_in_a_row(tx, account), books.reads_apart_until(tx, account)
     run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)
     save_policy(tx, account, options, keys=keys)
     ledger = load_ledger(tx, account)
@@ -55,4 +68,9 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
         merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
         difference=known.difference,
     )
-    return Beginning(run_id, was_killed, remembered, position)
+    if deaths >= MOST_DEATHS:
+        apart_until = now + APART_FOR
+        books.read_apart(tx, account, apart_until)
+        log.warning("%d runs in a row died: for a week, answers are read one at a time in a process apart", deaths)
+    is_apart = apart_until is not None and now < apart_until
+    return Beginning(run_id, was_killed, remembered, position, is_apart)

@@ -18,14 +18,16 @@ from replicator.errors import (
     DatabaseUnavailable,
     LeaseLost,
     RateLimited,
+    ReplicatorError,
     SourceError,
     WentBack,
 )
+from replicator.source.apart import CarefulReader
 from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
 from replicator.sync.aiming import set_goals
-from replicator.sync.beginning import Beginning, begin
+from replicator.sync.beginning import APART_FOR, Beginning, begin
 from replicator.sync.clock import steady_clock
 from replicator.sync.committing import Committer, load_ledger
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
@@ -98,6 +100,8 @@ class Run:
         self._clock = clock = clock or steady_clock()
         self._spendings = [Spending(database, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
+        self._careful = [reader for reader in self._readers if isinstance(reader, CarefulReader)]
+        self._deaths = sum(reader.deaths for reader in self._careful)
         self._queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
         self._asked: set[tuple[str, object]] = set()
         self._batch = Batch()
@@ -136,6 +140,8 @@ class Run:
         except BaseException as error:
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
+            if isinstance(error, Exception) and not isinstance(error, ReplicatorError):
+                message = books.DEFECT + message
             raise
         finally:
             fetcher.close()
@@ -155,6 +161,10 @@ class Run:
         self._position = replace(begun.position, state=state)
         account, details = self._options.account, self._options.details
         self._committer = Committer(account, held, begun.run_id, details, self._spendings)
+        for reader in self._careful:
+            reader.is_apart = begun.is_apart
+        if begun.is_apart and self._careful:
+            self._room = 1
         for spending in self._spendings:
             self._patiently(partial(spending.load, now))
             if begun.was_killed:
@@ -173,6 +183,8 @@ class Run:
                         # Nobody waits for these answers any more, but the source will count the requests.
                         spending.assume_lost(self._clock(), min(in_flight, self._options.workers))
                         spending.save(tx)
+                    if sum(reader.deaths for reader in self._careful) > self._deaths:
+                        books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
                     books.save_run(tx, self._committer.run_id, self._committer.counters, outcome, message)
             if is_ours:
                 lease.release(self._database, held)
