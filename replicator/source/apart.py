@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from replicator.source.client import Answer
 
 LENGTH = struct.Struct(">Q")
+DEAD = LENGTH.pack(0)
+"""What comes in the place of an answer when its reader has died."""
 GRACE_SECONDS = 20.0
 """How long reading may take beside the request's own deadline."""
 
@@ -86,28 +88,32 @@ class CarefulReader:
             raise answer
         return answer
 
-    def _ask_apart(self, method: str, asked: dict[str, Any]) -> object:
+    def _ask_apart(self, method: str, asked: dict[str, Any]) -> Any:
         if self._process is None or self._process.poll() is not None:
             self._bury()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "replicator.source.apart"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0,
             )  # fmt: skip
             _send(cast("IO[bytes]", self._process.stdin), self._order)
         until = time.monotonic() + self._order[2] + GRACE_SECONDS
         try:
             _send(cast("IO[bytes]", self._process.stdin), (method, asked))
-            return _receive(cast("IO[bytes]", self._process.stdout), until)
-        except (EOFError, OSError):
-            self._bury()
+            answer = _receive(cast("IO[bytes]", self._process.stdout), until)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._bury()  # what reads next begins anew
+            answer = None
+        if answer is None:
             self.deaths += 1
             return UnreadableAnswer("the process that read the answer did not survive it", status=200)
+        return answer
 
     def _bury(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # its readers too, whatever they do
         with suppress(OSError):
             process.communicate()
 
@@ -119,8 +125,10 @@ def _send(pipe: IO[bytes], thing: object) -> None:
 
 
 def _receive(pipe: IO[bytes], until: float | None = None) -> Any:
-    """Return what comes next; raise EOFError at the end, TimeoutError where it does not come in time."""
+    """Return what comes next (None: who would have sent it is dead); raise EOFError at the end, TimeoutError when it is late."""
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size, until))
+    if not length:
+        return None
     return pickle.loads(_exactly(pipe, length, until))  # noqa: S301 - a pipe between two processes of ours
 
 
@@ -141,14 +149,27 @@ def _exactly(pipe: IO[bytes], length: int, until: float | None) -> bytes:
 
 
 def serve() -> None:
-    """Be the process apart, until there are no more requests."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the other's, who ends us
+    """Be the process apart, until there are no more requests: a mother that forks readers, since a fork is quick."""
     with suppress(OSError):
         # Where memory runs out, this is the process that may go.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    with suppress(EOFError):
-        base_url, key, timeout_seconds = _receive(sys.stdin.buffer)
-        with Reader(base_url, key, timeout_seconds=timeout_seconds) as reader:
+    order = _receive(sys.stdin.buffer)
+    is_dead = True
+    while is_dead:
+        pid = os.fork()  # no thread has been started here
+        if pid == 0:
+            _read(*order)
+            os._exit(0)
+        is_dead = os.waitpid(pid, 0)[1] != 0
+        if is_dead:
+            sys.stdout.buffer.write(DEAD)
+            sys.stdout.buffer.flush()
+
+
+def _read(base_url: str, key: str, timeout_seconds: float) -> None:
+    """Be a reader, until there are no more requests, or to the death."""
+    try:
+        with suppress(EOFError), Reader(base_url, key, timeout_seconds=timeout_seconds) as reader:
             while True:
                 method, asked = _receive(sys.stdin.buffer)
                 try:
@@ -157,6 +178,8 @@ def serve() -> None:
                     error.__context__ = error.__cause__ = None
                     answer = error.with_traceback(None)
                 _send(sys.stdout.buffer, answer)
+    except BaseException:  # noqa: BLE001 - such as a MemoryError: that is a death, too
+        os._exit(1)
 
 
 if __name__ == "__main__":

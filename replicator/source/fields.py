@@ -32,15 +32,17 @@ def text(value: Any) -> str | None:
 
 
 def instant(value: Any) -> datetime | None:
-    """Read an ISO 8601 instant (T or a space; Z, an offset, or none: then UTC; a fraction is cut to µs) in UTC."""
+    """Read an ISO 8601 instant (T or a space; Z, an offset, or none: then UTC; a fraction is cut to µs; second 60) in UTC."""
     if type(value) is not str or not 19 <= len(value) <= _LONGEST_INSTANT:  # noqa: PLR2004 - YYYY-MM-DDTHH:MM:SS
         return None
     # fromisoformat() knows more forms than the source has any business to send: week dates, basic dates, any separator.
     if value[4] != "-" or value[7] != "-" or value[10] not in "T t" or value[13] != ":" or value[16] != ":":
         return None
+    is_leap = value[17:19] == "60"
     try:
-        moment = datetime.fromisoformat(value if value[-1] != "z" else value.upper())
+        moment = datetime.fromisoformat((value if not is_leap else f"{value[:17]}59{value[19:]}").upper())
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment += timedelta(seconds=is_leap)  # a leap second is the next one, as PostgreSQL reads it
     except (ValueError, OverflowError):
         return None
     return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
