@@ -162,6 +162,26 @@ def promises() -> list[Promise]:
             "-",
             ("tests/test_planted.py", "tests/test_house.py"),
         ),
+        Promise(
+            "Faults heal without hands",
+            "A database that is away, locked, full, restarted, or set back to an earlier state; a clock that is set; a process "
+            "that was stopped, hangs, or dies of one answer: when the fault ends, or the process is started again, the replica "
+            "comes to equal the source, and nobody has to repair anything. A service that hangs ends itself within "
+            "`REPLICATOR_HANG_SECONDS`; after three deaths in a row answers are read in a process apart, and the one that kills "
+            "is left out.",
+            "Deletions of calls that only the lost end of a database knew. A database that is set back by less than a rate window "
+            "has forgotten charges of that window: a run under way charges them again, a program that starts then cannot. Deaths "
+            "by what happens after an answer was read.",
+            (
+                "tests/sync/test_restored.py",
+                "tests/sync/test_full_disk.py",
+                "tests/sync/test_service.py",
+                "tests/sync/test_crash_loop.py",
+                "tests/sync/test_database_faults.py",
+                "tests/store/test_bloat.py",
+                "tests/sync/test_calendar.py",
+            ),
+        ),
     ]
 
 
