@@ -103,7 +103,7 @@ PLANTS: dict[str, list[list[str]]] = {
         [NOTHING_SHOWN],
         [f"UPDATE truedy.calls SET cost_usd = 0.0000004 WHERE id = {SECOND}"],
         [instead("call_cost_daily", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.30")],
-        [instead("calls", "SELECT * FROM v WHERE is_cost_expected")],
+        [instead("call_cost_daily", "SELECT * FROM v WHERE cost_not_expected_calls = 0")],
     ],
     "costs_that_the_views_cannot_show": [
         [f"UPDATE truedy.calls SET cost_usd = 1000000 WHERE id = {SECOND}"],
@@ -115,7 +115,7 @@ PLANTS: dict[str, list[list[str]]] = {
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE lower_seconds <> 45")],
         [instead("call_duration_histogram_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
-        [instead("calls", "SELECT * FROM v WHERE duration_seconds IS DISTINCT FROM 20")],
+        [instead("call_duration_daily", "SELECT * FROM v WHERE longest_seconds IS DISTINCT FROM 20")],
     ],
 }  # fmt: skip
 """What each check must see: statements that break one thing each."""

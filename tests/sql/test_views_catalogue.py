@@ -148,7 +148,7 @@ def test_migrating_again_leaves_the_views_alone(database_url: str) -> None:
     state = (
         "SELECT c.oid, c.xmin::text, r.ev_action::text, c.relacl::text, v.sha256, v.applied_at FROM replicator.views v "
         "JOIN pg_class c ON c.oid = format('analytics.%I', v.name)::regclass JOIN pg_rewrite r ON r.ev_class = c.oid "
-        "ORDER BY v.name"
+        "WHERE v.name <> '(rollups)' ORDER BY v.name"
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("GRANT SELECT ON analytics.calls TO PUBLIC")
