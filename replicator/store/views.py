@@ -94,7 +94,7 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
     savepoint = connection.begin_nested()
     try:
         for view in changed:
-            connection.exec_driver_sql(view.text)
+            rollups.run(connection, view.text)
     except DBAPIError as error:
         savepoint.rollback()
         if isinstance(error.orig, psycopg.errors.InvalidTableDefinition):
@@ -131,7 +131,7 @@ def _make_anew(connection: sa.Connection, all_views: Sequence[View], kept: Seque
     names = {view.name for view in all_views if view.text}
     for view in all_views:
         if view.text:
-            connection.exec_driver_sql(view.text)
+            rollups.run(connection, view.text)
     for grant in grants:
         if grant.name in names:
             option = " WITH GRANT OPTION" if grant.is_grantable else ""

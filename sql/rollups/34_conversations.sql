@@ -1,6 +1,6 @@
 -- rollup.conversations
 -- Grain: one row per account, day of the start (else of the creation), direction and agent. Units: seconds, words.
--- Counted are calls with a transcript in which somebody speaks. Percentiles are of single answers of the agent.
+-- Counted are calls with a transcript in which somebody speaks. Percentiles are of calls' average waits for the agent.
 -- Kept: by day
 CREATE OR REPLACE VIEW rollup.conversations_plain AS
 SELECT
@@ -21,6 +21,8 @@ SELECT
     (sum(v.contact_interruptions) FILTER (WHERE v.is_timed))::bigint AS contact_interruptions,
     coalesce(sum(v.response_count), 0)::bigint AS response_count,
     sum(v.response_seconds) AS response_seconds,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY v.response_seconds / nullif(v.response_count, 0)) AS p50_response_seconds,
+    percentile_cont(0.95) WITHIN GROUP (ORDER BY v.response_seconds / nullif(v.response_count, 0)) AS p95_response_seconds,
     max(v.longest_turn_seconds) AS longest_turn_seconds
 FROM rollup.day_bounds b
 JOIN rollup.facts f ON f.account = b.account
