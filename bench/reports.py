@@ -202,7 +202,7 @@ def difference(url: str, days: int = 5) -> int:
             "FROM rollup.days WHERE day > '-infinity') d ORDER BY ntile, day",
             [days],
         ).fetchall()
-        for name in rollups.daily(migrate.bundled("sql")):
+        for name in (each.name for each in rollups.daily(migrate.bundled("sql"))):
             for account, day in chosen:
                 kept = f"SELECT k::text FROM rollup.{name} k WHERE account = %(account)s AND day = %(day)s"
                 plain = f"SELECT p::text FROM rollup.{name}_plain p WHERE account = %(account)s AND day = %(day)s"

@@ -70,13 +70,13 @@ CROSS JOIN replicator.reporting r
 LEFT JOIN replicator.status_stages s ON s.status = c.status
 LEFT JOIN truedy.transcripts t ON t.call_id = c.id
 LEFT JOIN truedy.recordings g ON g.call_id = c.id
+-- A rule of the user's own about a field of the payload is believed over the status. A join, as the text of a column's
+-- subquery would be run once for each fact that asks for the stage.
+LEFT JOIN LATERAL (
+    SELECT x.stage FROM replicator.stage_rules x WHERE c.raw #>> x.path = x.value ORDER BY x.position LIMIT 1
+) z ON true
 CROSS JOIN LATERAL (SELECT
-    -- A rule of the user's own about a field of the payload is believed over the status.
-    coalesce(
-        (SELECT x.stage FROM replicator.stage_rules x WHERE c.raw #>> x.path = x.value ORDER BY x.position LIMIT 1),
-        s.stage,
-        'unmapped'
-    ) AS stage,
+    coalesce(z.stage, s.stage, 'unmapped') AS stage,
     coalesce(s.is_terminal, c.ended_at IS NOT NULL) AS is_terminal
 ) k
 CROSS JOIN LATERAL (SELECT

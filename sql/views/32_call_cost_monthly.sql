@@ -3,7 +3,7 @@
 -- Units: US dollars, minutes. The same measures as call_cost_daily; null cost is not zero.
 CREATE OR REPLACE VIEW analytics.call_cost_monthly AS
 SELECT
-    date_trunc('month', d.day)::date AS month_on,
+    d.month AS month_on,
     d.account,
     d.direction,
     d.agent_id,
@@ -28,11 +28,11 @@ SELECT
     sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd,
     sum(d.billed_minutes_estimate) AS billed_minutes,
     coalesce(max(d.final_at) < now()
-        AND date_trunc('month', d.day)::date < date_trunc('month', now() AT TIME ZONE r.time_zone)::date, false) AS is_final,
+        AND d.month < date_trunc('month', now() AT TIME ZONE r.time_zone)::date, false) AS is_final,
     r.time_zone AS reporting_time_zone
-FROM rollup.costs_current d
+FROM rollup.costs_months_current d
 CROSS JOIN replicator.reporting r
-GROUP BY 1, d.account, d.direction, d.agent_id, d.campaign_id, r.time_zone;
+GROUP BY d.month, d.account, d.direction, d.agent_id, d.campaign_id, r.time_zone;
 
 COMMENT ON VIEW analytics.call_cost_monthly IS 'Grain: one row per month, account, direction, agent and campaign. Key: month_on, account, direction, agent_id, campaign_id.';
 COMMENT ON COLUMN analytics.call_cost_monthly.month_on IS 'First day of the month of the calls'' ends, else of their creation, in the reporting time zone; null where neither is known.';

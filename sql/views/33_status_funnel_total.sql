@@ -53,10 +53,10 @@ FROM (
         sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
         sum(d.goal_calls)::bigint AS goal_calls,
         sum(d.deleted_calls)::bigint AS deleted_calls,
-        min(d.day) AS first_created_on,
-        max(d.day) AS last_created_on,
+        min(d.first_day) AS first_created_on,
+        max(d.last_day) AS last_created_on,
         r.time_zone AS reporting_time_zone
-    FROM rollup.funnel_current d
+    FROM rollup.funnel_months_current d
     CROSS JOIN replicator.reporting r
     GROUP BY d.account, d.direction, d.agent_id, d.campaign_id, r.time_zone
 ) total;

@@ -5,128 +5,119 @@
 -- cost's that of the end. So a call at the edge of the period can be in one and not in the other.
 CREATE OR REPLACE VIEW analytics.agent_scorecard AS
 SELECT
-    p.account,
+    s.account,
     p.period_days,
     p.since_on,
-    p.agent_id,
+    nullif(s.agent, '00000000-0000-0000-0000-000000000000') AS agent_id,
     n.name AS agent_name,
     n.team,
-    coalesce(f.calls, 0) AS calls,
-    coalesce(f.open_calls, 0) AS open_calls,
-    coalesce(f.terminal_calls, 0) AS terminal_calls,
-    coalesce(f.placed_calls, 0) AS placed_calls,
-    coalesce(f.answered_calls, 0) AS answered_calls,
-    coalesce(f.machine_calls, 0) AS machine_calls,
-    coalesce(f.conversations, 0) AS conversations,
-    coalesce(f.quick_hang_ups, 0) AS quick_hang_ups,
-    coalesce(f.goal_calls, 0) AS goal_calls,
-    coalesce(f.error_calls, 0) AS error_calls,
-    f.placed_calls::double precision / nullif(f.terminal_calls, 0) AS placed_rate,
-    f.answered_calls::double precision / nullif(f.placed_calls, 0) AS answer_rate,
-    f.machine_calls::double precision / nullif(f.placed_calls, 0) AS machine_rate,
-    f.conversations::double precision / nullif(f.terminal_calls, 0) AS conversation_rate,
-    f.quick_hang_ups::double precision / nullif(f.conversations, 0) AS quick_hang_up_rate,
-    f.goal_calls::double precision / nullif(f.conversations, 0) AS goal_rate,
-    coalesce(d.measured_calls, 0) AS measured_calls,
-    coalesce(d.duration_seconds, 0) AS duration_seconds,
-    d.duration_seconds::double precision / nullif(d.measured_calls, 0) AS average_seconds,
-    d.longest_seconds,
-    coalesce(c.cost_known_calls, 0) AS cost_known_calls,
-    coalesce(c.cost_pending_calls, 0) AS cost_pending_calls,
-    c.cost_usd,
-    c.timed_cost_usd,
-    (c.timed_seconds / 60.0)::double precision AS timed_minutes,
-    (c.timed_cost_usd * 60 / nullif(c.timed_seconds, 0))::numeric(18, 6) AS cost_per_minute_usd,
-    c.conversation_cost_usd,
-    coalesce(c.cost_known_conversations, 0) AS cost_known_conversations,
-    (c.conversation_cost_usd / nullif(c.cost_known_conversations, 0))::numeric(18, 6) AS direct_cost_per_conversation_usd,
-    c.wasted_cost_usd,
-    coalesce(v.transcribed_calls, 0) AS transcribed_calls,
-    v.agent_seconds,
-    v.agent_seconds + v.contact_seconds AS speech_seconds,
-    v.agent_seconds / nullif(v.agent_seconds + v.contact_seconds, 0) AS agent_talk_share,
-    v.agent_interruptions,
-    v.contact_interruptions,
-    v.response_seconds,
-    coalesce(v.response_count, 0) AS response_count,
-    v.response_seconds / nullif(v.response_count, 0) AS average_response_seconds,
+    coalesce(s.calls, 0) AS calls,
+    coalesce(s.open_calls, 0) AS open_calls,
+    coalesce(s.terminal_calls, 0) AS terminal_calls,
+    coalesce(s.placed_calls, 0) AS placed_calls,
+    coalesce(s.answered_calls, 0) AS answered_calls,
+    coalesce(s.machine_calls, 0) AS machine_calls,
+    coalesce(s.conversations, 0) AS conversations,
+    coalesce(s.quick_hang_ups, 0) AS quick_hang_ups,
+    coalesce(s.goal_calls, 0) AS goal_calls,
+    coalesce(s.error_calls, 0) AS error_calls,
+    s.placed_calls::double precision / nullif(s.terminal_calls, 0) AS placed_rate,
+    s.answered_calls::double precision / nullif(s.placed_calls, 0) AS answer_rate,
+    s.machine_calls::double precision / nullif(s.placed_calls, 0) AS machine_rate,
+    s.conversations::double precision / nullif(s.terminal_calls, 0) AS conversation_rate,
+    s.quick_hang_ups::double precision / nullif(s.conversations, 0) AS quick_hang_up_rate,
+    s.goal_calls::double precision / nullif(s.conversations, 0) AS goal_rate,
+    coalesce(s.measured_calls, 0) AS measured_calls,
+    coalesce(s.duration_seconds, 0) AS duration_seconds,
+    s.duration_seconds::double precision / nullif(s.measured_calls, 0) AS average_seconds,
+    s.longest_seconds,
+    coalesce(s.cost_known_calls, 0) AS cost_known_calls,
+    coalesce(s.cost_pending_calls, 0) AS cost_pending_calls,
+    s.cost_usd,
+    s.timed_cost_usd,
+    (s.timed_seconds / 60.0)::double precision AS timed_minutes,
+    (s.timed_cost_usd * 60 / nullif(s.timed_seconds, 0))::numeric(18, 6) AS cost_per_minute_usd,
+    s.conversation_cost_usd,
+    coalesce(s.cost_known_conversations, 0) AS cost_known_conversations,
+    (s.conversation_cost_usd / nullif(s.cost_known_conversations, 0))::numeric(18, 6)
+        AS direct_cost_per_conversation_usd,
+    s.wasted_cost_usd,
+    coalesce(s.transcribed_calls, 0) AS transcribed_calls,
+    s.agent_seconds,
+    s.agent_seconds + s.contact_seconds AS speech_seconds,
+    s.agent_seconds / nullif(s.agent_seconds + s.contact_seconds, 0) AS agent_talk_share,
+    s.agent_interruptions,
+    s.contact_interruptions,
+    s.response_seconds,
+    coalesce(s.response_count, 0) AS response_count,
+    s.response_seconds / nullif(s.response_count, 0) AS average_response_seconds,
     p.reporting_time_zone
-FROM (
-    SELECT p.*, d.account, d.agent_id FROM rollup.durations_current d JOIN rollup.periods p ON d.day >= p.since_on
-    UNION
-    SELECT p.*, d.account, d.agent_id FROM rollup.funnel_current d JOIN rollup.periods p ON d.day >= p.since_on
-    UNION
-    SELECT p.*, d.account, d.agent_id FROM rollup.costs_current d JOIN rollup.periods p ON d.day >= p.since_on
-) p
-LEFT JOIN (
-    SELECT
-        p.period_days,
-        d.account,
-        coalesce(d.agent_id, uuid '00000000-0000-0000-0000-000000000000') AS agent,
-        sum(d.calls)::bigint AS calls,
-        sum(d.open_calls)::bigint AS open_calls,
-        sum(d.terminal_calls)::bigint AS terminal_calls,
-        sum(d.placed_calls)::bigint AS placed_calls,
-        sum(d.answered_calls)::bigint AS answered_calls,
-        sum(d.machine_calls)::bigint AS machine_calls,
-        sum(d.conversations)::bigint AS conversations,
-        sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
-        sum(d.goal_calls)::bigint AS goal_calls,
-        sum(d.error_calls)::bigint AS error_calls
-    FROM rollup.funnel_current d
-    JOIN rollup.periods p ON d.day >= p.since_on
-    GROUP BY 1, 2, 3
-) f ON f.period_days = p.period_days AND f.account = p.account
-    AND f.agent = coalesce(p.agent_id, uuid '00000000-0000-0000-0000-000000000000')
-LEFT JOIN (
-    SELECT
-        p.period_days,
-        d.account,
-        coalesce(d.agent_id, uuid '00000000-0000-0000-0000-000000000000') AS agent,
-        sum(d.measured_calls)::bigint AS measured_calls,
-        sum(d.duration_seconds)::bigint AS duration_seconds,
-        max(d.longest_seconds) AS longest_seconds
-    FROM rollup.durations_current d
-    JOIN rollup.periods p ON d.day >= p.since_on
-    GROUP BY 1, 2, 3
-) d ON d.period_days = p.period_days AND d.account = p.account
-    AND d.agent = coalesce(p.agent_id, uuid '00000000-0000-0000-0000-000000000000')
-LEFT JOIN (
-    SELECT
-        p.period_days,
-        d.account,
-        coalesce(d.agent_id, uuid '00000000-0000-0000-0000-000000000000') AS agent,
-        sum(d.cost_known_calls)::bigint AS cost_known_calls,
-        sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
-        sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
-        sum(d.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
-        sum(d.timed_seconds)::bigint AS timed_seconds,
-        sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
-        sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
-        sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd
-    FROM rollup.costs_current d
-    JOIN rollup.periods p ON d.day >= p.since_on
-    GROUP BY 1, 2, 3
-) c ON c.period_days = p.period_days AND c.account = p.account
-    AND c.agent = coalesce(p.agent_id, uuid '00000000-0000-0000-0000-000000000000')
-LEFT JOIN (
-    SELECT
-        p.period_days,
-        d.account,
-        coalesce(d.agent_id, uuid '00000000-0000-0000-0000-000000000000') AS agent,
-        sum(d.transcribed_calls)::bigint AS transcribed_calls,
-        sum(d.agent_seconds) AS agent_seconds,
-        sum(d.contact_seconds) AS contact_seconds,
-        sum(d.agent_interruptions)::bigint AS agent_interruptions,
-        sum(d.contact_interruptions)::bigint AS contact_interruptions,
-        sum(d.response_seconds) AS response_seconds,
-        sum(d.response_count)::bigint AS response_count
-    FROM rollup.conversations_current d
-    JOIN rollup.periods p ON d.day >= p.since_on
-    GROUP BY 1, 2, 3
-) v ON v.period_days = p.period_days AND v.account = p.account
-    AND v.agent = coalesce(p.agent_id, uuid '00000000-0000-0000-0000-000000000000')
-LEFT JOIN replicator.agents n ON n.agent_id = p.agent_id;
+FROM rollup.periods p
+CROSS JOIN LATERAL (
+    -- An agent that is not known is the zero one here, so that the parts meet.
+    SELECT *
+    FROM (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.calls)::bigint AS calls,
+            sum(d.open_calls)::bigint AS open_calls,
+            sum(d.terminal_calls)::bigint AS terminal_calls,
+            sum(d.placed_calls)::bigint AS placed_calls,
+            sum(d.answered_calls)::bigint AS answered_calls,
+            sum(d.machine_calls)::bigint AS machine_calls,
+            sum(d.conversations)::bigint AS conversations,
+            sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
+            sum(d.goal_calls)::bigint AS goal_calls,
+            sum(d.error_calls)::bigint AS error_calls
+        FROM rollup.funnel_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) f
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.measured_calls)::bigint AS measured_calls,
+            sum(d.duration_seconds)::bigint AS duration_seconds,
+            max(d.longest_seconds) AS longest_seconds
+        FROM rollup.durations_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) d USING (account, agent)
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.cost_known_calls)::bigint AS cost_known_calls,
+            sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
+            sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
+            sum(d.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
+            sum(d.timed_seconds)::bigint AS timed_seconds,
+            sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
+            sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
+            sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd
+        FROM rollup.costs_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) c USING (account, agent)
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.transcribed_calls)::bigint AS transcribed_calls,
+            sum(d.agent_seconds) AS agent_seconds,
+            sum(d.contact_seconds) AS contact_seconds,
+            sum(d.agent_interruptions)::bigint AS agent_interruptions,
+            sum(d.contact_interruptions)::bigint AS contact_interruptions,
+            sum(d.response_seconds) AS response_seconds,
+            sum(d.response_count)::bigint AS response_count
+        FROM rollup.conversations_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) v USING (account, agent)
+) s
+LEFT JOIN replicator.agents n ON n.agent_id = s.agent;
 
 COMMENT ON VIEW analytics.agent_scorecard IS 'Grain: one row per account, period (the last 7, 30 and 90 days) and agent. Key: account, period_days, agent_id.';
 COMMENT ON COLUMN analytics.agent_scorecard.account IS 'The account that the call was replicated for (REPLICATOR_ACCOUNT).';

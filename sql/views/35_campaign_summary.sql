@@ -61,9 +61,9 @@ FROM (
         sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
         sum(d.goal_calls)::bigint AS goal_calls,
         sum(d.deleted_calls)::bigint AS deleted_calls,
-        min(d.day) AS first_created_on,
-        max(d.day) AS last_created_on
-    FROM rollup.funnel_current d
+        min(d.first_day) AS first_created_on,
+        max(d.last_day) AS last_created_on
+    FROM rollup.funnel_months_current d
     GROUP BY d.account, d.campaign_id
 ) f
 JOIN (
@@ -77,7 +77,7 @@ JOIN (
         sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd,
         sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
         sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd
-    FROM rollup.costs_current d
+    FROM rollup.costs_months_current d
     GROUP BY d.account, d.campaign_id
 ) c ON c.account = f.account AND coalesce(c.campaign_id, '') = coalesce(f.campaign_id, '')
     AND (c.campaign_id IS NULL) = (f.campaign_id IS NULL)

@@ -9,7 +9,7 @@ SELECT
     w.direction,
     CASE WHEN length(w.our_number) >= 7 THEN left(w.our_number, 2) || '…' || right(w.our_number, 2)
         WHEN w.our_number IS NOT NULL THEN '…' END AS our_number_masked,
-    dense_rank() OVER (PARTITION BY w.account ORDER BY w.our_number NULLS LAST) AS number_rank,
+    k.number_rank,
     w.calls,
     w.terminal_calls,
     w.placed_calls,
@@ -22,8 +22,6 @@ SELECT
     w.quick_hang_ups,
     w.answered_calls::double precision / nullif(w.placed_calls, 0) AS answer_rate,
     w.quick_hang_ups::double precision / nullif(w.conversations, 0) AS quick_hang_up_rate,
-    lag(w.answered_calls::double precision / nullif(w.placed_calls, 0)) OVER (
-        PARTITION BY w.account, w.direction, w.our_number ORDER BY w.week_on) AS answer_rate_before,
     w.measured_calls,
     w.duration_seconds,
     w.duration_seconds::double precision / nullif(w.measured_calls, 0) AS average_seconds,
@@ -56,14 +54,18 @@ FROM (
     FROM rollup.numbers_current d
     CROSS JOIN replicator.reporting r
     GROUP BY 1, d.account, d.direction, d.our_number, r.time_zone
-) w;
+) w
+LEFT JOIN (
+    SELECT account, our_number, row_number() OVER (PARTITION BY account ORDER BY our_number) AS number_rank
+    FROM (SELECT DISTINCT account, our_number FROM rollup.numbers_current WHERE our_number IS NOT NULL) d
+) k ON k.account = w.account AND k.our_number = w.our_number;
 
 COMMENT ON VIEW analytics.number_health IS 'Grain: one row per week, account, direction and number of ours. Key: week_on, account, direction, number_rank.';
 COMMENT ON COLUMN analytics.number_health.week_on IS 'Monday of the week of the calls'' creation: a day in the reporting time zone.';
 COMMENT ON COLUMN analytics.number_health.account IS 'The account.';
 COMMENT ON COLUMN analytics.number_health.direction IS 'Direction of the calls.';
 COMMENT ON COLUMN analytics.number_health.our_number_masked IS 'Our number, first and last two characters: the caller outbound, the called one inbound, null for other directions.';
-COMMENT ON COLUMN analytics.number_health.number_rank IS 'Place of the number among the account''s numbers in their order: the same for a number in every row, and other once a number is added.';
+COMMENT ON COLUMN analytics.number_health.number_rank IS 'Place of the number among the account''s numbers in their order: the same for a number in every row, and another once a number is added; null where the number is not known.';
 COMMENT ON COLUMN analytics.number_health.calls IS 'Number of all calls created: attempts, not contacts.';
 COMMENT ON COLUMN analytics.number_health.terminal_calls IS 'Number of calls that are over with a known status: the denominator of placed_rate and conversation_rate.';
 COMMENT ON COLUMN analytics.number_health.placed_calls IS 'Number of calls that reached the other end, whatever came of it: the numerator of placed_rate, the denominator of answer_rate and machine_rate.';
@@ -76,7 +78,6 @@ COMMENT ON COLUMN analytics.number_health.conversations IS 'Number of answered c
 COMMENT ON COLUMN analytics.number_health.quick_hang_ups IS 'Number of conversations that were over in less than replicator.reporting.quick_hang_up_seconds.';
 COMMENT ON COLUMN analytics.number_health.answer_rate IS 'answered_calls over placed_calls, 0 to 1, machines not counted as answers; null where none was placed.';
 COMMENT ON COLUMN analytics.number_health.quick_hang_up_rate IS 'quick_hang_ups over conversations, 0 to 1; null where there was none.';
-COMMENT ON COLUMN analytics.number_health.answer_rate_before IS 'answer_rate of the number''s last week before this one that had calls.';
 COMMENT ON COLUMN analytics.number_health.measured_calls IS 'Number of connected calls that are over and have a duration: the denominator of average_seconds.';
 COMMENT ON COLUMN analytics.number_health.duration_seconds IS 'Sum of their durations in seconds: the numerator of average_seconds.';
 COMMENT ON COLUMN analytics.number_health.average_seconds IS 'duration_seconds over measured_calls, in seconds; null where none is measured.';
