@@ -223,7 +223,9 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
         return 0
     days = {"accounts": [account for account, _ in chosen], "days": [day for _, day in chosen]}
     those = sql.SQL("(SELECT unnest(%(accounts)s::text[]) AS account, unnest(%(days)s::date[]) AS day)")
-    months = sql.SQL("(SELECT DISTINCT account, date_trunc('month', day::timestamp)::date AS month FROM {} d)").format(those)
+    months = sql.SQL("(SELECT DISTINCT account, date_trunc('month', day::timestamp)::date AS month FROM {} d)").format(
+        those
+    )
     for each in kept:
         _replace(tx, each.name, "day", those, days)
         if each.kept == "day and month":
