@@ -105,6 +105,21 @@ PLANTS: dict[str, list[list[str]]] = {
         [instead("call_cost_daily", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.30")],
         [instead("call_cost_daily", "SELECT * FROM v WHERE cost_not_expected_calls = 0")],
     ],
+    "kept_reports_differ_from_the_calls": [
+        ["INSERT INTO rollup.funnel (account, day, calls, conversations) VALUES ('main', '2020-01-01', 1, 0)"],
+        ["INSERT INTO rollup.durations (account, day, calls, duration_seconds) VALUES ('main', '2020-01-01', 1, 0)"],
+        ["INSERT INTO rollup.costs (account, day, calls, cost_usd) VALUES ('main', '2020-01-01', 0, 0.000001)"],
+    ],
+    "months_do_not_add_up": [
+        [instead("call_cost_monthly", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.351")],
+        [instead("call_cost_monthly", "SELECT * FROM v WHERE month_on IS NOT NULL")],
+        [instead("status_funnel_total", "SELECT * FROM v WHERE calls <> 6")],
+        [instead("campaign_summary", "SELECT * FROM v WHERE campaign_id IS NOT NULL")],
+    ],
+    "the_last_cost_change_is_not_the_cost": [
+        ["INSERT INTO replicator.cost_changes (call_id, new_usd, observed_at) "
+         f"VALUES ({SECOND}, 0.3, now())"],
+    ],
     "costs_that_the_views_cannot_show": [
         [f"UPDATE truedy.calls SET cost_usd = 1000000 WHERE id = {SECOND}"],
         [f"UPDATE truedy.calls SET cost_usd = 0.0000001 WHERE id = {SECOND}"],
