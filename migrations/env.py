@@ -14,7 +14,7 @@ from alembic import context
 
 from replicator.store.schema import metadata
 
-SCHEMAS = {"truedy", "replicator"}
+SCHEMAS = {"truedy", "replicator", "rollup"}
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:

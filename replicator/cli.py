@@ -28,6 +28,7 @@ from replicator.store import quarantine as aside
 from replicator.store import status as books
 from replicator.sync import replaying
 from replicator.sync.linking import link
+from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Report, Run
 from replicator.sync.schedule import Service, describe
 from replicator.sync.verifying import Verification
@@ -119,7 +120,9 @@ def sync(
             is_same_account=same_account,
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            with progress.shown(is_quiet=quiet) as show:
+            # Whoever set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are right without them.
+            at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0
+            with refreshed(database, stop, at_the_end_seconds=at_the_end), progress.shown(is_quiet=quiet) as show:
                 report = Run(database, readers, options, stop=stop, on_progress=show).perform()
         typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
         if report.is_held:
@@ -148,13 +151,15 @@ def serve() -> None:
                 database.place,
                 settings.replicator_poll_seconds,
             )
-            Service(
+            service = Service(
                 database,
                 once,
                 poll_seconds=settings.replicator_poll_seconds,
                 hang_seconds=settings.replicator_hang_seconds,
                 stop=stop,
-            ).run()
+            )
+            with refreshed(database, stop):
+                service.run()
             logging.getLogger("replicator.serve").info("stopped")
 
 

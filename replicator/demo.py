@@ -21,6 +21,7 @@ from replicator import assembly
 from replicator.errors import ReplicatorError
 from replicator.report import progress, terminal
 from replicator.store import embedded, migrate
+from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
 from replicator.sync.schedule import describe
 
@@ -111,7 +112,8 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
         options = assembly.options(theirs, "demo")
-        report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
+        with refreshed(database, stop):
+            report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
     _say(describe(report))
 
 
@@ -145,7 +147,7 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
 def _empty(url: str) -> None:
     """Begin anew: the simulated account is another one each time."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS analytics, truedy, replicator CASCADE")
+        connection.execute("DROP SCHEMA IF EXISTS analytics, rollup, truedy, replicator CASCADE")
 
 
 def _report(url: str) -> None:

@@ -1,6 +1,6 @@
 """Brings a database's tables and views up to date, and says whether it is.
 
-Tables are versioned (migrations/), views are repeatable (sql/views, see views.py): both in one transaction, under an
+Tables are versioned (migrations/), roll-ups and views are repeatable (sql/rollups, sql/views): all in one transaction, under an
 advisory lock of that transaction, so that it is safe to run twice, at once, and to be killed in the middle.
 """
 
@@ -68,7 +68,7 @@ def migrate(url: str, *, time_zone: str | None = None) -> Migrated:
             command.upgrade(config, "head")
             if time_zone is not None:
                 _set_time_zone(connection, time_zone)
-            applied = views.apply(connection, bundled("sql") / "views")
+            applied = views.apply(connection, bundled("sql"))
             return Migrated(before, known[-1], applied)
     except DBAPIError as error:
         origin = error.orig
@@ -96,7 +96,7 @@ def check(database: Database) -> None:
         raise SchemaTooOld(
             f"the database at {database.place} has schema {current or 'none'}, this program needs {known[-1]}"
         )
-    stale = sorted(view.name for view in views.load(bundled("sql") / "views") if applied.get(view.name) != view.sha256)
+    stale = views.stale(bundled("sql"), {name: bytes(sha256) for name, sha256 in applied.items()})
     if stale:
         raise SchemaTooOld(f"the database at {database.place} has other views than this program: {', '.join(stale)}")
 

@@ -1,8 +1,9 @@
 """The tables, as SQLAlchemy Core sees them. Migrations make them; a test compares the two.
 
 Schema `truedy` is the mirror, in the source's own words and under the contract's names; `replicator` holds our books.
-`analytics` holds views only and is made from sql/views. Our own columns look different from the source's:
-`first_seen_at`, `changed_at`, `observed_at`, `deleted_at`, `fingerprint`, `raw`.
+`analytics` holds views only and is made from sql/views; the roll-ups in schema `rollup` are derived, and made from
+sql/rollups. Our own columns look different from the source's: `first_seen_at`, `changed_at`, `observed_at`,
+`deleted_at`, `fingerprint`, `raw`.
 
 There are no foreign keys: every row is written by one merge, which keeps them consistent (sql/checks proves it), and
 a check per segment row would double the cost of the write path. Amounts are `numeric` without a scale, so that no
@@ -30,6 +31,8 @@ Count = sa.BigInteger
 def _now() -> sa.TextClause:
     return sa.text("clock_timestamp()")
 
+
+OTHER_PARTY = "(CASE direction WHEN 'outbound' THEN phone_number WHEN 'inbound' THEN from_number END)"
 
 calls = sa.Table(
     "calls",
@@ -62,6 +65,12 @@ calls = sa.Table(
     sa.Column("last_seen_at", Instant),
     sa.Column("first_missing_at", Instant),
     sa.Index("ix_calls_created_at", "created_at"),
+    # What the roll-ups of a day read; a call without the instant is found at minus infinity.
+    sa.Index("ix_calls_created_day", sa.text("coalesce(created_at, '-infinity')")),
+    sa.Index("ix_calls_traffic_day", sa.text("coalesce(started_at, created_at, '-infinity')")),
+    sa.Index("ix_calls_cost_day", sa.text("coalesce(ended_at, created_at, '-infinity')")),
+    # What a person's earlier and later calls are found by; the views say the same expression.
+    sa.Index("ix_calls_other_party", sa.text(OTHER_PARTY), "created_at"),
     schema="truedy",
     postgresql_with={"fillfactor": "90"},
 )
@@ -335,15 +344,15 @@ budget_windows = sa.Table(
     schema="replicator",
 )
 
+STAGES = "stage in ('open', 'answered', 'machine', 'not_answered', 'busy', 'not_placed', 'cancelled')"
+
 status_stages = sa.Table(
     "status_stages",
     metadata,
     sa.Column("status", sa.Text, primary_key=True),
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("is_terminal", sa.Boolean, nullable=False),
-    sa.CheckConstraint(
-        "stage in ('open', 'answered', 'machine', 'not_answered', 'busy', 'not_placed', 'cancelled')", name="stage"
-    ),
+    sa.CheckConstraint(STAGES, name="stage"),
     schema="replicator",
 )
 
@@ -354,8 +363,95 @@ reporting = sa.Table(
     sa.Column("time_zone", sa.Text, nullable=False, server_default="UTC"),
     sa.Column("settle_hours", sa.Integer, nullable=False, server_default="72"),
     sa.Column("stale_open_hours", sa.Integer, nullable=False, server_default="6"),
+    sa.Column("quick_hang_up_seconds", sa.Integer, nullable=False, server_default="10"),
+    sa.Column("conversation_seconds", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("billing_increment_seconds", sa.Integer, nullable=False, server_default="60"),
+    sa.Column("billing_minimum_seconds", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("campaign_path", ARRAY(sa.Text), nullable=False, server_default="{campaign_id}"),
+    sa.Column("goal_path", ARRAY(sa.Text)),
+    sa.Column("goal_values", ARRAY(sa.Text), nullable=False, server_default="{true,yes,1}"),
+    sa.Column("attempt_days", sa.Integer, nullable=False, server_default="30"),
+    sa.Column("resolution_days", sa.Integer, nullable=False, server_default="7"),
+    sa.Column("answer_target_seconds", sa.Integer, nullable=False, server_default="20"),
+    sa.Column("transcript_target_seconds", sa.Integer, nullable=False, server_default="900"),
+    sa.Column("cost_target_seconds", sa.Integer, nullable=False, server_default="86400"),
     sa.CheckConstraint("is_only", name="one_row"),
+    sa.CheckConstraint("billing_increment_seconds > 0", name="increment"),
+    sa.CheckConstraint(
+        "least(settle_hours, stale_open_hours, quick_hang_up_seconds, conversation_seconds, billing_minimum_seconds, "
+        "attempt_days, resolution_days, answer_target_seconds, transcript_target_seconds, cost_target_seconds) >= 0",
+        name="not_negative",
+    ),
     schema="replicator",
+)
+
+stage_rules = sa.Table(
+    "stage_rules",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("path", ARRAY(sa.Text), nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("stage", sa.Text, nullable=False),
+    sa.CheckConstraint(STAGES, name="stage"),
+    schema="replicator",
+)
+
+error_classes = sa.Table(
+    "error_classes",
+    metadata,
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("contains", sa.Text, nullable=False),
+    sa.Column("error_class", sa.Text, nullable=False),
+    schema="replicator",
+)
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    sa.Column("agent_id", UUID, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("team", sa.Text),
+    schema="replicator",
+)
+
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    sa.Column("campaign_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text),
+    schema="replicator",
+)
+
+cost_changes = sa.Table(
+    "cost_changes",
+    metadata,
+    sa.Column("id", Count, sa.Identity(always=True), primary_key=True),
+    sa.Column("call_id", UUID, nullable=False),
+    sa.Column("old_usd", sa.Numeric),
+    sa.Column("new_usd", sa.Numeric),
+    sa.Column("updated_at", Instant),
+    sa.Column("observed_at", Instant, nullable=False),
+    sa.Index("ix_cost_changes_call_id", "call_id"),
+    schema="replicator",
+)
+
+touched = sa.Table(
+    "touched",
+    metadata,
+    sa.Column("id", Count, sa.Identity(always=True), primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    schema="rollup",
+)
+
+days = sa.Table(
+    "days",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("refreshed_at", Instant, nullable=False),
+    sa.Column("valid_until", Instant),
+    schema="rollup",
 )
 
 views = sa.Table(

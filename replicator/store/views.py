@@ -1,7 +1,7 @@
 """The views of schema `analytics`: one file a view in sql/views, re-applied after the table migrations.
 
 A file NN_name.sql makes the view analytics.name and its comments; NN gives the order (1x base, 2x per call,
-3x reports, 4x operations). Only changed files are applied. Where a view's columns changed so that it cannot be
+3x reports, 4x operations). They stand on the roll-ups of sql/rollups (rollups.py). Only changed files are applied. Where a view's columns changed so that it cannot be
 replaced in place, our views are dropped newest first and made again, their grants with them: never by cascade, so a
 view of a user's that stands on one of ours is named and nothing is changed.
 """
@@ -18,11 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import DatabaseError
+from replicator.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+ROLLUPS = "(rollups)"
+"""The name under which replicator.views remembers sql/rollups."""
 FILE_NAME = re.compile(r"^(\d\d)_([a-z][a-z0-9_]*)\.sql$")
 
 
@@ -48,29 +51,42 @@ def load(folder: Path) -> list[View]:
 
 
 def apply(connection: sa.Connection, folder: Path) -> Sequence[str]:
-    """Bring the views up to date inside the caller's transaction; return the names of those applied anew."""
-    wanted = load(folder)
+    """Bring roll-ups and views up to date inside the caller's transaction; return the names of views applied anew.
+
+    `folder` is sql: its rollups come first, the views stand on them. Where a roll-up's definition changed, all are made
+    anew, and each day is computed again by the next refresh.
+    """
+    wanted, kept = load(folder / "views"), rollups.load(folder / "rollups")
     connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS analytics"))
     rows = connection.execute(sa.text("SELECT name, sha256 FROM replicator.views")).all()
     applied = {row.name: bytes(row.sha256) for row in rows}
-    gone = sorted(set(applied) - {view.name for view in wanted})
+    gone = sorted(set(applied) - {view.name for view in wanted} - {ROLLUPS})
     changed = [view for view in wanted if applied.get(view.name) != view.sha256]
-    if not changed and not gone:
+    is_below_changed = applied.get(ROLLUPS) != rollups.sha256(kept)
+    if not changed and not gone and not is_below_changed:
         return []
-    if gone or not _replace(connection, changed):
-        _make_anew(connection, [*wanted, *(View(name, "", b"") for name in gone)])
+    if gone or is_below_changed or not _replace(connection, changed):
+        _make_anew(connection, [*wanted, *(View(name, "", b"") for name in gone)], kept if is_below_changed else [])
         changed = wanted
-    for view in changed:
+    hashes = {view.name: view.sha256 for view in changed} | {ROLLUPS: rollups.sha256(kept)}
+    for name, sha256 in hashes.items():
         connection.execute(
             sa.text(
                 "INSERT INTO replicator.views (name, sha256) VALUES (:name, :sha256) ON CONFLICT (name) "
                 "DO UPDATE SET sha256 = excluded.sha256, applied_at = clock_timestamp()"
             ),
-            {"name": view.name, "sha256": view.sha256},
+            {"name": name, "sha256": sha256},
         )
     for name in gone:
         connection.execute(sa.text("DELETE FROM replicator.views WHERE name = :name"), {"name": name})
     return [view.name for view in changed]
+
+
+def stale(folder: Path, applied: Mapping[str, bytes]) -> list[str]:
+    """Return the names of what `applied` (name to SHA-256, as replicator.views holds them) has otherwise than `folder`."""
+    wanted = {view.name: view.sha256 for view in load(folder / "views")}
+    wanted[ROLLUPS] = rollups.sha256(rollups.load(folder / "rollups"))
+    return sorted(name for name, sha256 in wanted.items() if applied.get(name) != sha256)
 
 
 def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
@@ -78,7 +94,7 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
     savepoint = connection.begin_nested()
     try:
         for view in changed:
-            connection.exec_driver_sql(view.text)
+            rollups.run(connection, view.text)
     except DBAPIError as error:
         savepoint.rollback()
         if isinstance(error.orig, psycopg.errors.InvalidTableDefinition):
@@ -88,7 +104,7 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
     return True
 
 
-def _make_anew(connection: sa.Connection, all_views: Sequence[View]) -> None:
+def _make_anew(connection: sa.Connection, all_views: Sequence[View], kept: Sequence[rollups.Rollup]) -> None:
     grants = connection.execute(
         sa.text(
             "SELECT c.relname AS name, a.privilege_type AS privilege, a.is_grantable, "
@@ -109,10 +125,13 @@ def _make_anew(connection: sa.Connection, all_views: Sequence[View]) -> None:
                 f"the view analytics.{view.name} changed its columns, and something of yours stands on it: {detail}",
                 advice="drop your view, run replicator migrate, and make it again; nothing was changed",
             ) from None
+    if kept:
+        rollups.drop(connection)
+        rollups.create(connection, kept)
     names = {view.name for view in all_views if view.text}
     for view in all_views:
         if view.text:
-            connection.exec_driver_sql(view.text)
+            rollups.run(connection, view.text)
     for grant in grants:
         if grant.name in names:
             option = " WITH GRANT OPTION" if grant.is_grantable else ""

@@ -4,26 +4,28 @@
 -- not add up over rows: to roll them up use call_duration_histogram_daily.
 CREATE OR REPLACE VIEW analytics.call_duration_daily AS
 SELECT
-    started_on AS day,
-    account,
-    direction,
-    agent_id,
-    count(*) AS calls,
-    count(*) FILTER (WHERE is_open) AS open_calls,
-    count(*) FILTER (WHERE is_terminal AND is_connected) AS connected_calls,
-    count(*) FILTER (WHERE is_terminal AND is_conversation) AS conversations,
-    count(talk_seconds) AS measured_calls,
-    coalesce(sum(talk_seconds), 0)::bigint AS duration_seconds,
-    avg(talk_seconds)::double precision AS average_seconds,
-    min(talk_seconds) AS shortest_seconds,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY talk_seconds) AS p50_seconds,
-    percentile_cont(0.9) WITHIN GROUP (ORDER BY talk_seconds) AS p90_seconds,
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY talk_seconds) AS p95_seconds,
-    percentile_cont(0.99) WITHIN GROUP (ORDER BY talk_seconds) AS p99_seconds,
-    max(talk_seconds) AS longest_seconds,
-    min(reporting_time_zone) AS reporting_time_zone
-FROM analytics.calls
-GROUP BY started_on, account, direction, agent_id;
+    d.day,
+    d.account,
+    d.direction,
+    d.agent_id,
+    d.calls,
+    d.open_calls,
+    d.connected_calls,
+    d.conversations,
+    d.measured_calls,
+    d.duration_seconds,
+    d.duration_seconds::double precision / nullif(d.measured_calls, 0) AS average_seconds,
+    d.shortest_seconds,
+    d.p50_seconds,
+    d.p90_seconds,
+    d.p95_seconds,
+    d.p99_seconds,
+    d.longest_seconds,
+    d.zero_length_calls,
+    d.mismatched_calls,
+    r.time_zone AS reporting_time_zone
+FROM rollup.durations_current d
+CROSS JOIN replicator.reporting r;
 
 COMMENT ON VIEW analytics.call_duration_daily IS 'Grain: one row per day, account, direction and agent. Durations of connected calls that are over. Key: day, account, direction, agent_id.';
 COMMENT ON COLUMN analytics.call_duration_daily.day IS 'Day on which the call started (or was created, where it has no start), in the reporting time zone.';
@@ -44,3 +46,5 @@ COMMENT ON COLUMN analytics.call_duration_daily.p95_seconds IS '95th percentile 
 COMMENT ON COLUMN analytics.call_duration_daily.p99_seconds IS '99th percentile of the duration in seconds, interpolated.';
 COMMENT ON COLUMN analytics.call_duration_daily.longest_seconds IS 'Longest duration in seconds.';
 COMMENT ON COLUMN analytics.call_duration_daily.reporting_time_zone IS 'Name of the time zone of the days.';
+COMMENT ON COLUMN analytics.call_duration_daily.zero_length_calls IS 'Number of measured calls of zero seconds.';
+COMMENT ON COLUMN analytics.call_duration_daily.mismatched_calls IS 'Number of calls whose duration_seconds differs by more than two from the time between start and end.';

@@ -4,35 +4,34 @@
 -- Every ratio has its numerator and denominator beside it, so that a roll-up can divide sums by sums.
 CREATE OR REPLACE VIEW analytics.call_cost_daily AS
 SELECT
-    cost_on AS day,
-    account,
-    direction,
-    agent_id,
-    count(*) AS calls,
-    count(*) FILTER (WHERE cost_state = 'known') AS cost_known_calls,
-    count(*) FILTER (WHERE cost_state = 'pending') AS cost_pending_calls,
-    count(*) FILTER (WHERE cost_state = 'not_expected') AS cost_not_expected_calls,
-    count(*) FILTER (WHERE cost_state = 'implausible') AS cost_implausible_calls,
-    sum(cost_usd)::numeric(18, 6) AS cost_usd,
-    (sum(cost_usd) / nullif(count(cost_usd), 0))::numeric(18, 6) AS cost_per_known_call_usd,
-    (sum(cost_usd) FILTER (WHERE talk_seconds > 0))::numeric(18, 6) AS timed_cost_usd,
-    (sum(talk_seconds) FILTER (WHERE talk_seconds > 0 AND cost_usd IS NOT NULL) / 60.0)::double precision AS timed_minutes,
-    (sum(cost_usd) FILTER (WHERE talk_seconds > 0) * 60
-        / nullif(sum(talk_seconds) FILTER (WHERE talk_seconds > 0 AND cost_usd IS NOT NULL), 0)
-    )::numeric(18, 6) AS cost_per_minute_usd,
-    count(*) FILTER (WHERE is_conversation AND is_terminal) AS conversations,
-    count(cost_usd) FILTER (WHERE is_conversation AND is_terminal) AS cost_known_conversations,
-    (sum(cost_usd) FILTER (WHERE is_conversation AND is_terminal))::numeric(18, 6) AS conversation_cost_usd,
-    (sum(cost_usd) FILTER (WHERE is_conversation AND is_terminal)
-        / nullif(count(cost_usd) FILTER (WHERE is_conversation AND is_terminal), 0))::numeric(18, 6)
+    d.day,
+    d.account,
+    d.direction,
+    d.agent_id,
+    sum(d.calls)::bigint AS calls,
+    sum(d.cost_known_calls)::bigint AS cost_known_calls,
+    sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
+    sum(d.cost_not_expected_calls)::bigint AS cost_not_expected_calls,
+    sum(d.cost_implausible_calls)::bigint AS cost_implausible_calls,
+    sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
+    (sum(d.cost_usd) / nullif(sum(d.cost_known_calls), 0))::numeric(18, 6) AS cost_per_known_call_usd,
+    sum(d.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
+    (sum(d.timed_seconds) / 60.0)::double precision AS timed_minutes,
+    (sum(d.timed_cost_usd) * 60 / nullif(sum(d.timed_seconds), 0))::numeric(18, 6) AS cost_per_minute_usd,
+    sum(d.conversations)::bigint AS conversations,
+    sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
+    sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
+    (sum(d.conversation_cost_usd) / nullif(sum(d.cost_known_conversations), 0))::numeric(18, 6)
         AS direct_cost_per_conversation_usd,
-    (sum(cost_usd) / nullif(count(*) FILTER (WHERE is_conversation AND is_terminal), 0))::numeric(18, 6)
-        AS loaded_cost_per_conversation_usd,
-    coalesce(bool_and(is_settled AND cost_state IN ('known', 'not_expected'))
-        AND cost_on < (now() AT TIME ZONE min(reporting_time_zone))::date, false) AS is_final,
-    min(reporting_time_zone) AS reporting_time_zone
-FROM analytics.calls
-GROUP BY cost_on, account, direction, agent_id;
+    (sum(d.cost_usd) / nullif(sum(d.conversations), 0))::numeric(18, 6) AS loaded_cost_per_conversation_usd,
+    sum(d.wasted_calls)::bigint AS wasted_calls,
+    sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd,
+    sum(d.billed_minutes_estimate) AS billed_minutes,
+    coalesce(max(d.final_at) < now() AND d.day < (now() AT TIME ZONE r.time_zone)::date, false) AS is_final,
+    r.time_zone AS reporting_time_zone
+FROM rollup.costs_current d
+CROSS JOIN replicator.reporting r
+GROUP BY d.day, d.account, d.direction, d.agent_id, r.time_zone;
 
 COMMENT ON VIEW analytics.call_cost_daily IS 'Grain: one row per day, account, direction and agent. Cost of all calls whatever their outcome; deleted calls stay. Key: day, account, direction, agent_id.';
 COMMENT ON COLUMN analytics.call_cost_daily.day IS 'Day on which the call ended (or was created, where it has no end), in the reporting time zone.';
@@ -56,3 +55,6 @@ COMMENT ON COLUMN analytics.call_cost_daily.direct_cost_per_conversation_usd IS 
 COMMENT ON COLUMN analytics.call_cost_daily.loaded_cost_per_conversation_usd IS 'cost_usd over conversations, in US dollars: what a conversation costs with all attempts that led to none.';
 COMMENT ON COLUMN analytics.call_cost_daily.is_final IS 'The day is over, every call of it is settled and no cost is outstanding: of the calls that are stored, nothing is expected to change.';
 COMMENT ON COLUMN analytics.call_cost_daily.reporting_time_zone IS 'Name of the time zone of the days.';
+COMMENT ON COLUMN analytics.call_cost_daily.wasted_calls IS 'Number of calls that are over and led to no conversation, or to one that was hung up quickly.';
+COMMENT ON COLUMN analytics.call_cost_daily.wasted_cost_usd IS 'What those calls cost in US dollars, as far as it is known.';
+COMMENT ON COLUMN analytics.call_cost_daily.billed_minutes IS 'Sum of calls.billed_minutes_estimate of the calls whose cost is known: minutes rounded up as the rules in replicator.reporting guess.';

@@ -7,53 +7,35 @@
 -- Rates are of calls that are over with a known status: an open call is not a failure, and an unknown status neither.
 CREATE OR REPLACE VIEW analytics.status_funnel_daily AS
 SELECT
-    day,
-    account,
-    direction,
-    agent_id,
-    campaign_id,
-    calls,
-    open_calls,
-    stale_open_calls,
-    terminal_calls,
-    not_placed_calls,
-    cancelled_calls,
-    placed_calls,
-    busy_calls,
-    not_answered_calls,
-    machine_calls,
-    answered_calls,
-    unmapped_calls,
-    conversations,
-    placed_calls::double precision / nullif(terminal_calls, 0) AS placed_rate,
-    answered_calls::double precision / nullif(placed_calls, 0) AS answer_rate,
-    machine_calls::double precision / nullif(placed_calls, 0) AS machine_rate,
-    conversations::double precision / nullif(terminal_calls, 0) AS conversation_rate,
-    reporting_time_zone
-FROM (
-    SELECT
-        created_on AS day,
-        account,
-        direction,
-        agent_id,
-        campaign_id,
-        count(*) AS calls,
-        count(*) FILTER (WHERE stage = 'open') AS open_calls,
-        count(*) FILTER (WHERE is_stale_open) AS stale_open_calls,
-        count(*) FILTER (WHERE stage NOT IN ('open', 'unmapped')) AS terminal_calls,
-        count(*) FILTER (WHERE stage = 'not_placed') AS not_placed_calls,
-        count(*) FILTER (WHERE stage = 'cancelled') AS cancelled_calls,
-        count(*) FILTER (WHERE stage IN ('answered', 'machine', 'not_answered', 'busy')) AS placed_calls,
-        count(*) FILTER (WHERE stage = 'busy') AS busy_calls,
-        count(*) FILTER (WHERE stage = 'not_answered') AS not_answered_calls,
-        count(*) FILTER (WHERE stage = 'machine') AS machine_calls,
-        count(*) FILTER (WHERE stage = 'answered') AS answered_calls,
-        count(*) FILTER (WHERE stage = 'unmapped') AS unmapped_calls,
-        count(*) FILTER (WHERE is_conversation) AS conversations,
-        min(reporting_time_zone) AS reporting_time_zone
-    FROM analytics.calls
-    GROUP BY created_on, account, direction, agent_id, campaign_id
-) stages;
+    d.day,
+    d.account,
+    d.direction,
+    d.agent_id,
+    d.campaign_id,
+    d.calls,
+    d.open_calls,
+    d.stale_open_calls,
+    d.terminal_calls,
+    d.not_placed_calls,
+    d.cancelled_calls,
+    d.placed_calls,
+    d.busy_calls,
+    d.not_answered_calls,
+    d.machine_calls,
+    d.answered_calls,
+    d.unmapped_calls,
+    d.conversations,
+    d.quick_hang_ups,
+    d.goal_calls,
+    d.deleted_calls,
+    d.placed_calls::double precision / nullif(d.terminal_calls, 0) AS placed_rate,
+    d.answered_calls::double precision / nullif(d.placed_calls, 0) AS answer_rate,
+    d.machine_calls::double precision / nullif(d.placed_calls, 0) AS machine_rate,
+    d.conversations::double precision / nullif(d.terminal_calls, 0) AS conversation_rate,
+    d.quick_hang_ups::double precision / nullif(d.conversations, 0) AS quick_hang_up_rate,
+    r.time_zone AS reporting_time_zone
+FROM rollup.funnel_current d
+CROSS JOIN replicator.reporting r;
 
 COMMENT ON VIEW analytics.status_funnel_daily IS 'Grain: one row per day of creation, account, direction, agent and campaign. The stages partition the calls. Key: day, account, direction, agent_id, campaign_id.';
 COMMENT ON COLUMN analytics.status_funnel_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
@@ -79,3 +61,7 @@ COMMENT ON COLUMN analytics.status_funnel_daily.answer_rate IS 'answered_calls o
 COMMENT ON COLUMN analytics.status_funnel_daily.machine_rate IS 'machine_calls over placed_calls, 0 to 1; null where none was placed.';
 COMMENT ON COLUMN analytics.status_funnel_daily.conversation_rate IS 'conversations over terminal_calls, 0 to 1; null where no call is over.';
 COMMENT ON COLUMN analytics.status_funnel_daily.reporting_time_zone IS 'Name of the time zone of the days.';
+COMMENT ON COLUMN analytics.status_funnel_daily.quick_hang_ups IS 'Number of conversations that were over in less than replicator.reporting.quick_hang_up_seconds.';
+COMMENT ON COLUMN analytics.status_funnel_daily.goal_calls IS 'Number of calls that reached the goal of replicator.reporting.goal_path; zero where no path is set.';
+COMMENT ON COLUMN analytics.status_funnel_daily.deleted_calls IS 'Number of these calls that the source no longer has.';
+COMMENT ON COLUMN analytics.status_funnel_daily.quick_hang_up_rate IS 'quick_hang_ups over conversations, 0 to 1; null where there was none.';

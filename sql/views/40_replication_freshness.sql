@@ -51,13 +51,41 @@ LEFT JOIN LATERAL (
     ) c
 ) v ON true
 CROSS JOIN LATERAL (
-    SELECT count(*) AS live_calls FROM truedy.calls c WHERE c.account = a.account AND c.deleted_at IS NULL
+    SELECT coalesce(sum(m.calls - m.deleted_calls), 0)::bigint AS live_calls
+    FROM rollup.funnel_months_current m WHERE m.account = a.account
 ) c
 CROSS JOIN LATERAL (
-    SELECT count(*) AS proven_calls
-    FROM replicator.coverage x
-    JOIN truedy.calls c ON c.account = x.account AND c.created_at >= x.since AND c.created_at < x.until
-    WHERE x.account = a.account AND x.is_proven AND c.deleted_at IS NULL
+    -- Days that lie wholly within a proven stretch come from the roll-up, its first and last two days from the calls:
+    -- whatever a time zone does to the edge of a day, it is less than a day.
+    SELECT coalesce(sum(w.calls + e.calls), 0)::bigint AS proven_calls
+    FROM (
+        SELECT
+            x.since,
+            x.until,
+            (x.since AT TIME ZONE r.time_zone)::date + 2 AS first_whole_day,
+            (x.until AT TIME ZONE r.time_zone)::date - 2 AS last_whole_day
+        FROM replicator.coverage x CROSS JOIN replicator.reporting r
+        WHERE x.account = a.account AND x.is_proven
+    ) x
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(d.calls - d.deleted_calls), 0) AS calls
+        FROM rollup.funnel_current d
+        WHERE d.account = a.account AND d.day >= x.first_whole_day AND d.day <= x.last_whole_day
+    ) w
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS calls
+        FROM (
+            SELECT f.created_on, true AS is_beginning FROM rollup.facts f
+            WHERE f.account = a.account AND NOT f.is_deleted AND f.created_at >= x.since AND f.created_at < x.until
+                AND f.created_at < x.since + interval '4 days'
+            UNION ALL
+            SELECT f.created_on, false FROM rollup.facts f
+            WHERE f.account = a.account AND NOT f.is_deleted AND f.created_at >= x.since AND f.created_at < x.until
+                AND f.created_at >= x.until - interval '4 days'
+        ) f
+        WHERE CASE WHEN f.is_beginning THEN f.created_on < x.first_whole_day
+            ELSE f.created_on > x.last_whole_day AND f.created_on >= x.first_whole_day END
+    ) e
 ) p
 LEFT JOIN LATERAL (
     SELECT x.started_at, x.finished_at, x.outcome, x.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,20 +11,36 @@ import pytest
 import small_world
 from psycopg.rows import dict_row
 
+from replicator.store import migrate, rollups
+from replicator.store.database import Database
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replicator.store import embedded
 
 
-@pytest.fixture(scope="session")
-def small_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
-    """The URL of a database with the small world in it, days in UTC: made once, as no test can change it for good."""
+def refresh(url: str) -> None:
+    """Bring the roll-ups up to date."""
+    with closing(Database(url)) as database:
+        rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        with database.connection() as connection:
+            assert connection.execute("SELECT count(*) FROM rollup.stale").fetchone() == (0,)
+
+
+@pytest.fixture(scope="session", params=["counted", "kept"])
+def small_url(postgres_server: embedded.Server, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database with the small world in it, days in UTC: made once, as no test can change it for good.
+
+    Once with every day to be counted from the calls, once with roll-ups that are up to date: reports must say the same.
+    """
     server, name = postgres_server.url.rsplit("/", 1)[0], f"small_{uuid.uuid4().hex}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         with psycopg.connect(f"{server}/{name}") as connection:
             small_world.build(connection)
+        if request.param == "kept":
+            refresh(f"{server}/{name}")
         yield f"{server}/{name}"
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -141,6 +141,16 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
     connection.commit()
 
 
+def insert_a_recent_one(connection: psycopg.Connection[Any]) -> None:
+    """Insert a call of an hour ago, for what shows the last days only."""
+    insert(connection, Call(99, None, "completed", None, 30, "0.0100"))
+    connection.execute(
+        "UPDATE truedy.calls SET created_at = now() - interval '1 hour', started_at = now() - interval '1 hour', "
+        "ended_at = now() - interval '59 minutes' WHERE id = %s",
+        [call_id(99)],
+    )
+
+
 def insert(connection: psycopg.Connection[Any], call: Call) -> None:
     """Insert one call and its version."""
     has_numbers = call.direction in {"inbound", "outbound"}

@@ -103,7 +103,22 @@ PLANTS: dict[str, list[list[str]]] = {
         [NOTHING_SHOWN],
         [f"UPDATE truedy.calls SET cost_usd = 0.0000004 WHERE id = {SECOND}"],
         [instead("call_cost_daily", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.30")],
-        [instead("calls", "SELECT * FROM v WHERE is_cost_expected")],
+        [instead("call_cost_daily", "SELECT * FROM v WHERE cost_not_expected_calls = 0")],
+    ],
+    "kept_reports_differ_from_the_calls": [
+        ["INSERT INTO rollup.funnel (account, day, calls, conversations) VALUES ('main', '2020-01-01', 1, 0)"],
+        ["INSERT INTO rollup.durations (account, day, calls, duration_seconds) VALUES ('main', '2020-01-01', 1, 0)"],
+        ["INSERT INTO rollup.costs (account, day, calls, cost_usd) VALUES ('main', '2020-01-01', 0, 0.000001)"],
+    ],
+    "months_do_not_add_up": [
+        [instead("call_cost_monthly", "SELECT * FROM v WHERE cost_usd IS DISTINCT FROM 0.351")],
+        [instead("call_cost_monthly", "SELECT * FROM v WHERE month_on IS NOT NULL")],
+        [instead("status_funnel_total", "SELECT * FROM v WHERE calls <> 6")],
+        [instead("campaign_summary", "SELECT * FROM v WHERE campaign_id IS NOT NULL")],
+    ],
+    "the_last_cost_change_is_not_the_cost": [
+        ["INSERT INTO replicator.cost_changes (call_id, new_usd, observed_at) "
+         f"VALUES ({SECOND}, 0.3, now())"],
     ],
     "costs_that_the_views_cannot_show": [
         [f"UPDATE truedy.calls SET cost_usd = 1000000 WHERE id = {SECOND}"],
@@ -115,7 +130,7 @@ PLANTS: dict[str, list[list[str]]] = {
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE lower_seconds <> 45")],
         [instead("call_duration_histogram_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
-        [instead("calls", "SELECT * FROM v WHERE duration_seconds IS DISTINCT FROM 20")],
+        [instead("call_duration_daily", "SELECT * FROM v WHERE longest_seconds IS DISTINCT FROM 20")],
     ],
 }  # fmt: skip
 """What each check must see: statements that break one thing each."""

@@ -1,0 +1,76 @@
+-- rollup.call_conversations
+-- Grain: one row per call with a transcript in which the agent or the contact speaks. Units: seconds, words.
+-- Tool and system segments are no speech. A turn is a run of segments of one speaker. Times are counted where every
+-- spoken segment has a beginning and an end in order (is_timed). An interruption begins more than 0.3 s before the other
+-- ends; a response is the time from the contact's end to the agent's beginning, where that is positive.
+-- Kept: by call
+CREATE OR REPLACE VIEW rollup.call_conversations_plain AS
+SELECT
+    call_id,
+    bool_and(is_timed) AS is_timed,
+    (array_agg(speaker ORDER BY turn))[1] AS first_speaker,
+    count(*) FILTER (WHERE speaker = 'agent')::integer AS agent_turns,
+    count(*) FILTER (WHERE speaker = 'contact')::integer AS contact_turns,
+    coalesce(sum(segments) FILTER (WHERE speaker = 'agent'), 0)::integer AS agent_segments,
+    coalesce(sum(segments) FILTER (WHERE speaker = 'contact'), 0)::integer AS contact_segments,
+    coalesce(sum(words) FILTER (WHERE speaker = 'agent'), 0)::integer AS agent_words,
+    coalesce(sum(words) FILTER (WHERE speaker = 'contact'), 0)::integer AS contact_words,
+    CASE WHEN bool_and(is_timed) THEN coalesce(sum(seconds) FILTER (WHERE speaker = 'agent'), 0) END AS agent_seconds,
+    CASE WHEN bool_and(is_timed) THEN coalesce(sum(seconds) FILTER (WHERE speaker = 'contact'), 0) END AS contact_seconds,
+    CASE WHEN bool_and(is_timed) THEN max(length_seconds) END AS longest_turn_seconds,
+    CASE WHEN bool_and(is_timed)
+        THEN coalesce(sum(interruptions) FILTER (WHERE speaker = 'agent'), 0)::integer END AS agent_interruptions,
+    CASE WHEN bool_and(is_timed)
+        THEN coalesce(sum(interruptions) FILTER (WHERE speaker = 'contact'), 0)::integer END AS contact_interruptions,
+    count(response_seconds)::integer AS response_count,
+    sum(response_seconds) AS response_seconds,
+    max(response_seconds) AS longest_response_seconds
+FROM (
+    SELECT
+        call_id,
+        turn,
+        speaker,
+        count(*) AS segments,
+        sum(regexp_count(text, '\S+')) AS words,
+        bool_and(end_seconds >= start_seconds) IS TRUE AND bool_and(start_seconds IS NOT NULL AND end_seconds IS NOT NULL)
+            AS is_timed,
+        sum(end_seconds - start_seconds) FILTER (WHERE end_seconds >= start_seconds) AS seconds,
+        max(end_seconds) - min(start_seconds) AS length_seconds,
+        count(*) FILTER (WHERE is_new AND start_seconds < previous_end_seconds - 0.3) AS interruptions,
+        max(start_seconds - previous_end_seconds)
+            FILTER (WHERE is_new AND speaker = 'agent' AND start_seconds > previous_end_seconds) AS response_seconds
+    FROM (
+        SELECT
+            x.*,
+            sum(CASE WHEN is_new THEN 1 ELSE 0 END)
+                OVER (PARTITION BY call_id ORDER BY position ROWS UNBOUNDED PRECEDING) AS turn
+        FROM (
+            SELECT
+                call_id,
+                position,
+                speaker,
+                text,
+                start_seconds,
+                end_seconds,
+                lag(end_seconds) OVER w AS previous_end_seconds,
+                lag(speaker) OVER w IS DISTINCT FROM speaker AS is_new
+            FROM (
+                SELECT
+                    s.call_id,
+                    s.position,
+                    s.speaker,
+                    s.text,
+                    -- Double precision refuses what is too large or too near zero.
+                    CASE WHEN abs(s.start_seconds) < 1000000000
+                        THEN round(s.start_seconds, 6)::double precision END AS start_seconds,
+                    CASE WHEN abs(s.end_seconds) < 1000000000
+                        THEN round(s.end_seconds, 6)::double precision END AS end_seconds
+                FROM truedy.transcript_segments s
+                WHERE s.speaker IN ('agent', 'contact')
+            ) spoken
+            WINDOW w AS (PARTITION BY call_id ORDER BY position)
+        ) x
+    ) numbered
+    GROUP BY call_id, turn, speaker
+) turns
+GROUP BY call_id;

@@ -1,0 +1,38 @@
+-- rollup.costs
+-- Grain: one row per account, day of the end (else of the creation), direction, agent and campaign.
+-- Units: US dollars, seconds, minutes. Every measure adds up over rows; final_at does by its greatest.
+-- Kept: by day and month
+CREATE OR REPLACE VIEW rollup.costs_plain AS
+SELECT
+    b.account,
+    b.day,
+    f.direction,
+    f.agent_id,
+    f.campaign_id,
+    count(*) AS calls,
+    count(*) FILTER (WHERE f.is_connected AND f.is_terminal) AS connected_calls,
+    count(*) FILTER (WHERE f.cost_state = 'known') AS cost_known_calls,
+    count(*) FILTER (WHERE f.cost_state = 'pending') AS cost_pending_calls,
+    count(*) FILTER (WHERE f.cost_state = 'not_expected') AS cost_not_expected_calls,
+    count(*) FILTER (WHERE f.cost_state = 'implausible') AS cost_implausible_calls,
+    sum(f.cost_usd)::numeric(18, 6) AS cost_usd,
+    (sum(f.cost_usd) FILTER (WHERE f.talk_seconds > 0))::numeric(18, 6) AS timed_cost_usd,
+    (sum(f.talk_seconds) FILTER (WHERE f.talk_seconds > 0 AND f.cost_usd IS NOT NULL))::bigint AS timed_seconds,
+    (sum(f.billed_minutes_estimate) FILTER (WHERE f.cost_usd IS NOT NULL)) AS billed_minutes_estimate,
+    count(*) FILTER (WHERE f.is_conversation AND f.is_terminal) AS conversations,
+    count(f.cost_usd) FILTER (WHERE f.is_conversation AND f.is_terminal) AS cost_known_conversations,
+    (sum(f.cost_usd) FILTER (WHERE f.is_conversation AND f.is_terminal))::numeric(18, 6) AS conversation_cost_usd,
+    count(*) FILTER (WHERE f.is_terminal AND (NOT f.is_conversation OR f.is_quick_hang_up)) AS wasted_calls,
+    (sum(f.cost_usd) FILTER (WHERE f.is_terminal AND (NOT f.is_conversation OR f.is_quick_hang_up)))::numeric(18, 6)
+        AS wasted_cost_usd,
+    count(*) FILTER (WHERE f.is_goal) AS goal_calls,
+    count(*) FILTER (WHERE f.is_deleted) AS deleted_calls,
+    -- When the last of these calls is settled; infinity where one is open or its cost is outstanding.
+    max(CASE WHEN f.cost_state IN ('known', 'not_expected') THEN coalesce(f.settles_at, 'infinity')
+        ELSE 'infinity' END) AS final_at
+FROM rollup.day_bounds b
+JOIN rollup.facts f ON f.account = b.account
+    AND coalesce(f.ended_at, f.created_at, '-infinity') >= b.since
+    AND coalesce(f.ended_at, f.created_at, '-infinity') < b.until
+    AND coalesce(f.cost_on, '-infinity') = b.day
+GROUP BY b.account, b.day, f.direction, f.agent_id, f.campaign_id;

@@ -1,0 +1,168 @@
+-- analytics.agent_scorecard
+-- Grain: one row per account, period (the last 7, 30 and 90 days, today included) and agent.
+-- Units: calls, seconds, US dollars, words; rates are 0 to 1.
+-- Each measure keeps its own day: the funnel's is that of creation, durations' and conversations' that of the start,
+-- cost's that of the end. So a call at the edge of the period can be in one and not in the other.
+CREATE OR REPLACE VIEW analytics.agent_scorecard AS
+SELECT
+    s.account,
+    p.period_days,
+    p.since_on,
+    nullif(s.agent, '00000000-0000-0000-0000-000000000000') AS agent_id,
+    n.name AS agent_name,
+    n.team,
+    coalesce(s.calls, 0) AS calls,
+    coalesce(s.open_calls, 0) AS open_calls,
+    coalesce(s.terminal_calls, 0) AS terminal_calls,
+    coalesce(s.placed_calls, 0) AS placed_calls,
+    coalesce(s.answered_calls, 0) AS answered_calls,
+    coalesce(s.machine_calls, 0) AS machine_calls,
+    coalesce(s.conversations, 0) AS conversations,
+    coalesce(s.quick_hang_ups, 0) AS quick_hang_ups,
+    coalesce(s.goal_calls, 0) AS goal_calls,
+    coalesce(s.error_calls, 0) AS error_calls,
+    s.placed_calls::double precision / nullif(s.terminal_calls, 0) AS placed_rate,
+    s.answered_calls::double precision / nullif(s.placed_calls, 0) AS answer_rate,
+    s.machine_calls::double precision / nullif(s.placed_calls, 0) AS machine_rate,
+    s.conversations::double precision / nullif(s.terminal_calls, 0) AS conversation_rate,
+    s.quick_hang_ups::double precision / nullif(s.conversations, 0) AS quick_hang_up_rate,
+    s.goal_calls::double precision / nullif(s.conversations, 0) AS goal_rate,
+    coalesce(s.measured_calls, 0) AS measured_calls,
+    coalesce(s.duration_seconds, 0) AS duration_seconds,
+    s.duration_seconds::double precision / nullif(s.measured_calls, 0) AS average_seconds,
+    s.longest_seconds,
+    coalesce(s.cost_known_calls, 0) AS cost_known_calls,
+    coalesce(s.cost_pending_calls, 0) AS cost_pending_calls,
+    s.cost_usd,
+    s.timed_cost_usd,
+    (s.timed_seconds / 60.0)::double precision AS timed_minutes,
+    (s.timed_cost_usd * 60 / nullif(s.timed_seconds, 0))::numeric(18, 6) AS cost_per_minute_usd,
+    s.conversation_cost_usd,
+    coalesce(s.cost_known_conversations, 0) AS cost_known_conversations,
+    (s.conversation_cost_usd / nullif(s.cost_known_conversations, 0))::numeric(18, 6)
+        AS direct_cost_per_conversation_usd,
+    s.wasted_cost_usd,
+    coalesce(s.transcribed_calls, 0) AS transcribed_calls,
+    s.agent_seconds,
+    s.agent_seconds + s.contact_seconds AS speech_seconds,
+    s.agent_seconds / nullif(s.agent_seconds + s.contact_seconds, 0) AS agent_talk_share,
+    s.agent_interruptions,
+    s.contact_interruptions,
+    s.response_seconds,
+    coalesce(s.response_count, 0) AS response_count,
+    s.response_seconds / nullif(s.response_count, 0) AS average_response_seconds,
+    p.reporting_time_zone
+FROM rollup.periods p
+CROSS JOIN LATERAL (
+    -- An agent that is not known is the zero one here, so that the parts meet.
+    SELECT *
+    FROM (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.calls)::bigint AS calls,
+            sum(d.open_calls)::bigint AS open_calls,
+            sum(d.terminal_calls)::bigint AS terminal_calls,
+            sum(d.placed_calls)::bigint AS placed_calls,
+            sum(d.answered_calls)::bigint AS answered_calls,
+            sum(d.machine_calls)::bigint AS machine_calls,
+            sum(d.conversations)::bigint AS conversations,
+            sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
+            sum(d.goal_calls)::bigint AS goal_calls,
+            sum(d.error_calls)::bigint AS error_calls
+        FROM rollup.funnel_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) f
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.measured_calls)::bigint AS measured_calls,
+            sum(d.duration_seconds)::bigint AS duration_seconds,
+            max(d.longest_seconds) AS longest_seconds
+        FROM rollup.durations_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) d USING (account, agent)
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.cost_known_calls)::bigint AS cost_known_calls,
+            sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
+            sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
+            sum(d.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
+            sum(d.timed_seconds)::bigint AS timed_seconds,
+            sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
+            sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
+            sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd
+        FROM rollup.costs_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) c USING (account, agent)
+    FULL JOIN (
+        SELECT
+            d.account,
+            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
+            sum(d.transcribed_calls)::bigint AS transcribed_calls,
+            sum(d.agent_seconds) AS agent_seconds,
+            sum(d.contact_seconds) AS contact_seconds,
+            sum(d.agent_interruptions)::bigint AS agent_interruptions,
+            sum(d.contact_interruptions)::bigint AS contact_interruptions,
+            sum(d.response_seconds) AS response_seconds,
+            sum(d.response_count)::bigint AS response_count
+        FROM rollup.conversations_current d
+        WHERE d.day >= p.since_on
+        GROUP BY 1, 2
+    ) v USING (account, agent)
+) s
+LEFT JOIN replicator.agents n ON n.agent_id = s.agent;
+
+COMMENT ON VIEW analytics.agent_scorecard IS 'Grain: one row per account, period (the last 7, 30 and 90 days) and agent. Key: account, period_days, agent_id.';
+COMMENT ON COLUMN analytics.agent_scorecard.account IS 'The account that the call was replicated for (REPLICATOR_ACCOUNT).';
+COMMENT ON COLUMN analytics.agent_scorecard.period_days IS 'Number of days of the period: 7, 30 or 90, today included.';
+COMMENT ON COLUMN analytics.agent_scorecard.since_on IS 'First day of the period, in the reporting time zone.';
+COMMENT ON COLUMN analytics.agent_scorecard.agent_id IS 'The agent that handled the call.';
+COMMENT ON COLUMN analytics.agent_scorecard.agent_name IS 'Name of the agent, as in replicator.agents; null where nobody named it.';
+COMMENT ON COLUMN analytics.agent_scorecard.team IS 'Team of the agent, as in replicator.agents.';
+COMMENT ON COLUMN analytics.agent_scorecard.calls IS 'Number of all calls created: attempts, not contacts.';
+COMMENT ON COLUMN analytics.agent_scorecard.open_calls IS 'Number of calls that are not over (queued, ringing, in progress).';
+COMMENT ON COLUMN analytics.agent_scorecard.terminal_calls IS 'Number of calls that are over with a known status: the denominator of placed_rate and conversation_rate.';
+COMMENT ON COLUMN analytics.agent_scorecard.placed_calls IS 'Number of calls that reached the other end, whatever came of it: the numerator of placed_rate, the denominator of answer_rate and machine_rate.';
+COMMENT ON COLUMN analytics.agent_scorecard.answered_calls IS 'Number of calls that were answered and ended normally (completed): the numerator of answer_rate.';
+COMMENT ON COLUMN analytics.agent_scorecard.machine_calls IS 'Number of calls that a machine answered (voicemail): the numerator of machine_rate.';
+COMMENT ON COLUMN analytics.agent_scorecard.conversations IS 'Number of answered calls that connected and are not of zero length: the numerator of conversation_rate.';
+COMMENT ON COLUMN analytics.agent_scorecard.quick_hang_ups IS 'Number of conversations that were over in less than replicator.reporting.quick_hang_up_seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.goal_calls IS 'Number of calls that reached the goal of replicator.reporting.goal_path; zero where no path is set.';
+COMMENT ON COLUMN analytics.agent_scorecard.error_calls IS 'Number of calls whose context names an error.';
+COMMENT ON COLUMN analytics.agent_scorecard.placed_rate IS 'placed_calls over terminal_calls, 0 to 1; null where no call is over.';
+COMMENT ON COLUMN analytics.agent_scorecard.answer_rate IS 'answered_calls over placed_calls, 0 to 1, machines not counted as answers; null where none was placed.';
+COMMENT ON COLUMN analytics.agent_scorecard.machine_rate IS 'machine_calls over placed_calls, 0 to 1; null where none was placed.';
+COMMENT ON COLUMN analytics.agent_scorecard.conversation_rate IS 'conversations over terminal_calls, 0 to 1; null where no call is over.';
+COMMENT ON COLUMN analytics.agent_scorecard.quick_hang_up_rate IS 'quick_hang_ups over conversations, 0 to 1; null where there was none.';
+COMMENT ON COLUMN analytics.agent_scorecard.goal_rate IS 'goal_calls over conversations, 0 to 1; null where there was none.';
+COMMENT ON COLUMN analytics.agent_scorecard.measured_calls IS 'Number of connected calls that are over and have a duration: the denominator of average_seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.duration_seconds IS 'Sum of their durations in seconds: the numerator of average_seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.average_seconds IS 'duration_seconds over measured_calls, in seconds; null where none is measured.';
+COMMENT ON COLUMN analytics.agent_scorecard.longest_seconds IS 'Longest duration in seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.cost_known_calls IS 'Number of calls whose cost is known: the denominator of cost_per_known_call_usd.';
+COMMENT ON COLUMN analytics.agent_scorecard.cost_pending_calls IS 'Number of calls whose cost is not known and may come: the sums will grow.';
+COMMENT ON COLUMN analytics.agent_scorecard.cost_usd IS 'Sum of the known costs in US dollars; null where none is known.';
+COMMENT ON COLUMN analytics.agent_scorecard.timed_cost_usd IS 'Part of cost_usd that connected calls with a duration above zero cost, in US dollars: the numerator of cost_per_minute_usd.';
+COMMENT ON COLUMN analytics.agent_scorecard.timed_minutes IS 'Minutes of the same calls: the denominator of cost_per_minute_usd.';
+COMMENT ON COLUMN analytics.agent_scorecard.cost_per_minute_usd IS 'timed_cost_usd over timed_minutes, in US dollars; null without minutes.';
+COMMENT ON COLUMN analytics.agent_scorecard.conversation_cost_usd IS 'Part of cost_usd that conversations cost, in US dollars: the numerator of direct_cost_per_conversation_usd.';
+COMMENT ON COLUMN analytics.agent_scorecard.cost_known_conversations IS 'Number of those whose cost is known: the denominator of direct_cost_per_conversation_usd.';
+COMMENT ON COLUMN analytics.agent_scorecard.direct_cost_per_conversation_usd IS 'conversation_cost_usd over cost_known_conversations, in US dollars: what a conversation itself costs.';
+COMMENT ON COLUMN analytics.agent_scorecard.wasted_cost_usd IS 'What those calls cost in US dollars, as far as it is known.';
+COMMENT ON COLUMN analytics.agent_scorecard.transcribed_calls IS 'Number of calls with a transcript in which somebody speaks: the denominator of the shares here.';
+COMMENT ON COLUMN analytics.agent_scorecard.agent_seconds IS 'Seconds of the agent''s speech in timed calls.';
+COMMENT ON COLUMN analytics.agent_scorecard.speech_seconds IS 'agent_seconds plus contact_seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.agent_talk_share IS 'agent_seconds over speech_seconds, 0 to 1; null where no call is timed.';
+COMMENT ON COLUMN analytics.agent_scorecard.agent_interruptions IS 'Number of times that the agent began more than 0.3 seconds before the contact ended, in timed calls.';
+COMMENT ON COLUMN analytics.agent_scorecard.contact_interruptions IS 'Number of times that the contact began more than 0.3 seconds before the agent ended, in timed calls.';
+COMMENT ON COLUMN analytics.agent_scorecard.response_seconds IS 'Sum of the seconds from the contact''s end to the agent''s beginning over those answers.';
+COMMENT ON COLUMN analytics.agent_scorecard.response_count IS 'Number of the agent''s answers that began after the contact''s end: the denominator of average_response_seconds.';
+COMMENT ON COLUMN analytics.agent_scorecard.average_response_seconds IS 'response_seconds over response_count, in seconds; null where there was none.';
+COMMENT ON COLUMN analytics.agent_scorecard.reporting_time_zone IS 'Name of the time zone of the days.';

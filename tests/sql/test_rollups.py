@@ -1,0 +1,241 @@
+"""Roll-ups: whatever is written in whatever order, what reports read is what counting the calls anew says."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+import small_world
+from small_world import AGENT_A, AGENT_B, Call, call_id
+
+from replicator.errors import DatabaseError
+from replicator.store import migrate, rollups
+from replicator.store.database import Database
+
+Connection = psycopg.Connection[Any]
+
+KEPT = rollups.daily(migrate.bundled("sql"))
+CURRENTS = [each.name for each in KEPT]
+ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Atlantic/Azores", "Pacific/Kiritimati", "Australia/Lord_Howe")
+
+
+def differences(connection: Connection) -> list[str]:
+    """Return the roll-ups whose current view is not what the definition says of all days, undated ones included."""
+    wrong = []
+    for name in CURRENTS:
+        columns = ", ".join(
+            row[0]
+            for row in connection.execute(
+                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+                "AND attname NOT IN ('account', 'day') ORDER BY attnum",
+                [f"rollup.{name}"],
+            )
+        )
+        current = f"SELECT account, day, {columns} FROM rollup.{name}_current"
+        plain = f"SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_plain"
+        row = connection.execute(
+            f"SELECT count(*) FROM ((({current}) EXCEPT ALL ({plain})) UNION ALL (({plain}) EXCEPT ALL ({current}))) d"
+        ).fetchone()
+        if row and row[0]:
+            wrong.append(name)
+    for name in ("funnel", "costs"):
+        measures = "sum(calls)" if name == "funnel" else "sum(cost_usd)"
+        row = connection.execute(
+            f"SELECT count(*) FROM (SELECT date_trunc('month', day)::date AS month, campaign_id, {measures} "
+            f"FROM rollup.{name}_current GROUP BY 1, 2 EXCEPT ALL SELECT month, campaign_id, {measures} "
+            f"FROM rollup.{name}_months_current GROUP BY 1, 2) d"
+        ).fetchone()
+        if row and row[0]:
+            wrong.append(f"{name}_months")
+    return wrong
+
+
+def test_an_independent_count_agrees(database_url: str) -> None:
+    """The definitions themselves, compared with grouping the calls' view by its own days."""
+    with psycopg.connect(database_url) as connection:
+        for zone in ZONES:
+            small_world_in(connection, zone)
+            for name, day, measures, counted in (
+                ("funnel", "created_on", "sum(calls), sum(conversations)", "count(*), count(*) FILTER (WHERE is_conversation)"),
+                ("durations", "started_on", "sum(calls), sum(duration_seconds)", "count(*), coalesce(sum(talk_seconds), 0)"),
+                ("costs", "cost_on", "sum(calls), sum(cost_usd)", "count(*), sum(cost_usd)"),
+            ):  # fmt: skip
+                found = connection.execute(
+                    f"SELECT day, direction, agent_id, {measures} FROM rollup.{name}_current GROUP BY 1, 2, 3"
+                ).fetchall()
+                wanted = connection.execute(
+                    f"SELECT {day}, direction, agent_id, {counted} FROM analytics.calls GROUP BY 1, 2, 3"
+                ).fetchall()
+                assert sorted(found, key=str) == sorted(wanted, key=str), (name, zone)
+            connection.rollback()
+
+
+def small_world_in(connection: Connection, zone: str) -> None:
+    connection.execute("UPDATE replicator.reporting SET time_zone = %s", [zone])
+    for call in small_world.CALLS:
+        small_world.insert(connection, call)
+
+
+class History:
+    """A seeded series of writes and refreshes, on a database of its own."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self._random = Random(seed)
+        self._url = url
+        self._number = 1000
+
+    def run(self, steps: int) -> list[str]:
+        """Return what was wrong after some step, with the steps until then."""
+        done: list[str] = []
+        with psycopg.connect(self._url, autocommit=True) as connection, closing(Database(self._url)) as database:
+            small_world.build(connection)
+            for _ in range(steps):
+                step = self._random.choice(
+                    ["insert", "update", "move", "delete", "segments", "zone", "rule", "refresh", "refresh", "refresh"]
+                )
+                done.append(step)
+                if step == "refresh":
+                    rollups.refresh(database, KEPT, most=self._random.choice([1, 3, 100]))
+                else:
+                    getattr(self, step)(connection)
+                if wrong := differences(connection):
+                    return [*done, *wrong]
+        return []
+
+    def insert(self, connection: Connection) -> None:
+        self._number += 1
+        day = self._random.randrange(1, 28)
+        created = None if self._random.random() < 0.1 else f"2025-{self._random.choice(['03', '10'])}-{day:02}T23:59:50"
+        small_world.insert(
+            connection,
+            Call(
+                self._number, created, self._random.choice(["completed", "failed", "queued", "voicemail"]), 5,
+                self._random.randrange(100), "0.0123", agent=self._random.choice([AGENT_A, AGENT_B, None]),
+                campaign=self._random.choice(["c1", "c2", None]),
+            ),
+        )  # fmt: skip
+
+    def update(self, connection: Connection) -> None:
+        change = self._random.choice(["cost_usd = 1.5", "status = 'busy'", "duration_seconds = 7", "agent_id = NULL"])
+        connection.execute(f"UPDATE truedy.calls SET {change} WHERE id = %s", [self._some(connection)])
+
+    def move(self, connection: Connection) -> None:
+        by = self._random.choice(["created_at", "started_at", "ended_at"])
+        connection.execute(
+            f"UPDATE truedy.calls SET {by} = {by} + interval '1 day' * %s WHERE id = %s",
+            [self._random.randrange(-40, 40), self._some(connection)],
+        )
+
+    def delete(self, connection: Connection) -> None:
+        connection.execute("DELETE FROM truedy.calls WHERE id = %s", [self._some(connection)])
+
+    def segments(self, connection: Connection) -> None:
+        some = self._some(connection)
+        connection.execute("DELETE FROM truedy.transcript_segments WHERE call_id = %s", [some])
+        for position in range(self._random.randrange(4)):
+            connection.execute(
+                "INSERT INTO truedy.transcript_segments (call_id, position, speaker, text, start_seconds, end_seconds, "
+                "raw) VALUES (%s, %s, %s, 'some words', %s, %s, '{}')",
+                [some, position, self._random.choice(["agent", "contact", "tool"]), position * 2, position * 2 + 1.5],
+            )
+
+    def zone(self, connection: Connection) -> None:
+        connection.execute("UPDATE replicator.reporting SET time_zone = %s", [self._random.choice(ZONES)])
+
+    def rule(self, connection: Connection) -> None:
+        connection.execute(
+            self._random.choice(
+                [
+                    "UPDATE replicator.reporting SET quick_hang_up_seconds = 20 - quick_hang_up_seconds",
+                    "UPDATE replicator.status_stages SET stage = 'machine' WHERE status = 'completed'",
+                    "INSERT INTO replicator.stage_rules VALUES (1, '{id}', 'x', 'busy') ON CONFLICT DO NOTHING",
+                    "DELETE FROM replicator.stage_rules",
+                ]
+            )
+        )
+
+    def _some(self, connection: Connection) -> Any:
+        ids = [row[0] for row in connection.execute("SELECT id FROM truedy.calls ORDER BY id")]
+        return self._random.choice(ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_reports_are_right_after_every_step(database_url: str, seed: int) -> None:
+    """Inserted, changed, moved, deleted calls, replaced transcripts, other rules and zones, refreshed or not."""
+    assert History(database_url, seed).run(25) == []
+
+
+def test_what_is_written_during_a_refresh_stays_touched(database_url: str) -> None:
+    """A refresh that began before a write commits after it: the day is counted live until it is refreshed again."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url) as other:
+        small_world.build(other)
+        with database.transaction() as tx:
+            assert rollups._refresh_some(tx, KEPT, 100) > 0
+            other.execute("UPDATE truedy.calls SET status = 'busy' WHERE id = %s", [call_id(2)])
+            other.commit()
+        assert other.execute("SELECT count(*) FROM rollup.stale").fetchone() == (1,)
+        assert differences(other) == []
+
+
+def test_two_refreshes_at_once_do_the_work_once(database_url: str) -> None:
+    """The second one leaves it to the first, and neither waits."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url) as other:
+        small_world.build(other)
+        with database.transaction() as tx:
+            rollups._refresh_some(tx, KEPT, 1)
+            assert rollups.refresh(database, KEPT) == 0
+        assert rollups.refresh(database, KEPT) > 0
+
+
+def test_a_refresh_that_breaks_changes_nothing(database_url: str) -> None:
+    """What was kept stays, what was touched stays touched; the error names the database's reason."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
+        small_world.build(other)
+        other.execute("ALTER TABLE rollup.numbers ADD CONSTRAINT none CHECK (calls < 0)")
+        before = other.execute("SELECT count(*) FROM rollup.stale").fetchone()
+        with pytest.raises(DatabaseError, match="CheckViolation"):
+            rollups.refresh(database, KEPT)
+        assert other.execute("SELECT count(*) FROM rollup.stale").fetchone() == before
+        assert differences(other) == []
+
+
+def test_an_open_call_becomes_stale_by_itself(database_url: str) -> None:
+    """Nothing is written when its hours are over, and yet the kept day says so."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
+        small_world.insert(other, Call(1, "2025-03-30T12:00:00", "queued"))
+        other.execute(
+            "UPDATE truedy.calls SET created_at = now() - interval '6 hours' + interval '1.5 seconds' WHERE id = %s",
+            [call_id(1)],
+        )
+        rollups.refresh(database, KEPT)
+        question = "SELECT sum(stale_open_calls)::int FROM analytics.status_funnel_daily"
+        assert other.execute(question).fetchone() == (0,)
+        threading.Event().wait(2)
+        assert other.execute(question).fetchone() == (1,)
+
+
+def test_a_changed_definition_is_computed_anew(database_url: str) -> None:
+    """After a migration that changed a roll-up, nothing that was kept before is read, and grants are kept."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
+        small_world.build(other)
+        rollups.refresh(database, KEPT)
+        other.execute("UPDATE rollup.funnel SET calls = calls + 1")
+        other.execute("UPDATE replicator.views SET sha256 = '' WHERE name = '(rollups)'")
+        assert len(migrate.migrate(database_url).views) > 0
+        assert differences(other) == []
+        rollups.refresh(database, KEPT)
+        assert differences(other) == []
+
+
+def test_these_tests_can_fail(database_url: str) -> None:
+    """A kept row that is wrong is seen by `differences`."""
+    with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
+        small_world.build(other)
+        rollups.refresh(database, KEPT)
+        other.execute("UPDATE rollup.funnel SET calls = calls + 1 WHERE day = '2025-03-30'")
+        assert differences(other) == ["funnel", "funnel_months"]
