@@ -1,11 +1,11 @@
 -- analytics.call_attempts
 -- Grain: one row per outbound call: which attempt it was to reach its party. Units: hours, calls; days in the reporting
 -- time zone.
--- An episode of a party (the called number, of one account) begins with its first call, after a conversation, and after
--- replicator.reporting.attempt_days without any; attempt_number counts within it:
---     attempt_number = 1 + earlier outbound calls to the party within attempt_days (of 24 hours) before this one, and
---                      after its last conversation among those
--- Calls of the same instant are in the order of their ids. A call without a number or without an instant has no number.
+-- A party is a called number, of one account. A conversation begins anew, and so does a silence:
+--     attempt_number = 1 + earlier outbound calls to the party within replicator.reporting.attempt_days (of 24 hours)
+--                      before this one, and after its last conversation among those
+-- Calls of the same instant are in the order of their ids. A call whose number is not there (or is a word for a
+-- withheld one), or without an instant, has no number.
 -- A filter on created_on, created_at or call_id reads those calls and, by an index, their parties' others: seconds for
 -- all calls of a day. Without one it does so for every call. A number that is called thousands of times in attempt_days
 -- costs the square of that.
@@ -30,7 +30,7 @@ SELECT
     extract(epoch FROM f.created_at - w.previous_attempt_at)::double precision / 3600 AS gap_hours,
     CASE WHEN k.is_known THEN EXISTS (
         SELECT FROM rollup.facts e
-        WHERE e.other_party = f.other_party
+        WHERE e.other_party = k.party
                 AND e.created_at >= f.created_at AND e.created_at <= f.created_at + k.reach
             AND (e.created_at, e.call_id) > (f.created_at, f.call_id)
             AND e.direction = 'outbound' AND e.account = f.account
@@ -46,7 +46,8 @@ JOIN rollup.facts f ON f.account = b.account
 CROSS JOIN replicator.reporting r
 -- Seconds, as a day of an interval is one of the session's time zone; 100 years at most, so that no instant overflows.
 CROSS JOIN LATERAL (SELECT
-    f.other_party IS NOT NULL AND f.created_at IS NOT NULL AS is_known,
+    f.is_party_known AND f.created_at IS NOT NULL AS is_known,
+    CASE WHEN f.is_party_known THEN f.other_party END AS party,
     make_interval(secs => least(r.attempt_days, 36500) * 86400.0) AS reach
 ) k
 CROSS JOIN LATERAL (
@@ -61,7 +62,7 @@ CROSS JOIN LATERAL (
                 ORDER BY e.created_at DESC, e.call_id DESC ROWS UNBOUNDED PRECEDING
             ) AS conversations
         FROM rollup.facts e
-        WHERE e.other_party = f.other_party AND e.created_at >= f.created_at - k.reach AND e.created_at <= f.created_at
+        WHERE e.other_party = k.party AND e.created_at >= f.created_at - k.reach AND e.created_at <= f.created_at
             AND (e.created_at, e.call_id) < (f.created_at, f.call_id)
             AND e.direction = 'outbound' AND e.account = f.account
     ) earlier
@@ -78,8 +79,8 @@ COMMENT ON COLUMN analytics.call_attempts.created_on IS 'Day of created_at in th
 COMMENT ON COLUMN analytics.call_attempts.stage IS 'Stage of the call, as in calls.';
 COMMENT ON COLUMN analytics.call_attempts.is_terminal IS 'The call is over.';
 COMMENT ON COLUMN analytics.call_attempts.is_connected IS 'A person or a machine picked up, as in calls.';
-COMMENT ON COLUMN analytics.call_attempts.is_conversation IS 'The call was a conversation, as in calls: the next attempt begins a new episode.';
-COMMENT ON COLUMN analytics.call_attempts.attempt_number IS '1 for the first call of an episode, 2 for the next, and so on; null where the number or the instant is not known.';
+COMMENT ON COLUMN analytics.call_attempts.is_conversation IS 'The call was a conversation, as in calls: the next attempt is a first one again.';
+COMMENT ON COLUMN analytics.call_attempts.attempt_number IS '1 for the first call to the party within attempt_days, or since its last conversation, 2 for the next, and so on; null where the party or the instant is not known.';
 COMMENT ON COLUMN analytics.call_attempts.attempt_count IS 'Number of outbound calls to the party within replicator.reporting.attempt_days up to this one, itself included, conversations in between or not; null where not known.';
 COMMENT ON COLUMN analytics.call_attempts.is_first IS 'attempt_number is 1: the first call to the party within attempt_days, or the first after a conversation.';
 COMMENT ON COLUMN analytics.call_attempts.is_after_conversation IS 'There was a conversation with the party within attempt_days before, in an outbound call.';

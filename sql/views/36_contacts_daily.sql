@@ -22,11 +22,12 @@ CROSS JOIN replicator.reporting r
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS calls,
-        count(f.other_party) AS party_calls,
-        count(DISTINCT f.other_party) AS contacts,
-        count(DISTINCT f.other_party) FILTER (WHERE f.stage NOT IN ('open', 'unmapped')) AS tried_contacts,
-        count(DISTINCT f.other_party) FILTER (WHERE f.is_conversation) AS reached_contacts
+        count(p.party) AS party_calls,
+        count(DISTINCT p.party) AS contacts,
+        count(DISTINCT p.party) FILTER (WHERE f.stage NOT IN ('open', 'unmapped')) AS tried_contacts,
+        count(DISTINCT p.party) FILTER (WHERE f.is_conversation) AS reached_contacts
     FROM rollup.facts f
+    CROSS JOIN LATERAL (SELECT CASE WHEN f.is_party_known THEN f.other_party END AS party) p
     WHERE f.account = b.account AND f.direction = 'outbound'
         AND coalesce(f.created_at, '-infinity') >= b.since
         AND coalesce(f.created_at, '-infinity') < b.until
@@ -38,7 +39,7 @@ COMMENT ON VIEW analytics.contacts_daily IS 'Grain: one row per day of creation 
 COMMENT ON COLUMN analytics.contacts_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
 COMMENT ON COLUMN analytics.contacts_daily.account IS 'The account.';
 COMMENT ON COLUMN analytics.contacts_daily.calls IS 'Number of outbound calls.';
-COMMENT ON COLUMN analytics.contacts_daily.unknown_party_calls IS 'Number of those without a number: they are of no contact.';
+COMMENT ON COLUMN analytics.contacts_daily.unknown_party_calls IS 'Number of those without a number, or with a word for a withheld one: they are of no contact.';
 COMMENT ON COLUMN analytics.contacts_daily.party_calls IS 'Number of those with a number: the numerator of calls_per_contact.';
 COMMENT ON COLUMN analytics.contacts_daily.contacts IS 'Number of different numbers called: the denominator of calls_per_contact. Does not add up over rows.';
 COMMENT ON COLUMN analytics.contacts_daily.tried_contacts IS 'Number of those with at least one call that is over with a known status: the denominator of reach_rate.';

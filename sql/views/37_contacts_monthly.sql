@@ -21,14 +21,15 @@ FROM (
         date_trunc('month', nullif(b.day, '-infinity')::timestamp)::date AS month_on,
         b.account,
         count(*) AS calls,
-        count(p.other_party) AS party_calls,
-        count(DISTINCT p.other_party) AS contacts,
-        count(DISTINCT p.other_party) FILTER (WHERE p.is_tried) AS tried_contacts,
-        count(DISTINCT p.other_party) FILTER (WHERE p.is_conversation) AS reached_contacts
+        count(p.party) AS party_calls,
+        count(DISTINCT p.party) AS contacts,
+        count(DISTINCT p.party) FILTER (WHERE p.is_tried) AS tried_contacts,
+        count(DISTINCT p.party) FILTER (WHERE p.is_conversation) AS reached_contacts
     FROM rollup.day_bounds b
     CROSS JOIN LATERAL (
         -- OFFSET 0: day by day, by an index.
-        SELECT f.other_party, f.stage NOT IN ('open', 'unmapped') AS is_tried, f.is_conversation
+        SELECT CASE WHEN f.is_party_known THEN f.other_party END AS party,
+            f.stage NOT IN ('open', 'unmapped') AS is_tried, f.is_conversation
         FROM rollup.facts f
         WHERE f.account = b.account AND f.direction = 'outbound'
             AND coalesce(f.created_at, '-infinity') >= b.since
@@ -44,7 +45,7 @@ COMMENT ON VIEW analytics.contacts_monthly IS 'Grain: one row per month of creat
 COMMENT ON COLUMN analytics.contacts_monthly.month_on IS 'First day of the month in which the calls were created, in the reporting time zone.';
 COMMENT ON COLUMN analytics.contacts_monthly.account IS 'The account.';
 COMMENT ON COLUMN analytics.contacts_monthly.calls IS 'Number of outbound calls.';
-COMMENT ON COLUMN analytics.contacts_monthly.unknown_party_calls IS 'Number of those without a number: they are of no contact.';
+COMMENT ON COLUMN analytics.contacts_monthly.unknown_party_calls IS 'Number of those without a number, or with a word for a withheld one: they are of no contact.';
 COMMENT ON COLUMN analytics.contacts_monthly.party_calls IS 'Number of those with a number: the numerator of calls_per_contact.';
 COMMENT ON COLUMN analytics.contacts_monthly.contacts IS 'Number of different numbers called: the denominator of calls_per_contact. Does not add up over rows.';
 COMMENT ON COLUMN analytics.contacts_monthly.tried_contacts IS 'Number of those with at least one call that is over with a known status: the denominator of reach_rate.';

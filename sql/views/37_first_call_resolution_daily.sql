@@ -45,8 +45,8 @@ CROSS JOIN LATERAL (
         )) AS resolved_conversations
     FROM rollup.facts f
     CROSS JOIN LATERAL (SELECT
-        f.other_party IS NOT NULL AND f.created_at IS NOT NULL AS is_known,
-        coalesce(f.other_party IS NOT NULL AND f.created_at + k.reach <= k.known_until, false) AS is_judged
+        f.is_party_known AND f.created_at IS NOT NULL AS is_known,
+        coalesce(f.is_party_known AND f.created_at + k.reach <= k.known_until, false) AS is_judged
     ) j
     WHERE f.account = b.account AND f.is_conversation AND f.is_terminal
         AND coalesce(f.created_at, '-infinity') >= b.since

@@ -25,18 +25,19 @@ CROSS JOIN replicator.reporting r
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS calls,
-        count(f.other_party) FILTER (WHERE f.created_at IS NOT NULL) AS caller_calls,
+        count(k.caller) FILTER (WHERE f.created_at IS NOT NULL) AS caller_calls,
         count(*) FILTER (WHERE f.created_at - p.created_at <= interval '24 hours') AS repeat_24h_calls,
         count(p.created_at) AS repeat_7d_calls,
-        count(DISTINCT f.other_party) AS callers,
-        count(DISTINCT f.other_party) FILTER (WHERE f.created_at - p.created_at <= interval '24 hours')
+        count(DISTINCT k.caller) AS callers,
+        count(DISTINCT k.caller) FILTER (WHERE f.created_at - p.created_at <= interval '24 hours')
             AS repeat_24h_callers,
-        count(DISTINCT f.other_party) FILTER (WHERE p.created_at IS NOT NULL) AS repeat_7d_callers
+        count(DISTINCT k.caller) FILTER (WHERE p.created_at IS NOT NULL) AS repeat_7d_callers
     FROM rollup.facts f
+    CROSS JOIN LATERAL (SELECT CASE WHEN f.is_party_known THEN f.other_party END AS caller) k
     LEFT JOIN LATERAL (
         SELECT e.created_at
         FROM rollup.facts e
-        WHERE e.other_party = f.other_party AND e.created_at <= f.created_at
+        WHERE e.other_party = k.caller AND e.created_at <= f.created_at
             AND e.created_at >= f.created_at - interval '168 hours'
             AND (e.created_at, e.call_id) < (f.created_at, f.call_id)
             AND e.direction = 'inbound' AND e.account = f.account
@@ -53,7 +54,7 @@ COMMENT ON VIEW analytics.repeat_callers_daily IS 'Grain: one row per day of cre
 COMMENT ON COLUMN analytics.repeat_callers_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
 COMMENT ON COLUMN analytics.repeat_callers_daily.account IS 'The account.';
 COMMENT ON COLUMN analytics.repeat_callers_daily.calls IS 'Number of inbound calls.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.unknown_caller_calls IS 'Number of those without a caller''s number or without an instant: in no rate.';
+COMMENT ON COLUMN analytics.repeat_callers_daily.unknown_caller_calls IS 'Number of those whose caller''s number is not there or withheld, or without an instant: in no rate.';
 COMMENT ON COLUMN analytics.repeat_callers_daily.caller_calls IS 'Number of those with both: the denominator of the rates.';
 COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_24h_calls IS 'Number of those whose caller had called within 24 hours before: the numerator of repeat_24h_rate.';
 COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_7d_calls IS 'Number of those whose caller had called within 7 days of 24 hours before: the numerator of repeat_7d_rate.';

@@ -70,6 +70,26 @@ def test_attempts_by_hand(small: Connection) -> None:
     assert [row["created_on"] for row in found[-2:]] == [date(2025, 7, 1), None]
 
 
+@pytest.mark.parametrize("word", ["anonymous", "Restricted", " unknown ", "", "unavailable", "PRIVATE"])
+def test_withheld_numbers_are_nobody(small: Connection, word: str) -> None:
+    """Two calls with a word in place of a number are not of one person: no attempt, no contact, no repeat, no resolution."""
+    empty(small)
+    for number, direction in ((1, "outbound"), (2, "outbound"), (3, "inbound"), (4, "inbound")):
+        add(small, Contact(number, f"2025-07-01T12:0{number}:00", "completed", 0, 60, direction=direction, party=word))
+    assert [row["attempt_number"] for row in small.execute("SELECT * FROM analytics.call_attempts").fetchall()] == [
+        None
+    ] * 2
+    for view, names in (
+        ("contacts_daily", ("unknown_party_calls", "contacts")),
+        ("contacts_monthly", ("unknown_party_calls", "contacts")),
+        ("repeat_callers_daily", ("unknown_caller_calls", "callers")),
+    ):
+        row = one(small, f"SELECT * FROM analytics.{view}")
+        assert (row["calls"], *(row[name] for name in names)) == (2, 2, 0), view
+    found = small.execute("SELECT unknown_party_conversations FROM analytics.first_call_resolution_daily").fetchall()
+    assert [row["unknown_party_conversations"] for row in found] == [2, 2]
+
+
 def test_the_window_is_a_setting(small: Connection) -> None:
     """With one day, 3 sees what is exactly a day before; with none, only what is of the same instant."""
     empty(small)
