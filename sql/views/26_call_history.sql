@@ -51,15 +51,15 @@ CROSS JOIN LATERAL (SELECT
     CASE WHEN jsonb_typeof(v.raw -> 'status') = 'string' THEN left(v.raw ->> 'status', 100) END AS status,
     CASE WHEN v.raw ->> 'duration_seconds' ~ '^-?[0-9]{1,9}([.]0+)?$'
         THEN left(v.raw ->> 'duration_seconds', 20)::numeric::integer END AS duration_seconds,
-    CASE WHEN v.raw ->> 'cost_usd' ~ '^-?[0-9]{1,6}([.][0-9]+)?$'
-        THEN left(v.raw ->> 'cost_usd', 40)::numeric(18, 6) END AS cost_usd
+    (CASE WHEN v.raw ->> 'cost_usd' ~ '^-?[0-9]{1,6}([.][0-9]+)?$'
+        THEN left(v.raw ->> 'cost_usd', 40)::numeric END)::numeric(18, 6) AS cost_usd
 ) a
 CROSS JOIN LATERAL (SELECT
     CASE WHEN jsonb_typeof(p.raw -> 'status') = 'string' THEN left(p.raw ->> 'status', 100) END AS status,
     CASE WHEN p.raw ->> 'duration_seconds' ~ '^-?[0-9]{1,9}([.]0+)?$'
         THEN left(p.raw ->> 'duration_seconds', 20)::numeric::integer END AS duration_seconds,
-    CASE WHEN p.raw ->> 'cost_usd' ~ '^-?[0-9]{1,6}([.][0-9]+)?$'
-        THEN left(p.raw ->> 'cost_usd', 40)::numeric(18, 6) END AS cost_usd
+    (CASE WHEN p.raw ->> 'cost_usd' ~ '^-?[0-9]{1,6}([.][0-9]+)?$'
+        THEN left(p.raw ->> 'cost_usd', 40)::numeric END)::numeric(18, 6) AS cost_usd
 ) b;
 
 COMMENT ON VIEW analytics.call_history IS 'Grain: one row per call and version: each content of the call that was seen, and which fields changed. Key: call_id, version.';

@@ -186,6 +186,19 @@ def test_open_and_endless_calls(small: Connection) -> None:
     assert small.execute("SELECT * FROM analytics.concurrency_hourly").fetchall() == []
 
 
+def test_days_on_which_nothing_starts_or_ends(small: Connection) -> None:
+    """From 23:30 of 29 March in Berlin 24 hours are counted: half an hour, a day of 23, and half an hour of the 31st."""
+    empty(small, "Europe/Berlin")
+    add(small, Contact(1, "2025-03-29T22:30:00", "completed", 0, 60))
+    small.execute("UPDATE truedy.calls SET ended_at = '9999-12-31'")
+    found = small.execute(
+        "SELECT day, count(*) AS hours, sum(busy_seconds) AS seconds FROM analytics.concurrency_hourly GROUP BY day ORDER BY day"
+    ).fetchall()
+    assert [(each["day"].day, each["hours"], each["seconds"]) for each in found] == [
+        (29, 1, 1800.0), (30, 23, 82800.0), (31, 1, 1800.0),
+    ]  # fmt: skip
+
+
 def test_hours_where_clocks_change(small: Connection) -> None:
     """Berlin's 02:00 comes twice on 26 October and not at all on 30 March: calls that last four hours span four hours."""
     empty(small, "Europe/Berlin")
