@@ -64,7 +64,10 @@ SELECT
         WHERE x.account = c.account AND x.since <= c.created_at ORDER BY x.since DESC LIMIT 1) AS verified_at,
     coalesce((SELECT x.is_proven AND c.created_at < x.until FROM replicator.coverage x
         WHERE x.account = c.account AND x.since <= c.created_at ORDER BY x.since DESC LIMIT 1), false) AS is_proven,
-    r.time_zone AS reporting_time_zone
+    r.time_zone AS reporting_time_zone,
+    -- Whoever withholds the number has the word for it in common with all others: no contact, and nobody who calls again.
+    (p.other_party !~* '^\s*(anonymous|restricted|unknown|unavailable|private|withheld|blocked|)\s*$') IS TRUE
+        AS is_party_known
 FROM truedy.calls c
 CROSS JOIN replicator.reporting r
 LEFT JOIN replicator.status_stages s ON s.status = c.status

@@ -112,6 +112,7 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
     for call in CALLS:
         insert(connection, call)
     _details(connection)
+    _changes(connection)
     connection.cursor().executemany(
         "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
         "VALUES ('main', %s, %s, %s, %s, %s)",
@@ -197,3 +198,15 @@ def _details(connection: psycopg.Connection[Any]) -> None:
         "UPDATE truedy.transcripts t SET segment_count = (SELECT count(*) FROM truedy.transcript_segments s "
         "WHERE s.call_id = t.call_id) WHERE state = 'present'"
     )
+
+
+def _changes(connection: psycopg.Connection[Any]) -> None:
+    """Of call 2 the cost came after it was first seen, and a field is there that the contract does not name."""
+    connection.execute(
+        "INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES (%s, NULL, 0.2, %s)",
+        [call_id(2), at("2025-12-01T00:00:00")],
+    )
+    for table, key in (("calls", "id"), ("call_versions", "call_id")):
+        connection.execute(
+            f"""UPDATE truedy.{table} SET raw = raw || '{{"end_reason": "hangup"}}' WHERE {key} = %s""", [call_id(2)]
+        )

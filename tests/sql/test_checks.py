@@ -29,6 +29,17 @@ def instead(view: str, query: str) -> str:
     )
 
 
+def changed(view: str, column: str, expression: str) -> str:
+    """A plant: the view says something else in one column."""
+    return (
+        "DO $$ BEGIN EXECUTE (SELECT 'CREATE OR REPLACE VIEW analytics." + view + " AS SELECT ' || "
+        f"string_agg(CASE WHEN attname = '{column}' THEN '({expression})::' || format_type(atttypid, atttypmod) || ' AS ' "
+        "ELSE '' END || quote_ident(attname), ', ' ORDER BY attnum) || ' FROM (' || "
+        f"rtrim(pg_get_viewdef('analytics.{view}'), ';') || ') v' FROM pg_attribute "
+        f"WHERE attrelid = 'analytics.{view}'::regclass AND attnum > 0); END $$"
+    )
+
+
 PLANTS: dict[str, list[list[str]]] = {
     "calls_without_their_history": [
         [f"DELETE FROM truedy.call_versions WHERE call_id = {SECOND}"],
@@ -131,6 +142,64 @@ PLANTS: dict[str, list[list[str]]] = {
         [instead("call_duration_histogram_daily", "SELECT v.* FROM v, generate_series(1, 2)")],
         [instead("call_duration_histogram_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
         [instead("call_duration_daily", "SELECT * FROM v WHERE longest_seconds IS DISTINCT FROM 20")],
+    ],
+    "attempts_do_not_add_up": [
+        [NOTHING_SHOWN],
+        [instead("call_attempts", "SELECT * FROM v WHERE is_terminal")],
+        [instead("reach_by_attempt", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [instead("contacts_daily", "SELECT * FROM v WHERE reached_contacts > 0")],
+        [instead("contacts_monthly", "SELECT * FROM v LIMIT 1")],
+        [instead("repeat_callers_daily", "SELECT * FROM v LIMIT 1")],
+        [instead("first_call_resolution_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
+    ],
+    "attempts_contradict_themselves": [
+        [changed("call_attempts", "attempt_number", "attempt_number + 1")],
+        [changed("call_attempts", "attempt_number", "attempt_number - 1")],
+        [changed("call_attempts", "is_after_conversation", "NOT is_after_conversation")],
+        [changed("call_attempts", "previous_attempt_at", "NULL::timestamptz")],
+        [changed("call_attempts", "gap_hours", "-gap_hours")],
+        [changed("contacts_daily", "reached_contacts", "tried_contacts + 1")],
+        [changed("contacts_daily", "contacts", "party_calls + 1")],
+        [changed("repeat_callers_daily", "repeat_24h_calls", "repeat_7d_calls + 1")],
+        [changed("first_call_resolution_daily", "resolved_conversations", "judged_conversations + 1")],
+    ],
+    "concurrency_does_not_add_up": [
+        [instead("concurrency_hourly", "SELECT * FROM v WHERE hour <> 22")],
+        [instead("concurrency_hourly", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [changed("concurrency_hourly", "busy_seconds", "busy_seconds + 1")],
+        [changed("concurrency_hourly", "hour_seconds", "hour_seconds + 1")],
+        [changed("concurrency_hourly", "peak_calls", "calls + 1")],
+        [changed("concurrency_hourly", "peak_calls", "0::bigint")],
+        [changed("concurrency_hourly", "hour", "hour + 1")],
+    ],
+    "service_does_not_add_up": [
+        [NOTHING_SHOWN],
+        [instead("sla_daily", "SELECT * FROM v WHERE day IS NOT NULL")],
+        [changed("sla_daily", "answered_in_time_calls", "timed_calls + 1")],
+        [changed("sla_daily", "transcript_in_time_calls", "transcript_judged_calls + 1")],
+        [changed("sla_daily", "cost_judged_calls", "calls + 1")],
+        [instead("errors_daily", "SELECT * FROM v WHERE not_placed_calls = 0")],
+        [changed("errors_daily", "not_placed_calls", "0::bigint")],
+        [changed("errors_daily", "cost_usd", "NULL::numeric(18, 6)")],
+    ],
+    "cost_changes_do_not_add_up": [
+        [f"DELETE FROM replicator.cost_changes WHERE call_id = {SECOND}",
+            f"INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES ({SECOND}, 1, 2, now())"],
+        [f"UPDATE replicator.cost_changes SET new_usd = NULL WHERE call_id = {SECOND}"],
+        [f"INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES ({SECOND}, 1, 0.2, now())"],
+        [NOTHING_SHOWN],
+        [instead("cost_adjustments_monthly", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [changed("cost_adjustments_monthly", "first_known_usd", "first_known_usd + 1")],
+        [changed("cost_adjustments_monthly", "net_usd", "net_usd + 1")],
+        [changed("cost_adjustments_monthly", "late_adjustment_count", "adjustment_count + 1")],
+    ],
+    "rows_lost_or_doubled_in_the_trust_views": [
+        [instead("call_history", "SELECT * FROM v WHERE version > 1")],
+        [instead("deleted_calls", "SELECT * FROM v WHERE last_seen_at IS NOT NULL")],
+        [instead("sync_runs", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [instead("missing_transcripts", "SELECT * FROM v WHERE due_at > now()")],
+        [instead("missing_transcripts", "SELECT v.* FROM v, generate_series(1, 2)")],
+        [instead("missing_recordings", "SELECT * FROM v WHERE due_at > now()")],
     ],
 }  # fmt: skip
 """What each check must see: statements that break one thing each."""
