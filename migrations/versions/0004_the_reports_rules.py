@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 STAGES = "stage in ('open', 'answered', 'machine', 'not_answered', 'busy', 'not_placed', 'cancelled')"
-OTHER_PARTY = "(CASE direction WHEN 'outbound' THEN phone_number WHEN 'inbound' THEN from_number END)"
+OTHER_PARTY = "(CASE direction WHEN 'outbound'::text THEN phone_number WHEN 'inbound'::text THEN from_number END)"
 
 SEEDS = """
 -- Words of context.last_error to a class; the first that is contained wins. Users add theirs.

@@ -32,8 +32,6 @@ def _now() -> sa.TextClause:
     return sa.text("clock_timestamp()")
 
 
-OTHER_PARTY = "(CASE direction WHEN 'outbound' THEN phone_number WHEN 'inbound' THEN from_number END)"
-
 calls = sa.Table(
     "calls",
     metadata,
@@ -69,8 +67,7 @@ calls = sa.Table(
     sa.Index("ix_calls_created_day", sa.text("coalesce(created_at, '-infinity')")),
     sa.Index("ix_calls_traffic_day", sa.text("coalesce(started_at, created_at, '-infinity')")),
     sa.Index("ix_calls_cost_day", sa.text("coalesce(ended_at, created_at, '-infinity')")),
-    # What a person's earlier and later calls are found by; the views say the same expression.
-    sa.Index("ix_calls_other_party", sa.text(OTHER_PARTY), "created_at"),
+    # And ix_calls_other_party, which migration 0004 makes: a person's other calls, by the expression that the views say.
     schema="truedy",
     postgresql_with={"fillfactor": "90"},
 )

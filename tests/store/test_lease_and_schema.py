@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -139,7 +140,8 @@ def test_the_migrations_make_the_schema_that_the_code_knows(database_url: str) -
         names = sa.inspect(connection)
         found = {f"{place}.{name}" for place in ("truedy", "replicator") for name in names.get_table_names(place)}
     engine.dispose()
-    assert found - {"replicator.schema_version"} == set(schema.metadata.tables)
+    known = {name for name in schema.metadata.tables if not name.startswith("rollup.")}
+    assert found - {"replicator.schema_version"} == known
 
 
 def test_revisions_are_numbered_and_linear() -> None:
@@ -178,13 +180,12 @@ def test_a_users_view_on_ours_is_named_and_kept(database_url: str, tmp_path: Pat
     """A view that must be made anew is not taken from under somebody's own view."""
     from replicator.store import views  # noqa: PLC0415 - only this test goes below migrate
 
-    for path in (migrate.bundled("sql") / "views").glob("*.sql"):
-        text = path.read_text(encoding="utf-8")
-        if path.name.startswith("31_"):
-            text = text.replace(
-                "edges.lower_seconds,\n    edges.upper_seconds,", "edges.upper_seconds,\n    edges.lower_seconds,", 1
-            )
-        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    shutil.copytree(migrate.bundled("sql"), tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "views" / "31_call_duration_histogram_daily.sql"
+    text = file.read_text(encoding="utf-8")
+    assert "d.lower_seconds,\n    d.upper_seconds," in text
+    text = text.replace("d.lower_seconds,\n    d.upper_seconds,", "d.upper_seconds,\n    d.lower_seconds,", 1)
+    file.write_text(text, encoding="utf-8")
     engine = sa.create_engine(sa.make_url(database_url).set(drivername="postgresql+psycopg"))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE VIEW public.mine AS SELECT * FROM analytics.call_duration_histogram_daily")
