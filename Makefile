@@ -3,6 +3,7 @@
 # make quick  the fast tests only
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make lint   style and types
+# make docs   write the generated pages anew: settings, roles, dictionary
 # make bench  the measurements of docs/measurements.md (takes some minutes)
 # make lock   write requirements.lock anew from pyproject.toml
 
@@ -34,6 +35,7 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m replicator.settings > docs/settings.md
+	$(BIN)/python -m replicator.store.pages
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=... names one" if sys.version_info < (3, 11) else 0)'

@@ -87,9 +87,18 @@ def opened(settings: Settings) -> Iterator[Database]:
     """Give the database, open. The embedded one is migrated without asking: nobody else looks after it."""
     with place(settings) as where:
         if where.server is not None:
-            migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+            migrated(settings, where)
         with connected(where.url) as database:
             yield database
+
+
+def migrated(settings: Settings, where: Place) -> migrate.Migrated:
+    """Bring the database up to date as the settings say."""
+    return migrate.migrate(
+        where.url,
+        time_zone=settings.replicator_reporting_time_zone,
+        role_prefix=settings.replicator_role_prefix,
+    )
 
 
 @contextmanager
@@ -195,6 +204,7 @@ __all__ = [
     "be_frugal",
     "connected",
     "data_dir",
+    "migrated",
     "opened",
     "options",
     "own_place",

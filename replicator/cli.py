@@ -280,12 +280,31 @@ def recording(
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables and views up to date."""
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
-        done = schema.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+        done = assembly.migrated(settings, where)
         if as_json:
             typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
         else:
             tables = f"schema {done.after}" + ("" if done.before == done.after else f" (was {done.before or 'none'})")
             typer.echo(f"{tables}; {len(done.views)} views applied anew")
+
+
+@app.command()
+def roles(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print the SQL that is to be run, and change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
+    with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
+        prefix = settings.replicator_role_prefix
+        statements = schema.make_roles(where.url, prefix, only_show=only_print)
+        if as_json:
+            typer.echo(terminal.as_json({"prefix": prefix, "is_done": not only_print, "statements": statements}))
+        elif only_print:
+            typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
+        else:
+            typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from replicator import assembly
 from replicator.errors import ReplicatorError
 from replicator.report import progress, terminal
-from replicator.store import embedded, migrate
+from replicator.store import embedded
 from replicator.sync.run import Run
 from replicator.sync.schedule import describe
 
@@ -83,7 +83,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
         _say("starting the embedded PostgreSQL ...")
         with assembly.own_place(settings) as where:
             _empty(where.url)
-            done = migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+            done = assembly.migrated(settings, where)
             _say(f"schema {done.after} and {len(done.views)} views are in place")
             with _simulator(calls, seed) as source:
                 _say(

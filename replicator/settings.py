@@ -111,6 +111,14 @@ class Settings(BaseSettings):
     replicator_reporting_time_zone: Annotated[
         str, Field(description="Time zone of the days in the reports, as `Europe/Berlin`. Applied by `migrate`.")
     ] = "UTC"
+    replicator_role_prefix: Annotated[
+        str,
+        Field(
+            pattern="^[a-z_][a-z0-9_]{0,40}$",
+            description="What the names of the database roles begin with that `replicator roles` makes: `_owner`, `_writer`, "
+            "`_reader` and `_auditor` follow. Small letters, digits and `_`.",
+        ),
+    ] = "truedy"
     replicator_log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
     ] = "INFO"
