@@ -21,6 +21,7 @@ from replicator.store import books, embedded, migrate
 from replicator.store.database import Database
 from replicator.sync.absence import cap, is_held
 from replicator.sync.merging import Policy
+from replicator.sync.pseudonyms import Pseudonyms
 from replicator.sync.run import Options
 from replicator.sync.spending import Limits
 
@@ -126,6 +127,19 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, Reader]]]:
         ]
 
 
+def pseudonyms(settings: Settings) -> Pseudonyms | None:
+    """Return what names parties: the key of the settings, or the one beside the embedded database, which is there by now."""
+    key = settings.pseudonym_key()
+    if key is None and settings.database_url is None and not settings.has_libpq_variables:
+        key = own_key(settings)
+    return None if key is None else Pseudonyms(key)
+
+
+def own_key(settings: Settings) -> bytes:
+    """Return the key for pseudonyms that lies beside the embedded database."""
+    return embedded.kept_secret(data_dir(settings), "pseudonym-key")
+
+
 def options(
     settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
 ) -> Options:
@@ -207,9 +221,11 @@ __all__ = [
     "migrated",
     "opened",
     "options",
+    "own_key",
     "own_place",
     "place",
     "program",
+    "pseudonyms",
     "psql",
     "readers",
     "stopping",

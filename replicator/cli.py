@@ -119,6 +119,7 @@ def sync(
             is_same_account=same_account,
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
             with progress.shown(is_quiet=quiet) as show:
                 report = Run(database, readers, options, stop=stop, on_progress=show).perform()
         typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
@@ -139,6 +140,7 @@ def serve() -> None:
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             schema.check(database)
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
 
             def once(held: Lease) -> Report:
                 return Run(database, readers, options, stop=stop).perform(held)
@@ -223,7 +225,8 @@ def quarantine(
                     kept.write(output, content)
                 kept.show_row(facts, content if raw else None, as_json=as_json)
                 return
-        done = replaying.replay(database, account, assembly.options(settings, "quarantine").details, number)
+        details, pseudonyms = assembly.options(settings, "quarantine").details, assembly.pseudonyms(settings)
+        done = replaying.replay(database, account, details, number, pseudonyms)
         typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
         if done.left:
             raise typer.Exit(1)

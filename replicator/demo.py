@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -107,10 +108,11 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
             "truedy_api_key": SecretStr(source["key"]),
             "truedy_requests_per_minute": REQUESTS_PER_WINDOW,
             "truedy_window_seconds": 60.0,
+            "replicator_pseudonym_key": SecretStr(assembly.own_key(settings).decode()),
         }
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
-        options = assembly.options(theirs, "demo")
+        options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs))
         report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
     _say(describe(report))
 

@@ -189,6 +189,17 @@ source_state = sa.Table(
     sa.Column("requests_per_minute", sa.Float),
     sa.Column("live_calls", Count),
     sa.Column("sliced_at", Instant),
+    sa.Column("party_key_id", sa.Text),
+    schema="replicator",
+)
+
+parties = sa.Table(
+    "parties",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("party_key", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
     schema="replicator",
 )
 

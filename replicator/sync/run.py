@@ -40,6 +40,7 @@ from replicator.sync.planning import (
     sent,
 )
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replaying import note_proven
 from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
@@ -162,7 +163,8 @@ class Run:
                 merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
                 difference=known.difference,
             )
-        self._committer = Committer(account, held, run_id, self._options.details, self._spendings)
+        pseudonyms = catch_up(self._database, held, account, self._options.pseudonyms, self._stop)
+        self._committer = Committer(account, held, run_id, self._options.details, self._spendings, pseudonyms)
         for spending in self._spendings:
             spending.load(now)
             if was_killed:

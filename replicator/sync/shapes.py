@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.store import books
+    from replicator.sync.pseudonyms import Pseudonyms
 
 Result = Literal["done", "bounded", "stopped"]
 
@@ -34,6 +35,8 @@ class Options:
     """How far apart the two answers lie that confirm a deletion."""
     is_same_account: bool = False
     """The operator's word that the source is the one that is stored, though it may know none of the stored calls."""
+    pseudonyms: Pseudonyms | None = None
+    """What names parties without their numbers; None: nobody is named."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

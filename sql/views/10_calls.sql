@@ -45,6 +45,8 @@ SELECT
         WHEN p.other_party IS NOT NULL THEN '…' END AS other_party_masked,
     CASE WHEN length(p.our_number) >= 7 THEN left(p.our_number, 2) || '…' || right(p.our_number, 2)
         WHEN p.our_number IS NOT NULL THEN '…' END AS our_number_masked,
+    other_key.party_key AS other_party_key,
+    our_key.party_key AS our_number_key,
     concat(c.summary, t.summary) ~ '\S' AS has_summary,
     coalesce(t.segment_count, 0) > 0 AS has_transcript,
     coalesce(t.state, 'not_expected') AS transcript_state,
@@ -84,7 +86,10 @@ CROSS JOIN LATERAL (SELECT
 CROSS JOIN LATERAL (SELECT
     CASE c.direction WHEN 'outbound' THEN c.phone_number WHEN 'inbound' THEN c.from_number END AS other_party,
     CASE c.direction WHEN 'outbound' THEN c.from_number WHEN 'inbound' THEN c.phone_number END AS our_number
-) p;
+) p
+-- By a unique key, so that a report that does not ask for them does not pay for them.
+LEFT JOIN replicator.parties other_key ON other_key.account = c.account AND other_key.number = p.other_party
+LEFT JOIN replicator.parties our_key ON our_key.account = c.account AND our_key.number = p.our_number;
 
 COMMENT ON VIEW analytics.calls IS 'Grain: one row per call, the latest content that was seen. Calls deleted at the source stay, flagged is_deleted. Key: call_id.';
 COMMENT ON COLUMN analytics.calls.call_id IS 'The source''s id of the call.';
@@ -120,6 +125,8 @@ COMMENT ON COLUMN analytics.calls.is_cost_known IS 'cost_state is known: cost_us
 COMMENT ON COLUMN analytics.calls.is_cost_expected IS 'cost_state is not not_expected: a cost is there or may come.';
 COMMENT ON COLUMN analytics.calls.other_party_masked IS 'The other party''s number, first and last two characters: the called one outbound, the caller inbound, null for other directions. Not for counting people.';
 COMMENT ON COLUMN analytics.calls.our_number_masked IS 'Our number, first and last two characters: the caller outbound, the called one inbound, null for other directions.';
+COMMENT ON COLUMN analytics.calls.other_party_key IS 'Pseudonym of the other party''s number, the same for the same number of the same account: for counting and joining people. Null where there is no number, or no REPLICATOR_PSEUDONYM_KEY is set.';
+COMMENT ON COLUMN analytics.calls.our_number_key IS 'Pseudonym of our number, made like other_party_key.';
 COMMENT ON COLUMN analytics.calls.has_summary IS 'The source wrote a summary, with the call or with its transcript.';
 COMMENT ON COLUMN analytics.calls.has_transcript IS 'A transcript with at least one segment is stored.';
 COMMENT ON COLUMN analytics.calls.transcript_state IS 'pending, present, absent_final, denied, gave_up, or not_expected.';
