@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import psycopg
 import pytest
+from granted import members
 
 from replicator.store import embedded, migrate
 from replicator.store.database import Database
@@ -90,17 +90,6 @@ def logins(database_url: str, role_prefix: str) -> dict[str, str]:
     """A new, migrated database with the roles in use: by role, the URL of a login that is a member of it."""
     migrate.make_roles(database_url, role_prefix)
     return members(database_url, role_prefix)
-
-
-def members(url: str, prefix: str) -> dict[str, str]:
-    """Make a login for each role, and return the URLs of the database as seen by them."""
-    made = {}
-    with psycopg.connect(url, autocommit=True) as admin:
-        for role in ("owner", "writer", "reader", "auditor"):
-            user = f"{role}_{uuid.uuid4().hex[:8]}"
-            admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'pw' IN ROLE {prefix}_{role}")
-            made[role] = re.sub(r"//[^@]*@", f"//{user}:pw@", url)
-    return made
 
 
 def _new_database(server: embedded.Server, template: str) -> Iterator[str]:

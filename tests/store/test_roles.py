@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from conftest import members
+from granted import members
 
 from replicator.errors import DatabaseError
 from replicator.store import migrate, pages, roles, views

@@ -89,7 +89,9 @@ def test_a_key_is_written_with_its_call_or_not_at_all(database: Database, monkey
 
 
 @pytest.mark.slow
-def test_a_key_that_appears_or_changes_reaches_every_number(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_appears_or_changes_reaches_every_number(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a secret nobody is named; one that appears names all that are stored, another one renames all, and what came
     while there was none is named when it is back. In batches, and an interrupted one is done again.
     """
@@ -121,7 +123,9 @@ def test_what_is_read_again_is_named_too(database: Database) -> None:
     """A call that comes out of quarantine has its keys, as if it had been readable at once."""
     with source(database, calls=20, switches=Switches(limit=None)) as there:
         there.sync(pseudonyms=NAMES)
-        gone = there.value("SELECT id FROM truedy.calls WHERE phone_number IS NOT NULL AND direction = 'outbound' LIMIT 1")
+        gone = there.value(
+            "SELECT id FROM truedy.calls WHERE phone_number IS NOT NULL AND direction = 'outbound' LIMIT 1"
+        )
         with database.transaction() as tx:
             tx.execute(
                 "INSERT INTO replicator.quarantine (account, request, reason, raw, raw_sha256, first_seen_at, last_seen_at) "
