@@ -129,6 +129,15 @@ def dictionary(connection: psycopg.Connection[Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def columns_of(page: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Read docs/dictionary.md: by view, the columns as (name, type, meaning)."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for section in page.split("\n## ")[1:]:
+        rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.*) \|$", section, re.MULTILINE)
+        found[section.partition("\n")[0]] = [(name, kind, text.replace("\\|", "|")) for name, kind, text in rows]
+    return found
+
+
 def _comment(connection: psycopg.Connection[Any], view: str) -> str:
     row = connection.execute(
         "SELECT obj_description(format('analytics.%%I', %s::text)::regclass, 'pg_class')", [view]
