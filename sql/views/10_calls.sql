@@ -1,7 +1,7 @@
 -- analytics.calls
 -- Grain: one row per call, the latest content that was seen; calls deleted at the source stay, flagged is_deleted.
 -- Units: seconds, US dollars; days and hours in the reporting time zone (replicator.reporting.time_zone).
--- No phone number, summary, URL or error text: those are in truedy.calls, for whoever may read that.
+-- No phone number, summary, URL or error text: numbers and texts are in call_numbers and call_texts, for auditors.
 CREATE OR REPLACE VIEW analytics.calls AS
 SELECT
     c.id AS call_id,
