@@ -13,27 +13,21 @@ if TYPE_CHECKING:
 
     import psycopg
 
-PARTIES = "SELECT %(account)s::text, number, party_key, %(key_id)s::text FROM unnest(%(numbers)s::text[], %(keys)s::text[]) AS p (number, party_key)"
-
 
 def add(tx: psycopg.Connection[Any], account: str, key_id: str, keys: Mapping[str, str]) -> int:
     """Write the pseudonyms of numbers that have none; return how many had none. What is there is not touched."""
     if not keys:
         return 0
     return tx.execute(
-        f"INSERT INTO replicator.parties (account, number, party_key, key_id) {PARTIES} ON CONFLICT DO NOTHING",
-        _given(account, key_id, keys),
+        "INSERT INTO replicator.parties (account, number, party_key, key_id) SELECT %s, number, party_key, %s "
+        "FROM unnest(%s::text[], %s::text[]) AS p (number, party_key) ON CONFLICT DO NOTHING",
+        [account, key_id, list(keys), list(keys.values())],
     ).rowcount
 
 
-def change(tx: psycopg.Connection[Any], account: str, key_id: str, keys: Mapping[str, str]) -> None:
-    """Bring the pseudonyms of these numbers to another key of ours."""
-    if keys:
-        tx.execute(
-            f"UPDATE replicator.parties p SET party_key = n.party_key, key_id = n.key_id FROM ({PARTIES}) AS n "
-            "(account, number, party_key, key_id) WHERE p.account = n.account AND p.number = n.number AND p.key_id <> n.key_id",
-            _given(account, key_id, keys),
-        )
+def forget(tx: psycopg.Connection[Any], account: str, key_id: str) -> None:
+    """Remove the pseudonyms that were made with another key of ours than this one."""
+    tx.execute("DELETE FROM replicator.parties WHERE account = %s AND key_id <> %s", [account, key_id])
 
 
 def known_key_id(tx: psycopg.Connection[Any], account: str) -> str | None:
@@ -44,8 +38,6 @@ def known_key_id(tx: psycopg.Connection[Any], account: str) -> str | None:
 
 def note_key_id(tx: psycopg.Connection[Any], account: str, key_id: str | None) -> None:
     """Say that every number of the account has its pseudonym under this key; None: that some may have none."""
-    if key_id is not None:
-        tx.execute("DELETE FROM replicator.parties WHERE account = %s AND key_id <> %s", [account, key_id])
     tx.execute(
         "UPDATE replicator.source_state SET party_key_id = %(key_id)s "
         "WHERE account = %(account)s AND party_key_id IS DISTINCT FROM %(key_id)s",
@@ -62,7 +54,3 @@ def numbers(
         "AND (%(after)s::uuid IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s",
         {"account": account, "after": after, "limit": limit},
     ).fetchall()
-
-
-def _given(account: str, key_id: str, keys: Mapping[str, str]) -> dict[str, object]:
-    return {"account": account, "key_id": key_id, "numbers": list(keys), "keys": list(keys.values())}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from replicator.store import lease, parties
@@ -38,7 +37,7 @@ class Pseudonyms:
     @property
     def key_id(self) -> str:
         """A name of the secret that says when it was changed, and not what it is."""
-        return hmac.new(self.secret, b"truedy-replicator key id", sha256).hexdigest()[:16]
+        return hmac.digest(self.secret, b"truedy-replicator key id", "sha256").hex()[:16]
 
     def of(self, account: str, number: str) -> str | None:
         """Return the pseudonym of a number as it was received, spaces around it aside; None where there is none."""
@@ -46,7 +45,7 @@ class Pseudonyms:
         if not trimmed or len(number) > LONGEST:
             return None
         message = b"truedy-replicator party\0" + account.encode() + b"\0" + trimmed.encode()
-        return hmac.new(self.secret, message, sha256).hexdigest()[: BITS // 4]
+        return hmac.digest(self.secret, message, "sha256").hex()[: BITS // 4]
 
     def of_all(self, account: str, numbers: Iterable[str | None]) -> dict[str, str]:
         """Return the pseudonyms of these numbers, by number as it is stored, in an order that is the same for all."""
@@ -68,21 +67,22 @@ def catch_up(
 ) -> Pseudonyms | None:
     """Where the secret is new or another than before, give every stored number its pseudonym; return what was given.
 
-    In batches by call id, each a transaction under the lease, so that it takes little memory and no long lock. Interrupted,
-    it is begun again by the next run.
+    Pseudonyms of another secret are gone at once, so none is ever mistaken for one of this. The rest goes in batches by call
+    id, each a transaction under the lease: little memory, no long lock. Interrupted, it is begun again by the next run.
     """
     with database.transaction() as tx:
         lease.hold(tx, held)
         if parties.known_key_id(tx, account) == (pseudonyms.key_id if pseudonyms else None):
             return pseudonyms
         parties.note_key_id(tx, account, None)
+        if pseudonyms is not None:
+            parties.forget(tx, account, pseudonyms.key_id)
     after, is_more = None, pseudonyms is not None
     while is_more and pseudonyms is not None and not (stop is not None and stop.is_set()):
         with database.transaction() as tx:
             lease.hold(tx, held)
             calls = parties.numbers(tx, account, after, BATCH_CALLS)
             keys = pseudonyms.of_all(account, (number for _, *both in calls for number in both))
-            parties.change(tx, account, pseudonyms.key_id, keys)
             parties.add(tx, account, pseudonyms.key_id, keys)
             is_more = len(calls) == BATCH_CALLS
             after = calls[-1][0] if calls else None
