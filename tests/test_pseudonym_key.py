@@ -5,10 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from commands import run
 
 from replicator import assembly, settings
 from replicator.errors import ConfigurationError
+from replicator.simulator.api import KEY as API_KEY
+from replicator.simulator.api import Api
+from replicator.simulator.server import running
+from replicator.simulator.switches import Switches
+from replicator.simulator.world import World
 from replicator.store import embedded
 
 if TYPE_CHECKING:
@@ -60,3 +67,22 @@ def test_the_embedded_database_has_a_key_of_its_own(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     assert embedded.kept_secret(other, "pseudonym-key") != embedded.kept_secret(tmp_path, "pseudonym-key")
+
+
+@pytest.mark.slow
+def test_the_status_says_why_nobody_is_named(database_url: str, tmp_path: Path) -> None:
+    """After a sync without a secret `status` names the setting; after one with it, it does not, and the keys are there."""
+    with running(Api(World(1, 40, switches=Switches(limit=None)))) as base_url:
+        chosen = {
+            "DATABASE_URL": database_url,
+            "TRUEDY_API_KEY": API_KEY,
+            "TRUEDY_BASE_URL": base_url,
+            "TRUEDY_REQUESTS_PER_MINUTE": "0",
+        }
+        assert run("sync", cwd=tmp_path, **chosen).returncode == 0
+        assert "REPLICATOR_PSEUDONYM_KEY" in run("status", cwd=tmp_path, **chosen).stdout
+        assert run("sync", cwd=tmp_path, **chosen, REPLICATOR_PSEUDONYM_KEY=KEY).returncode == 0
+        assert "REPLICATOR_PSEUDONYM_KEY" not in run("status", cwd=tmp_path, **chosen).stdout
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT count(other_party_key) > 0 FROM analytics.calls").fetchall()
+    assert rows == [(True,)]

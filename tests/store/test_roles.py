@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
+from commands import run
 from granted import members
 
 from replicator.errors import DatabaseError
@@ -255,3 +257,26 @@ def test_without_the_roles_nothing_is_granted(database_url: str) -> None:
         assert {acl for _, acl in connection.execute(before, [roles.schemas()]).fetchall()} == {None}
         migrate.migrate(database_url)
         assert {acl for _, acl in connection.execute(before, [roles.schemas()]).fetchall()} == {None}
+
+
+@pytest.mark.slow
+def test_the_command_prints_or_does(database_url: str, tmp_path: Path) -> None:
+    """`roles --print` prints SQL and does nothing, `roles` does it, again there is nothing to do, and a login that may not
+    is told whom to ask with exit code 4.
+    """
+    prefix, user = f"t{uuid.uuid4().hex[:8]}", f"nobody_{uuid.uuid4().hex[:8]}"
+    chosen = {"DATABASE_URL": database_url, "REPLICATOR_ROLE_PREFIX": prefix}
+    printed = run("roles", "--print", cwd=tmp_path, **chosen)
+    assert printed.stdout.startswith(f"CREATE ROLE {prefix}_owner NOLOGIN;\n")
+    assert f"GRANT SELECT ON TABLE analytics.calls TO {prefix}_reader;\n" in printed.stdout
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        assert admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [f"{prefix}_owner"]).fetchall() == []
+        admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'pw'")
+    theirs = {**chosen, "DATABASE_URL": re.sub(r"//[^@]*@", f"//{user}:pw@", database_url)}
+    refused = run("roles", cwd=tmp_path, **theirs)
+    assert (refused.returncode, "roles --print" in refused.stderr) == (4, True)
+    done = json.loads(run("roles", "--json", cwd=tmp_path, **chosen).stdout)
+    assert done["is_done"]
+    assert [f"{statement};" for statement in done["statements"]] == printed.stdout.splitlines()
+    assert "0 statements" in run("roles", cwd=tmp_path, **chosen).stdout
+    assert "0 views applied anew" in run("migrate", cwd=tmp_path, **chosen).stdout
