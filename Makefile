@@ -3,6 +3,8 @@
 # make quick  the fast tests only
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make lint   style and types
+# make docs   write the generated pages anew: settings, roles, dictionary, dashboards
+# make dashboards  write the dashboards anew, and build/superset.zip, which Superset imports
 # make bench  the measurements of docs/measurements.md (takes some minutes)
 # make lock   write requirements.lock anew from pyproject.toml
 
@@ -10,7 +12,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick planted lint bench lock docs clean
+.PHONY: demo test quick planted lint bench lock docs dashboards clean
 
 demo: $(READY)
 	@$(BIN)/replicator demo
@@ -34,6 +36,12 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m replicator.settings > docs/settings.md
+	$(BIN)/python -m replicator.store.pages
+	$(BIN)/python -m dashboards
+
+dashboards: $(READY)
+	$(BIN)/python -m dashboards
+	$(BIN)/python -m dashboards --zip build/superset.zip
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; PYTHON=... names one" if sys.version_info < (3, 11) else 0)'

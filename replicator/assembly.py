@@ -21,6 +21,7 @@ from replicator.store import books, embedded, migrate
 from replicator.store.database import Database
 from replicator.sync.absence import cap, is_held
 from replicator.sync.merging import Policy
+from replicator.sync.pseudonyms import Pseudonyms
 from replicator.sync.run import Options
 from replicator.sync.spending import Limits
 
@@ -87,9 +88,18 @@ def opened(settings: Settings) -> Iterator[Database]:
     """Give the database, open. The embedded one is migrated without asking: nobody else looks after it."""
     with place(settings) as where:
         if where.server is not None:
-            migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+            migrated(settings, where)
         with connected(where.url) as database:
             yield database
+
+
+def migrated(settings: Settings, where: Place) -> migrate.Migrated:
+    """Bring the database up to date as the settings say."""
+    return migrate.migrate(
+        where.url,
+        time_zone=settings.replicator_reporting_time_zone,
+        role_prefix=settings.replicator_role_prefix,
+    )
 
 
 @contextmanager
@@ -117,6 +127,19 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]
             )
             for key in settings.api_keys()
         ]
+
+
+def pseudonyms(settings: Settings) -> Pseudonyms | None:
+    """Return what names parties: the key of the settings, or the one beside the embedded database, which is there by now."""
+    key = settings.pseudonym_key()
+    if key is None and settings.database_url is None and not settings.has_libpq_variables:
+        key = own_key(settings)
+    return None if key is None else Pseudonyms(key)
+
+
+def own_key(settings: Settings) -> bytes:
+    """Return the key for pseudonyms that lies beside the embedded database."""
+    return embedded.kept_secret(data_dir(settings), "pseudonym-key")
 
 
 def options(
@@ -198,11 +221,14 @@ __all__ = [
     "be_frugal",
     "connected",
     "data_dir",
+    "migrated",
     "opened",
     "options",
+    "own_key",
     "own_place",
     "place",
     "program",
+    "pseudonyms",
     "psql",
     "readers",
     "stopping",

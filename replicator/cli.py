@@ -120,6 +120,7 @@ def sync(
             is_same_account=same_account,
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
             # Whoever set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are right without them.
             at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0
             with refreshed(database, stop, at_the_end_seconds=at_the_end), progress.shown(is_quiet=quiet) as show:
@@ -141,6 +142,7 @@ def serve() -> None:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
 
             def once(held: Lease, pulse: Callable[[], None]) -> Report:
                 return Run(database, readers, options, stop=stop, pulse=pulse).perform(held)
@@ -233,7 +235,8 @@ def quarantine(
                     kept.write(output, content)
                 kept.show_row(facts, content if raw else None, as_json=as_json)
                 return
-        done = replaying.replay(database, account, assembly.options(settings, "quarantine").details, number)
+        details, pseudonyms = assembly.options(settings, "quarantine").details, assembly.pseudonyms(settings)
+        done = replaying.replay(database, account, details, number, pseudonyms)
         typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
         if done.left:
             raise typer.Exit(1)
@@ -290,12 +293,31 @@ def recording(
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables and views up to date."""
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
-        done = schema.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+        done = assembly.migrated(settings, where)
         if as_json:
             typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
         else:
             tables = f"schema {done.after}" + ("" if done.before == done.after else f" (was {done.before or 'none'})")
             typer.echo(f"{tables}; {len(done.views)} views applied anew")
+
+
+@app.command()
+def roles(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print the SQL that is to be run, and change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
+    with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
+        prefix = settings.replicator_role_prefix
+        statements = schema.make_roles(where.url, prefix, only_show=only_print)
+        if as_json:
+            typer.echo(terminal.as_json({"prefix": prefix, "is_done": not only_print, "statements": statements}))
+        elif only_print:
+            typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
+        else:
+            typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
 
 
 @app.command()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 from replicator import assembly
 from replicator.errors import ReplicatorError
 from replicator.report import progress, terminal
-from replicator.store import embedded, migrate
+from replicator.store import embedded
 from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
 from replicator.sync.schedule import describe
@@ -84,7 +85,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
         _say("starting the embedded PostgreSQL ...")
         with assembly.own_place(settings) as where:
             _empty(where.url)
-            done = migrate.migrate(where.url, time_zone=settings.replicator_reporting_time_zone)
+            done = assembly.migrated(settings, where)
             _say(f"schema {done.after} and {len(done.views)} views are in place")
             with _simulator(calls, seed) as source:
                 _say(
@@ -108,10 +109,11 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
             "truedy_api_key": SecretStr(source["key"]),
             "truedy_requests_per_minute": REQUESTS_PER_WINDOW,
             "truedy_window_seconds": 60.0,
+            "replicator_pseudonym_key": SecretStr(assembly.own_key(settings).decode()),
         }
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
-        options = assembly.options(theirs, "demo")
+        options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs))
         with refreshed(database, stop):
             report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
     _say(describe(report))

@@ -19,6 +19,9 @@ from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
 
 VENDOR_URL = "https://api.truedy.ai/api/public/v1"
 RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
+LEAST_KEY = 32
+OTHERS = 0o007
+"""The rights in a file's mode of those who neither own it nor are of its group."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -128,6 +131,26 @@ class Settings(BaseSettings):
     replicator_reporting_time_zone: Annotated[
         str, Field(description="Time zone of the days in the reports, as `Europe/Berlin`. Applied by `migrate`.")
     ] = "UTC"
+    replicator_pseudonym_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="Secret from which `other_party_key` and `our_number_key` are made, at least 32 characters "
+            "(`openssl rand -base64 32`). Keep it: another one changes all keys. Without it both columns are null; the "
+            "embedded database has one of its own.",
+        ),
+    ] = None
+    replicator_pseudonym_key_file: Annotated[
+        Path | None,
+        Field(description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`; closed to others (`chmod 600`)."),
+    ] = None
+    replicator_role_prefix: Annotated[
+        str,
+        Field(
+            pattern="^[a-z_][a-z0-9_]{0,40}$",
+            description="What the names of the database roles begin with that `replicator roles` makes: `_owner`, `_writer`, "
+            "`_reader` and `_auditor` follow. Small letters, digits and `_`.",
+        ),
+    ] = "truedy"
     replicator_log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
     ] = "INFO"
@@ -170,13 +193,7 @@ class Settings(BaseSettings):
         if self.truedy_api_key is not None:
             text = self.truedy_api_key.get_secret_value()
         elif self.truedy_api_key_file is not None:
-            try:
-                text = self.truedy_api_key_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(
-                    f"TRUEDY_API_KEY_FILE cannot be read: {type(error).__name__}",
-                    advice="expected a text file with the key in it, readable by this user",
-                ) from None
+            text = _text_of("TRUEDY_API_KEY_FILE", self.truedy_api_key_file)
         keys = [key.strip() for key in text.split(",") if key.strip()]
         if not keys:
             raise ConfigurationError(
@@ -184,6 +201,35 @@ class Settings(BaseSettings):
                 advice="set TRUEDY_API_KEY (or TRUEDY_API_KEY_FILE), or try `replicator demo`, which needs none",
             )
         return list(dict.fromkeys(keys))
+
+    def pseudonym_key(self) -> bytes | None:
+        """Return the secret for pseudonyms, or None where there is none; raise ConfigurationError where it is no good."""
+        name, path = "REPLICATOR_PSEUDONYM_KEY", self.replicator_pseudonym_key_file
+        if self.replicator_pseudonym_key is not None:
+            text = self.replicator_pseudonym_key.get_secret_value()
+        elif path is not None:
+            name = "REPLICATOR_PSEUDONYM_KEY_FILE"
+            text = _text_of(name, path)
+            if path.stat().st_mode & OTHERS:
+                raise ConfigurationError(f"{name} can be read by everybody", advice="close it to others: chmod 600")
+        else:
+            return None
+        key = text.strip().encode()
+        if len(key) < LEAST_KEY:
+            raise ConfigurationError(
+                f"{name} holds less than {LEAST_KEY} characters", advice="make one with: openssl rand -base64 32"
+            )
+        return key
+
+
+def _text_of(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{name} cannot be read: {type(error).__name__}",
+            advice="expected a text file with the key in it, readable by this user",
+        ) from None
 
 
 def parse_renewal(text: str) -> RenewalPolicy:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import psycopg
 import pytest
+from granted import members
 
 from replicator.store import embedded, migrate
 from replicator.store.database import Database
@@ -76,6 +77,19 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def role_prefix() -> str:
+    """What this session's roles begin with: roles belong to the whole server."""
+    return f"t{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def logins(database_url: str, role_prefix: str) -> dict[str, str]:
+    """A new, migrated database with the roles in use: by role, the URL of a login that is a member of it."""
+    migrate.make_roles(database_url, role_prefix)
+    return members(database_url, role_prefix)
 
 
 def _new_database(server: embedded.Server, template: str) -> Iterator[str]:

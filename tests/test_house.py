@@ -161,7 +161,7 @@ def test_the_readme_names_every_room() -> None:
     text = (TOP / "README.md").read_text(encoding="utf-8")
     for folder in ("source", "sync", "store", "report", "simulator"):
         assert f"`replicator/{folder}/`" in text
-    for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/"):
+    for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/", "dashboards/"):
         assert f"`{folder}`" in text
 
 
@@ -178,9 +178,13 @@ def test_nothing_names_a_machine() -> None:
     private = re.compile(r"(/ro" + r"ot/|/ho" + r"me/\w+/|/wo" + r"rk/)")
     for path in [
         *TOP.glob("*.*"),
-        *(p for d in ("replicator", "tests", "docs", "sql", "bench", "migrations") for p in (TOP / d).rglob("*.*")),
+        *(
+            p
+            for d in ("replicator", "tests", "docs", "sql", "bench", "migrations", "dashboards")
+            for p in (TOP / d).rglob("*.*")
+        ),
     ]:
-        if path.suffix in {".py", ".md", ".sql", ".toml", ".lock", ".json", ".ini"}:
+        if path.suffix in {".py", ".md", ".sql", ".toml", ".lock", ".json", ".ini", ".java", ".yaml"}:
             assert not private.search(path.read_text(encoding="utf-8")), path.name
 
 

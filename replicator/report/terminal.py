@@ -110,6 +110,8 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
     absent = status.absences
     if absent["suspected"]:
         out.print(f"absences   {plural(absent['suspected'], 'call')} suspected: see replicator deletions")
+    if source is not None and source["party_key_id"] is None:
+        out.print("parties    other_party_key and our_number_key are null: REPLICATOR_PSEUDONYM_KEY is not set")
     out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
     for budget in status.budgets:
         wait = (

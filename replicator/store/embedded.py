@@ -20,7 +20,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -104,6 +104,23 @@ def running(
                 cluster.leave(users)
     finally:
         os.close(users)
+
+
+def kept_secret(data_dir: Path, name: str) -> bytes:
+    """Return the secret of this name that lies in the folder of the database, made at random where there is none yet.
+
+    It appears whole or not at all, for its owner only, and two who make it at once use the same.
+    """
+    path = data_dir / name
+    if not path.exists():
+        made = data_dir / f"{name}.{secrets.token_hex(4)}"
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32))
+        with suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    return path.read_bytes().strip()
 
 
 def find_binaries() -> Path:

@@ -6,7 +6,9 @@ advisory lock of that transaction, so that it is safe to run twice, at once, and
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +19,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from replicator.errors import ConfigurationError, SchemaTooNew, SchemaTooOld
-from replicator.store import views
+from replicator.errors import ConfigurationError, DatabaseError, SchemaTooNew, SchemaTooOld
+from replicator.store import roles, views
 from replicator.store.database import Database, make_engine, translate, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PACKAGE = Path(__file__).resolve().parents[1]
+ROLE_PREFIX = "truedy"
 LOCK = 7_235_401_101  # an arbitrary number that only our migrations take
 
 
@@ -49,27 +52,61 @@ def revisions() -> list[str]:
     return [revision.revision for revision in reversed(list(script.walk_revisions()))]
 
 
-def migrate(url: str, *, time_zone: str | None = None) -> Migrated:
-    """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone of the views."""
+def migrate(url: str, *, time_zone: str | None = None, role_prefix: str = ROLE_PREFIX) -> Migrated:
+    """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone of the views.
+
+    Where the roles with this prefix are in use, their owner does it, and their rights are brought up to date.
+    """
+    names = roles.Names.of(role_prefix)
+    with _alone(url) as connection:
+        before = _current(connection)
+        known = revisions()
+        if before is not None and before not in known:
+            raise _too_new(before)
+        has_roles = roles.assume(connection, names)
+        connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
+        config = Config()
+        config.set_main_option("script_location", str(bundled("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        if time_zone is not None:
+            _set_time_zone(connection, time_zone)
+        applied = views.apply(connection, bundled("sql"))
+        if has_roles:
+            roles.settle(connection, names, _views())
+        return Migrated(before, known[-1], applied)
+
+
+def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = False) -> list[str]:
+    """Make the roles and give them their rights, in one transaction; return the statements. `only_show` changes nothing.
+
+    Raises DatabaseError where this user may not do it: an administrator runs the statements that are shown.
+    """
+    names = roles.Names.of(role_prefix)
+    try:
+        with _alone(url) as connection:
+            if only_show:
+                return list(chain(*roles.missing(connection, names, _views())))
+            return roles.make(connection, names, _views())
+    except DatabaseError as error:
+        if isinstance(getattr(error.__cause__, "orig", None), psycopg.errors.InsufficientPrivilege):
+            raise DatabaseError(
+                "this user may not make the roles",
+                advice="give the output of `replicator roles --print` to the database's administrator",
+            ) from None
+        raise
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[sa.Connection]:
+    """Give a connection in one transaction, in which nobody else migrates; say our errors for the database's."""
     engine = make_engine(url).execution_options(isolation_level="READ COMMITTED")
     place = f"{engine.url.host}:{engine.url.port or 5432}/{engine.url.database}"
     try:
         with engine.begin() as connection:
             connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            before = _current(connection)
-            known = revisions()
-            if before is not None and before not in known:
-                raise _too_new(before)
-            connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
-            config = Config()
-            config.set_main_option("script_location", str(bundled("migrations")))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            if time_zone is not None:
-                _set_time_zone(connection, time_zone)
-            applied = views.apply(connection, bundled("sql"))
-            return Migrated(before, known[-1], applied)
+            yield connection
     except DBAPIError as error:
         origin = error.orig
         if isinstance(origin, psycopg.OperationalError) and not origin.sqlstate:
@@ -79,6 +116,10 @@ def migrate(url: str, *, time_zone: str | None = None) -> Migrated:
         raise
     finally:
         engine.dispose()
+
+
+def _views() -> dict[str, views.View]:
+    return {view.name: view for view in views.load(bundled("sql") / "views")}
 
 
 def check(database: Database) -> None:

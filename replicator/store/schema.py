@@ -195,6 +195,17 @@ source_state = sa.Table(
     sa.Column("live_calls", Count),
     sa.Column("sliced_at", Instant),
     sa.Column("reads_apart_until", Instant),
+    sa.Column("party_key_id", sa.Text),
+    schema="replicator",
+)
+
+parties = sa.Table(
+    "parties",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("party_key", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
     schema="replicator",
 )
 

@@ -69,7 +69,7 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
                 iter(
                     rows(
                         "SELECT base_url, head_at, total, total_at, extract(epoch FROM now() - head_at)::float8 "
-                        "AS lag_seconds FROM replicator.source_state WHERE account = %(account)s"
+                        "AS lag_seconds, party_key_id FROM replicator.source_state WHERE account = %(account)s"
                     )
                 ),
                 None,

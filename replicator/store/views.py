@@ -1,7 +1,8 @@
 """The views of schema `analytics`: one file a view in sql/views, re-applied after the table migrations.
 
 A file NN_name.sql makes the view analytics.name and its comments; NN gives the order (1x base, 2x per call,
-3x reports, 4x operations). They stand on the roll-ups of sql/rollups (rollups.py). Only changed files are applied. Where a view's columns changed so that it cannot be
+3x reports, 4x operations). A line `-- Grant: auditor` keeps it from ordinary readers (roles.py). They stand on the
+roll-ups of sql/rollups (rollups.py). Only changed files are applied. Where a view's columns changed so that it cannot be
 replaced in place, our views are dropped newest first and made again, their grants with them: never by cascade, so a
 view of a user's that stands on one of ours is named and nothing is changed.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 ROLLUPS = "(rollups)"
 """The name under which replicator.views remembers sql/rollups."""
 FILE_NAME = re.compile(r"^(\d\d)_([a-z][a-z0-9_]*)\.sql$")
+GRANT_LINE = re.compile(r"^-- Grant:(.*)$", re.MULTILINE)
+
+Audience = Literal["reader", "auditor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class View:
     name: str
     text: str
     sha256: bytes
+    audience: Audience = "reader"
+    """Who may read it: whoever reads the views at all, or auditors only, as it is personal."""
 
 
 def load(folder: Path) -> list[View]:
@@ -46,8 +52,16 @@ def load(folder: Path) -> list[View]:
         if not match:
             raise ValueError(f"{path.name}: a view file is named NN_name.sql")
         text = path.read_text(encoding="utf-8")
-        found.append(View(match[2], text, hashlib.sha256(text.encode()).digest()))
+        found.append(View(match[2], text, hashlib.sha256(text.encode()).digest(), _audience(path.name, text)))
     return found
+
+
+def _audience(file: str, text: str) -> Audience:
+    """Read the line `-- Grant: auditor` of a view with personal data; without one the view is for every reader."""
+    words = {word.strip() for word in GRANT_LINE.findall(text)} or {"reader"}
+    if words - {"reader", "auditor"} or len(words) > 1:
+        raise ValueError(f"{file}: its line `-- Grant:` says neither reader nor auditor")
+    return cast("Audience", words.pop())
 
 
 def apply(connection: sa.Connection, folder: Path) -> Sequence[str]:

@@ -29,6 +29,7 @@ from replicator.sync.merging import (
     missing_detail,
     settle,
 )
+from replicator.sync.pseudonyms import name_parties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from replicator.store.lease import Lease
     from replicator.sync.fetching import Outcome
     from replicator.sync.position import Batch, Position
+    from replicator.sync.pseudonyms import Pseudonyms
     from replicator.sync.run import Options
     from replicator.sync.spending import Spending
 
@@ -58,6 +60,7 @@ class Committer:
     run_id: int
     policy: Policy
     spendings: Sequence[Spending]
+    pseudonyms: Pseudonyms | None = None
     counters: books.Counters = field(default_factory=books.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Position:
@@ -117,6 +120,7 @@ class Committer:
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
+        name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:
             by_time: dict[datetime, list[UUID]] = defaultdict(list)
             for seen in observations:

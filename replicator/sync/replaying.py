@@ -25,6 +25,7 @@ from replicator.store.rows import VersionRow
 from replicator.sync.committing import details_of_all, load_ledger, one_each, verified_at
 from replicator.sync.merging import Change, Observation, Policy, Settled, settle
 from replicator.sync.position import STEPPED_OVER
+from replicator.sync.pseudonyms import catch_up, name_parties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.store.rows import KeptRow, KnownCall
     from replicator.sync.ledger import Ledger
+    from replicator.sync.pseudonyms import Pseudonyms
 
 BATCH_ROWS = 500
 BATCH_BYTES = 16 * 1024 * 1024
@@ -121,6 +123,7 @@ def replay(
     account: str,
     policy: Policy,
     row_id: int | None = None,
+    pseudonyms: Pseudonyms | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Replayed:
     """Read one row again, resolved or not, or all open ones, under a lease taken for it. Raises LeaseHeld, DatabaseError."""
@@ -128,18 +131,26 @@ def replay(
     held = lease.acquire(database, "quarantine --replay")
     done = Replayed()
     try:
+        catch_up(database, held, account, pseudonyms)
         with database.connection() as connection:
             wanted = [(row_id, 0)] if row_id is not None else quarantine.open_sizes(connection, account)
         for ids in batches(wanted):
             with database.transaction() as tx:
                 lease.hold(tx, held)
-                done += _replay(tx, account, policy, ids, clock())
+                done += _replay(tx, account, policy, pseudonyms, ids, clock())
     finally:
         lease.release(database, held)
     return done
 
 
-def _replay(tx: psycopg.Connection[Any], account: str, policy: Policy, ids: Sequence[int], now: datetime) -> Replayed:
+def _replay(
+    tx: psycopg.Connection[Any],
+    account: str,
+    policy: Policy,
+    pseudonyms: Pseudonyms | None,
+    ids: Sequence[int],
+    now: datetime,
+) -> Replayed:
     ledger = load_ledger(tx, account)
     found: list[tuple[KeptRow, Call]] = []
     proven: list[int] = []
@@ -154,6 +165,7 @@ def _replay(tx: psycopg.Connection[Any], account: str, policy: Policy, ids: Sequ
             unread.append(kept.id)
     settled, seen = settle_kept(merge.known_calls(tx, [call.id for _, call in found]), found, ledger)
     merge.write_calls(tx, account, settled.calls, settled.versions)
+    name_parties(tx, account, settled.calls, pseudonyms)
     books.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
     merge.write_details(tx, details)

@@ -45,6 +45,7 @@ from replicator.sync.planning import (
     sent,
 )
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
 from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
@@ -160,7 +161,10 @@ class Run:
         state = replace(begun.position.state, is_identified=self._membership.identity.is_known)
         self._position = replace(begun.position, state=state)
         account, details = self._options.account, self._options.details
-        self._committer = Committer(account, held, begun.run_id, details, self._spendings)
+        pseudonyms = self._patiently(
+            partial(catch_up, self._database, held, account, self._options.pseudonyms, self._stop)
+        )
+        self._committer = Committer(account, held, begun.run_id, details, self._spendings, pseudonyms)
         for reader in self._careful:
             reader.is_apart = begun.is_apart
         if begun.is_apart and self._careful:

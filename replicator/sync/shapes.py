@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.store import books
+    from replicator.sync.pseudonyms import Pseudonyms
 
 Result = Literal["done", "bounded", "stopped"]
 
@@ -36,6 +37,8 @@ class Options:
     """The operator's word that the source is the one that is stored, though it may know none of the stored calls."""
     database_patience_seconds: float = 60.0
     """How long a database that is away is waited for, at the start and in the middle."""
+    pseudonyms: Pseudonyms | None = None
+    """What names parties without their numbers; None: nobody is named."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

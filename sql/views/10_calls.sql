@@ -1,7 +1,7 @@
 -- analytics.calls
 -- Grain: one row per call, the latest content that was seen; calls deleted at the source stay, flagged is_deleted.
 -- Units: seconds, US dollars; days and hours in the reporting time zone (replicator.reporting.time_zone).
--- No phone number, summary, URL or error text: those are in truedy.calls, for whoever may read that.
+-- No phone number, summary, URL or error text: numbers and texts are in call_numbers and call_texts, for auditors.
 CREATE OR REPLACE VIEW analytics.calls AS
 SELECT
     f.call_id,
@@ -45,6 +45,8 @@ SELECT
         WHEN f.other_party IS NOT NULL THEN '…' END AS other_party_masked,
     CASE WHEN length(f.our_number) >= 7 THEN left(f.our_number, 2) || '…' || right(f.our_number, 2)
         WHEN f.our_number IS NOT NULL THEN '…' END AS our_number_masked,
+    other_key.party_key AS other_party_key,
+    our_key.party_key AS our_number_key,
     f.error_class,
     f.has_summary,
     f.has_transcript,
@@ -57,7 +59,10 @@ SELECT
     f.verified_at,
     f.is_proven,
     f.reporting_time_zone
-FROM rollup.facts f;
+FROM rollup.facts f
+-- By a unique key, so that a report that does not ask for them does not pay for them.
+LEFT JOIN replicator.parties other_key ON other_key.account = f.account AND other_key.number = f.other_party
+LEFT JOIN replicator.parties our_key ON our_key.account = f.account AND our_key.number = f.our_number;
 
 COMMENT ON VIEW analytics.calls IS 'Grain: one row per call, the latest content that was seen. Calls deleted at the source stay, flagged is_deleted. Key: call_id.';
 COMMENT ON COLUMN analytics.calls.call_id IS 'The source''s id of the call.';
@@ -99,6 +104,8 @@ COMMENT ON COLUMN analytics.calls.is_cost_known IS 'cost_state is known: cost_us
 COMMENT ON COLUMN analytics.calls.is_cost_expected IS 'cost_state is not not_expected: a cost is there or may come.';
 COMMENT ON COLUMN analytics.calls.other_party_masked IS 'The other party''s number, first and last two characters: the called one outbound, the caller inbound, null for other directions. Not for counting people.';
 COMMENT ON COLUMN analytics.calls.our_number_masked IS 'Our number, first and last two characters: the caller outbound, the called one inbound, null for other directions.';
+COMMENT ON COLUMN analytics.calls.other_party_key IS 'Pseudonym of the other party''s number, the same for the same number of the same account: for counting and joining people. Null where there is no number, or no REPLICATOR_PSEUDONYM_KEY is set.';
+COMMENT ON COLUMN analytics.calls.our_number_key IS 'Pseudonym of our number, made like other_party_key.';
 COMMENT ON COLUMN analytics.calls.error_class IS 'Class of the error that the call''s context names, by the rules in replicator.error_classes; other where none knows it, null where there is none.';
 COMMENT ON COLUMN analytics.calls.has_summary IS 'The source wrote a summary, with the call or with its transcript.';
 COMMENT ON COLUMN analytics.calls.has_transcript IS 'A transcript with at least one segment is stored.';

@@ -1,6 +1,7 @@
 -- analytics.transcript_segments
 -- Grain: one row per segment (utterance) of a stored transcript. Units: seconds from the beginning of the call.
--- The text is what callers and agents said: personal data, and attacker-made. Grant this view with care.
+-- The text is what callers and agents said: personal data, and attacker-made.
+-- Grant: auditor
 CREATE OR REPLACE VIEW analytics.transcript_segments AS
 SELECT
     g.call_id,

@@ -10,6 +10,7 @@ SELECT
     CASE WHEN length(w.our_number) >= 7 THEN left(w.our_number, 2) || '…' || right(w.our_number, 2)
         WHEN w.our_number IS NOT NULL THEN '…' END AS our_number_masked,
     k.number_rank,
+    q.party_key AS our_number_key,
     w.calls,
     w.terminal_calls,
     w.placed_calls,
@@ -58,7 +59,8 @@ FROM (
 LEFT JOIN (
     SELECT account, our_number, row_number() OVER (PARTITION BY account ORDER BY our_number) AS number_rank
     FROM (SELECT DISTINCT account, our_number FROM rollup.numbers_current WHERE our_number IS NOT NULL) d
-) k ON k.account = w.account AND k.our_number = w.our_number;
+) k ON k.account = w.account AND k.our_number = w.our_number
+LEFT JOIN replicator.parties q ON q.account = w.account AND q.number = w.our_number;
 
 COMMENT ON VIEW analytics.number_health IS 'Grain: one row per week, account, direction and number of ours. Key: week_on, account, direction, number_rank.';
 COMMENT ON COLUMN analytics.number_health.week_on IS 'Monday of the week of the calls'' creation: a day in the reporting time zone.';
@@ -66,6 +68,7 @@ COMMENT ON COLUMN analytics.number_health.account IS 'The account.';
 COMMENT ON COLUMN analytics.number_health.direction IS 'Direction of the calls.';
 COMMENT ON COLUMN analytics.number_health.our_number_masked IS 'Our number, first and last two characters: the caller outbound, the called one inbound, null for other directions.';
 COMMENT ON COLUMN analytics.number_health.number_rank IS 'Place of the number among the account''s numbers in their order: the same for a number in every row, and another once a number is added; null where the number is not known.';
+COMMENT ON COLUMN analytics.number_health.our_number_key IS 'Pseudonym of our number, as in calls; null where no REPLICATOR_PSEUDONYM_KEY is set.';
 COMMENT ON COLUMN analytics.number_health.calls IS 'Number of all calls created: attempts, not contacts.';
 COMMENT ON COLUMN analytics.number_health.terminal_calls IS 'Number of calls that are over with a known status: the denominator of placed_rate and conversation_rate.';
 COMMENT ON COLUMN analytics.number_health.placed_calls IS 'Number of calls that reached the other end, whatever came of it: the numerator of placed_rate, the denominator of answer_rate and machine_rate.';

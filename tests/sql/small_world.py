@@ -104,6 +104,7 @@ SEGMENTS = (
     (14, 0, "contact", "Good morning", "0.25", "1.125"),
 )
 OURS, THEIRS = "+12025550100", "+12025550199"
+KEYS = {OURS: "0a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d", THEIRS: "f0e1d2c3b4a5f6e7d8c9b0a1f2e3d4c5"}
 
 
 def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> None:
@@ -122,6 +123,10 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
             # A hole of ten hours, in which call 21 stands alone, at its very beginning.
             ("2025-10-26T22:00Z", "2025-12-03Z", "2025-12-03Z", True, ""),
         ],
+    )
+    connection.cursor().executemany(
+        "INSERT INTO replicator.parties (account, number, party_key, key_id) VALUES ('main', %s, %s, 'a key')",
+        list(KEYS.items()),
     )
     connection.execute(
         "INSERT INTO replicator.source_state VALUES ('main', 'http://source.test', now() - interval '90 s', 28, now())"

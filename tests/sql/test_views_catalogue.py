@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 import small_world
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from replicator.store import migrate
+from replicator.store import migrate, pages, views
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 FILES = sorted((SQL / "views").glob("*.sql"))
@@ -113,6 +115,12 @@ def test_a_ratio_stands_beside_its_numerator_and_denominator(database_url: str, 
             assert set(match.groups()) <= names, name
 
 
+def test_the_dictionary_is_what_the_catalog_says(database_url: str) -> None:
+    """docs/dictionary.md says what the views say of themselves, column by column."""
+    with psycopg.connect(database_url) as connection:
+        assert pages.DICTIONARY.read_text(encoding="utf-8") == pages.dictionary(connection), "run: make docs"
+
+
 def test_days_name_their_time_zone(database_url: str) -> None:
     """Where there is a day, its time zone stands beside it."""
     for view in NAMES:
@@ -121,19 +129,68 @@ def test_days_name_their_time_zone(database_url: str) -> None:
             assert "reporting_time_zone" in {name for name, _, _ in described}, view
 
 
-def test_no_view_but_the_transcript_shows_what_is_personal(small: Connection) -> None:
-    """Phone numbers, summaries and error texts of the source are in no view; the text of a transcript is in one only."""
+def test_only_views_for_auditors_show_what_is_personal(small: Connection) -> None:
+    """Phone numbers, summaries, error texts and what was said are in no view but in those whose file says
+    `-- Grant: auditor`, and each of those shows something of them.
+    """
     small_world.insert_a_recent_one(small)
     secrets = (small_world.OURS, small_world.THEIRS, "Secret", "Hello there")
-    for view in NAMES:
-        rows = small.execute(f"SELECT v::text AS shown FROM analytics.{view} v").fetchall()
+    for view in views.load(SQL / "views"):
+        rows = small.execute(f"SELECT v::text AS shown FROM analytics.{view.name} v").fetchall()
         shown = [secret for secret in secrets if any(secret in row["shown"] for row in rows)]
         assert rows
-        assert shown == (["Hello there"] if view == "transcript_segments" else []), view
+        assert bool(shown) is (view.audience == "auditor"), (view.name, shown)
 
 
-def test_a_reader_needs_no_right_but_on_the_views(small: Connection) -> None:
-    """USAGE and SELECT on schema analytics are enough for every view, and give nothing of the tables."""
+def test_an_error_tells_nothing_that_the_view_does_not_show(small: Connection) -> None:
+    """Whatever a reader makes of the columns of a view for all readers, an error that quotes a value quotes no personal one:
+    the views give nothing to a condition that they do not show.
+    """
+    for view in views.load(SQL / "views"):
+        if view.audience == "auditor":
+            continue
+        for name, kind, _ in columns(small.info.dsn + f" password={small.info.password}", view.name):
+            if kind != "text":
+                continue
+            said = ""
+            try:
+                with small.transaction():
+                    small.execute(f"SELECT * FROM analytics.{view.name} WHERE ({name} || '!')::integer > 0")
+            except psycopg.Error as error:
+                said = str(error)
+            assert not re.search(r"Secret|Hello|\d{7}", said), (view.name, name, said)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text(st.sampled_from("+0123456789 ()-x\u0661a@Ω"), max_size=20), min_size=20, max_size=60))
+def test_a_mask_never_shows_more_than_four_trailing_digits(small_url: str, numbers: list[str]) -> None:
+    """Of whatever the source sends for a number, the mask shows at most its first and last two characters, and of seven
+    characters never more than four.
+    """
+    with psycopg.connect(small_url) as connection, connection.transaction(force_rollback=True):
+        for at, number in enumerate(numbers):
+            connection.execute(
+                "INSERT INTO truedy.calls (id, account, phone_number, from_number, direction, raw, fingerprint, version, "
+                "observed_at, first_seen_at, changed_at) VALUES (%s, 'masks', %s, %s, 'outbound', '{}', '', 1, now(), now(), now())",
+                [small_world.call_id(1000 + at), number, number[::-1]],
+            )
+        masks = connection.execute(
+            "SELECT n.other_party, c.other_party_masked, n.our_number, c.our_number_masked FROM analytics.calls c "
+            "JOIN analytics.call_numbers n USING (call_id) WHERE c.account = 'masks'"
+        ).fetchall()
+    assert len(masks) == len(numbers)
+    for row in masks:
+        for number, mask in (row[:2], row[2:]):
+            start, hidden, end = mask.partition("…")
+            assert hidden
+            assert number.startswith(start)
+            assert number.endswith(end)
+            assert len(re.findall(r"\d", end)) <= 4
+            assert len(start) + len(end) <= min(4, max(0, len(number) - 3))
+
+
+def test_a_reader_of_one_s_own_needs_no_right_but_on_the_views(small: Connection) -> None:
+    """Without our roles too: USAGE and SELECT on schema analytics are enough for every view, and give nothing of the tables."""
     small_world.insert_a_recent_one(small)
     small.execute("CREATE ROLE only_a_reader")  # the transaction is rolled back, and the role with it
     small.execute("GRANT USAGE ON SCHEMA analytics TO only_a_reader")

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana and Superset, both written from one description (panels.py): `python -m dashboards`."""

@@ -1,0 +1,54 @@
+"""`python -m dashboards` writes the files anew; with `--zip FILE` it packs what Superset imports."""
+
+from __future__ import annotations
+
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from dashboards import grafana, superset
+from dashboards.panels import DASHBOARDS
+from replicator.store import pages
+
+HERE = Path(__file__).resolve().parent
+
+
+def files() -> dict[Path, str]:
+    """Return what the files hold, by path."""
+    made: dict[Path, dict[str, Any]] = {
+        HERE / "grafana" / f"{dashboard.name}.json": grafana.render(dashboard) for dashboard in DASHBOARDS
+    }
+    columns = pages.columns_of(pages.DICTIONARY.read_text(encoding="utf-8"))
+    made |= {HERE / "superset" / path: content for path, content in superset.render(DASHBOARDS, columns).items()}
+    return {path: json.dumps(content, ensure_ascii=False, indent=2) + "\n" for path, content in made.items()}
+
+
+def pack(target: Path) -> None:
+    """Write the zip that Superset imports: everything below one folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in sorted((HERE / "superset").rglob("*.yaml")):
+            packed.write(path, Path("truedy") / path.relative_to(HERE / "superset"))
+
+
+def written() -> list[Path]:
+    """Return the files that are there."""
+    return sorted(path for folder in ("grafana", "superset") for path in (HERE / folder).rglob("*.*"))
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--zip"]:
+        pack(Path(arguments[1]))
+        return
+    made = files()
+    for path in set(written()) - set(made):
+        path.unlink()
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

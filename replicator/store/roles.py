@@ -1,0 +1,285 @@
+"""Who may do what: four group roles without login, and their rights on every object of ours.
+
+`owner` owns everything, and `migrate` works as it; `writer` is what sync needs, and no more; `reader` sees the views that
+are not personal; `auditor` sees all views and the books. Logins are made by the database's administrator, who makes them
+members of a group. Nothing is granted to PUBLIC.
+
+What each role should have follows from the catalog and from the `Grant:` line of the view files, so a new view or table
+is covered by itself. Only the difference to what is there is executed, so doing it again does nothing. Roles are in use in
+a database where the owner may create there and owns our schemas; elsewhere `migrate` grants nothing to anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from replicator.errors import DatabaseError
+from replicator.store.schema import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from replicator.store.views import View
+
+READ = frozenset({"SELECT"})
+ADD = READ | {"INSERT"}
+MOVE = ADD | {"UPDATE"}
+ALL = MOVE | {"DELETE"}
+
+WRITES: Mapping[str, frozenset[str]] = {
+    "truedy.calls": MOVE,
+    "truedy.call_versions": ADD,
+    "truedy.transcript_segments": ADD | {"DELETE"},
+    "truedy.transcript_versions": ADD,
+    "replicator.absences": MOVE,
+    "replicator.budgets": MOVE,
+    "replicator.coverage": ADD | {"DELETE"},
+    "replicator.lease": MOVE,
+    "replicator.quarantine": MOVE,
+    "replicator.reporting": READ,
+    "replicator.runs": MOVE,
+    "replicator.schema_version": READ,
+    "replicator.source_state": MOVE,
+    "replicator.status_stages": READ,
+    "replicator.verifications": ADD,
+    "replicator.views": READ,
+}
+"""What the writer may do to a table, where that is less than everything: what was observed is never deleted by it."""
+
+CLOSED_BOOKS = frozenset({"replicator.parties", "replicator.quarantine"})
+"""Books that hold what came from the source: numbers, and bytes as received, signed links among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of the four roles. They belong to the whole server, so `prefix` tells installations apart."""
+
+    owner: str
+    writer: str
+    reader: str
+    auditor: str
+
+    @classmethod
+    def of(cls, prefix: str) -> Names:
+        return cls(*(f"{prefix}_{role}" for role in ("owner", "writer", "reader", "auditor")))
+
+    @property
+    def all(self) -> tuple[str, str, str, str]:
+        return self.owner, self.writer, self.reader, self.auditor
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that rights are given on. `name` is as SQL writes it; `grants` are pairs of (role or PUBLIC, right)."""
+
+    kind: str
+    """DATABASE, SCHEMA, TABLE (views too), SEQUENCE or ROUTINE."""
+    schema: str
+    name: str
+    owner: str
+    grants: frozenset[tuple[str, str]] = frozenset()
+    is_definer: bool = False
+    """A routine that works with its owner's rights, whoever calls it."""
+    follows_table: bool = False
+    """A sequence that belongs to a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the database says of roles and of our objects."""
+
+    user: str
+    is_owner: bool
+    """The user may work as the owner: a member of it, or a superuser."""
+    roles: frozenset[str]
+    """Those of the four that exist."""
+    items: tuple[Item, ...]
+    is_closed: bool
+    """New functions of the owner are nobody else's."""
+
+    @property
+    def database(self) -> Item:
+        return next(item for item in self.items if item.kind == "DATABASE")
+
+    def is_in_use(self, names: Names) -> bool:
+        """Say whether the roles are in use in this database."""
+        schemas = [item for item in self.items if item.kind == "SCHEMA"]
+        return (names.owner, "CREATE") in self.database.grants and all(item.owner == names.owner for item in schemas)
+
+
+def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tuple[str, str]]:
+    """Return the rights that writer, reader and auditor should have on an object. The owner has all of its own."""
+    everybody = (names.writer, names.reader, names.auditor)
+    if item.kind == "DATABASE":
+        return frozenset({(role, "CONNECT") for role in everybody} | {(names.writer, "TEMPORARY")})
+    if item.schema == "analytics":
+        return frozenset(_on_analytics(item, names, views))
+    if item.kind == "TABLE":
+        rights = {(names.writer, right) for right in WRITES.get(item.name, ALL)}
+        is_audited = item.schema == "replicator" and item.name not in CLOSED_BOOKS
+        return frozenset(rights | ({(names.auditor, "SELECT")} if is_audited else set()))
+    if item.kind == "SCHEMA":
+        return frozenset(
+            (role, "USAGE") for role in everybody if role == names.writer or _is_audited(item, role, names)
+        )
+    if item.kind == "SEQUENCE":
+        return frozenset() if item.follows_table else frozenset({(names.writer, "USAGE")})
+    return frozenset() if item.is_definer else frozenset({(names.writer, "EXECUTE")})
+
+
+def _is_audited(item: Item, role: str, names: Names) -> bool:
+    return role == names.auditor and item.schema == "replicator"
+
+
+def _on_analytics(item: Item, names: Names, views: Mapping[str, View]) -> Iterable[tuple[str, str]]:
+    everybody = (names.writer, names.reader, names.auditor)
+    if item.kind == "SCHEMA":
+        return ((role, "USAGE") for role in everybody)
+    if item.kind == "ROUTINE":
+        # A view's functions are called with the rights of whoever reads the view.
+        return () if item.is_definer else ((role, "EXECUTE") for role in everybody)
+    view = views.get(item.name.removeprefix("analytics."))
+    if item.kind != "TABLE" or view is None:
+        return ()
+    return ((role, "SELECT") for role in (everybody if view.audience == "reader" else (names.auditor,)))
+
+
+def to_make(catalog: Catalog, names: Names) -> list[str]:
+    """Return what only an administrator may do: the roles, the database, and who owns what is there already."""
+    database = catalog.database
+    made = [f"CREATE ROLE {role} NOLOGIN" for role in names.all if role not in catalog.roles]
+    if not catalog.is_owner:
+        made.append(f"GRANT {names.owner} TO {catalog.user}")
+    made += [
+        f"GRANT {right} ON DATABASE {database.name} TO {names.owner}"
+        for right in ("CONNECT", "CREATE", "TEMPORARY")
+        if (names.owner, right) not in database.grants
+    ]
+    made += _differences(database, wanted(database, names, {}), names)
+    made += [
+        f"ALTER {item.kind} {item.name} OWNER TO {names.owner}"
+        for item in catalog.items
+        if item.kind != "DATABASE" and item.owner != names.owner and not item.follows_table
+    ]
+    return made
+
+
+def to_grant(catalog: Catalog, names: Names, views: Mapping[str, View]) -> list[str]:
+    """Return what the owner does: the rights on its objects, and that new ones are closed."""
+    granted = []
+    if not catalog.is_closed:
+        granted.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {names.owner} REVOKE ALL ON FUNCTIONS FROM PUBLIC")
+    for item in catalog.items:
+        if item.kind != "DATABASE":
+            granted += _differences(item, wanted(item, names, views), names)
+    return granted
+
+
+def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -> list[str]:
+    """Return what brings the rights of PUBLIC and of our roles to what they should be. Those of others are theirs."""
+    ours = {names.writer, names.reader, names.auditor, "PUBLIC"}
+    has = {(role, right) for role, right in item.grants if role in ours}
+    return [
+        *(f"REVOKE {right} ON {item.kind} {item.name} FROM {role}" for role, right in sorted(has - should)),
+        *(f"GRANT {right} ON {item.kind} {item.name} TO {role}" for role, right in sorted(should - has)),
+    ]
+
+
+def make(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> list[str]:
+    """Make the roles and give them their rights, as the present user; return what was done."""
+    first, second = missing(connection, names, views)
+    _run(connection, first)
+    _run(connection, [f"SET LOCAL ROLE {names.owner}", *second] if second else [])
+    return [*first, *second]
+
+
+def missing(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> tuple[list[str], list[str]]:
+    """Return what is still to be done: by an administrator, and then by the owner. Changes nothing."""
+    catalog = read(connection, names)
+    return to_make(catalog, names), to_grant(catalog, names, views)
+
+
+def assume(connection: sa.Connection, names: Names) -> bool:
+    """Where the roles are in use, work as their owner until the transaction ends; say whether they are."""
+    catalog = read(connection, names)
+    if not catalog.is_in_use(names):
+        return False
+    if not catalog.is_owner:
+        raise DatabaseError(
+            f"the database belongs to the role {names.owner}, and {catalog.user} is no member of it",
+            advice=f"have an administrator run: GRANT {names.owner} TO {catalog.user}",
+        )
+    _run(connection, [f"SET LOCAL ROLE {names.owner}"])
+    return True
+
+
+def settle(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> None:
+    """Bring the rights on our objects up to date, as their owner."""
+    _run(connection, to_grant(read(connection, names), names, views))
+
+
+def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def schemas() -> list[str]:
+    """Return our schemas."""
+    return sorted({"analytics", *(table.schema for table in metadata.tables.values() if table.schema)})
+
+
+def read(connection: sa.Connection, names: Names) -> Catalog:
+    """Read the catalog."""
+    about = connection.execute(
+        sa.text(
+            "SELECT quote_ident(current_user) AS name, coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') "
+            "FROM pg_roles WHERE rolname = :owner), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) AS is_owner, "
+            "ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(:roles)) AS roles, "
+            "EXISTS (SELECT 1 FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname = :owner "
+            "AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f') AS is_closed"
+        ),
+        {"owner": names.owner, "roles": list(names.all)},
+    ).one()
+    rows = connection.execute(sa.text(_ITEMS), {"schemas": schemas()}).all()
+    items = [
+        Item(row.kind, row.schema, row.name, row.owner, _grants(row.grants), row.is_definer, row.follows_table)
+        for row in rows
+    ]
+    return Catalog(about.name, bool(about.is_owner), frozenset(about.roles), tuple(items), about.is_closed)
+
+
+def _grants(rows: Sequence[Any] | None) -> frozenset[tuple[str, str]]:
+    return frozenset((str(role), str(right)) for role, right in rows or ())
+
+
+_EXPLODED = (
+    "(SELECT array_agg(ARRAY[CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END, "
+    "a.privilege_type]) FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) a)"
+)
+_ITEMS = f"""
+SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
+    {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table
+FROM pg_database WHERE datname = current_database()
+UNION ALL
+SELECT 2, 'SCHEMA', nspname, quote_ident(nspname), pg_get_userbyid(nspowner)::text,
+    {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false
+FROM pg_namespace WHERE nspname = ANY(:schemas)
+UNION ALL
+SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname,
+    format('%I.%I', nspname, relname), pg_get_userbyid(relowner)::text,
+    CASE relkind WHEN 'S' THEN {_EXPLODED.format(acl="relacl", kind="s", owner="relowner")}
+        ELSE {_EXPLODED.format(acl="relacl", kind="r", owner="relowner")} END,
+    false, relkind = 'S' AND EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i'))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE nspname = ANY(:schemas) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION ALL
+SELECT 5, 'ROUTINE', nspname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
+    pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE nspname = ANY(:schemas)
+ORDER BY rank, schema, name
+"""

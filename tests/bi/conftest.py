@@ -1,0 +1,31 @@
+"""The small world with the roles in use, for clients that people look at it with; and those clients, where they are installed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import small_world
+from granted import Shown, members
+
+from replicator.store import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replicator.store import embedded
+
+
+@pytest.fixture(scope="session")
+def shown(postgres_server: embedded.Server, template: str, role_prefix: str) -> Iterator[Shown]:
+    """A database with the small world in it, in which the roles are in use: made once, as nobody here can write."""
+    server, name = postgres_server.url.rsplit("/", 1)[0], f"bi_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        with psycopg.connect(f"{server}/{name}") as connection:
+            small_world.build(connection)
+        migrate.make_roles(f"{server}/{name}", role_prefix)
+        yield Shown(f"{server}/{name}", members(f"{server}/{name}", role_prefix))
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,169 @@
+"""The dashboards' files: every query that Grafana and Superset would make of them runs, as a reader, and answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from dashboards import __main__ as making
+from dashboards import grafana, superset
+from dashboards.panels import DASHBOARDS, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from granted import Shown
+
+SINCE, UNTIL = "2025-01-01T00:00:00Z", "2026-12-31T23:59:59.999Z"
+FOLDER = Path(making.__file__).parent
+BOARDS = sorted((FOLDER / "grafana").glob("*.json"))
+CHARTS = sorted((FOLDER / "superset" / "charts").glob("*.yaml"))
+NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric"}
+
+
+def expanded(query: str) -> str:
+    """Do to a query what Grafana's PostgreSQL data source does: variables first, then its macros; none may be left."""
+    query = query.replace("${account:sqlstring}", "'main','another''s'").replace("$__interval", "1d")
+
+    def macro(match: re.Match[str]) -> str:
+        name, given = match[1], [one.strip() for one in match[2].split(",")]
+        seconds = {"1d": 86400, "1h": 3600}
+        made = {
+            "timeFilter": lambda: f"{given[0]} BETWEEN '{SINCE}' AND '{UNTIL}'",
+            "timeFrom": lambda: f"'{SINCE}'",
+            "timeTo": lambda: f"'{UNTIL}'",
+            "time": lambda: f'{given[0]} AS "time"',
+            "timeGroup": lambda: f"floor(extract(epoch from {given[0]})/{seconds[given[1]]})*{seconds[given[1]]}",
+            "timeGroupAlias": lambda: (
+                f'floor(extract(epoch from {given[0]})/{seconds[given[1]]})*{seconds[given[1]]} AS "time"'
+            ),
+        }
+        return made[name]()
+
+    query = re.sub(r"\$__(\w+)\(([^)]*)\)", macro, query)
+    assert "$" not in query
+    return query
+
+
+@pytest.fixture
+def reader(shown: Shown) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(shown.logins["reader"], autocommit=True) as connection:
+        yield connection
+
+
+def test_the_files_are_those_of_the_description() -> None:
+    """What lies in dashboards/ is what panels.py says, and nothing else lies there."""
+    made = making.files()
+    assert making.written() == sorted(made)
+    assert [path.name for path, text in made.items() if path.read_text(encoding="utf-8") != text] == [], (
+        "run: make docs"
+    )
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_every_grafana_query_answers(path: Path, reader: psycopg.Connection[Any]) -> None:
+    """A number is one value, a series has a time and numbers, a table has rows or is right to be empty."""
+    board = json.loads(path.read_text(encoding="utf-8"))
+    assert board["__inputs"][0]["name"] == "DS_TRUEDY"
+    (variable,) = board["templating"]["list"]
+    assert reader.execute(variable["query"]).fetchall() == [("main",), ("new",)]
+    for panel in board["panels"]:
+        (target,) = panel["targets"]
+        assert target["datasource"]["uid"] == "${DS_TRUEDY}"
+        cursor = reader.execute(expanded(target["rawSql"]))
+        rows = cursor.fetchall()
+        kinds = {column.name: reader.adapters.types[column.type_code].name for column in cursor.description or ()}
+        assert rows, panel["title"]
+        if panel["type"] == "stat":
+            assert len(rows) == 1
+            assert set(kinds.values()) <= NUMBERS
+            assert rows[0][0] is not None, panel["title"]
+        if panel["type"] == "timeseries":
+            assert target["format"] == "time_series"
+            assert next(iter(kinds)) == "time"
+            assert kinds.pop("time") == "timestamp"
+            assert kinds.pop("metric", "text") == "text"
+            assert set(kinds.values()) <= NUMBERS
+            assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_panels_lie_beside_each_other(path: Path) -> None:
+    """No panel covers another or leaves the page, and each has a number of its own."""
+    panels = json.loads(path.read_text(encoding="utf-8"))["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        own = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24
+        assert not own & cells
+        cells |= own
+    assert all(sum(panel.width for panel in row) == 12 for board in DASHBOARDS for row in places(board.panels))
+
+
+def datasets() -> dict[str, dict[str, Any]]:
+    files = (FOLDER / "superset" / "datasets").rglob("*.yaml")
+    return {one["uuid"]: one for one in (json.loads(path.read_text(encoding="utf-8")) for path in files)}
+
+
+@pytest.mark.parametrize("path", CHARTS, ids=lambda path: path.stem)
+def test_every_superset_chart_answers(path: Path, reader: psycopg.Connection[Any]) -> None:
+    """What Superset makes of a chart (its metrics by its columns, by day where it has a time axis) runs and has rows."""
+    chart = json.loads(path.read_text(encoding="utf-8"))
+    data, params = datasets()[chart["dataset_uuid"]], chart["params"]
+    by = [f'"{name}"' for name in params.get("groupby", [])]
+    if params.get("x_axis"):
+        by.insert(0, f"DATE_TRUNC('day', \"{params['x_axis']}\")")
+    metrics = params.get("metrics") or [params["metric"]]
+    conditions = ["true"]
+    for condition in params["adhoc_filters"]:
+        if condition["expressionType"] == "SQL":
+            conditions.append(f"({condition['sqlExpression']})")
+        else:
+            assert condition["subject"] in {column["column_name"] for column in data["columns"] if column["is_dttm"]}
+            conditions.append(f"\"{condition['subject']}\" >= TO_TIMESTAMP('{SINCE[:10]}', 'YYYY-MM-DD')")
+    shown = [*by, *(f'{one["sqlExpression"]} AS "{one["label"]}"' for one in metrics)]
+    query = f"SELECT {', '.join(shown)} FROM {data['schema']}.{data['table_name']} WHERE {' AND '.join(conditions)}"
+    query += f" GROUP BY {', '.join(by)}" if by else ""
+    assert reader.execute(f"{query} LIMIT 100").fetchall()
+
+
+def test_superset_datasets_are_the_views(reader: psycopg.Connection[Any]) -> None:
+    """Each dataset has the columns of its view, with their types; each dashboard shows charts that are there."""
+    for data in datasets().values():
+        columns = reader.execute(
+            "SELECT attname, upper(format_type(atttypid, atttypmod)) FROM pg_attribute WHERE attrelid = %s::regclass "
+            "AND attnum > 0 ORDER BY attnum",
+            [f"{data['schema']}.{data['table_name']}"],
+        ).fetchall()
+        assert [(column["column_name"], column["type"]) for column in data["columns"]] == columns
+    charts = {json.loads(path.read_text(encoding="utf-8"))["uuid"] for path in CHARTS}
+    shown = [
+        item["meta"]["uuid"]
+        for path in (FOLDER / "superset" / "dashboards").glob("*.yaml")
+        for item in json.loads(path.read_text(encoding="utf-8"))["position"].values()
+        if isinstance(item, dict) and item["type"] == "CHART"
+    ]
+    assert sorted(shown) == sorted(charts)
+
+
+def test_no_password_and_no_personal_view_is_in_the_files() -> None:
+    """The export's address has Superset's place holder for a password, and nothing asks for what readers may not see."""
+    text = "".join(path.read_text(encoding="utf-8") for path in making.written())
+    assert superset.URI in text
+    assert "XXXXXXXXXX" in superset.URI
+    assert not re.search(r"call_numbers|call_texts|transcript_segments|truedy\.", text)
+
+
+def test_a_query_that_no_reader_may_ask_is_found(reader: psycopg.Connection[Any]) -> None:
+    """The test above would see it: a panel of a personal view is refused."""
+    panel = replace(DASHBOARDS[0].panels[0], view="call_numbers", measures=(("calls", "count(*)"),), time=None)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        reader.execute(expanded(grafana.sql(panel)))
