@@ -28,8 +28,13 @@ BYTE_ORDER_MARK = "\ufeff"
 END = "\r\n"
 
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# Spaces, controls and what shows as nothing, but for the separators: \s knows the spaces of Unicode.
-_SKIPPED = r"(?:(?![;\t\r\n])[\s\x00-\x20\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb])*"
+# Spaces (\s knows those of Unicode), controls, format characters, and what else shows as nothing; but for the separators.
+_UNSEEN = (
+    r"\s\x00-\x20\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    r"\U00013430-\U0001345f\U0001bca0-\U0001bcaf\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_SKIPPED = rf"(?:(?![;\t\r\n])[{_UNSEEN}])*"
 _AT_THE_BEGINNING = rf"'*{_SKIPPED}[{_FORMULA}\t\r\n]"
 _IN_THE_MIDDLE = rf"'*{_SKIPPED}[{_FORMULA}]"
 _UNSAFE = re.compile(rf"\A(?={_AT_THE_BEGINNING})|(?<=[;\t\r\n])(?={_IN_THE_MIDDLE})")

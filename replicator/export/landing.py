@@ -32,13 +32,15 @@ class Sink:
     """Takes bytes, counts and hashes them, and writes them on; a file for those that expect one."""
 
     def __init__(self, descriptor: int, *, is_hashed: bool) -> None:
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
         self._hash = hashlib.sha256() if is_hashed else None
         self.bytes = 0
         self.closed = False
 
     def write(self, data: bytes | memoryview) -> int:
         """Write all of it; raise OutputFailed where there is no room."""
+        if self._descriptor is None:
+            return len(data)
         view = memoryview(data).cast("B")
         if self._hash is not None:
             self._hash.update(view)
@@ -52,6 +54,12 @@ class Sink:
             raise failed(error) from None
         self.bytes += size
         return size
+
+    def end(self) -> None:
+        """Take no more: what comes now is thrown away. A Parquet writer that is left behind would write its footer still,
+        under a file that is not whole, or into whatever has the descriptor's number by then.
+        """
+        self._descriptor = None
 
     def tell(self) -> int:
         return self.bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -107,12 +107,14 @@ def export(
 
 @contextmanager
 def _opened(target: Target) -> Iterator[Sink]:
-    if target.is_file:
-        with landing.landing(Path(target.output), may_replace=target.may_replace) as sink:
-            yield sink
-    else:
-        sys.stdout.flush()
-        yield landing.Sink(sys.stdout.fileno(), is_hashed=False)
+    with ExitStack() as stack:
+        if target.is_file:
+            sink = stack.enter_context(landing.landing(Path(target.output), may_replace=target.may_replace))
+        else:
+            sys.stdout.flush()
+            sink = landing.Sink(sys.stdout.fileno(), is_hashed=False)
+        stack.callback(sink.end)
+        yield sink
 
 
 def _write_text(
