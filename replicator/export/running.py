@@ -132,10 +132,11 @@ def _write_text(
         text = line(row)
         lines.append(text)
         size += len(text)
-        if size >= CHUNK_CHARACTERS:
+        is_time = count % PROGRESS_ROWS == 0  # a reader of standard output is not kept waiting for a full chunk
+        if is_time or size >= CHUNK_CHARACTERS:
             sink.write("".join(lines).encode())
             lines, size = [], 0
-        if count % PROGRESS_ROWS == 0:
+        if is_time:
             on_progress(count, sink.bytes)
     sink.write("".join(lines).encode())
     on_progress(count, sink.bytes)

@@ -125,8 +125,13 @@ def view(tx: psycopg.Connection[Any], there: Offer, name: str) -> View:
 
 def rows(tx: psycopg.Connection[Any], choice: Choice) -> Generator[Row, None, None]:
     """Read the rows as text, one after the other; nothing is kept."""
-    with tx.cursor().copy(_statement(choice)) as copy:
-        yield from copy.rows()
+    try:
+        with tx.cursor().copy(_statement(choice)) as copy:
+            yield from copy.rows()
+    except KeyboardInterrupt:
+        # The driver has cancelled the statement and lost its place in the answer: no rollback can be sent any more.
+        tx.close()
+        raise
 
 
 def _statement(choice: Choice) -> sql.Composed:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,14 @@ from commands import environment, run, start
 from memory import measure
 from reading import read
 
-from replicator.export import parquet
+from replicator.export import parquet, running
+from replicator.export.asking import FORMATS, Asked
+from replicator.export.running import Target
+from replicator.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from subprocess import CompletedProcess
-
-    from replicator.store.database import Database
 
 pytestmark = pytest.mark.slow  # each test starts processes
 TOP = Path(__file__).resolve().parents[2]
@@ -39,6 +41,7 @@ CREATE VIEW analytics.daily AS SELECT date '2026-03-01' + n AS day, 'a' || n % 2
 FROM generate_series(0, 9) n;
 CREATE VIEW analytics.said AS SELECT '=1+1'::text AS text;
 COMMENT ON COLUMN analytics.said.text IS 'What was said: personal data.';
+CREATE VIEW analytics.long AS SELECT n FROM generate_series(1, 200000) n;
 CREATE VIEW analytics.slow AS SELECT n, pg_sleep(0.01)::text AS slept FROM generate_series(1, 100000) n;
 """
 
@@ -90,10 +93,10 @@ def test_every_view_of_ours_is_exported_in_every_format(url: str, tmp_path: Path
     """No view of the product has a column that a format does not take."""
     views = [path.stem[3:] for path in sorted((TOP / "sql" / "views").glob("*.sql"))]
     assert len(views) >= 9
-    for view in views:
-        for name, chosen in (("a.csv", "csv"), ("b.csv", "spreadsheet"), ("c.parquet", "parquet")):
-            done = export(url, tmp_path, view, "--output", name, "--format", chosen, "--overwrite")
-            assert done.returncode == 0, (view, done.stderr)
+    with closing(Database(url)) as database:
+        for view in views:
+            for chosen in FORMATS:
+                running.export(database, Asked(view), Target(str(tmp_path / f"{view}.{chosen}"), chosen))
 
 
 def test_rows_and_columns_are_chosen(url: str, tmp_path: Path) -> None:
@@ -274,7 +277,7 @@ def test_a_lost_database_leaves_no_file(url: str, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
     """A file that may not grow, and standard output onto a full device: code 1, what is wrong, no file."""
     limited = subprocess.run(
-        [sys.executable, "-m", "replicator", "export", "slow", "--output", "a.csv", "--columns", "n"],
+        [sys.executable, "-m", "replicator", "export", "long", "--output", "a.csv"],
         cwd=tmp_path, env=environment({"DATABASE_URL": url}), capture_output=True, text=True, check=False, timeout=60,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )  # fmt: skip
@@ -282,7 +285,7 @@ def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
     assert files(tmp_path) == []
     if not Path("/dev/full").exists():
         return
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "replicator", "export", "daily", "--output", "-"],
             cwd=tmp_path, env=environment({"DATABASE_URL": url}), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
@@ -293,12 +296,12 @@ def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
 
 def test_a_pipe_that_closes_early_is_no_defect(url: str, tmp_path: Path) -> None:
     """`| head -2` gets its lines; the export ends with 1, because not all was taken, and says nothing."""
-    process = start("export", "slow", "--output", "-", cwd=tmp_path, DATABASE_URL=url)
-    assert process.stdout is not None
-    process.stdout.close()
-    process.stdout = None
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (1, "")
+    with start("export", "long", "--output", "-", cwd=tmp_path, DATABASE_URL=url) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert [process.stdout.readline(), process.stdout.readline()] == ["n\n", "1\n"]
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait(60)) == ("", 1)
 
 
 def test_parquet_goes_into_a_pipe_and_not_onto_a_terminal(url: str, tmp_path: Path) -> None:
@@ -386,7 +389,6 @@ def test_memory_does_not_grow_with_the_view(
         metadata = pq.ParquetFile(tmp_path / name).metadata
         assert metadata.num_rows == 300_000
         assert metadata.num_row_groups >= 3
-    print(f"{chosen}: {done.peak_megabytes:.0f} MB, {facts['seconds']} s, {facts['bytes'] / 1e6:.0f} MB written")
     assert done.peak_megabytes < megabytes, done.peak_megabytes
 
 

@@ -45,7 +45,6 @@ rows = st.lists(
 )
 edge = (
     -1, "", Decimal("0.1"), Decimal("1e-40"), datetime(1, 1, 1, tzinfo=UTC), datetime.max,  # noqa: DTZ901 - that is the column's type
-   
     date(1, 1, 1), False, uuid.UUID(int=0), 0.1 + 0.2, -1, -(2**63), 0.10000000149011612,
 )  # fmt: skip
 one_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
