@@ -134,6 +134,7 @@ def test_rows_and_columns_are_chosen(url: str, tmp_path: Path) -> None:
 def test_wrong_questions_end_with_two(url: str, tmp_path: Path) -> None:
     """Names, options and places that cannot be are said with what to do, and nothing is written."""
     (tmp_path / "old.csv").write_bytes(b"old")
+    os.mkfifo(tmp_path / "pipe.csv")
     for arguments, says in (
         (("dayly", "--output", "a.csv"), "did you mean daily?"),
         (("truedy.calls", "--output", "a.csv"), "only views of schema analytics"),
@@ -143,7 +144,7 @@ def test_wrong_questions_end_with_two(url: str, tmp_path: Path) -> None:
         (("daily", "--output", "a.xlsx"), "does not tell the format"),
         (("daily", "--output", "old.csv"), "--overwrite"),
         (("daily", "--output", "none/a.csv"), "No such file or directory"),
-        (("daily", "--output", "/dev/null", "--format", "csv", "--overwrite"), "no ordinary file"),
+        (("daily", "--output", "pipe.csv", "--overwrite"), "no ordinary file"),
         (("daily", "--output", "-", "--json"), "--json"),
         (("daily",), "--output"),
     ):
@@ -152,8 +153,8 @@ def test_wrong_questions_end_with_two(url: str, tmp_path: Path) -> None:
         assert says in done.stderr, (arguments, done.stderr)
         assert "Traceback" not in done.stderr
     assert (tmp_path / "old.csv").read_bytes() == b"old"
-    assert files(tmp_path) == ["old.csv"]
-    assert not stat.S_ISREG(Path("/dev/null").stat().st_mode)
+    assert files(tmp_path) == ["old.csv", "pipe.csv"]
+    assert stat.S_ISFIFO((tmp_path / "pipe.csv").stat().st_mode)
 
 
 def test_a_place_that_cannot_be_is_said_before_the_database_is_asked(tmp_path: Path) -> None:
