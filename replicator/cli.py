@@ -325,9 +325,6 @@ def export(
         try:
             with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
                 done = running.export(database, asked, target, on_choice=_warn_of_personal_data, on_progress=show)
-        except BrokenPipeError:
-            running.discard_stdout()
-            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
             raise

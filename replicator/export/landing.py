@@ -49,7 +49,7 @@ class Sink:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except BrokenPipeError:
-            raise  # whoever read standard output has had enough
+            raise  # whoever read standard output has had enough; the command line ends with 1, in silence
         except OSError as error:
             raise failed(error) from None
         self.bytes += size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import ExitStack, closing, contextmanager
@@ -159,10 +158,3 @@ def _write_parquet(
     writer.finish()
     on_progress(count, sink.bytes)
     return count
-
-
-def discard_stdout() -> None:
-    """Let nobody write to standard output any more: its reader is gone, and Python flushes it at its end."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
