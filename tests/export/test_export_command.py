@@ -277,9 +277,11 @@ def test_a_lost_database_leaves_no_file(url: str, tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
     """A file that may not grow, and standard output onto a full device: code 1, what is wrong, no file."""
+    # Without PYTHONDONTWRITEBYTECODE the limit would leave half a compiled module for every later process.
+    settings = environment({"DATABASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"})
     limited = subprocess.run(
         [sys.executable, "-m", "replicator", "export", "long", "--output", "a.csv"],
-        cwd=tmp_path, env=environment({"DATABASE_URL": url}), capture_output=True, text=True, check=False, timeout=60,
+        cwd=tmp_path, env=settings, capture_output=True, text=True, check=False, timeout=60,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )  # fmt: skip
     assert (limited.returncode, "could not be written: File too large" in limited.stderr) == (1, True), limited.stderr
@@ -289,7 +291,7 @@ def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "replicator", "export", "daily", "--output", "-"],
-            cwd=tmp_path, env=environment({"DATABASE_URL": url}), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            cwd=tmp_path, env=settings, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("the export could not be written: No space left on device\n")
