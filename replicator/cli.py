@@ -293,7 +293,9 @@ def migrate(as_json: Json = False) -> None:
 
 @app.command()
 def export(
-    view: Annotated[str, typer.Argument(help="A view of schema analytics, with the schema or without.")],
+    view: Annotated[
+        str, typer.Argument(metavar="VIEW", help="A view of schema analytics, with the schema or without.")
+    ],
     output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
     chosen: Annotated[
         str | None,
