@@ -61,6 +61,7 @@ def write(database: Database, path: Path, format_: str, view: str = "odd") -> ru
     return running.export(database, Asked(view), Target(str(path), format_, may_replace=True))
 
 
+@pytest.mark.slow
 @given(rows)
 @example([edge, (None,) * 13])
 @settings(one_database, max_examples=60)
@@ -77,6 +78,7 @@ def test_postgres_reads_its_csv_back(odd: Database, tmp_path: Path, found: list[
         assert tx.execute("SELECT exact::text FROM odd EXCEPT ALL SELECT exact::text FROM back").fetchall() == []
 
 
+@pytest.mark.slow
 @given(rows)
 @example([edge, (None,) * 13])
 @settings(one_database, max_examples=60)
@@ -186,18 +188,18 @@ def test_an_empty_view_has_its_header_and_its_schema(odd: Database, tmp_path: Pa
 def test_row_groups_are_bounded(odd: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By rows and by bytes, and every row is in one of them, in their order."""
     with odd.transaction() as tx:
-        tx.execute("INSERT INTO odd (number, said) SELECT n, repeat('x', n %% 7) FROM generate_series(1, 1000) n", [])
-    for name, value in {"BATCH_ROWS": 10, "GROUP_ROWS": 100}.items():
+        tx.execute("INSERT INTO odd (number, said) SELECT n, repeat('x', n %% 7) FROM generate_series(1, 200) n", [])
+    for name, value in {"BATCH_ROWS": 10, "GROUP_ROWS": 50}.items():
         monkeypatch.setattr(f"replicator.export.parquet.{name}", value)
 
     def groups() -> list[int]:
         write(odd, tmp_path / "a.parquet", "parquet")
         file = pq.ParquetFile(tmp_path / "a.parquet")
-        assert file.read().column("number").to_pylist() == list(range(1, 1001))
+        assert file.read().column("number").to_pylist() == list(range(1, 201))
         return [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
 
-    assert groups() == [100] * 10
+    assert groups() == [50] * 4
     monkeypatch.setattr("replicator.export.parquet.GROUP_BYTES", 1)
-    assert groups() == [10] * 100
+    assert groups() == [10] * 20
     monkeypatch.setattr("replicator.export.parquet.BATCH_CHARACTERS", 1)
     assert set(groups()) == {1}
