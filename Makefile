@@ -51,7 +51,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 lock:
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --extra parquet \
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:

@@ -200,6 +200,22 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal interrupt as Ctrl-C does: at once, with what is half done cleaned up."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def program() -> str:
     """Return how this program can be called from where the user is."""
     called = Path(sys.argv[0])
@@ -221,6 +237,7 @@ __all__ = [
     "be_frugal",
     "connected",
     "data_dir",
+    "interruptible",
     "migrated",
     "opened",
     "options",

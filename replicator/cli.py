@@ -12,6 +12,7 @@ import sys
 import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import datetime  # noqa: TC003 - typer reads the annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
@@ -21,7 +22,8 @@ import typer
 from replicator import __version__, assembly
 from replicator import settings as environment
 from replicator.errors import ConfigurationError, ReplicatorError, SourceError
-from replicator.report import kept, progress, terminal
+from replicator.export import asking, running
+from replicator.report import exporting, kept, progress, terminal
 from replicator.report.verification import show_verification
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from replicator.settings import Settings
+    from replicator.store.catalogue import Choice
     from replicator.store.lease import Lease
 
 app = typer.Typer(
@@ -321,6 +324,53 @@ def roles(
 
 
 @app.command()
+def export(
+    view: Annotated[
+        str, typer.Argument(metavar="VIEW", help="A view of schema analytics, with the schema or without.")
+    ],
+    output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
+    chosen: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, spreadsheet or parquet (default: by the file's ending; csv for -)."),
+    ] = None,
+    columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The first day, included.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last day, included.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only the rows of this account.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    progress: Annotated[
+        bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: in a terminal).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
+    if as_json and output == asking.STDOUT:
+        raise typer.BadParameter("--json goes with a file: standard output holds the rows")
+    with guarded(as_json=as_json) as settings, assembly.interruptible():
+        target = running.Target(output, asking.format_of(output, chosen), overwrite)
+        asked = asking.Asked(
+            view, asking.read_columns(columns), since and since.date(), until and until.date(), account
+        )
+        running.check(target, is_terminal=sys.stdout.isatty())
+        try:
+            with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
+                done = running.export(database, asked, target, on_choice=_warn_of_personal_data, on_progress=show)
+        except KeyboardInterrupt:
+            typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
+            raise
+        if as_json:
+            typer.echo(terminal.as_json(done.as_dict()))
+        elif done.file is not None:
+            typer.echo(
+                exporting.describe(done.view, done.file, done.rows, done.bytes, done.sha256 or "", done.snapshot_at)
+            )
+
+
+@app.command()
 def demo(
     calls: Annotated[int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.")] = 5000,
     seed: Annotated[int, typer.Option(help="Another seed, other calls.")] = 1,
@@ -359,6 +409,11 @@ def psql(
                 raise typer.Exit(assembly.psql(where, context.args))
         with assembly.place(settings) as where:
             raise typer.Exit(assembly.psql(where, context.args))
+
+
+def _warn_of_personal_data(choice: Choice) -> None:
+    if asking.is_personal(choice):
+        typer.echo(f"{choice.view.full_name} holds personal data: keep the export as you must keep those", err=True)
 
 
 def _facts(report: Report) -> dict[str, Any]:

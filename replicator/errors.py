@@ -12,9 +12,11 @@
     │   ├── UnreadableAnswer      the API answered 2xx with what cannot be read
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
-    │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew
+    │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew · RightMissing
     │   └── LeaseHeld (exit 1) · LeaseLost · WentBack
     ├── UnknownCall               asked for by its id, and not stored                exit 1
+    ├── OutputFailed              a file or standard output takes no more            exit 1
+    ├── UnfitValue                a value that the chosen file format cannot hold    exit 1
     └── Incomplete                the run ended before its work was done             exit 1
 
 Each class says whose fault it is, whether waiting helps and what the operator does. A message never holds a
@@ -200,6 +202,12 @@ class SchemaTooNew(DatabaseError):
     advice = "install the newer release of the replicator, or use the database that belongs to this one"
 
 
+class RightMissing(DatabaseError):
+    """The user may not read what it asks for; the advice is the GRANT that is missing."""
+
+    fault = "the user's rights"
+
+
 class LeaseHeld(DatabaseError):
     """Another process is writing to this database."""
 
@@ -229,6 +237,20 @@ class UnknownCall(ReplicatorError):
 
     fault = "the operator"
     advice = "check the id; a call that was just created is here after the next sync"
+
+
+class OutputFailed(ReplicatorError):
+    """What was exported could not be written: no room, or a disk that fails."""
+
+    fault = "this machine's disk"
+    advice = "choose another folder; no partial file is left"
+
+
+class UnfitValue(ReplicatorError):
+    """A value that the chosen file format cannot hold, where leaving it out or rounding it would be a lie."""
+
+    fault = "the format"
+    advice = "export CSV, which holds every value, or leave the column out with --columns"
 
 
 class Incomplete(ReplicatorError):

@@ -23,11 +23,12 @@ RUNGS = {
     "store": {"errors", "records"},
     "sync": {"errors", "records", "source", "store"},
     "simulator": {"errors"},
+    "export": {"errors", "store"},
     "report": {"errors", "records", "store", "sync"},
     "settings": {"errors", "sync"},
     "assembly": {"errors", "records", "settings", "source", "store", "sync"},
     "demo": {"errors", "settings", "assembly", "store", "sync", "report"},
-    "cli": {"errors", "settings", "assembly", "store", "sync", "report", "demo", "simulator"},
+    "cli": {"errors", "settings", "assembly", "store", "sync", "export", "report", "demo", "simulator"},
     "__main__": {"cli"},
 }
 """Each room, and the rooms that it may import."""
@@ -46,6 +47,7 @@ DOORS = {
     "alembic": {"store/migrate.py"},
     "uvicorn": {"simulator/server.py"},
     "typer": {"cli.py", "demo.py"},
+    "pyarrow": {"export/parquet.py"},
 }
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
 
@@ -159,7 +161,7 @@ def test_every_command_and_option_is_documented() -> None:
 def test_the_readme_names_every_room() -> None:
     """The table of rooms is complete."""
     text = (TOP / "README.md").read_text(encoding="utf-8")
-    for folder in ("source", "sync", "store", "report", "simulator"):
+    for folder in ("source", "sync", "store", "export", "report", "simulator"):
         assert f"`replicator/{folder}/`" in text
     for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/", "dashboards/"):
         assert f"`{folder}`" in text

@@ -108,6 +108,11 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
     name = type(error).__name__
     if isinstance(error, psycopg.OperationalError) and not state:
         return DatabaseUnavailable(f"the connection to the database at {place} was lost")
+    if state == "57014":
+        return DatabaseUnavailable(
+            f"the database at {place} cancelled a statement",
+            advice="raise this user's statement_timeout, if it has one; else an administrator cancelled it",
+        )
     if state[:2] in {"08", "57"}:
         return DatabaseUnavailable(f"the database at {place} ended the connection ({name})")
     if state == "53100":

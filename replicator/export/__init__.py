@@ -1,0 +1,1 @@
+"""Views as files: what is asked for, how a cell is written, and the file that appears when it is complete."""

@@ -1,0 +1,160 @@
+"""One export from its question to its file: read, written and counted in one pass, a few rows at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from replicator.errors import ConfigurationError
+from replicator.export import asking, delimited, landing, parquet
+from replicator.store import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import BinaryIO
+
+    from replicator.export.asking import Asked
+    from replicator.export.landing import Sink
+    from replicator.store.catalogue import Choice
+    from replicator.store.database import Database
+
+CHUNK_CHARACTERS = 2**18
+PROGRESS_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where it goes and how: `output` is a path, or - for standard output."""
+
+    output: str
+    format: str
+    may_replace: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        return self.output != asking.STDOUT
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written. `snapshot_at`: everything committed before it is in, nothing that was committed later."""
+
+    view: str
+    format: str
+    file: str | None
+    rows: int
+    bytes: int
+    sha256: str | None
+    snapshot_at: datetime
+    seconds: float
+    columns: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+
+def check(target: Target, *, is_terminal: bool) -> None:
+    """Raise ConfigurationError where the target cannot be: before the database is asked for anything."""
+    if target.format == asking.PARQUET:
+        parquet.require()
+        if not target.is_file and is_terminal:
+            raise ConfigurationError(
+                "Parquet is not for a terminal", advice="name a file with --output, or pipe standard output into one"
+            )
+    if target.is_file:
+        landing.check(Path(target.output), may_replace=target.may_replace)
+
+
+def export(
+    database: Database,
+    asked: Asked,
+    target: Target,
+    *,
+    on_choice: Callable[[Choice], None] = lambda _choice: None,
+    on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
+) -> Exported:
+    """Write the rows that are asked for, all of one snapshot. `on_progress` is told rows and bytes so far."""
+    begun = time.monotonic()
+    with database.transaction() as tx:
+        snapshot_at = catalogue.begin(tx)
+        there = catalogue.offer(tx, database.place)
+        name = asking.choose_name(there, asked.view)
+        choice = asking.choose(there, catalogue.view(tx, there, name), asked)
+        on_choice(choice)
+        # Closed in time: a COPY that is broken off must be cancelled before its transaction can end.
+        with _opened(target) as sink, closing(catalogue.rows(tx, choice)) as read:
+            facts = {"view": choice.view.full_name, "snapshot_at": snapshot_at.isoformat()}
+            write = _write_parquet if target.format == asking.PARQUET else _write_text
+            rows = write(read, sink, choice, target.format, facts, on_progress)
+    return Exported(
+        view=choice.view.full_name,
+        format=target.format,
+        file=target.output if target.is_file else None,
+        rows=rows,
+        bytes=sink.bytes,
+        sha256=sink.sha256,
+        snapshot_at=snapshot_at,
+        seconds=time.monotonic() - begun,
+        columns=tuple(column.name for column in choice.columns),
+    )
+
+
+@contextmanager
+def _opened(target: Target) -> Iterator[Sink]:
+    with ExitStack() as stack:
+        if target.is_file:
+            sink = stack.enter_context(landing.landing(Path(target.output), may_replace=target.may_replace))
+        else:
+            sys.stdout.flush()
+            sink = landing.Sink(sys.stdout.fileno(), is_hashed=False)
+        stack.callback(sink.end)
+        yield sink
+
+
+def _write_text(
+    rows: Iterator[catalogue.Row],
+    sink: Sink,
+    choice: Choice,
+    chosen: str,
+    _facts: dict[str, str],
+    on_progress: Callable[[int, int], None],
+) -> int:
+    is_spreadsheet = chosen == asking.SPREADSHEET
+    line = delimited.writer(choice.columns, is_spreadsheet=is_spreadsheet)
+    lines, size, count = [delimited.header(choice.columns, is_spreadsheet=is_spreadsheet)], 0, 0
+    for count, row in enumerate(rows, 1):
+        text = line(row)
+        lines.append(text)
+        size += len(text)
+        is_time = count % PROGRESS_ROWS == 0  # a reader of standard output is not kept waiting for a full chunk
+        if is_time or size >= CHUNK_CHARACTERS:
+            sink.write("".join(lines).encode())
+            lines, size = [], 0
+        if is_time:
+            on_progress(count, sink.bytes)
+    sink.write("".join(lines).encode())
+    on_progress(count, sink.bytes)
+    return count
+
+
+def _write_parquet(
+    rows: Iterator[catalogue.Row],
+    sink: Sink,
+    choice: Choice,
+    _chosen: str,
+    facts: dict[str, str],
+    on_progress: Callable[[int, int], None],
+) -> int:
+    writer, count = parquet.Writer(cast("BinaryIO", sink), choice.columns, facts), 0
+    for count, row in enumerate(rows, 1):
+        writer.write(row)
+        if count % PROGRESS_ROWS == 0:
+            on_progress(count, sink.bytes)
+    writer.finish()
+    on_progress(count, sink.bytes)
+    return count

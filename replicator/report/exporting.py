@@ -1,0 +1,62 @@
+"""An export in a terminal: its progress on standard error, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from replicator.report.progress import QUIET_SECONDS
+from replicator.report.terminal import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+MEGABYTE = 10**6
+
+
+@contextmanager
+def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows rows and bytes so far: in a terminal always, in a pipe a line now and then, if wanted."""
+    console = Console(stderr=True)
+    if not (console.is_terminal if is_wanted is None else is_wanted):
+        yield lambda _rows, _bytes: None
+        return
+    begun = time.monotonic()
+    if not console.is_terminal:
+        yield _lines(console, begun)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, refresh_per_second=10) as bar:
+        task = bar.add_task("waiting for the first row", total=None)
+        yield lambda rows, size: bar.update(task, description=line(rows, size, time.monotonic() - begun))
+
+
+def _lines(console: Console, begun: float) -> Callable[[int, int], None]:
+    last = begun
+
+    def show(rows: int, size: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= QUIET_SECONDS:
+            last = now
+            console.print(line(rows, size, now - begun), highlight=False, soft_wrap=True)
+
+    return show
+
+
+def line(rows: int, size: int, seconds: float) -> str:
+    """Return the progress as one line of text."""
+    return f"{plural(rows, 'row')}, {size / MEGABYTE:,.1f} MB, {rows / max(seconds, 0.001):,.0f} rows a second"
+
+
+def describe(view: str, file: str, rows: int, size: int, sha256: str, snapshot_at: datetime) -> str:
+    """Return what was written, on two lines."""
+    return (
+        f"{plural(rows, 'row')} of {view} as of {snapshot_at:%Y-%m-%d %H:%M:%S} UTC, {size / MEGABYTE:,.1f} MB: {file}\n"
+        f"sha256 {sha256}"
+    )

@@ -1,0 +1,161 @@
+"""What schema `analytics` offers: its views, their columns, types, comments, and what this user may read of them.
+
+The catalog is readable by everybody, so a reader learns that a view exists also where it may not read it. Rows are read
+as text by one COPY, all of one snapshot and a few at a time, however many there are. Names are identifiers of what the
+catalog listed, values are literals: no text of a user's becomes SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from replicator.errors import SchemaTooOld
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from datetime import date, datetime
+
+    import psycopg
+
+SCHEMA = "analytics"
+Row = tuple[str | None, ...]
+"""One row, each cell as PostgreSQL writes it; None is null."""
+
+_TEXT_FORM = (
+    "SET LOCAL client_encoding = 'UTF8'; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; "
+    "SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'"
+)
+"""What a role or a database may have set otherwise. LOCAL, so that nothing stays in a pooled session."""
+
+_VIEWS = """
+SELECT c.oid, c.relname, coalesce(obj_description(c.oid, 'pg_class'), '')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('v', 'm') ORDER BY c.relname
+"""
+_COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, t.typcategory = 'A',
+    coalesce(col_description(a.attrelid, a.attnum), ''), has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `type` is its PostgreSQL type as `format_type` spells it, such as numeric(18,6)."""
+
+    name: str
+    type: str
+    is_nullable: bool = True
+    is_array: bool = False
+    comment: str = ""
+    is_readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view, with what this user may do with it."""
+
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+
+    @property
+    def full_name(self) -> str:
+        return f"{SCHEMA}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The schema as this user meets it: the names of its views, and each of them on demand."""
+
+    user: str
+    is_usable: bool
+    """Whether this user has USAGE on the schema."""
+    oids: dict[str, int]
+    comments: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.oids)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to read: columns of a view, and which rows. Days include both ends."""
+
+    view: View
+    columns: tuple[Column, ...]
+    day: Column | None = None
+    since: date | None = None
+    until: date | None = None
+    account: str | None = None
+
+
+def begin(tx: psycopg.Connection[Any]) -> datetime:
+    """Make this transaction one read-only snapshot; return its instant. Must be the first statement."""
+    tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    tx.execute(_TEXT_FORM)
+    row = tx.execute("SELECT now()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has a row
+    instant: datetime = row[0]
+    return instant
+
+
+def offer(tx: psycopg.Connection[Any], place: str) -> Offer:
+    """Return what there is; raise SchemaTooOld where there is no such schema."""
+    row = tx.execute(
+        "SELECT current_user, has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s", [SCHEMA]
+    ).fetchone()
+    if row is None:
+        raise SchemaTooOld(f"the database at {place} has no schema {SCHEMA} yet")
+    found = tx.execute(_VIEWS, [SCHEMA]).fetchall()
+    oids, comments = {name: oid for oid, name, _ in found}, {name: comment for _, name, comment in found}
+    return Offer(row[0], row[1], oids, comments)
+
+
+def view(tx: psycopg.Connection[Any], there: Offer, name: str) -> View:
+    """Return one of the views that are there."""
+    rows = tx.execute(_COLUMNS, [there.oids[name]]).fetchall()
+    return View(name, there.comments[name], tuple(Column(*row) for row in rows))
+
+
+def rows(tx: psycopg.Connection[Any], choice: Choice) -> Generator[Row, None, None]:
+    """Read the rows as text, one after the other; nothing is kept."""
+    try:
+        with tx.cursor().copy(_statement(choice)) as copy:
+            yield from copy.rows()
+    except KeyboardInterrupt:
+        # The driver has cancelled the statement and lost its place in the answer: no rollback can be sent any more.
+        tx.close()
+        raise
+
+
+def _statement(choice: Choice) -> sql.Composed:
+    conditions: list[sql.Composable] = []
+    if choice.day is not None and choice.since is not None:
+        conditions.append(_compared(choice.day.name, ">=", choice.since))
+    if choice.day is not None and choice.until is not None:
+        conditions.append(_compared(choice.day.name, "<=", choice.until))
+    if choice.account is not None:
+        conditions.append(_compared("account", "=", choice.account))
+    return sql.SQL("COPY (SELECT {columns} FROM {view}{where}) TO STDOUT").format(
+        columns=sql.SQL(", ").join(map(_selected, choice.columns)),
+        view=sql.Identifier(SCHEMA, choice.view.name),
+        where=sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
+    )
+
+
+def _compared(name: str, operator: str, value: object) -> sql.Composed:
+    return sql.SQL("{} {} {}").format(sql.Identifier(name), sql.SQL(operator), sql.Literal(value))
+
+
+def _selected(column: Column) -> sql.Composed:
+    # A list in PostgreSQL's own braces is read by nobody else.
+    return sql.SQL("to_json({})" if column.is_array else "{}").format(sql.Identifier(column.name))
+
+
+__all__: Sequence[str] = ["SCHEMA", "Choice", "Column", "Offer", "Row", "View", "begin", "offer", "rows", "view"]
