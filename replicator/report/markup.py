@@ -59,7 +59,7 @@ def escape(text: str) -> str:
     return visible(text).translate(_ESCAPES)
 
 
-def element(name: str, *children: Child, **attributes: Value) -> Markup:
+def element(name: str, /, *children: Child, **attributes: Value) -> Markup:
     """Return an element. `cls` is class, `_` in a name is `-`; None and False leave an attribute out, True sets it bare."""
     if not ELEMENT_NAME.match(name) or name in {"script", "iframe", "object", "embed", "base", "form", "input"}:
         raise ValueError(f"the element {name!r} has no place here")
