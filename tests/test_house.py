@@ -44,7 +44,7 @@ DOORS = {
     "apscheduler": {"sync/schedule.py"},
     "pydantic_settings": {"settings.py"},
     "alembic": {"store/migrate.py"},
-    "uvicorn": {"simulator/server.py"},
+    "uvicorn": {"report/web.py", "simulator/server.py"},
     "typer": {"cli.py", "demo.py"},
 }
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""

@@ -25,6 +25,7 @@ MOST_NAMES = 10
 MOST_LINES = 8
 DAYS_BY_DAY, DAYS_BY_WEEK = 92, 732
 """Up to so many days are shown one by one; then weeks; then months."""
+PULSE_SECONDS = 5
 _FILE = re.compile(r"\d\d_([a-z]+)\.sql\Z")
 
 Row = TypeVar("Row")
@@ -290,6 +291,14 @@ class Delay:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """Whether somebody writes, and how old the last look at the newest end of the list is."""
+
+    is_lease_held: bool
+    lag_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """The last `days` days, today the last of them, and as many before."""
 
@@ -330,7 +339,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "facts": Facts, "attempts": Attempts, "durations": Durations, "histogram": Band, "costs": Costs, "months": Month,
     "adjustments": Adjustment, "hours": Hour, "agents": Agent, "campaigns": Campaign, "statuses": StatusWord,
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
-    "quarantine": Aside, "runs": RunLine, "delays": Delay,
+    "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse,
 }  # fmt: skip
 """What a query's rows are."""
 
@@ -389,3 +398,10 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             runs=rows("runs", RunLine, MOST_LINES),
             delays=rows("delays", Delay),
         )
+
+
+def pulse(database: Database, account: str) -> Pulse:
+    """Read what a health check asks; raise DatabaseError where the database cannot be asked."""
+    with database.transaction() as tx:
+        tx.execute(f"SET LOCAL statement_timeout = {PULSE_SECONDS * 1000}")
+        return Pulse(*tx.execute(queries()["health"].encode(), {"account": account}).fetchall()[0])

@@ -25,7 +25,7 @@ SPANS = (7, 30, 90, 365, 1095)
 SECTIONS = (
     ("glance", "At a glance"), ("volume", "Volume"), ("funnel", "Funnel"), ("durations", "Duration"), ("cost", "Cost"),
     ("hours", "When"), ("agents", "Agents"), ("errors", "Errors"), ("final", "Not final"), ("coverage", "Coverage"),
-    ("aside", "Quarantine and runs"), ("reading", "How to read"),
+    ("aside", "Quarantine"), ("reading", "How to read"),
 )  # fmt: skip
 
 

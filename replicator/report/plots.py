@@ -126,13 +126,15 @@ def top_of(chart: Chart, *, is_stacked: bool) -> float:
     return max((value or 0.0 for values in places for value in values), default=0.0)
 
 
-def stack(values: Sequence[Sequence[float | None]], canvas: Canvas, high: float) -> list[Rect]:
+def stack(
+    values: Sequence[Sequence[float | None]], canvas: Canvas, high: float, *, is_touching: bool = False
+) -> list[Rect]:
     """Return the parts of bars, stacked from the base: `values` holds one sequence for each part, the lowest first."""
     count = len(values[0]) if values else 0
     if not count:
         return []
     slot = canvas.inner_width / count
-    width = max(min(slot * 0.8, 64.0), min(slot, 0.5))
+    width = slot if is_touching else max(min(slot * 0.8, 64.0), min(slot, 0.5))
     found = []
     for bar in range(count):
         x = canvas.left + slot * bar + (slot - width) / 2
@@ -237,11 +239,12 @@ def _bars(chart: Chart, canvas: Canvas, size: str) -> Markup:
     ticks = nice_ticks(high, steps=chart.steps)
     pattern = f"url(#{chart.name}-{size}-hatch)"
     drawn: list[Markup] = []
-    rects = stack([series.values for series in chart.series], canvas, ticks[-1])
+    rects = stack([series.values for series in chart.series], canvas, ticks[-1], is_touching=chart.is_edges)
     for rect in rects:
         # The gap is taken from the part, so that a bar is as high as its sum.
         height = rect.height - GAP if rect.height > 3 * GAP else rect.height
-        place = {"x": rect.x, "y": rect.y, "width": rect.width, "height": height}
+        width = rect.width - GAP if chart.is_edges else rect.width
+        place = {"x": rect.x, "y": rect.y, "width": width, "height": height}
         tip = element("title", chart.tips[rect.bar]) if chart.tips else None
         drawn.append(element("rect", tip, cls=chart.series[rect.part].cls, **place))
         if rect.bar in chart.partial or rect.part in chart.hatched:

@@ -295,7 +295,7 @@ def hours(figures: Figures) -> Markup:
         cells,
         ["All", *(count(sum(row)) for row in values), count(sum(map(sum, values)))],
     )
-    caption = f"Sums over {plural(figures.period.days, 'day')}; some weekdays come more often than others, and today is not over. Darker is more."
+    caption = f"Sums over {plural(figures.period.days, 'day')}; some weekdays come more often than others, and today is not over. The stronger the colour, the more."
     return section("hours", "When", lead, figure(chart, caption, numbers))
 
 

@@ -138,6 +138,7 @@ def _coverage_chart(figures: Figures, clock: Clock) -> Markup:
         ],
         hatched=frozenset({1}),
         high=100.0,
+        steps=(50.0,),
         wide=Canvas(860, 130),
         narrow=Canvas(340, 130, left=46, right=22),
     )  # fmt: skip
@@ -217,7 +218,13 @@ def _delays(figures: Figures) -> Markup:
         Column("Age of a call", is_number=False), Column("Calls"), Column("Looked at every"), Column("A change is seen within"),
         Column("Oldest look"),
     ]  # fmt: skip
-    return table("The source does not say what has changed: old calls are read again", columns, rows)
+    return joined(
+        table("The source does not say what has changed: old calls are read again", columns, rows),
+        paragraph(
+            "No promise: nothing is left for this age while history is read, or the source has no rate limit to compute with.",
+            cls="note",
+        ),
+    )
 
 
 def aside(figures: Figures, clock: Clock) -> Markup:

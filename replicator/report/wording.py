@@ -11,9 +11,11 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
-from replicator.report.terminal import percent
+from replicator.report import terminal
 
 NOTHING = "—"
+KEPT = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit, so that no line ends there."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -30,7 +32,7 @@ class Clock:
         if at is None:
             return NOTHING
         local = at.astimezone(self.zone)
-        return f"{local.day} {local:%b %Y, %H:%M}"
+        return f"{local.day} {local:%b %Y}, {local:%H:%M}".replace(" ", KEPT, 2)
 
 
 def clock(name: str) -> Clock:
@@ -39,6 +41,11 @@ def clock(name: str) -> Clock:
         return Clock(name, ZoneInfo(name))
     except (KeyError, ValueError, OSError):
         return Clock("UTC", UTC)
+
+
+def percent(value: float | None) -> str:
+    """Return a share: `64.9 %`; never 100 % where something is missing, and never 0 % where something is there."""
+    return NOTHING if value is None else terminal.percent(value).replace(" ", KEPT)
 
 
 def count(number: float | None) -> str:
@@ -94,12 +101,14 @@ def seconds(number: float | None) -> str:
         return NOTHING
     whole = round(number)
     if whole < MINUTE:
-        return f"{number:.0f} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min" + (f" {whole % MINUTE} s" if whole % MINUTE else "")
-    if whole < 2 * DAY:
-        return f"{whole // HOUR} h" + (f" {whole % HOUR // MINUTE:02d} min" if whole % HOUR >= MINUTE else "")
-    return f"{whole / DAY:,.0f} days"
+        text = f"{number:.0f} s"
+    elif whole < HOUR:
+        text = f"{whole // MINUTE} min" + (f" {whole % MINUTE} s" if whole % MINUTE else "")
+    elif whole < 4 * DAY:
+        text = f"{whole // HOUR} h" + (f" {whole % HOUR // MINUTE:02d} min" if whole % HOUR >= MINUTE else "")
+    else:
+        text = f"{whole / DAY:,.1f} days"
+    return text.replace(" ", KEPT)
 
 
 def roughly(number: float | None) -> str:
@@ -108,13 +117,17 @@ def roughly(number: float | None) -> str:
         return NOTHING
     for unit, size in (("days", DAY), ("h", HOUR), ("min", MINUTE)):
         if number >= size * (2 if unit == "days" else 1) and (number % size == 0 or number >= 2 * size):
-            return f"{number / size:,.3g} {unit}"
-    return f"{number:.3g} s"
+            return _rough(number / size) + KEPT + unit
+    return _rough(number) + KEPT + "s"
+
+
+def _rough(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"  # noqa: PLR2004 - two digits say enough
 
 
 def day(when: date, *, with_year: bool = False) -> str:
     """Return `24 Nov`, `24 Nov 2026`."""
-    return f"{when.day} {when:%b}" + (f" {when.year}" if with_year else "")
+    return f"{when.day}{KEPT}{when:%b}" + (f"{KEPT}{when.year}" if with_year else "")
 
 
 def span(since: date, until: date) -> str:
@@ -138,7 +151,7 @@ def change(now: float | None, before: float | None) -> str | None:
     relative = 100 * (now - before) / abs(before)
     if abs(relative) < 0.05:  # noqa: PLR2004 - what would be shown as 0.0 %
         return "unchanged"
-    return f"{relative:+,.{0 if abs(relative) >= 100 else 1}f} %".replace("-", "−")  # noqa: PLR2004, RUF001 - a minus
+    return f"{relative:+,.{0 if abs(relative) >= 100 else 1}f}{KEPT}%".replace("-", "−")  # noqa: PLR2004, RUF001 - a minus
 
 
 def points(now: float | None, before: float | None) -> str | None:
@@ -146,7 +159,7 @@ def points(now: float | None, before: float | None) -> str | None:
     if now is None or before is None:
         return None
     difference = 100 * (now - before)
-    return "unchanged" if abs(difference) < 0.05 else f"{difference:+.1f} points".replace("-", "−")  # noqa: PLR2004, RUF001 - a minus
+    return "unchanged" if abs(difference) < 0.05 else f"{difference:+.1f}{KEPT}points".replace("-", "−")  # noqa: PLR2004, RUF001 - a minus
 
 
 __all__ = [
