@@ -22,7 +22,7 @@ import typer
 from replicator import __version__, assembly
 from replicator import settings as environment
 from replicator.errors import ConfigurationError, ReplicatorError, SourceError
-from replicator.report import figures, files, kept, page, progress, terminal, web
+from replicator.report import figures, files, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
@@ -179,6 +179,7 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            sparks.show(terminal.console(), found.recent)
 
 
 @app.command()

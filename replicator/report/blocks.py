@@ -74,7 +74,7 @@ def swatch(cls: str, *, is_hatched: bool = False) -> Markup:
     return element(
         "svg",
         element("rect", width=12, height=12, cls=cls),
-        element("path", d="M-3 9L9 -3M3 15L15 3", cls="stripe thin") if is_hatched else None,
+        element("path", d="M-3 9L9 -3M0 12L12 0M3 15L15 3", cls="stripe thin") if is_hatched else None,
         viewBox="0 0 12 12",
         aria_hidden="true",
         focusable="false",

@@ -24,7 +24,7 @@ def glance(figures: Figures) -> Markup:
         if period.days > 1
         else f"Today, {wording.day(period.today, with_year=True)}, as far as it has come. ",
         "Counts and sums are compared as averages of complete days, rates as they are, with ",
-        f"the {plural(period.days, 'day')} before.",
+        f"the {plural(period.days, 'day')} before." if period.days > 1 else "the day before.",
     )
     cards = element("dl", *_calls(figures), *_durations(figures), *_costs(figures), cls="cards")
     return section("glance", "At a glance", lead, cards)
@@ -37,7 +37,7 @@ def _against(averages: tuple[Average, Average], show: Callable[[float], str]) ->
         return "no day is complete yet"
     text = joined(show(now.per_day), " a day")
     if before.per_day is None:
-        return joined(text, "; nothing before to compare with")
+        return joined(text, "; no earlier data")
     change = wording.change(now.per_day, before.per_day)
     days = "" if before.days == figures_days(now, before) else f" over {plural(before.days, 'day')}"
     if change is None:
@@ -53,7 +53,7 @@ def figures_days(now: Average, before: Average) -> int:
 def _points(now: float | None, before: float | None) -> Child:
     difference = wording.points(now, before)
     if difference is None:
-        return "nothing before to compare with"
+        return "no earlier data"
     return joined(strong(difference), f" from {percent(before)}")
 
 
@@ -85,7 +85,7 @@ def _calls(figures: Figures) -> list[Markup]:
             "Answer rate",
             percent(rate),
             _points(rate, rate_before),
-            f"{count(now.answered_calls)} answered of {count(now.placed_calls)} placed",
+            f"{count(now.answered_calls)} answered of {count(now.placed_calls)} placed" if now.placed_calls else None,
             "machines are not answers" if now.machine_calls else None,
         ),
         card(
@@ -109,7 +109,7 @@ def _durations(figures: Figures) -> list[Markup]:
             wording.seconds(now.p50_seconds),
             joined(strong(change), f" from {wording.seconds(before.p50_seconds)}")
             if change and before
-            else "nothing before to compare with",
+            else "no earlier data",
             f"one in ten is longer than {wording.seconds(now.p90_seconds)}; {plural(now.measured_calls, 'call')} measured",
         )
     ]
@@ -119,7 +119,7 @@ def _costs(figures: Figures) -> list[Markup]:
     rows, earlier = rollup.split(figures.costs, figures.period, money.day_of)
     now, before = rollup.total_costs(rows), rollup.total_costs(earlier)
     pending = (
-        f"{count(now.pending_calls)} pending, so it is too small" if now.pending_calls else f"of {plural(now.known_calls, 'call')}"
+        f"{count(now.pending_calls)} pending, so it is too small" if now.pending_calls else f"of {plural(now.known_calls, 'call')}" if now.calls else ""
     )  # fmt: skip
     if now.implausible_calls:
         pending += f"; {count(now.implausible_calls)} implausible, left out"
@@ -135,14 +135,14 @@ def _costs(figures: Figures) -> list[Markup]:
                 rollup.averages(figures, figures.costs, money.day_of, lambda row: float(row.cost_usd or 0)),
                 lambda value: f"${value:,.2f}",
             ),
-            f"{pending}{state}",
+            f"{pending}{state}" or None,
             title=wording.exact(now.cost_usd),
         ),
         card(
             "Cost per minute",
             wording.money(minute),
             _ratio(minute, minute_before),
-            f"over {now.timed_minutes:,.0f} min of calls whose cost is known",
+            f"over {now.timed_minutes:,.0f} min of calls whose cost is known" if now.timed_minutes else None,
             title=wording.exact(minute),
         ),
         card(
@@ -164,7 +164,7 @@ def _ratio(now: object, before: object) -> Child:
     if now is None:
         return "no cost is known yet"
     if before is None:
-        return "nothing before to compare with"
+        return "no earlier data"
     change = wording.change(float(str(now)), float(str(before)))
     return joined(strong(change or "—"), f" from {wording.money(before)}") if change else None  # type: ignore[arg-type]
 
@@ -179,7 +179,7 @@ def _month(figures: Figures) -> Markup:
     comparison = (
         f"{wording.money(last.cost_to_this_day_usd)} by day {today.day} of {last.month:%B}, {wording.money(last.cost_usd)} in all of it"
         if last
-        else "nothing before to compare with"
+        else "no earlier data"
     )  # fmt: skip
     pending = f"{count(this.pending_calls)} pending; " if this.pending_calls else ""
     return card(

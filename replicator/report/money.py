@@ -50,7 +50,7 @@ def cost(figures: Figures) -> Markup:
         return section(
             "cost", "Cost", lead, empty("No call of this period is over, or the day of its end lies elsewhere.")
         )
-    places = rollup.buckets(figures.period)
+    places = rollup.buckets(figures.period, figures.facts.first_day)
     sums = [rollup.total_costs(rollup.within(rows, place, day_of)) for place in places]
     full, all_ = names(places, size), rollup.total_costs(rows)
     unfinished = frozenset(n for n, row in enumerate(sums) if row.calls and not row.is_final)

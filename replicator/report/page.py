@@ -97,7 +97,7 @@ def _header(figures: Figures, clock: wording.Clock) -> Markup:
             "p", "Account ", element("b", source_text(figures.account)), f", {wording.span(period.since, period.today)}", cls="lead"
         ),
         element(
-            "p", "Data as of ", moment(facts.head_at, clock), ". Generated ", moment(facts.now_at, clock),
+            "p", *(("Data as of ", moment(facts.head_at, clock), ". ") if facts.head_at else ("No data yet. ",)), "Generated ", moment(facts.now_at, clock),
             f". Days and times are those of {facts.time_zone}" + ("" if clock.name == facts.time_zone else "; times are shown in UTC") + ".",
             cls="note",
         ),

@@ -26,6 +26,8 @@ TIME_STEPS = (
 MOST_TICKS = 5
 LABEL_WIDTH = 58.0
 """A label of the horizontal axis and the air around it."""
+LEAST = 1e-9
+"""What is smaller is nothing to draw."""
 GAP = 1.0
 """Between two parts of one bar."""
 HEAT_CLASSES = 5
@@ -105,7 +107,7 @@ class Chart:
 
 def nice_ticks(high: float, *, most: int = MOST_TICKS, steps: Sequence[float] = ()) -> tuple[float, ...]:
     """Return rising ticks from 0 that end at or above `high`, at most `most` beside the zero."""
-    if not math.isfinite(high) or high <= 0:
+    if not math.isfinite(high) or high < LEAST:
         return (0.0, 1.0)
     rough = high / most
     step = next((one for one in steps if one >= rough), None)
@@ -197,7 +199,7 @@ def _svg(chart: Chart, canvas: Canvas, size: str, *drawn: Markup) -> Markup:
 
 
 def _hatch(name: str) -> Markup:
-    stripe = element("path", d="M0 0V6", cls="stripe")
+    stripe = element("path", d="M3 0V6", cls="stripe")
     return element(
         "defs",
         element(

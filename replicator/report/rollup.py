@@ -22,6 +22,9 @@ DIRECTIONS = ("outbound", "inbound", "webrtc", "other")
 EDGES = (0, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 """Lower edges of the histogram's buckets, so that an empty bucket stands in its place."""
 
+LEAST_BUCKETS = {"day": 6, "week": 41, "month": 180}
+"""So many days before today are on each axis, however young the replica is."""
+
 T = TypeVar("T")
 
 
@@ -54,15 +57,18 @@ def start_of(day: date, bucket: str) -> date:
     return day.replace(day=1) if bucket == "month" else day
 
 
-def buckets(period: Period) -> tuple[Bucket, ...]:
-    """Return the period's days, weeks or months, the oldest first."""
+def buckets(period: Period, first: date | None = None) -> tuple[Bucket, ...]:
+    """Return the period's days, weeks or months, the oldest first; where the first known call is younger, from there on."""
+    least = period.today - timedelta(days=LEAST_BUCKETS[period.bucket])
     found: list[Bucket] = []
-    day = period.since
+    day = max(period.since, min(first, least)) if first else period.since
     while day <= period.today:
         start = start_of(day, period.bucket)
         after = _next(start, period.bucket)
         until = min(after - timedelta(days=1), period.today)
-        found.append(Bucket(start, day, until, is_partial=day > start or after > period.today))
+        found.append(
+            Bucket(start, day, until, is_partial=(day > start and day == period.since) or after > period.today)
+        )
         day = after
     return tuple(found)
 

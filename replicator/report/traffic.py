@@ -52,7 +52,7 @@ def volume(figures: Figures) -> Markup:
     lead = f"Calls by {size} of creation and direction; a call is one attempt, not one person."
     if not rows:
         return section("volume", "Volume", lead, empty("No call was created in this period."))
-    places = rollup.buckets(figures.period)
+    places = rollup.buckets(figures.period, figures.facts.first_day)
     present = [one for one in rollup.DIRECTIONS if any(row.direction == one for row in rows)]
     sums = {
         one: [sum(row.calls for row in rollup.within(rows, place, day_of) if row.direction == one) for place in places]
@@ -127,7 +127,7 @@ def funnel(figures: Figures) -> Markup:
         Column("Of all calls", is_number=False, cls="bar"),
     ]
     stale = (
-        f"{plural(all_.stale_open_calls, 'open call')} began more than {figures.facts.stale_open_hours} h ago: the end was "
+        f"{plural(all_.stale_open_calls, 'call that is not over', 'calls that are not over')} began more than {figures.facts.stale_open_hours} h ago: the end was "
         "probably lost at the source. "
         if all_.stale_open_calls
         else ""
@@ -163,7 +163,7 @@ def durations(figures: Figures) -> Markup:
     whole, _ = rollup.durations_of(figures)
     if whole is None:
         return section("durations", "Duration", lead, empty("No call of this period has a duration yet."))
-    size, places = figures.period.bucket, rollup.buckets(figures.period)
+    size, places = figures.period.bucket, rollup.buckets(figures.period, figures.facts.first_day)
     by_start = {row.bucket: row for row in figures.durations if row.bucket is not None}
     found = [by_start.get(place.start) for place in places]
     full = names(places, size)

@@ -116,7 +116,7 @@ def _day(row: CoveredDay) -> date:
 def _coverage_chart(figures: Figures, clock: Clock) -> Markup:
     if not figures.coverage:
         return empty("No day of this period is known yet.")
-    size, places = figures.period.bucket, rollup.buckets(figures.period)
+    size, places = figures.period.bucket, rollup.buckets(figures.period, figures.facts.first_day)
     rows = [rollup.within(figures.coverage, place, _day) for place in places]
     seconds = [rollup.covered(row) for row in rows]
     shares = [[100 * one / sum(three) if sum(three) else 0.0 for one in three] for three in seconds]
