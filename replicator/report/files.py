@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from datetime import date
 
 
+ADVICE = "--output takes a file in a folder that this user may write to, or - for standard output"
+
+
 def default_name(today: date) -> Path:
     """Return the file's name where none was given."""
     return Path(f"truedy-report-{today.isoformat()}.html")
@@ -21,6 +24,9 @@ def default_name(today: date) -> Path:
 
 def write(path: Path, text: str) -> None:
     """Write the file anew: whoever looks sees the old one or the new one, and nobody but its owner can read it."""
+    # Replacing would put a file in the place of a device or a pipe: root would do that to /dev/null.
+    if path.exists() and not path.is_file():
+        raise ConfigurationError("the report cannot be written: that is no ordinary file", advice=ADVICE)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         try:
@@ -36,7 +42,7 @@ def write(path: Path, text: str) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"the report cannot be written: {error.strerror}",
-            advice="--output takes a file in a folder that this user may write to, or - for standard output",
+            advice=ADVICE,
         ) from None
 
 

@@ -7,6 +7,7 @@ its policy. The browser is Debian's `chromium`; as root it needs --no-sandbox.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -174,26 +175,26 @@ class Browser:
 @contextmanager
 def running(program: str, folder: Path) -> Iterator[Browser]:
     """Give a browser with a profile of its own in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
     from_browser, to_us = os.pipe()
     to_browser, from_us = os.pipe()
-    # The protocol is spoken on descriptors 3 (read) and 4 (written); a shell puts the pipes there.
-    command = [
-        "sh",
-        "-c",
-        f'exec "$@" 3<&{to_browser} 4>&{to_us}',
-        "sh",
-        program,
-        *FLAGS,
-        f"--user-data-dir={folder}",
-        "about:blank",
-    ]
-    with (folder / "log").open("wb") if folder.is_dir() else _log(folder) as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(to_browser, to_us), start_new_session=True,
-            env={**os.environ, "HOME": str(folder)},
-        )  # fmt: skip
+    # The protocol is spoken on descriptors 3 (read) and 4 (written); ours may have these numbers, so they move up first.
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (to_browser, to_us)]
     os.close(to_browser)
     os.close(to_us)
+
+    def plug() -> None:
+        os.dup2(ends[0], 3)
+        os.dup2(ends[1], 4)
+
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, *FLAGS, f"--user-data-dir={folder / 'data'}", "about:blank"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(3, 4), preexec_fn=plug, start_new_session=True,  # noqa: PLW1509 - no thread of ours holds a lock here
+            env={**os.environ, "HOME": str(folder)},
+        )  # fmt: skip
+    for end in ends:
+        os.close(end)
     try:
         yield Browser(process, from_us, from_browser)
     finally:
@@ -204,8 +205,3 @@ def running(program: str, folder: Path) -> Iterator[Browser]:
             process.kill()
             process.wait()
         os.close(from_browser)
-
-
-def _log(folder: Path) -> Any:
-    folder.mkdir(parents=True)
-    return (folder / "log").open("wb")
