@@ -129,7 +129,7 @@ def _footer(figures: Figures, clock: wording.Clock, refresh_seconds: int | None)
             "p",
             f"Truedy replicator {__version__}; generated ",
             moment(figures.facts.now_at, clock),
-            ". No phone number, transcript or summary is on this page; no script runs on it and nothing is loaded.",
+            ". Phone numbers, transcripts and summaries are not read for this page; no script runs on it and nothing is loaded.",
             live,
         ),
     )
