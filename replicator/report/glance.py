@@ -37,7 +37,7 @@ def _against(averages: tuple[Average, Average], show: Callable[[float], str]) ->
         return "no day is complete yet"
     text = joined(show(now.per_day), " a day")
     if before.per_day is None:
-        return joined(text, "; no earlier data")
+        return joined(text, "; too little before to compare with")
     change = wording.change(now.per_day, before.per_day)
     days = "" if before.days == figures_days(now, before) else f" over {plural(before.days, 'day')}"
     if change is None:
@@ -53,13 +53,13 @@ def figures_days(now: Average, before: Average) -> int:
 def _points(now: float | None, before: float | None) -> Child:
     difference = wording.points(now, before)
     if difference is None:
-        return "no earlier data"
+        return "too little before to compare with"
     return joined(strong(difference), f" from {percent(before)}")
 
 
 def _calls(figures: Figures) -> list[Markup]:
     rows, earlier = rollup.split(figures.attempts, figures.period, traffic.day_of)
-    now, before = rollup.total_attempts(rows), rollup.total_attempts(earlier)
+    now, before = rollup.total_attempts(rows), rollup.total_attempts(earlier if rollup.is_comparable(figures) else ())
     today = sum(row.calls for row in rows if row.day == figures.period.today)
     unsettled = [f"{count(today)} so far today"]
     if now.open_calls:
@@ -109,7 +109,7 @@ def _durations(figures: Figures) -> list[Markup]:
             wording.seconds(now.p50_seconds),
             joined(strong(change), f" from {wording.seconds(before.p50_seconds)}")
             if change and before
-            else "no earlier data",
+            else "too little before to compare with",
             f"one in ten is longer than {wording.seconds(now.p90_seconds)}; {plural(now.measured_calls, 'call')} measured",
         )
     ]
@@ -117,7 +117,7 @@ def _durations(figures: Figures) -> list[Markup]:
 
 def _costs(figures: Figures) -> list[Markup]:
     rows, earlier = rollup.split(figures.costs, figures.period, money.day_of)
-    now, before = rollup.total_costs(rows), rollup.total_costs(earlier)
+    now, before = rollup.total_costs(rows), rollup.total_costs(earlier if rollup.is_comparable(figures) else ())
     pending = (
         f"{count(now.pending_calls)} pending, so it is too small" if now.pending_calls else f"of {plural(now.known_calls, 'call')}" if now.calls else ""
     )  # fmt: skip
@@ -164,7 +164,7 @@ def _ratio(now: object, before: object) -> Child:
     if now is None:
         return "no cost is known yet"
     if before is None:
-        return "no earlier data"
+        return "too little before to compare with"
     change = wording.change(float(str(now)), float(str(before)))
     return joined(strong(change or "—"), f" from {wording.money(before)}") if change else None  # type: ignore[arg-type]
 
@@ -179,7 +179,7 @@ def _month(figures: Figures) -> Markup:
     comparison = (
         f"{wording.money(last.cost_to_this_day_usd)} by day {today.day} of {last.month:%B}, {wording.money(last.cost_usd)} in all of it"
         if last
-        else "no earlier data"
+        else "too little before to compare with"
     )  # fmt: skip
     pending = f"{count(this.pending_calls)} pending; " if this.pending_calls else ""
     return card(

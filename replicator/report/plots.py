@@ -338,9 +338,16 @@ def _heat(
         tip = element("title", tips[cell.row][cell.column])
         drawn.append(element("rect", tip, cls=f"heat{cls}", rx=2, **area))
         if value:
-            drawn.append(element("text", f"{value:,}" if value < 10_000 else f"{value // 1000}k", tip, x=x, y=y,  # noqa: PLR2004 - what fits
-                                 cls=f"on{cls} middle"))  # fmt: skip
+            drawn.append(element("text", _fitting(value), tip, x=x, y=y, cls=f"on{cls} middle"))
     return _svg(chart, canvas, size, *drawn)
+
+
+def _fitting(value: int) -> str:
+    """Return a number in at most four characters."""
+    for size, unit in ((1_000_000, "M"), (1000, "k")):
+        if value >= size:
+            return f"{value / size:.1f}{unit}" if value < 9.95 * size else f"{value // size}{unit}"
+    return str(value)
 
 
 def meter(part: float | None, cls: str = "s0") -> Markup:

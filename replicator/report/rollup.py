@@ -136,6 +136,13 @@ def split(rows: Iterable[T], period: Period, day: Callable[[T], date]) -> tuple[
     return now, before
 
 
+def is_comparable(figures: Figures) -> bool:
+    """Say whether enough of the period before is known: a fifth of its days. One day says nothing of three years."""
+    period, first = figures.period, figures.facts.first_day
+    days = complete_days(period.before, period.since - timedelta(days=1), first, period.today)
+    return days * 5 >= period.days
+
+
 def averages(
     figures: Figures, rows: Iterable[T], day: Callable[[T], date], value: Callable[[T], float]
 ) -> tuple[Average, Average]:
@@ -147,7 +154,9 @@ def averages(
             sum(value(row) for row in now if day(row) < period.today and (first is None or day(row) >= first)),
             complete_days(period.since, period.today, first, period.today),
         ),
-        Average(
+        Average(0, 0)
+        if not is_comparable(figures)
+        else Average(
             sum(value(row) for row in before if first is None or day(row) >= first),
             complete_days(period.before, period.since - timedelta(days=1), first, period.today),
         ),
@@ -155,9 +164,9 @@ def averages(
 
 
 def durations_of(figures: Figures) -> tuple[Durations | None, Durations | None]:
-    """Return the period's percentiles and those of the period before."""
+    """Return the period's percentiles, and those of the period before where the two can be compared."""
     whole = {row.is_before: row for row in figures.durations if row.bucket is None}
-    return whole.get(False), whole.get(True)
+    return whole.get(False), whole.get(True) if is_comparable(figures) else None
 
 
 def within(rows: Iterable[T], one: Bucket, day: Callable[[T], date]) -> list[T]:
@@ -176,6 +185,6 @@ def covered(rows: Iterable[CoveredDay]) -> tuple[float, float, float]:
 
 
 __all__ = [
-    "DIRECTIONS", "EDGES", "Average", "Bucket", "averages", "buckets", "complete_days", "covered", "durations_of", "is_now",
+    "DIRECTIONS", "EDGES", "Average", "Bucket", "averages", "buckets", "complete_days", "covered", "durations_of", "is_comparable", "is_now",
     "split", "start_of", "total_attempts", "total_costs", "within",
 ]  # fmt: skip

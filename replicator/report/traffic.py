@@ -324,7 +324,7 @@ def _agents(rows: Sequence[Agent]) -> Markup:
     cells: list[list[Child]] = []
     for row in rows:
         name: Child = (
-            element("code", row.name[:8], title=row.name) if row.name
+            element("code", f"{row.name[:8]}…{row.name[-4:]}", title=row.name) if row.name
             else "no agent" if row.members == 1 else f"{count(row.members)} others"
         )  # fmt: skip
         cells.append([name, *_agent_cells(row), plots.meter(share(row.calls, most))])

@@ -160,6 +160,15 @@ def test_a_meter_is_at_most_full(part: float | None) -> None:
     assert 'aria-hidden="true"' in drawn
 
 
+@given(st.integers(1, 10**9 - 1))
+def test_a_cell_holds_four_characters(value: int) -> None:
+    """Whatever the number, it fits, and says the size."""
+    shown = plots._fitting(value)
+    assert len(shown) <= 4
+    size = {"k": 1000, "M": 10**6}.get(shown[-1], 1)
+    assert float(shown.rstrip("kM")) * size == pytest.approx(value, rel=0.1)
+
+
 def test_a_heat_map_has_each_number_twice() -> None:
     """Once on the wide map and once on the narrow one, where rows are columns."""
     drawn = plots.heat("h", "t", "d", ("a", "b"), ("x", "y", "z"), [[1, 2, 3], [0, 5, 6]], [["."] * 3] * 2).text

@@ -27,6 +27,8 @@ from replicator.simulator.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HOSTILE = "evil\x1b]0;title\x07\x1b[2J\r\u202ecod.exe"
+
 slow = pytest.mark.slow
 
 
@@ -193,7 +195,14 @@ def test_status_shows_plots_that_a_pipe_can_carry(api: tuple[Api, str], database
     assert all(len(line) <= 80 and line.isascii() for line in plots)
     facts = json.loads(run("status", "--json", cwd=tmp_path, **chosen).stdout)
     assert len(facts["recent"]) == 30
-    assert "\x1b" not in shown
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE replicator.coverage SET is_proven = false, reason = %s", [HOSTILE])
+        connection.execute("UPDATE replicator.runs SET message = %s", [HOSTILE])
+        connection.execute("UPDATE replicator.source_state SET base_url = %s", [HOSTILE])
+        connection.execute("UPDATE truedy.calls SET status = %s, direction = %s", [HOSTILE, HOSTILE])
+    shown = run("status", cwd=tmp_path, **chosen).stdout
+    assert shown.count("evil") >= 3
+    assert not set("\x1b\r\u202e\x07") & set(shown)
 
 
 @slow

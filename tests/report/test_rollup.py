@@ -74,6 +74,17 @@ def test_averages_leave_today_out(found: Figures) -> None:
     assert rollup.averages(nothing, found.attempts, lambda row: row.day, lambda row: row.calls)[0].per_day is None
 
 
+def test_one_day_says_nothing_of_a_month(found: Figures) -> None:
+    """Less than a fifth of the period before is no period to compare with; then there is no number from before."""
+    facts, since = found.facts, found.period.since
+    for days, is_enough in ((6, True), (5, False), (0, False)):
+        young = replace(found, facts=replace(facts, first_day=since - timedelta(days=days)))
+        assert rollup.is_comparable(young) is is_enough
+        assert (rollup.durations_of(young)[1] is not None) is is_enough
+        before = rollup.averages(young, young.attempts, lambda row: row.day, lambda row: row.calls)[1]
+        assert (before.per_day is not None) is is_enough
+
+
 def test_a_sum_of_nothing_known_is_unknown() -> None:
     """Adding costs: exact, and None where nothing is known; final only where every day is."""
     unknown = replace(COST, cost_usd=None, conversation_cost_usd=None)
