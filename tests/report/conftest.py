@@ -10,12 +10,11 @@ import near_world
 import psycopg
 import pytest
 
-from replicator.report import figures
-from replicator.store.database import Database
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from replicator.report import figures
 
 
 @pytest.fixture
@@ -29,15 +28,7 @@ def near(database_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def found(near: psycopg.Connection, database_url: str) -> figures.Figures:
     """The figures of the near world over 30 days."""
-    return read(database_url)
-
-
-def read(url: str, account: str = near_world.ACCOUNT, days: int = 30) -> figures.Figures:
-    database = Database(url)
-    try:
-        return figures.read(database, account, days)
-    finally:
-        database.close()
+    return near_world.read(database_url)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 from small_world import AGENT_A, AGENT_B, Call, call_id, insert
 
+from replicator.report import figures
+from replicator.store.database import Database
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -79,4 +82,13 @@ def error(connection: psycopg.Connection[Any], number: int, text: str) -> None:
     )
 
 
-__all__ = ["ACCOUNT", "AGENT_A", "AGENT_B", "before", "build", "calls", "error", "today"]
+def read(url: str, account: str = ACCOUNT, days: int = 30) -> figures.Figures:
+    """Read the figures of a database."""
+    database = Database(url)
+    try:
+        return figures.read(database, account, days)
+    finally:
+        database.close()
+
+
+__all__ = ["ACCOUNT", "AGENT_A", "AGENT_B", "before", "build", "calls", "error", "read", "today"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import browser
 import near_world
 import pytest
-from conftest import read
+from near_world import read
 from payloads import PAYLOADS
 from psycopg.types.json import Jsonb
 from small_world import Call, call_id, insert

@@ -10,8 +10,7 @@ from typing import Any
 import near_world
 import psycopg
 import pytest
-from conftest import read
-from near_world import ACCOUNT, AGENT_A, AGENT_B, today
+from near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 
 from replicator.errors import DatabaseError
 from replicator.report import figures, rollup
