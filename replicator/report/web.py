@@ -42,6 +42,7 @@ START_SECONDS = 10.0
 STOP_SECONDS = 0.5
 """So long a stop waits for the server; the sync has most of the ten seconds."""
 MOST_CONNECTIONS = 64
+PULSE_KEPT_SECONDS = 1.0
 HEADERS = (
     ("Content-Security-Policy", header_policy()),
     ("X-Content-Type-Options", "nosniff"),
@@ -96,8 +97,10 @@ class Site:
         self._keep_seconds = keep_seconds
         self._fresh_seconds = fresh_seconds
         self._clock = clock
-        self._turns = {days: threading.Lock() for days in SPANS}
+        # One page and one question at a time: the database's connections are the sync's, however many look.
+        self._turn, self._pulse_turn = threading.Lock(), threading.Lock()
         self._kept: dict[int, tuple[float, bytes]] = {}
+        self._felt: tuple[float, Pulse | None] | None = None
 
     def answer(self, method: str, path: str, query: str, hosts: Sequence[str]) -> Answer:
         """Return the answer to a request."""
@@ -120,7 +123,7 @@ class Site:
         return next((days for days in SPANS if asked == [str(days)]), None)
 
     def _page(self, days: int) -> Answer:
-        with self._turns[days]:
+        with self._turn:
             made_at, body = self._kept.get(days, (0.0, b""))
             if not body or self._clock() - made_at >= self._keep_seconds:
                 try:
@@ -131,15 +134,23 @@ class Site:
                 self._kept[days] = (self._clock(), body)
         return Answer(200, "text/html", body)
 
+    def _feel(self) -> Pulse | None:
+        """Return what the database says, at most a second old; None where it cannot be asked."""
+        with self._pulse_turn:
+            if self._felt is None or self._clock() - self._felt[0] >= PULSE_KEPT_SECONDS:
+                try:
+                    found = self._pulse()
+                except ReplicatorError:
+                    found = None
+                self._felt = (self._clock(), found)
+            return self._felt[1]
+
     def _health(self) -> Answer:
         """Say whether database, lease and freshness are fine: no name, no address, no row."""
-        lag = None
-        is_database, is_lease = True, False
-        try:
-            found = self._pulse()
-            lag, is_lease = found.lag_seconds, found.is_lease_held
-        except ReplicatorError:
-            is_database = False
+        found = self._feel()
+        is_database = found is not None
+        is_lease = found is not None and found.is_lease_held
+        lag = None if found is None else found.lag_seconds
         is_fresh = lag is not None and lag <= self._fresh_seconds
         is_fine = is_database and is_lease and is_fresh
         facts = {

@@ -148,7 +148,7 @@ def test_serve_shows_the_page_and_stops_in_time(api: tuple[Api, str], database_u
         assert fetch(port, "/", "evil.example")[0] == 421
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("UPDATE replicator.source_state SET head_at = now() - interval '1 h'")
-        assert fetch(port, "/health")[0] == 503
+        wait_until(lambda: answers(port, "/health") == 503)
         begun = time.monotonic()
         service.send_signal(signal.SIGTERM)
         _, said = service.communicate(timeout=20)

@@ -121,6 +121,21 @@ def test_many_at_once_wait_for_one_page() -> None:
     assert made == [30]
 
 
+def test_the_database_is_asked_for_its_health_once_a_second() -> None:
+    """However many probes there are, they take one connection and no more; a second later the answer is new."""
+    asked: list[float] = []
+    now = [0.0]
+
+    def pulse() -> Pulse:
+        asked.append(now[0])
+        return FINE
+
+    one = site(pulse=pulse, clock=lambda: now[0])
+    for now[0] in (0.0, 0.5, 0.9, 1.0, 1.5, 2.0):
+        assert one.answer("GET", "/health", "", ["localhost"]).status == 200
+    assert asked == [0.0, 1.0, 2.0]
+
+
 @pytest.mark.parametrize(
     ("pulse", "status", "database", "lease", "freshness"),
     [
