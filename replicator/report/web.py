@@ -179,7 +179,10 @@ class Application:
             return
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         method, query = scope["method"], scope["query_string"].decode("latin-1")
-        answer = await _aside(lambda: self._answer(method, scope["path"], query, hosts))
+        try:
+            answer = await _aside(lambda: self._answer(method, scope["path"], query, hosts))
+        except asyncio.CancelledError:  # a stop while the page is made
+            answer = _plain(503, "the service is stopping")
         headers = [
             ("Content-Type", f"{answer.kind}; charset=utf-8"),
             ("Content-Length", str(len(answer.body))),
@@ -234,6 +237,8 @@ def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Itera
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
+    # The application says itself what goes wrong, without quoting rows; uvicorn would add a traceback to each stop.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
 

@@ -245,6 +245,7 @@ def test_a_stop_does_not_wait_for_a_page() -> None:
         idle.getresponse().read()
         threading.Thread(target=hang_up, args=(port,), daemon=True).start()
         assert began.wait(5)
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "page")
         stop.set()
         begun = time.monotonic()
     assert time.monotonic() - begun < 2
