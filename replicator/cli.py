@@ -10,7 +10,8 @@ import logging
 import secrets
 import sys
 import traceback
-from contextlib import contextmanager
+import webbrowser
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime  # noqa: TC003 - typer reads the annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -23,7 +24,7 @@ from replicator import __version__, assembly
 from replicator import settings as environment
 from replicator.errors import ConfigurationError, ReplicatorError, SourceError
 from replicator.export import asking, running
-from replicator.report import exporting, kept, progress, terminal
+from replicator.report import exporting, figures, files, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
@@ -37,9 +38,12 @@ from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from threading import Event
 
     from replicator.settings import Settings
     from replicator.store.catalogue import Choice
+    from replicator.store.database import Database
     from replicator.store.lease import Lease
 
 app = typer.Typer(
@@ -49,6 +53,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+MOST_DAYS = 3660
+MOST_PAGE_SECONDS = 60.0
+"""A statement of the live page is given up after so long."""
+LEAST_FRESH_SECONDS = 300.0
+"""A service whose last look is at most so old is healthy, however often it is to look."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -156,15 +166,18 @@ def serve() -> None:
                 database.place,
                 settings.replicator_poll_seconds,
             )
-            service = Service(
-                database,
-                once,
-                poll_seconds=settings.replicator_poll_seconds,
-                hang_seconds=settings.replicator_hang_seconds,
-                stop=stop,
-            )
-            with refreshed(database, stop):
-                service.run()
+            with ExitStack() as stack:
+                if settings.replicator_http_port is not None:
+                    url = stack.enter_context(_page(settings, database, stop))
+                    logging.getLogger("replicator.serve").info("the report is at %s", url)
+                stack.enter_context(refreshed(database, stop))
+                Service(
+                    database,
+                    once,
+                    poll_seconds=settings.replicator_poll_seconds,
+                    hang_seconds=settings.replicator_hang_seconds,
+                    stop=stop,
+                ).run()
             logging.getLogger("replicator.serve").info("stopped")
 
 
@@ -180,6 +193,40 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            sparks.show(terminal.console(), found.recent)
+
+
+@app.command()
+def report(
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file, or to standard output with - (default: truedy-report-DATE.html here)."),
+    ] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=MOST_DAYS, help="So many days, today the last, beside as many before.")
+    ] = web.DEFAULT_DAYS,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and write no file.")] = False,
+) -> None:
+    """Write the report as one HTML file: volume, funnel, durations, cost, and how far all of that can be relied on."""
+    is_printed = output is not None and str(output) == "-"
+    if open_ and (is_printed or as_json):
+        raise typer.BadParameter("--open takes a file: it goes neither with --output - nor with --json")
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema.check(database)
+        found = figures.read(database, settings.replicator_account, days)
+        if as_json:
+            typer.echo(terminal.as_json(asdict(found)))
+            return
+        text = page.render(found)
+        if is_printed:
+            typer.echo(text, nl=False)
+            return
+        path = output or files.default_name(found.period.today)
+        files.write(path, text)
+        typer.echo(path)
+        if open_ and not webbrowser.open(path.absolute().as_uri()):
+            typer.echo("no browser was found; open the file by hand", err=True)
 
 
 @app.command()
@@ -414,6 +461,26 @@ def psql(
 def _warn_of_personal_data(choice: Choice) -> None:
     if asking.is_personal(choice):
         typer.echo(f"{choice.view.full_name} holds personal data: keep the export as you must keep those", err=True)
+
+
+def _page(settings: Settings, database: Database, stop: Event) -> AbstractContextManager[str]:
+    """Return what serves the live page of the database."""
+    account, refresh = settings.replicator_account, settings.replicator_http_refresh_seconds
+    host = settings.replicator_http_host
+
+    def make(days: int) -> str:
+        return page.render(
+            figures.read(database, account, days, most_seconds=MOST_PAGE_SECONDS), refresh_seconds=refresh
+        )
+
+    site = web.Site(
+        make,
+        lambda: figures.pulse(database, account),
+        names=web.names_of(host, settings.replicator_http_names),
+        keep_seconds=refresh / 2,
+        fresh_seconds=max(LEAST_FRESH_SECONDS, 3 * settings.replicator_poll_seconds),
+    )
+    return web.serving(site, host=host, port=settings.replicator_http_port or 0, stop=stop)
 
 
 def _facts(report: Report) -> dict[str, Any]:

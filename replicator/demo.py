@@ -20,8 +20,8 @@ from pydantic import SecretStr
 
 from replicator import assembly
 from replicator.errors import ReplicatorError
-from replicator.report import progress, terminal
-from replicator.store import embedded
+from replicator.report import figures, files, page, progress, sparks, terminal
+from replicator.store import embedded, status
 from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
 from replicator.sync.schedule import describe
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 REQUESTS_PER_WINDOW = 1_000_000
 START_SECONDS = 30.0
+REPORT_DAYS = 30
 
 REPORTS = (
     (
@@ -96,6 +97,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
             if stop.is_set():
                 raise typer.Exit(1)
             _report(where.url)
+            _page(settings, where.url)
             _connect(where, seconds=time.monotonic() - begun)
             if stay if stay is not None else is_watched:
                 _say("the database stays up until Ctrl-C")
@@ -159,6 +161,19 @@ def _report(url: str) -> None:
             cursor = connection.execute(statement)
             columns = [column.name.replace("_", " ") for column in cursor.description or ()]
             terminal.show_table(out, title, columns, cursor.fetchall())
+
+
+def _page(settings: Settings, url: str) -> None:
+    """Show the last days as plots, write the report beside the demo's database, and say where."""
+    with assembly.connected(url) as database:
+        found = figures.read(database, settings.replicator_account, REPORT_DAYS)
+        recent = status.read(database, settings.replicator_account).recent
+    path = assembly.data_dir(settings).parent / "demo-report.html"
+    files.write(path, page.render(found))
+    out = terminal.console()
+    sparks.show(out, recent)
+    out.print()
+    out.print(f"The whole report as one HTML page: {path}", soft_wrap=True)
 
 
 def _connect(where: assembly.Place, *, seconds: float) -> None:

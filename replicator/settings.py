@@ -7,6 +7,7 @@ Each may also stand in a file `.env` in the working directory. `docs/settings.md
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
 LEAST_KEY = 32
 OTHERS = 0o007
 """The rights in a file's mode of those who neither own it nor are of its group."""
+HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z|\[[0-9a-f:.]+\]\Z")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -151,6 +153,34 @@ class Settings(BaseSettings):
             "`_reader` and `_auditor` follow. Small letters, digits and `_`.",
         ),
     ] = "truedy"
+    replicator_http_port: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=65535,
+            description="Port on which `serve` shows the report (`/`) and its health (`/health`); 0 is any free one. "
+            "Without it, nothing listens.",
+        ),
+    ] = None
+    replicator_http_host: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=255,
+            description="Address on which it listens. Whoever can reach it can read the report: there is no login.",
+        ),
+    ] = "127.0.0.1"
+    replicator_http_names: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(
+            description="Names under which the page may be asked for, beside `localhost`, the loopback addresses and "
+            "`REPLICATOR_HTTP_HOST`; comma separated. Behind a reverse proxy, the name that it passes on.",
+        ),
+    ] = ()
+    replicator_http_refresh_seconds: Annotated[
+        int, Field(ge=5, le=86400, description="How often the live page is made anew, and refreshes itself.")
+    ] = 60
     replicator_log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
     ] = "INFO"
@@ -159,6 +189,16 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("replicator_http_names", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(word.strip().lower() for word in value.split(",") if word.strip())
+        if any(not HOST_NAME.match(name) for name in names):
+            raise ValueError("expected host names with commas between them, without scheme, port or path")
+        return names
 
     @field_validator("replicator_details", mode="before")
     @classmethod
@@ -290,7 +330,7 @@ def document() -> str:
         default = field.default
         if isinstance(default, tuple):
             default = ",".join(default)
-        shown = "" if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+        shown = "" if default in {None, ""} else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
         lines.append(f"| `{name.upper()}` | {field.description} | {shown} |")
     return "\n".join(lines) + "\n"
 

@@ -45,7 +45,7 @@ DOORS = {
     "apscheduler": {"sync/schedule.py"},
     "pydantic_settings": {"settings.py"},
     "alembic": {"store/migrate.py"},
-    "uvicorn": {"simulator/server.py"},
+    "uvicorn": {"report/web.py", "simulator/server.py"},
     "typer": {"cli.py", "demo.py"},
     "pyarrow": {"export/parquet.py"},
 }

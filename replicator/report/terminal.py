@@ -82,12 +82,12 @@ def plural(count: int, word: str) -> str:
 def show_status(status: Status, requests_per_minute: float | None) -> None:
     """Print what our books say. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
     out = console()
-    out.print(f"replica of account {status.account} in {status.place}")
+    out.print(f"replica of account {cell(status.account)} in {cell(status.place)}")
     source = status.source
     if source is None or source["head_at"] is None:
         out.print("never synced: run `replicator sync`")
     else:
-        out.print(f"source     {source['base_url']}, {cell(source['total'])} calls by its own count")
+        out.print(f"source     {cell(source['base_url'])}, {cell(source['total'])} calls by its own count")
         out.print(
             f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)"
         )
@@ -98,7 +98,7 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
     out.print(f"coverage   {_coverage(status.coverage)}")
     for piece in status.unsure:
         since = cell(piece["since"]) if piece["since"] else "the beginning"
-        out.print(f"           unsure: {since} to {cell(piece['until'])}: {piece['reason']}")
+        out.print(f"           unsure: {since} to {cell(piece['until'])}: {cell(piece['reason'])}")
     due = sum(row["due"] for row in status.details)
     later = sum(row["later"] for row in status.details)
     eta = (
@@ -123,7 +123,7 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         out.print(
             f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}"
         )
-    out.print(f"writer     {status.lease['holder'] if status.lease else 'nobody at the moment'}")
+    out.print(f"writer     {cell(status.lease['holder']) if status.lease else 'nobody at the moment'}")
     if status.days:
         worst = [
             (

@@ -15,6 +15,32 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 WORST_DAYS = 5
+RECENT = """
+SELECT
+    d.day,
+    coalesce(f.calls, 0)::bigint AS calls,
+    coalesce(f.terminal_calls, 0)::bigint AS terminal_calls,
+    coalesce(f.placed_calls, 0)::bigint AS placed_calls,
+    coalesce(f.answered_calls, 0)::bigint AS answered_calls,
+    coalesce(f.machine_calls, 0)::bigint AS machine_calls,
+    coalesce(f.not_answered_calls, 0)::bigint AS not_answered_calls,
+    coalesce(f.busy_calls, 0)::bigint AS busy_calls,
+    c.proven_time_share,
+    c.never_compared_time_share
+FROM (
+    SELECT ((now() AT TIME ZONE r.time_zone)::date - n) AS day FROM replicator.reporting r, generate_series(0, 29) AS n
+) d
+LEFT JOIN (
+    SELECT day, sum(calls) AS calls, sum(terminal_calls) AS terminal_calls, sum(placed_calls) AS placed_calls,
+        sum(answered_calls) AS answered_calls, sum(machine_calls) AS machine_calls,
+        sum(not_answered_calls) AS not_answered_calls, sum(busy_calls) AS busy_calls
+    FROM analytics.status_funnel_daily
+    WHERE account = %(account)s AND day >= (SELECT (now() AT TIME ZONE time_zone)::date - 29 FROM replicator.reporting)
+    GROUP BY day
+) f ON f.day = d.day
+LEFT JOIN analytics.coverage_daily c ON c.account = %(account)s AND c.day = d.day
+ORDER BY d.day
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +57,8 @@ class Status:
     days: list[Row]
     """The worst days that are over and not proven as a whole, at most so many."""
     days_not_proven: int
+    recent: list[Row]
+    """The last thirty days, the oldest first: calls by how they ended, and what of the day is proven."""
     delays: list[Row]
     """By age of the calls: how late a change is seen at the worst, and how old the oldest look is."""
     details: list[Row]
@@ -92,6 +120,7 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             ),
             days=days[:WORST_DAYS],
             days_not_proven=len(days),
+            recent=rows(RECENT),
             delays=rows(
                 "SELECT class_number, min_age_seconds, max_age_seconds, renewed_every_seconds, calls, list_requests, "
                 "needed_requests_a_minute, available_requests_a_minute, bound_seconds, oldest_look_seconds, "

@@ -1,0 +1,34 @@
+-- One row: the day it is, the zone of the days, and as of when the replica is known to be right.
+SELECT
+    r.time_zone,
+    now() AS now_at,
+    (now() AT TIME ZONE r.time_zone)::date AS today,
+    r.settle_hours,
+    r.stale_open_hours,
+    (SELECT min(c.day) FROM analytics.coverage_daily c WHERE c.account = %(account)s) AS first_day,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s) AS stored_calls,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.created_at IS NULL) AS undated_calls,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s
+        AND (c.created_at AT TIME ZONE r.time_zone)::date > (now() AT TIME ZONE r.time_zone)::date) AS future_calls,
+    f.head_at,
+    f.lag_seconds,
+    coalesce(f.is_complete_and_proven, false) AS is_complete_and_proven,
+    coalesce(f.completeness, 'nothing was synced yet') AS completeness,
+    coalesce(f.holes, 0) AS holes,
+    coalesce(f.unsure_intervals, 0) AS unsure_intervals,
+    coalesce(f.reaches_beginning, false) AS reaches_beginning,
+    f.oldest_verified_at,
+    coalesce(f.live_calls, 0) AS live_calls,
+    coalesce(f.proven_calls, 0) AS proven_calls,
+    f.source_total,
+    f.source_total_at,
+    coalesce(f.pending_transcripts, 0) AS pending_transcripts,
+    coalesce(f.pending_recordings, 0) AS pending_recordings,
+    (SELECT count(*) FROM replicator.absences a WHERE a.account = %(account)s AND a.state = 'suspected')
+        AS suspected_deletions,
+    (SELECT v.finished_at FROM replicator.verifications v WHERE v.account = %(account)s ORDER BY v.id DESC LIMIT 1)
+        AS verification_at,
+    (SELECT v.is_equal FROM replicator.verifications v WHERE v.account = %(account)s ORDER BY v.id DESC LIMIT 1)
+        AS verification_is_equal
+FROM replicator.reporting r
+LEFT JOIN analytics.replication_freshness f ON f.account = %(account)s;

@@ -1,0 +1,196 @@
+"""The figures against a world that can be counted by hand, and the queries against their dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import near_world
+import psycopg
+import pytest
+from near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
+
+from replicator.errors import DatabaseError
+from replicator.report import figures, rollup
+from replicator.store.database import Database
+
+
+def test_each_query_has_a_shape_and_its_columns_are_the_shape(database_url: str) -> None:
+    """A query's columns are its dataclass's fields in their order, so that a source can be swapped without a surprise."""
+    texts = figures.queries()
+    assert set(texts) == set(figures.SHAPES)
+    day = today()
+    values = {"account": "x", "since": day, "before": day, "today": day, "bucket": "day", "most": 3}
+    with psycopg.connect(database_url) as connection:
+        for name, shape in figures.SHAPES.items():
+            columns = [column.name for column in connection.execute(texts[name].encode(), values).description or ()]
+            assert columns == [field.name for field in fields(shape)], name
+
+
+def test_no_query_reads_what_is_personal() -> None:
+    """Numbers, transcripts, summaries, URLs and payloads are not asked for; versions only for their cost."""
+    for name, text in figures.queries().items():
+        code = "\n".join(line.split("--")[0] for line in text.splitlines())
+        for word in (
+            "phone_number",
+            "from_number",
+            "transcript_segments",
+            "summary",
+            "recording_url",
+            "masked",
+            "c.raw",
+        ):
+            assert word not in code, (name, word)
+
+
+def test_attempts(found: figures.Figures) -> None:
+    """Nine calls in 30 days; three of the stages' identities; the unknown direction is `other`."""
+    now, before = rollup.split(found.attempts, found.period, lambda row: row.day)
+    total = rollup.total_attempts(now)
+    assert (total.calls, total.open_calls, total.stale_open_calls, total.unmapped_calls) == (9, 1, 2, 1)
+    assert (total.terminal_calls, total.placed_calls, total.not_placed_calls) == (7, 6, 1)
+    assert (total.answered_calls, total.machine_calls, total.not_answered_calls, total.busy_calls) == (3, 1, 1, 1)
+    assert total.conversations == 3
+    assert {row.direction for row in now} == {"outbound", "inbound", "webrtc", "other"}
+    assert rollup.total_attempts(before).calls == 2
+
+
+def test_durations(found: figures.Figures) -> None:
+    """Measured are 60, 120, 30 and 300 s; the period before has one of 100 s."""
+    now, before = rollup.durations_of(found)
+    assert now is not None
+    assert before is not None
+    assert (now.measured_calls, now.duration_seconds, now.p50_seconds, now.longest_seconds) == (4, 510, 90.0, 300)
+    assert (before.measured_calls, before.p50_seconds) == (1, 100.0)
+    by_day = {row.bucket: row.p50_seconds for row in found.durations if row.bucket is not None}
+    day = today()
+    assert by_day == {day: 60.0, day - timedelta(days=9): 75.0, day - timedelta(days=10): 300.0}
+    assert [(row.lower_seconds, row.calls) for row in found.histogram] == [(30, 1), (60, 1), (120, 1), (300, 1)]
+
+
+def test_costs(found: figures.Figures) -> None:
+    """0.10 + 0.20 + 0.05 are known; calls 7, 8 and 9 are pending; call 2 was adjusted by 0.05 downwards."""
+    now, before = rollup.split(found.costs, found.period, lambda row: row.day)
+    total = rollup.total_costs(now)
+    assert (total.cost_usd, total.known_calls, total.pending_calls, total.not_expected_calls) == (
+        Decimal("0.35"),
+        3,
+        3,
+        3,
+    )
+    assert (total.timed_minutes, total.conversations, total.known_conversations) == (3.5, 3, 2)
+    assert total.conversation_cost_usd == Decimal("0.3")
+    assert not total.is_final
+    assert rollup.total_costs(before).cost_usd == Decimal("0.4")
+    assert [(row.day, row.adjusted_calls, row.adjustment_usd) for row in found.adjustments] == [
+        (today() - timedelta(days=9), 1, Decimal("-0.05"))
+    ]
+
+
+def test_agents_add_up_to_the_page(found: figures.Figures) -> None:
+    """The sums over the agents are the sums of the other sections, others and nobody included."""
+    rows, _ = rollup.split(found.attempts, found.period, lambda row: row.day)
+    costs, _ = rollup.split(found.costs, found.period, lambda row: row.day)
+    assert sum(row.calls for row in found.agents) == rollup.total_attempts(rows).calls
+    assert sum((row.cost_usd or Decimal(0)) for row in found.agents) == rollup.total_costs(costs).cost_usd
+    assert [(row.name, row.calls) for row in found.agents] == [(str(AGENT_A), 5), (str(AGENT_B), 3), (None, 1)]
+    assert sum(row.calls for row in found.campaigns) == 9
+    assert sum(row.calls for row in found.statuses) == 9
+
+
+def test_beyond_the_first_agents_there_are_others(near: psycopg.Connection[Any], database_url: str) -> None:
+    """Thirty agents are twelve and one line for the rest, and nothing is lost; the same of campaigns and status words."""
+    near.execute(
+        "UPDATE truedy.calls SET agent_id = gen_random_uuid(), context = jsonb_build_object('campaign_id', id::text), "
+        "status = 'word ' || id::text"
+    )
+    near.execute(
+        "INSERT INTO truedy.calls (id, account, agent_id, direction, status, context, created_at, raw, fingerprint, version, "
+        "observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', gen_random_uuid(), 'inbound', 'w' || n, "
+        "jsonb_build_object('campaign_id', n), now(), '{}', '', 1, now(), now(), now() FROM generate_series(1, 21) n"
+    )
+    found = read(database_url)
+    for rows, most in ((found.agents, 12), (found.campaigns, 10), (found.statuses, 10)):
+        assert len(rows) == most + 1  # type: ignore[arg-type]
+        assert (rows[-1].name, rows[-1].members) == (None, 30 - most)  # type: ignore[index]
+        assert sum(row.calls for row in rows) == 30  # type: ignore[attr-defined]
+
+
+def test_what_is_not_final_and_what_is_on_no_day(found: figures.Figures) -> None:
+    """Two calls are open for too long, one of them of unknown status; three without their cost, one without a date."""
+    left = found.outstanding
+    assert (left.open_calls, left.stale_open_calls, left.unmapped_calls) == (0, 2, 1)
+    assert (left.pending_cost_calls, left.deleted_calls) == (3, 0)
+    assert (found.facts.undated_calls, found.facts.future_calls, found.facts.stored_calls) == (1, 0, 12)
+    assert found.facts.first_day == today() - timedelta(days=36)
+
+
+def test_an_error_shows_no_number_and_no_address(found: figures.Figures) -> None:
+    """Digits and addresses of an error text become an ellipsis before it leaves the database."""
+    (row,) = found.errors
+    assert row.name is not None
+    assert not any(character.isdigit() for character in row.name)
+    assert "@" not in row.name
+    assert row.name.startswith("SIP … to")
+
+
+def test_coverage(found: figures.Figures) -> None:
+    """Of the tenth day before today 6 h are proven, 6 h unsure, and nothing later was compared."""
+    days = {row.day: row for row in found.coverage}
+    tenth = days[today() - timedelta(days=10)]
+    assert (tenth.proven_seconds, tenth.unsure_seconds, tenth.never_compared_seconds) == (21600, 21600, 43200)
+    assert days[today() - timedelta(days=9)].never_compared_seconds == 86400
+    assert found.unsure[0].reason == "ties wider than a page"
+
+
+def test_hours(found: figures.Figures) -> None:
+    """Call 1 is of the first hour; four of ten days ago and one of nine days ago are of ten o'clock."""
+    by_hour: dict[int, int] = {}
+    for row in found.hours:
+        by_hour[row.hour] = by_hour.get(row.hour, 0) + row.calls
+    assert by_hour == {0: 1, 10: 6, 11: 1, 12: 1}
+
+
+def test_the_day_is_of_the_reporting_time_zone(near: psycopg.Connection[Any], database_url: str) -> None:
+    """In Kiribati the first second of a UTC day lies in the afternoon, 14 hours later."""
+    near.execute("UPDATE replicator.reporting SET time_zone = 'Pacific/Kiritimati'")
+    found = read(database_url)
+    assert {row.hour for row in found.hours} == {14, 0, 1, 2}
+
+
+def test_another_account_is_another_page(near: psycopg.Connection[Any], database_url: str) -> None:
+    """Nothing of one account is in the figures of another."""
+    found = read(database_url, "other")
+    assert (found.attempts, found.costs, found.agents, found.errors, found.coverage, found.runs) == ((),) * 6
+    assert (found.facts.stored_calls, found.facts.head_at) == (0, None)
+
+
+def test_the_pulse(near: psycopg.Connection[Any], database_url: str) -> None:
+    """Nobody holds the lease; the newest end was read 90 s ago; of an unknown account nothing is known."""
+    database = Database(database_url)
+    found = figures.pulse(database, ACCOUNT)
+    assert not found.is_lease_held
+    assert found.lag_seconds == pytest.approx(90, abs=30)
+    assert figures.pulse(database, "other").lag_seconds is None
+    database.close()
+
+
+def test_figures_are_read_only(
+    near: psycopg.Connection[Any], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a query did, it could not write."""
+    real = figures.queries()
+    monkeypatch.setattr(figures, "queries", lambda: {**real, "facts": "DELETE FROM truedy.calls RETURNING 1"})
+    with pytest.raises(DatabaseError):
+        read(database_url)
+    assert near.execute("SELECT count(*) FROM truedy.calls").fetchone() == (12,)
+
+
+def test_buckets_by_length(near: psycopg.Connection[Any]) -> None:
+    """Days up to 92, weeks up to 732, then months; near_world is one world at each."""
+    assert near_world.today() == today()
+    assert [figures.period(today(), days).bucket for days in (1, 92, 93, 732, 733, 3660)] == [
+        "day", "day", "week", "week", "month", "month",
+    ]  # fmt: skip
