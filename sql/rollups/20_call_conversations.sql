@@ -31,7 +31,7 @@ FROM (
         turn,
         speaker,
         count(*) AS segments,
-        sum(regexp_count(text, '\S+')) AS words,
+        sum(words) AS words,
         bool_and(end_seconds >= start_seconds) IS TRUE AND bool_and(start_seconds IS NOT NULL AND end_seconds IS NOT NULL)
             AS is_timed,
         sum(end_seconds - start_seconds) FILTER (WHERE end_seconds >= start_seconds) AS seconds,
@@ -49,7 +49,7 @@ FROM (
                 call_id,
                 position,
                 speaker,
-                text,
+                words,
                 start_seconds,
                 end_seconds,
                 lag(end_seconds) OVER w AS previous_end_seconds,
@@ -59,7 +59,17 @@ FROM (
                     s.call_id,
                     s.position,
                     s.speaker,
-                    s.text,
+                    -- Words are what white space separates. Where a text is ASCII with single spaces, as most are, counting
+                    -- spaces says the same in a tenth of the time of the regular expression.
+                    CASE
+                        WHEN s.text = '' THEN 0
+                        WHEN octet_length(s.text) = length(s.text) AND strpos(s.text, '  ') = 0
+                            AND left(s.text, 1) <> ' ' AND right(s.text, 1) <> ' '
+                            AND strpos(s.text, E'\n') = 0 AND strpos(s.text, E'\t') = 0 AND strpos(s.text, E'\r') = 0
+                            AND strpos(s.text, E'\f') = 0 AND strpos(s.text, E'\v') = 0
+                            THEN length(s.text) - length(replace(s.text, ' ', '')) + 1
+                        ELSE regexp_count(s.text, '\S+')
+                    END AS words,
                     -- Double precision refuses what is too large or too near zero.
                     CASE WHEN abs(s.start_seconds) < 1000000000
                         THEN round(s.start_seconds, 6)::double precision END AS start_seconds,
