@@ -56,9 +56,9 @@ LEFT JOIN (
         FROM (
             -- OFFSET 0: each fact is computed once, however many rules ask for it.
             SELECT
-                call_id, account, direction, stage, is_terminal, is_connected, stale_at, settles_at, created_at, started_at,
-                ended_at, first_seen_at, duration_seconds, talk_seconds, span_seconds, cost_usd, cost_state, other_party,
-                our_number
+                call_id, account, direction, stage, is_terminal, is_connected, stale_at, settles_at, created_at,
+                started_at, ended_at, first_seen_at, duration_seconds, talk_seconds, span_seconds, cost_usd, cost_state,
+                other_party, our_number
             FROM rollup.facts OFFSET 0
         ) f
         JOIN truedy.calls c ON c.id = f.call_id

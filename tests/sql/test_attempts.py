@@ -392,3 +392,31 @@ def test_resolution_agrees_with_another_hand(small: Connection, zone: str) -> No
         assert {name: shown[key][name] for name in wanted} == dict(wanted)
     assert sum(row["young_conversations"] for row in found) > 0
     assert 0 < sum(row["resolved_conversations"] for row in found) < sum(row["judged_conversations"] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("view", "condition", "first"),
+    [
+        ("call_attempts", "call_id = '00000000-0000-0000-0000-000000000001'", "pk_calls"),
+        ("call_attempts", "created_on = '2025-03-30'", "ix_calls_created_day"),
+        ("reach_by_attempt", "day = '2025-03-30'", "ix_calls_created_day"),
+        ("repeat_callers_daily", "day = '2025-03-30'", "ix_calls_created_day"),
+    ],
+)
+def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str, condition: str, first: str) -> None:
+    """The views say the expression of the index: where the table is not worth reading whole, it is not read."""
+    small.execute(
+        "INSERT INTO truedy.calls (id, account, direction, phone_number, from_number, status, created_at, raw, fingerprint, "
+        "version, observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', CASE n % 2 WHEN 0 THEN 'inbound' "
+        "ELSE 'outbound' END, '+1' || n % 997, '+1' || n % 997, 'busy', '2025-03-01'::date + n * interval '11 minutes', "
+        "'{}', '', 1, now(), now(), now() FROM generate_series(1, 5000) n"
+    )
+    small.execute("ANALYZE truedy.calls")
+    small.execute("SET LOCAL enable_seqscan = off")
+    small.execute("SET LOCAL enable_hashjoin = off")
+    small.execute("SET LOCAL enable_mergejoin = off")
+    plan = small.execute(f"EXPLAIN SELECT * FROM analytics.{view} WHERE {condition}").fetchall()
+    text = "\n".join(row["QUERY PLAN"] for row in plan)
+    assert first in text
+    assert "ix_calls_other_party" in text
+    assert "Seq Scan on calls" not in text

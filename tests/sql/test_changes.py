@@ -108,7 +108,13 @@ def test_history_by_hand(small: Connection) -> None:
     empty(small)
     add(small, Contact(1, "2025-07-01T12:00:00", "completed", 0, 60))
     small.execute("DELETE FROM truedy.call_versions")
-    over = BASE | {"status": "completed", "cost_usd": 0.25, "duration_seconds": 60.0, "phone_number": "+12025550199"}
+    over = BASE | {
+        "status": "completed",
+        "cost_usd": 0.25,
+        "duration_seconds": 60.0,
+        "summary": None,
+        "phone_number": "+12025550199",
+    }
     version(small, 1, BASE)
     version(
         small,

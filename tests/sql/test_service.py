@@ -187,15 +187,17 @@ def test_open_and_endless_calls(small: Connection) -> None:
 
 
 def test_days_on_which_nothing_starts_or_ends(small: Connection) -> None:
-    """From 23:30 of 29 March in Berlin 24 hours are counted: half an hour, a day of 23, and half an hour of the 31st."""
+    """From 23:30 of 30 March in Berlin 24 hours are counted: half an hour, a day of 23 of which no call tells, and half an
+    hour of 1 April.
+    """
     empty(small, "Europe/Berlin")
-    add(small, Contact(1, "2025-03-29T22:30:00", "completed", 0, 60))
+    add(small, Contact(1, "2024-03-30T22:30:00", "completed", 0, 60))
     small.execute("UPDATE truedy.calls SET ended_at = '9999-12-31'")
     found = small.execute(
         "SELECT day, count(*) AS hours, sum(busy_seconds) AS seconds FROM analytics.concurrency_hourly GROUP BY day ORDER BY day"
     ).fetchall()
     assert [(each["day"].day, each["hours"], each["seconds"]) for each in found] == [
-        (29, 1, 1800.0), (30, 23, 82800.0), (31, 1, 1800.0),
+        (30, 1, 1800.0), (31, 23, 82800.0), (1, 1, 1800.0),
     ]  # fmt: skip
 
 
