@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from replicator.report import figures, page, web
 from replicator.source.apart import CarefulReader
 from replicator.store import absences as store
 from replicator.store import books, embedded, migrate
@@ -27,6 +28,7 @@ from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from replicator.settings import Settings
@@ -37,6 +39,10 @@ ABSENCE_COLUMNS = (
     "call_id", "created_at", "last_seen_at", "first_missing_at", "state", "misses", "confirmed_at", "ended_at",
 )  # fmt: skip
 
+MOST_PAGE_SECONDS = 60.0
+"""A statement of the live page is given up after so long."""
+LEAST_FRESH_SECONDS = 300.0
+"""A service whose last look is at most so old is healthy, however often it is to look."""
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 """Names of malloc.h."""
 
@@ -182,6 +188,26 @@ def absences(database: Database, account: str, limit: int, release: int | None) 
         }
 
 
+def live_page(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[str]:
+    """Return what serves the live page of the database, and gives its URL."""
+    account, refresh = settings.replicator_account, settings.replicator_http_refresh_seconds
+    host = settings.replicator_http_host
+
+    def make(days: int) -> str:
+        return page.render(
+            figures.read(database, account, days, most_seconds=MOST_PAGE_SECONDS), refresh_seconds=refresh
+        )
+
+    site = web.Site(
+        make,
+        lambda: figures.pulse(database, account),
+        names=web.names_of(host, settings.replicator_http_names),
+        keep_seconds=refresh / 2,
+        fresh_seconds=max(LEAST_FRESH_SECONDS, 3 * settings.replicator_poll_seconds),
+    )
+    return web.serving(site, host=host, port=settings.replicator_http_port or 0, stop=stop)
+
+
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
     """Give an event that SIGTERM and Ctrl-C set; a second Ctrl-C does not wait any longer."""
@@ -238,6 +264,7 @@ __all__ = [
     "connected",
     "data_dir",
     "interruptible",
+    "live_page",
     "migrated",
     "opened",
     "options",

@@ -38,12 +38,9 @@ from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-    from threading import Event
 
     from replicator.settings import Settings
     from replicator.store.catalogue import Choice
-    from replicator.store.database import Database
     from replicator.store.lease import Lease
 
 app = typer.Typer(
@@ -55,11 +52,6 @@ app = typer.Typer(
 )
 
 MOST_DAYS = 3660
-MOST_PAGE_SECONDS = 60.0
-"""A statement of the live page is given up after so long."""
-LEAST_FRESH_SECONDS = 300.0
-"""A service whose last look is at most so old is healthy, however often it is to look."""
-
 Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -168,7 +160,7 @@ def serve() -> None:
             )
             with ExitStack() as stack:
                 if settings.replicator_http_port is not None:
-                    url = stack.enter_context(_page(settings, database, stop))
+                    url = stack.enter_context(assembly.live_page(settings, database, stop))
                     logging.getLogger("replicator.serve").info("the report is at %s", url)
                 stack.enter_context(refreshed(database, stop))
                 Service(
@@ -461,26 +453,6 @@ def psql(
 def _warn_of_personal_data(choice: Choice) -> None:
     if asking.is_personal(choice):
         typer.echo(f"{choice.view.full_name} holds personal data: keep the export as you must keep those", err=True)
-
-
-def _page(settings: Settings, database: Database, stop: Event) -> AbstractContextManager[str]:
-    """Return what serves the live page of the database."""
-    account, refresh = settings.replicator_account, settings.replicator_http_refresh_seconds
-    host = settings.replicator_http_host
-
-    def make(days: int) -> str:
-        return page.render(
-            figures.read(database, account, days, most_seconds=MOST_PAGE_SECONDS), refresh_seconds=refresh
-        )
-
-    site = web.Site(
-        make,
-        lambda: figures.pulse(database, account),
-        names=web.names_of(host, settings.replicator_http_names),
-        keep_seconds=refresh / 2,
-        fresh_seconds=max(LEAST_FRESH_SECONDS, 3 * settings.replicator_poll_seconds),
-    )
-    return web.serving(site, host=host, port=settings.replicator_http_port or 0, stop=stop)
 
 
 def _facts(report: Report) -> dict[str, Any]:

@@ -26,7 +26,7 @@ RUNGS = {
     "export": {"errors", "store"},
     "report": {"errors", "records", "store", "sync"},
     "settings": {"errors", "sync"},
-    "assembly": {"errors", "records", "settings", "source", "store", "sync"},
+    "assembly": {"errors", "records", "settings", "source", "store", "sync", "report"},
     "demo": {"errors", "settings", "assembly", "store", "sync", "report"},
     "cli": {"errors", "settings", "assembly", "store", "sync", "export", "report", "demo", "simulator"},
     "__main__": {"cli"},

@@ -35,14 +35,19 @@ WRITES: Mapping[str, frozenset[str]] = {
     "truedy.transcript_segments": ADD | {"DELETE"},
     "truedy.transcript_versions": ADD,
     "replicator.absences": MOVE,
+    "replicator.agents": READ,
     "replicator.budgets": MOVE,
+    "replicator.campaigns": READ,
+    "replicator.cost_changes": ADD,
     "replicator.coverage": ADD | {"DELETE"},
+    "replicator.error_classes": READ,
     "replicator.lease": MOVE,
     "replicator.quarantine": MOVE,
     "replicator.reporting": READ,
     "replicator.runs": MOVE,
     "replicator.schema_version": READ,
     "replicator.source_state": MOVE,
+    "replicator.stage_rules": READ,
     "replicator.status_stages": READ,
     "replicator.verifications": ADD,
     "replicator.views": READ,
@@ -85,6 +90,7 @@ class Item:
     """A routine that works with its owner's rights, whoever calls it."""
     follows_table: bool = False
     """A sequence that belongs to a column."""
+    is_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tup
     if item.schema == "analytics":
         return frozenset(_on_analytics(item, names, views))
     if item.kind == "TABLE":
-        rights = {(names.writer, right) for right in WRITES.get(item.name, ALL)}
+        rights = {(names.writer, right) for right in (READ if item.is_view else WRITES.get(item.name, ALL))}
         is_audited = item.schema == "replicator" and item.name not in CLOSED_BOOKS
         return frozenset(rights | ({(names.auditor, "SELECT")} if is_audited else set()))
     if item.kind == "SCHEMA":
@@ -245,7 +251,16 @@ def read(connection: sa.Connection, names: Names) -> Catalog:
     ).one()
     rows = connection.execute(sa.text(_ITEMS), {"schemas": schemas()}).all()
     items = [
-        Item(row.kind, row.schema, row.name, row.owner, _grants(row.grants), row.is_definer, row.follows_table)
+        Item(
+            row.kind,
+            row.schema,
+            row.name,
+            row.owner,
+            _grants(row.grants),
+            row.is_definer,
+            row.follows_table,
+            row.is_view,
+        )
         for row in rows
     ]
     return Catalog(about.name, bool(about.is_owner), frozenset(about.roles), tuple(items), about.is_closed)
@@ -261,11 +276,12 @@ _EXPLODED = (
 )
 _ITEMS = f"""
 SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
-    {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table
+    {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table,
+    false AS is_view
 FROM pg_database WHERE datname = current_database()
 UNION ALL
 SELECT 2, 'SCHEMA', nspname, quote_ident(nspname), pg_get_userbyid(nspowner)::text,
-    {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false
+    {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false, false
 FROM pg_namespace WHERE nspname = ANY(:schemas)
 UNION ALL
 SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname,
@@ -273,12 +289,13 @@ SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQU
     CASE relkind WHEN 'S' THEN {_EXPLODED.format(acl="relacl", kind="s", owner="relowner")}
         ELSE {_EXPLODED.format(acl="relacl", kind="r", owner="relowner")} END,
     false, relkind = 'S' AND EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i'))
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')),
+    relkind = 'v'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE nspname = ANY(:schemas) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 UNION ALL
 SELECT 5, 'ROUTINE', nspname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
-    pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false
+    pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false, false
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE nspname = ANY(:schemas)
 ORDER BY rank, schema, name

@@ -63,6 +63,7 @@ calls = sa.Table(
     sa.Column("last_seen_at", Instant),
     sa.Column("first_missing_at", Instant),
     sa.Index("ix_calls_created_at", "created_at"),
+    sa.Index("ix_calls_deleted_at", "deleted_at", postgresql_where=sa.text("deleted_at IS NOT NULL")),
     # What the roll-ups of a day read; a call without the instant is found at minus infinity.
     sa.Index("ix_calls_created_day", sa.text("coalesce(created_at, '-infinity')")),
     sa.Index("ix_calls_traffic_day", sa.text("coalesce(started_at, created_at, '-infinity')")),

@@ -160,10 +160,9 @@ class Run:
         self._membership = self._new_membership(begun.remembered)
         state = replace(begun.position.state, is_identified=self._membership.identity.is_known)
         self._position = replace(begun.position, state=state)
-        account, details = self._options.account, self._options.details
-        pseudonyms = self._patiently(
-            partial(catch_up, self._database, held, account, self._options.pseudonyms, self._stop)
-        )
+        account, wanted = self._options.account, self._options.pseudonyms
+        pseudonyms = self._patiently(partial(catch_up, self._database, held, account, wanted, self._stop))
+        details = self._options.details
         self._committer = Committer(account, held, begun.run_id, details, self._spendings, pseudonyms)
         for reader in self._careful:
             reader.is_apart = begun.is_apart
