@@ -31,7 +31,7 @@ def before(days: int, clock: str = "10:00:00") -> str:
 
 def calls() -> tuple[Call, ...]:
     return (
-        Call(1, before(0, "00:00:00"), "completed", 10, 60, "0.1000"),
+        Call(1, before(0, "00:00:00"), "completed", 10, 60, None),  # cost to come
         Call(2, before(9), "completed", 5, 120, "0.2000", campaign="c1"),
         Call(3, before(9, "11:00:00"), "voicemail", 4, 30, "0.0500", "inbound", AGENT_B),
         Call(4, before(9, "12:00:00"), "no_answer", campaign="c1"),
