@@ -1,4 +1,4 @@
-"""Starts the walks that are worth one. No I/O: what it needs to know of the replica it asks of a protocol."""
+"""Starts the walks that are worth one, and says which page a lane asks next. No I/O: what it needs to know of the replica it asks of a protocol."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from replicator.sync import slicing
-from replicator.sync.planning import ACTIVE_AGE, goals, to_slice
-from replicator.sync.walking import Lane, start
+from replicator.sync.ledger import EVERYTHING
+from replicator.sync.planning import ACTIVE_AGE, goals, head_walk, to_slice
+from replicator.sync.searching import next_offset
+from replicator.sync.walking import Lane, Walk, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,3 +48,17 @@ def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
     statuses, directions, agents = replica.values()
     begun = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
     return replace(position, state=replace(position.state, slicing=begun), directions=tuple(directions))
+
+
+def next_page(position: Position, lane: Lane, *, is_head: bool) -> Walk:
+    """Return the page that a lane asks next, as the walk that asks it."""
+    state = position.state
+    if is_head:
+        return head_walk(state)
+    if lane is Lane.SLICE and state.slicing is not None:
+        return state.slicing.ask()
+    if lane is Lane.SEARCH and state.search is not None:
+        return Walk(lane, EVERYTHING, offset=next_offset(state.search, position.source.total or 0))
+    if state.sweep is not None:
+        return Walk(lane, EVERYTHING, offset=state.sweep.offset)
+    return state.walks[lane]

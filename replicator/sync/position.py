@@ -59,6 +59,10 @@ class Position:
     """The directions that are known, for reading through filters."""
     difference: int | None = None
     """Live calls beyond the source's total that a search has looked for and could not explain."""
+    is_total_new: bool = False
+    """The source's total is to be compared with the live calls that are stored, once what came in is committed."""
+    is_search_over: bool = False
+    """A search ended since then: what it did not explain is remembered. That stays so, whatever comes in meanwhile."""
 
 
 @dataclass(slots=True)
@@ -145,8 +149,11 @@ def absorb(
         return position
     bad += _unreadable(absorbed, outcome)
     batch.bad += bad
+    is_search_over = position.is_search_over or (asked.lane is Lane.SEARCH and absorbed.state.search is None)
     return replace(
         position,
+        is_total_new=position.is_total_new or outcome.request.is_head or is_search_over,
+        is_search_over=is_search_over,
         state=absorbed.state,
         source=source,
         oldest_known=oldest,

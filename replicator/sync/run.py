@@ -23,7 +23,7 @@ from replicator.errors import (
 from replicator.source.budget import Landing
 from replicator.store import absences, books, lease, merge, quarantine
 from replicator.store.migrate import check
-from replicator.sync.aiming import set_goals
+from replicator.sync.aiming import next_page, set_goals
 from replicator.sync.clock import steady_clock
 from replicator.sync.committing import Committer, load_ledger, save_policy
 from replicator.sync.fetching import Detail, Fetcher, Outcome, Reading, Request
@@ -34,7 +34,6 @@ from replicator.sync.planning import (
     State,
     choose,
     detail_lane,
-    head_walk,
     is_head_due,
     landed,
     sent,
@@ -42,10 +41,9 @@ from replicator.sync.planning import (
 from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.replaying import note_proven
 from replicator.sync.replica import StoredReplica
-from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
 from replicator.sync.spending import Spending
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,6 +53,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
     from replicator.sync.probing import Probe
+    from replicator.sync.walking import Walk
 
 T = TypeVar("T")
 
@@ -102,8 +101,6 @@ class Run:
         self._judge = Judge()
         self._replica = StoredReplica(options.account, self._ask_database)
         self._membership = self._new_membership(())
-        self._is_total_new = False
-        self._is_search_over = False
         self._held_at = clock()
         self._room = QUEUED_PER_WORKER * options.workers
         self._position = Position(State(Ledger()), Ledger(), Source(options.base_url))
@@ -265,23 +262,13 @@ class Run:
         detail: Detail | None = None
         probe: Probe | None = None
         is_head = lane is Lane.FRESH and is_head_due(state, now)
-        if is_head:
-            walk = head_walk(state)
-        elif lane in self._queues:
+        if lane in self._queues:
             detail = self._queues[lane].popleft()
             self._asked.add((detail.kind, detail.call_id))
         elif lane is Lane.CONFIRM:
             probe = self._membership.next(now)
-        elif lane is Lane.SLICE and state.slicing is not None:
-            walk = state.slicing.ask()
-        elif lane is Lane.SEARCH and state.search is not None:
-            total = self._position.source.total or 0
-            walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, total))
-        elif state.sweep is not None:
-            walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
         else:
-            walk = state.walks[lane]
-        if walk is not None:
+            walk = next_page(self._position, lane, is_head=is_head)
             self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
         fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail, probe))
 
@@ -357,9 +344,6 @@ class Run:
         self._position = absorb(self._position, outcome, verdict, self._batch, news=news, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
             membership.prober.seen([call.id for call in outcome.page.calls])
-        is_over = request.lane is Lane.SEARCH and self._position.state.search is None
-        self._is_search_over = self._is_search_over or is_over
-        self._is_total_new = self._is_total_new or request.is_head or self._is_search_over
 
     def _is_commit_due(self, fetcher: Fetcher, now: datetime) -> bool:
         """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
@@ -425,9 +409,7 @@ class Run:
         self._is_more_valuable_due = self._is_more_valuable_due or batch.pages > 0
         if batch.claims or batch.absences:
             self._membership.changed()
-        if self._is_total_new:
-            self._position = self._membership.compare(self._position, now, is_after_search=self._is_search_over)
-            self._is_total_new = self._is_search_over = False
+        self._position = self._membership.compare(self._position, now)
         self._batch, self._landed = Batch(), []
         self._held_at = now
 

@@ -26,21 +26,21 @@ from replicator.source.budget import Budget, Landing
 from replicator.source.parsing import parse_page
 from replicator.store.rows import KnownCall
 from replicator.sync.absence import Absence, is_held
-from replicator.sync.aiming import set_goals
+from replicator.sync.aiming import next_page, set_goals
 from replicator.sync.fetching import Outcome, Request
 from replicator.sync.judging import Judge, Verdict
-from replicator.sync.ledger import BEGINNING, EVERYTHING, Interval, Ledger
+from replicator.sync.ledger import BEGINNING, Interval, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.merging import Observation, settle
-from replicator.sync.planning import State, choose, head_walk, is_head_due, landed, sent
+from replicator.sync.planning import State, choose, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
-from replicator.sync.searching import next_offset
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.sync.absence import Claim
+    from replicator.sync.walking import Walk
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 LIMIT = 60
@@ -440,7 +440,6 @@ class Whole:
             self.membership.identity.is_known = True
         self.position = replace(self.position, state=replace(state, is_identified=self.membership.identity.is_known))
         self.batch, self.judge = Batch(), Judge()
-        self.is_total_new = self.is_search_over = False
         self._assume_lost(now)
         flying: list[Flight] = []
         ticket = 0
@@ -518,18 +517,10 @@ class Whole:
             self.budget = self.budget.charge(self.now, 1)
             state = self.position.state
             is_head, walk, probe = lane is Lane.FRESH and is_head_due(state, self.now), None, None
-            if is_head:
-                walk = head_walk(state)
-            elif lane is Lane.CONFIRM:
+            if lane is Lane.CONFIRM:
                 probe = self.membership.next(self.now)
-            elif lane is Lane.SEARCH and state.search is not None:
-                walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, self.position.source.total or 0))
-            elif lane is Lane.SLICE and state.slicing is not None:
-                walk = state.slicing.ask()
-            elif state.sweep is not None:
-                walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
             else:
-                walk = state.walks[lane]
+                walk = next_page(self.position, lane, is_head=is_head)
             self.position = replace(self.position, state=sent(state, lane, is_head=is_head, at=self.now))
             made.append(Request(lane, 0, self.now + timedelta(minutes=1), walk, is_head, None, probe))
         return made
@@ -567,22 +558,18 @@ class Whole:
         self.position = absorb(self.position, outcome, verdict, self.batch, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
             self.membership.prober.seen([call.id for call in outcome.page.calls])
-        self.is_search_over = request.lane is Lane.SEARCH and self.position.state.search is None
-        self.is_total_new = self.is_total_new or request.is_head or self.is_search_over
 
     def _commit(self) -> bool:
         """Commit what there is; say whether there was anything."""
         is_dirty = bool(self.batch) or self.position.state.ledger is not self.position.stored
-        if not is_dirty and not self.is_total_new:
+        if not is_dirty and not self.position.is_total_new:
             return False
         has_news = bool(self.batch.claims or self.batch.absences)
         self.position = self.twin.commit(self.position, self.batch)
         self.batch = Batch()
         if has_news:
             self.membership.changed()
-        if self.is_total_new:
-            self.position = self.membership.compare(self.position, self.now, is_after_search=self.is_search_over)
-            self.is_total_new = self.is_search_over = False
+        self.position = self.membership.compare(self.position, self.now)
         return True
 
     # The oracle ---------------------------------------------------------------------------------------------------
