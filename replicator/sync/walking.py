@@ -32,7 +32,10 @@ Filter = tuple[tuple[str, str], ...]
 PAGE_LIMIT = 100
 """The contract's largest page."""
 SLACK = 3
-"""Rows of overlap beyond what the proof needs, so that a few deletions between two pages cost no extra request."""
+"""Rows of overlap beyond what the proof needs where a rank is guessed, so that a few deletions cost no extra request."""
+MOST_SLACK = 24
+CALM_PAGES = 20
+"""Pages in a row that used less than their slack before it is made smaller by one row."""
 MOST_FAILURES = 3
 """Pages without a readable row, one after the other, before they are stepped over."""
 MOST_PROBES = 4
@@ -107,6 +110,10 @@ class Walk:
     """The rank of the hole's top is at least this."""
     high: int | None = None
     """The rank of the hole's top is at most this."""
+    slack: int = 0
+    """Rows of overlap beyond what the proof needs: as many as the list was lately seen to move up between two pages."""
+    calm: int = 0
+    """Pages in a row that would have needed less slack."""
     stride: int = 0
     stuck: int = 0
     jumps: int = 0
@@ -201,13 +208,45 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
         return _after(pieces, _search(walk, seen, low=seen.behind))
     if known[-1] == top - TICK:
         return _inside_tie(walk, seen, pieces)
+    return _closed(walk, seen, pieces)
+
+
+def _closed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """A page began above the hole's top and ended below it: the top is lowered, and the next page is aimed right above."""
+    known = [at for at in seen.created if at is not None]
+    if seen.offset > 0:
+        walk = _slackened(walk, above=sum(at >= walk.hole.until for at in known))
     walk = _lowered(walk, known[-1] + TICK)
-    rank = next(i for i, at in enumerate(seen.created) if at == known[-1]) + seen.offset
-    return (
-        Advance(pieces, replace(walk, offset=max(0, rank - 1 - SLACK, min(seen.offset + 1, rank - 1))))
-        if walk.hole
-        else Advance(pieces, None)
-    )
+    newer = seen.offset + seen.created.index(known[-1]) - 1
+    aim = newer - walk.slack
+    if seen.rows == PAGE_LIMIT:
+        aim = _within(walk, aim)
+    return Advance(pieces, replace(walk, offset=max(0, aim, min(seen.offset + 1, newer))) if walk.hole else None)
+
+
+def _within(walk: Walk, offset: int) -> int:
+    """Return the offset, or near the end of the list a smaller one: overlap costs nothing where a page is not filled.
+
+    Half a page is left for rows that are pushed down meanwhile.
+    """
+    return offset if walk.total is None else max(0, min(offset, walk.total - PAGE_LIMIT // 2))
+
+
+def _slackened(walk: Walk, *, above: int) -> Walk:
+    """Return the walk with the slack that its next pages need, after a page with so many rows above the hole's top.
+
+    In a quiet list that is none. Where rows vanish above, pages come up short of their slack, or begin below the top,
+    which costs a request: as much as one row of slack over a hundred pages.
+    """
+    if walk.stuck:
+        # One before this had missed the top: twice the slack and a row would have done, perhaps.
+        return replace(walk, slack=min(MOST_SLACK, 2 * walk.slack + 1), calm=0)
+    spared = above - 1
+    if spared < walk.slack:
+        return replace(walk, slack=max(walk.slack, min(MOST_SLACK, walk.slack - spared + 1)), calm=0)
+    if walk.calm < CALM_PAGES:
+        return replace(walk, calm=walk.calm + 1)
+    return replace(walk, slack=max(0, walk.slack - 1), calm=0)
 
 
 def fail(walk: Walk) -> Advance:
@@ -297,6 +336,8 @@ def _search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None 
     else:
         rank, stride = (high or 0) - stride, max(2 * stride, 1 + SLACK)
     offset = rank - 1 - SLACK
+    if low is None:
+        offset = _within(walk, offset)
     if low == seen.behind:
         offset = max(offset, seen.offset + 1)
     return replace(walk, offset=max(0, offset), low=low, high=high, stride=stride, stuck=walk.stuck + 1)
