@@ -37,17 +37,22 @@ def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
     if state.head_asked_at is None:
         return position
     if Lane.ACTIVE not in state.walks and not state.head_in_flight:
-        state = replace(state, open_calls=tuple(replica.open_calls(now - ACTIVE_AGE)))
-    walks = dict(state.walks)
-    for goal in goals(state, now):
-        walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=replica.count_newer(goal.hole.until))
-    position = replace(position, state=replace(state, walks=walks))
+        open_calls = tuple(replica.open_calls(now - ACTIVE_AGE))
+        state = state if open_calls == state.open_calls else replace(state, open_calls=open_calls)
+    begun = {
+        goal.lane: start(goal.lane, goal.hole, newer_calls=replica.count_newer(goal.hole.until))
+        for goal in goals(state, now)
+    }
+    if begun:
+        state = replace(state, walks={**state.walks, **begun})
+    if state is not position.state:
+        position = replace(position, state=state)
     piece, total = to_slice(position.state, now), position.source.total
     if piece is None or total is None:
         return position
     statuses, directions, agents = replica.values()
-    begun = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
-    return replace(position, state=replace(position.state, slicing=begun), directions=tuple(directions))
+    slices = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
+    return replace(position, state=replace(position.state, slicing=slices), directions=tuple(directions))
 
 
 def next_page(position: Position, lane: Lane, *, is_head: bool) -> Walk:

@@ -11,7 +11,7 @@ import pytest
 from whole import Shape, Whole, failures
 
 from replicator.errors import NotFound
-from replicator.sync import absence, merging, planning, probing
+from replicator.sync import absence, answering, merging, planning, probing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ CHUNKS = 50
 
 def test_some_histories_end_well() -> None:
     """No call is lost inside what is proven, none is called deleted that lives, no window is overrun, and when the chaos
-    ends the replica becomes what the source is: the same live calls with their latest content.
+    ends the replica becomes what the source is: the same live calls with their latest content and their transcripts.
     """
     assert failures(range(40)) == []
 
@@ -41,6 +41,19 @@ def test_a_seed_replays() -> None:
     one, two = Whole(5, shape).run(), Whole(5, shape).run()
     assert (one.requests, one.kills, one.now, one.counts) == (two.requests, two.kills, two.now, two.counts)
     assert {i: c.content for i, c in one.twin.calls.items()} == {i: c.content for i, c in two.twin.calls.items()}
+
+
+SPOKEN = Shape(calls=100, churn=0.5, spoken=0.4, provider=0.05, faults=0.1)
+
+
+def test_transcripts_are_what_the_source_has() -> None:
+    """Transcripts that come late, are replaced, hide behind 404s and a provider that fails are all there in the end, but
+    for the few of which nothing told.
+    """
+    histories = [Whole(seed, SPOKEN).run() for seed in range(6)]
+    assert [problem for history in histories for problem in history.check()] == []
+    assert sum(history.transcripts for history in histories) > 100
+    assert sum(history.blind for history in histories) < 10
 
 
 HARD = Shape(churn=1.0, blackouts=0.03, kills=0.02, chaos_requests=80)
@@ -66,7 +79,17 @@ def deleted_at_once(prober: probing.Prober, probe: probing.Probe, outcome: Any) 
     return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
 
-landed = probing.Prober.landed
+landed, missing = probing.Prober.landed, merging.missing_detail
+
+
+def final_at_once(*asked: Any, is_fault: bool, reason: str) -> Any:
+    row = missing(*asked, is_fault=is_fault, reason=reason)
+    return row if is_fault else replace(row, state="absent_final", due_at=None)
+
+
+def given_up(*asked: Any, is_fault: bool, reason: str) -> Any:
+    row = missing(*asked, is_fault=is_fault, reason=reason)
+    return replace(row, state="gave_up", due_at=None) if is_fault else row
 
 
 PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
@@ -82,9 +105,15 @@ PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
         lambda m: (m.setattr(planning, "_before", lambda *_: None), m.setattr("replicator.sync.ledger.Ledger.due", lambda *_: None))[0],
         HARD, "old content",
     ),
+    "never look at a transcript again": (
+        lambda m: m.setattr(merging, "_has_moved_since", lambda *_: False), SPOKEN, "has another transcript",
+    ),
+    "the first 404 is the last": (lambda m: m.setattr(answering, "missing_detail", final_at_once), SPOKEN, "none is stored: absent_final"),
+    "a provider's fault is final": (lambda m: m.setattr(answering, "missing_detail", given_up), SPOKEN, "none is stored: gave_up"),
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of these faults, planted in the engine, shows up as a problem of the history."""
