@@ -81,6 +81,7 @@ class Committer:
         return replace(
             position,
             stored=position.state.ledger,
+            is_difference_new=False,
             live=live,
             oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
             has_absences=position.has_absences or suspected > 0,

@@ -130,7 +130,8 @@ class Membership:
             return position
         surplus = live - total - (self._replica.suspected() if position.has_absences else 0)
         if is_after_search or not surplus:
-            return replace(position, difference=surplus or None)
+            is_new = (surplus or None) != position.difference
+            return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
         if surplus == position.difference:
             return position
         return replace(position, state=replace(state, search=begin(now, total=total, surplus=surplus)))

@@ -357,7 +357,7 @@ class Run:
 
     @property
     def _is_dirty(self) -> bool:
-        return bool(self._batch or self._landed) or self._position.state.ledger is not self._position.stored
+        return bool(self._batch or self._landed) or self._position.is_to_be_stored
 
     def _note_landed(self, outcomes: list[Outcome]) -> None:
         """Enter the end of requests into the books of the budget and the planner."""

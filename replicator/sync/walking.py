@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from replicator.sync.ledger import END, TICK, Interval, Piece, order_of, prove, prove_empty
+from replicator.sync.ledger import END, HEAD_MARGIN, TICK, UNREADABLE, Interval, Piece, order_of, prove, prove_empty
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +42,6 @@ MOST_PROBES = 4
 """Rows behind an unreadable one that are asked for a sign of life."""
 SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
-UNREADABLE = "a call that cannot be read"
 TIE = "a tie group as large as a page"
 BEYOND = "calls are stored that are older than the end of the list"
 ROUND = "the list ends at a round number of calls: it may be capped"
@@ -123,6 +122,8 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    has_failed: bool = False
+    """A page has failed since the last full one was answered: small pages are small for that reason."""
     suspect: int | None = None
     """The offset of a row that alone makes its page fail, perhaps: a row behind it is asked whether the source lives."""
     is_alive: bool = False
@@ -182,7 +183,10 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     total = walk.total if seen.total is None else seen.total
     if walk.suspect is not None and seen.offset != walk.suspect:
         return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True))
-    walk = replace(walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False)
+    walk = replace(
+        walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False,
+        has_failed=walk.has_failed and walk.limit < PAGE_LIMIT,
+    )  # fmt: skip
     known = [at for at in seen.created if at is not None]
     if not known:
         return _advance_without_rows(walk, seen, oldest_known)
@@ -256,7 +260,7 @@ def fail(walk: Walk) -> Advance:
     then fails again: a source that fails altogether convicts nobody. What lies around it is unsure.
     """
     if walk.limit > 1:
-        return Advance((), replace(walk, limit=walk.limit // 2))
+        return Advance((), replace(walk, limit=walk.limit // 2, has_failed=True))
     if walk.suspect is None:
         return Advance((), replace(walk, suspect=walk.offset, offset=walk.offset + 1))
     if walk.offset == walk.suspect and walk.is_alive:
@@ -275,8 +279,11 @@ def _land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, .
     if not walk.jump_reason:
         return walk, ()
     reason, walk = walk.jump_reason, replace(walk, jump_reason="", jumps=walk.jumps + 1)
-    unsure = Interval(max(first, walk.hole.since), walk.hole.until)
-    if not unsure or walk.hole.until == END:
+    until = walk.hole.until
+    if until == END and reason == UNREADABLE and walk.barrier == 0 and seen.server_time is not None:
+        until = seen.server_time - HEAD_MARGIN  # the row that cannot be read is the newest of the list
+    unsure = Interval(max(first, walk.hole.since), until)
+    if until == END or not unsure:
         return walk, ()
     return _lowered(walk, first), (Piece(unsure.since, unsure.until, seen.asked_at, is_proven=False, reason=reason),)
 
@@ -349,6 +356,9 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     above = sum(1 for at in seen.created if at is not None and at >= top)
     if above > 1 and walk.stuck < SEEK_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
+    if walk.has_failed and seen.rows < PAGE_LIMIT and walk.stuck:
+        # Larger pages fail: the row behind this one is asked for alone.
+        return Advance(pieces, replace(walk, offset=seen.behind, limit=1, stuck=walk.stuck + 1))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
     tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason=TIE)

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from whole import Shape, Whole, failures
@@ -54,6 +55,55 @@ def test_transcripts_are_what_the_source_has() -> None:
     assert [problem for history in histories for problem in history.check()] == []
     assert sum(history.transcripts for history in histories) > 100
     assert sum(history.blind for history in histories) < 10
+
+
+def polls(rank: int, minutes: int = 8) -> tuple[list[int], Whole, UUID]:
+    """Poll a quiet source each minute, in which one row cannot be read; return the requests of each poll but the first."""
+    history = Whole(1, Shape(calls=300))
+    history.is_healed = True
+    bad = history.order[-1 - rank][2]
+    history.poisoned.add(bad)
+    counts = []
+    for _ in range(minutes):
+        before = history.requests
+        history._process()
+        counts.append(history.requests - before)
+        history.now += timedelta(seconds=61)
+    return counts[1:], history, bad
+
+
+@pytest.mark.parametrize("rank", [1, 5, 50, 99])
+def test_a_row_that_cannot_be_read_costs_a_poll_nothing(rank: int) -> None:
+    """Once it is isolated, pages are kept clear of it: after one search for where the totals differ, a poll is one request.
+    An hour later it is looked at again, and what can be read by then is stored.
+    """
+    counts, history, bad = polls(rank)
+    assert counts[0] <= 4
+    assert set(counts[1:]) == {1}
+    history.poisoned.clear()
+    history._process()
+    assert bad not in history.twin.calls
+    history.now += timedelta(hours=1)
+    history._process()
+    assert bad in history.twin.calls
+    assert history.check() == []
+
+
+def test_what_is_new_is_found_above_a_row_that_cannot_be_read() -> None:
+    """New calls push it down: they are read all the same, for a few requests each, also where they are more than the rows
+    that were known to come before it.
+    """
+    counts, history, _ = polls(3)
+    for burst in (1, 2, 9, 40):
+        for one in range(burst):
+            history._born(history.now - timedelta(seconds=6 + one))
+        before = history.requests
+        history._process()
+        counts.append(history.requests - before)
+        history.now += timedelta(seconds=61)
+    assert max(counts[1:]) <= 45
+    assert sum(counts[-4:]) <= 70
+    assert history.check() == []
 
 
 HARD = Shape(churn=1.0, blackouts=0.03, kills=0.02, chaos_requests=80)
@@ -126,7 +176,6 @@ def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_confirming_takes_two_answers_apart() -> None:
     """The pure rule: a 404 counts beside a control only, and two of them no closer than `confirm_after`."""
     from datetime import UTC, datetime  # noqa: PLC0415 - only here
-    from uuid import UUID  # noqa: PLC0415 - only here
 
     now, wait = datetime(2026, 3, 1, tzinfo=UTC), timedelta(minutes=10)
     gap = absence.Absence(1, UUID(int=1), "suspected", 0, None, now)

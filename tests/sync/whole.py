@@ -225,8 +225,9 @@ class Twin:
     def open_calls(self, _since: datetime) -> list[datetime]:
         return []  # here all calls are over
 
-    def count_newer(self, at: datetime) -> int:
-        return sum(one.deleted_at is None and one.created_at >= at for one in self.calls.values())
+    def count_newer(self, at: datetime, most: int | None = None) -> int:
+        newer = sum(one.deleted_at is None and one.created_at >= at for one in self.calls.values())
+        return newer if most is None else min(newer, most)
 
     def values(self) -> tuple[list[str], list[str], list[str]]:
         return ["failed", "completed"], ["inbound", "outbound"], []
@@ -302,6 +303,7 @@ class Twin:
         return replace(
             position,
             stored=self.ledger,
+            is_difference_new=False,
             live=self.live,
             oldest_known=self.oldest(),
             has_absences=position.has_absences or suspected > 0,
@@ -699,7 +701,7 @@ class Whole:
 
     def _commit(self) -> bool:
         """Commit what there is; say whether there was anything."""
-        is_dirty = bool(self.batch or self.landed) or self.position.state.ledger is not self.position.stored
+        is_dirty = bool(self.batch or self.landed) or self.position.is_to_be_stored
         if not is_dirty and not self.position.is_total_new:
             return False
         has_news = bool(self.batch.claims or self.batch.absences)
