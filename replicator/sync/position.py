@@ -69,8 +69,8 @@ class Position:
 
     @property
     def is_to_be_stored(self) -> bool:
-        """Say whether there is something to commit, whatever has come in."""
-        return self.state.ledger is not self.stored or self.is_difference_new
+        """Say whether there is something to commit, whatever has come in: also the end of a search, which tells by it."""
+        return self.state.ledger is not self.stored or self.is_difference_new or self.is_search_over
 
 
 @dataclass(slots=True)
