@@ -2,6 +2,7 @@
 # make test   everything that CI runs, against a real PostgreSQL that it starts itself
 # make quick  the fast tests only
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
+# make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
 # make lint   style and types
 # make bench  the measurements of docs/measurements.md (takes some minutes)
 # make lock   write requirements.lock anew from pyproject.toml
@@ -10,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick planted lint bench lock docs clean
+.PHONY: demo test quick planted histories lint bench lock docs clean
 
 demo: $(READY)
 	@$(BIN)/replicator demo
@@ -23,6 +24,12 @@ quick: $(READY)
 
 planted: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python tests/test_planted.py
+
+HISTORIES ?= 10000
+
+histories: $(READY)
+	HISTORIES=$(HISTORIES) LIST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n auto --dist worksteal \
+		tests/sync/test_whole.py tests/sync/test_simulation.py -k many_histories
 
 lint: $(READY)
 	$(BIN)/ruff check .

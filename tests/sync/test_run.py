@@ -265,6 +265,7 @@ def test_poisoned_rows_are_stepped_around(database: Database) -> None:
         assert len(missing) <= poisoned
 
 
+@pytest.mark.slow
 def test_a_poisoned_row_costs_a_poll_nothing(database: Database) -> None:
     """A row among the newest calls that breaks its page is isolated once: later runs keep clear of it and say so, though they
     are other processes, and what is new above it is read.
