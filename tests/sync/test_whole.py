@@ -144,7 +144,8 @@ def given_up(*asked: Any, is_fault: bool, reason: str) -> Any:
 
 PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
     "delete on the first absence": (
-        lambda m: m.setattr(probing.Prober, "landed", deleted_at_once), HARD, "lives and was called deleted",
+        lambda m: m.setattr(probing.Prober, "landed", deleted_at_once), replace(HARD, churn=2.0, blackouts=0.08),
+        "lives and was called deleted",
     ),
     "never look for deletions": (lambda m: m.setattr("replicator.sync.position.claims", lambda *_: []), HARD, "is gone"),
     "overwrite whatever comes": (
