@@ -228,9 +228,10 @@ class Ledger:
             oldest: datetime | None = None
             found = stretch = None
             for piece in reversed(self.pieces):
-                common = piece.interval.overlap(age_class)
+                if piece.until <= age_class.since:
+                    break
                 wait = max(every, UNREADABLE_EVERY) if piece.reason == UNREADABLE else every
-                if not common or now - piece.verified_at < wait:
+                if now - piece.verified_at < wait or not (common := piece.interval.overlap(age_class)):
                     stretch = None
                     continue
                 if stretch is not None and stretch.since == common.until:
