@@ -13,12 +13,12 @@ SELECT
         SELECT CASE WHEN isfinite(v.since) THEN v.since ELSE v.until END FROM replicator.coverage v
             WHERE v.account = %(account)s
     ) x WHERE x.first_at <= now()) AS first_day,
-    (SELECT coalesce(sum(s.calls), 0)::bigint FROM analytics.status_funnel_total s WHERE s.account = %(account)s)
-        AS stored_calls,
-    (SELECT coalesce(sum(d.calls), 0)::bigint FROM analytics.status_funnel_daily d
-        WHERE d.account = %(account)s AND d.day IS NULL) AS undated_calls,
-    (SELECT coalesce(sum(d.calls), 0)::bigint FROM analytics.status_funnel_daily d
-        WHERE d.account = %(account)s AND d.day > n.today) AS future_calls,
+    -- Counted once, by the roll-ups; deleted, undated and future calls are few, and each has an index to be found by.
+    coalesce(f.live_calls, (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.deleted_at IS NULL))
+        + (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.deleted_at IS NOT NULL) AS stored_calls,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.created_at IS NULL) AS undated_calls,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.created_at > now()
+        AND (c.created_at AT TIME ZONE r.time_zone)::date > n.today) AS future_calls,
     f.head_at,
     f.lag_seconds,
     coalesce(f.is_complete_and_proven, false) AS is_complete_and_proven,
