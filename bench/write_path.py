@@ -27,7 +27,7 @@ from replicator.sync.walking import Lane
 if TYPE_CHECKING:
     from replicator.records import Page, Recording, Transcript
 
-CALLS, ROUNDS = 10_000, 9
+CALLS, ROUNDS = 10_000, 7
 PAGES_PER_BATCH = 10
 """Pages come in as fast as the source lists; a batch holds what came in while the one before was committed."""
 

@@ -31,8 +31,13 @@ SELECT
     max(CASE WHEN f.cost_state IN ('known', 'not_expected') THEN coalesce(f.settles_at, 'infinity')
         ELSE 'infinity' END) AS final_at
 FROM rollup.day_bounds b
-JOIN rollup.facts f ON f.account = b.account
-    AND coalesce(f.ended_at, f.created_at, '-infinity') >= b.since
-    AND coalesce(f.ended_at, f.created_at, '-infinity') < b.until
-    AND coalesce(f.cost_on, '-infinity') = b.day
+CROSS JOIN LATERAL (
+    -- OFFSET 0: a day's calls are found by their index, whatever the planner expects of so many days.
+    SELECT x.* FROM rollup.facts x
+    WHERE x.account = b.account
+        AND coalesce(x.ended_at, x.created_at, '-infinity') >= b.since
+        AND coalesce(x.ended_at, x.created_at, '-infinity') < b.until
+        AND coalesce(x.cost_on, '-infinity') = b.day
+    OFFSET 0
+) f
 GROUP BY b.account, b.day, f.direction, f.agent_id, f.campaign_id;
