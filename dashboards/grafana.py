@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboards.panels import places
+from dashboards.panels import COLOURS, places
 
 if TYPE_CHECKING:
     from dashboards.panels import Dashboard, Panel, Unit
@@ -62,7 +62,7 @@ def sql(panel: Panel) -> str:
 
 def _order(panel: Panel) -> str:
     """What there is most of, or the latest, or in its own order; never without an end."""
-    by = {"most": f"{len(panel.by) + 1} DESC NULLS LAST, 1", "latest": "1 DESC, 2", "itself": "1, 2"}
+    by = {"most": f"{len(panel.by) + 1} DESC NULLS LAST, 1", "latest": "1 DESC NULLS LAST, 2", "itself": "1, 2"}
     return f"ORDER BY {by[panel.order]} LIMIT 100"
 
 
@@ -170,6 +170,14 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         for measure in panel.measures
         if panel.kind == "table" and measure.unit != "text"
     ]
+    colours = [
+        {
+            "matcher": {"id": "byName", "options": measure.label},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": COLOURS[measure.label]}}],
+        }
+        for measure in panel.measures
+        if is_series and not panel.by and measure.label in COLOURS
+    ]
     return {
         "id": number,
         "type": TYPES[panel.kind],
@@ -177,7 +185,7 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.about,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": defaults, "overrides": units},
+        "fieldConfig": {"defaults": defaults, "overrides": [*units, *colours]},
         "options": _options(panel),
         "transformations": _transformed(panel),
         "targets": [

@@ -66,9 +66,18 @@ FUNNEL, COST, MONTHS, TALK = "status_funnel_daily", "call_cost_daily", "call_cos
 CARD, SLA, FRESH = "agent_scorecard", "sla_daily", "replication_freshness"
 
 
+FEW = 10
+"""A rate of fewer calls says nothing."""
+
+
 def ratio(label: str, over: str, under: str, unit: Unit = "share") -> Measure:
     """Return the sum of one column over that of another."""
     return Measure(label, f"sum({over})::double precision / nullif(sum({under}), 0)::double precision", unit)
+
+
+def enough(measure: Measure, under: str) -> Measure:
+    """Return a ratio where there are at least FEW calls to divide by, and nothing elsewhere."""
+    return measure._replace(sql=f"CASE WHEN sum({under}) >= {FEW} THEN {measure.sql} END")
 
 
 def total(label: str, column: str, unit: Unit = "count") -> Measure:
@@ -100,6 +109,30 @@ STAGES = tuple(
     )
 )  # fmt: skip
 FINAL = Measure("state", "CASE WHEN bool_and(is_final) THEN 'final' ELSE 'may change' END", "text")
+
+GOOD, NEUTRAL, DOUBTFUL, BAD, UNKNOWN = "#2a9d6f", "#5b8db8", "#e9a23b", "#cf4a4a", "#b4bac2"
+COLOURS = {
+    "answered": GOOD,
+    "machine": "#8a79b5",
+    "not answered": NEUTRAL,
+    "busy": DOUBTFUL,
+    "not placed": BAD,
+    "cancelled": "#6b7280",
+    "open": UNKNOWN,
+    "unmapped": "#222222",
+    "resolved": GOOD,
+    "another followed": DOUBTFUL,
+    "too young to tell": UNKNOWN,
+    "party not known": "#6b7280",
+    "proven": GOOD,
+    "unsure": DOUBTFUL,
+    "never compared": UNKNOWN,
+    "cost to come": UNKNOWN,
+    "implausible": BAD,
+    "called": NEUTRAL,
+    "reached": GOOD,
+}
+"""Of measures whose colour says something: light grey is what is not known yet."""
 
 ACCOUNT = Column("account", "account")
 AGENT = Column("agent", "coalesce(agent_name, left(agent_id::text, 8), 'none')")
@@ -142,7 +175,7 @@ OVERVIEW = Dashboard(
             about="Stages partition the calls of a day. Open calls are not failures: the last days still change.",
         ),
         Panel(
-            "Known cost of each day, and calls whose cost is to come",
+            "Known cost of each day, and what is to come",
             "table",
             COST,
             (COST_USD, PENDING, FINAL),
@@ -174,7 +207,7 @@ OVERVIEW = Dashboard(
                 latest("completeness", "completeness"),
                 instant("read until", "head_at"),
                 total("calls here", "live_calls"),
-                total("calls at the source", "source_total"),
+                total("at the source, last said", "source_total"),
                 latest("last run", "last_run_outcome"),
             ),
             by=(ACCOUNT,),
@@ -194,12 +227,12 @@ MONEY = Dashboard(
         TO_COME,
         number("A minute", COST, PER_MINUTE, "of connected calls"),
         number(
-            "A conversation itself",
+            "A conversation",
             COST,
             ratio("direct", "conversation_cost_usd", "cost_known_conversations", "price"),
             "without other attempts",
         ),
-        number("A conversation, all in", COST, PER_CONVERSATION, "with attempts that led to none"),
+        number("With all attempts", COST, PER_CONVERSATION, "for each conversation"),
         number("Led to nothing", COST, ratio("wasted", "wasted_cost_usd", "cost_usd"), "of the known cost"),
         Panel("Known cost of each day by direction", "bars", COST, (COST_USD,), by=(DIRECTION,), width=8),
         Panel(
@@ -363,10 +396,10 @@ REACH = Dashboard(
             where="direction = 'outbound'",
         ),
         number(
-            "Reached on the day",
+            "Contacts reached",
             "contacts_daily",
             ratio("reached", "reached_contacts", "tried_contacts"),
-            "of the contacts tried",
+            "of those tried on a day",
         ),
         number(
             "Calls to a contact",
@@ -378,21 +411,21 @@ REACH = Dashboard(
             "Answer rate of outbound calls by weekday and hour",
             "heat",
             "reach_by_hour",
-            (ANSWER_RATE,),
+            (enough(ANSWER_RATE, "placed_calls"),),
             by=(HOUR, WEEKDAY),
             where="direction = 'outbound'",
             width=7,
-            about="Of the calls placed, in the reporting time zone. A cell of few calls varies by chance.",
+            about="Of the calls placed, in the reporting time zone. Cells of fewer than ten are empty.",
         ),
         Panel(
             "Conversation rate by attempt",
             "columns",
             "reach_by_attempt",
-            (CONVERSATION_RATE,),
+            (enough(CONVERSATION_RATE, "terminal_calls"),),
             by=(Column("attempt", "CASE WHEN attempt_number = 10 THEN '10+' ELSE lpad(attempt_number::text, 2) END"),),
             where="attempt_number IS NOT NULL",
             width=5,
-            about="Of the attempts that are over; 10+ is ten or more. Attempts of an unknown party are left out.",
+            about="Of the attempts that are over, where there are ten. Without calls to an unknown party.",
         ),
         Panel(
             "Outbound calls of each hour, by weekday",
@@ -442,7 +475,6 @@ REACH = Dashboard(
             (
                 CALLS,
                 total("open", "open_calls"),
-                ANSWER_RATE,
                 CONVERSATION_RATE,
                 COST_USD,
                 PENDING,
@@ -579,7 +611,7 @@ TRUST = Dashboard(
     "How fresh and how completely proven the replica is, and what in the data is doubtful.",
     (
         LAG,
-        number("Calls proven", FRESH, ratio("proven", "proven_calls", "live_calls"), "nothing is missing", time=None),
+        number("Calls proven", FRESH, ratio("proven", "proven_calls", "live_calls"), "of the calls here", time=None),
         number(
             "Details queued",
             FRESH,
@@ -607,7 +639,11 @@ TRUST = Dashboard(
             "Days that are not proven complete, and why",
             "table",
             "coverage_daily",
-            (total("calls", "live_calls"), total("proven", "proven_calls"), latest("why", "unsure_reasons")),
+            (
+                total("calls", "live_calls"),
+                total("proven", "proven_calls"),
+                Measure("why", "coalesce(max(unsure_reasons), 'not all compared yet, or not over')", "text"),
+            ),
             by=(DAY,),
             width=6,
             height=3,

@@ -9,12 +9,12 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from dashboards.panels import places
+from dashboards.panels import COLOURS, Measure, places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboards.panels import Column, Dashboard, Measure, Panel, Unit
+    from dashboards.panels import Column, Dashboard, Panel, Unit
 
 OURS = uuid.UUID("7b1f7c39-8f0e-4f0e-9c55-0d6f2f3a9a01")
 DATABASE = "truedy"
@@ -145,8 +145,9 @@ def _params(panel: Panel) -> dict[str, Any]:
             order: dict[str, Any] = {"order_desc": panel.order != "itself"}
             if panel.order != "most":
                 first = panel.by[0]
-                end = "min" if panel.order == "itself" else "max"
-                order["timeseries_limit_metric"] = _metric(type(panel.measures[0])("order", f"{end}({first.sql})"))
+                # Nulls come last either way: the columns that are shown the latest first are texts.
+                by_first = f"min({first.sql})" if panel.order == "itself" else f"coalesce(max({first.sql}), '')"
+                order["timeseries_limit_metric"] = _metric(Measure("order", by_first))
             formats = {measure.label: {"d3NumberFormat": FORMATS[measure.unit]} for measure in panel.measures}
             return {"query_mode": "aggregate", "groupby": by, "metrics": metrics, "row_limit": 100, **order} | {
                 "column_config": formats,
@@ -249,6 +250,7 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
         "metadata": {
             "cross_filters_enabled": True,
             "refresh_frequency": 300,
+            "label_colors": COLOURS,
             "filter_bar_orientation": "HORIZONTAL",
             "native_filter_configuration": _filters(dashboard),
         },
