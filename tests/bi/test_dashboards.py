@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from granted import Shown
 
+    from dashboards.panels import Dashboard
+
 SINCE, UNTIL = "2025-01-01T00:00:00Z", "2026-12-31T23:59:59.999Z"
 FOLDER = Path(making.__file__).parent
 BOARDS = sorted((FOLDER / "grafana").glob("*.json"))
@@ -184,3 +186,16 @@ def test_a_query_that_no_reader_may_ask_is_found(reader: psycopg.Connection[Any]
     panel = replace(DASHBOARDS[0].panels[0], view="call_numbers", measures=(Measure("calls", "count(*)"),), time=None)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute(expanded(grafana.sql(panel)))
+
+
+@pytest.mark.parametrize("board", DASHBOARDS, ids=lambda board: board.name)
+def test_every_dashboard_has_a_page_with_a_picture(board: Dashboard) -> None:
+    """The page names exactly the views that are shown; the picture is there, and small."""
+    pages = FOLDER.parent / "docs" / "dashboards"
+    text = (pages / f"{board.name}.md").read_text(encoding="utf-8")
+    named = re.search(r"\*\*Views\*\*: ([^.]*)\.", text)
+    assert named
+    assert set(re.findall(r"`(\w+)`", named[1])) == {panel.view for panel in board.panels}
+    assert f"]({board.name}.png)" in text
+    assert 20_000 < (pages / f"{board.name}.png").stat().st_size < 300_000
+    assert f"]({board.name}.md)" in (pages / "README.md").read_text(encoding="utf-8")
