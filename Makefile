@@ -2,6 +2,7 @@
 # make test   everything that CI runs, against a real PostgreSQL that it starts itself
 # make quick  the fast tests only
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
+# make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
 # make lint   style and types
 # make docs   write the generated pages anew: settings, roles, dictionary, dashboards
 # make dashboards  write the dashboards anew, and build/superset.zip, which Superset imports
@@ -12,7 +13,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick planted lint bench lock docs dashboards clean
+.PHONY: demo test quick planted histories lint bench lock docs dashboards clean
 
 demo: $(READY)
 	@$(BIN)/replicator demo
@@ -25,6 +26,12 @@ quick: $(READY)
 
 planted: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python tests/test_planted.py
+
+HISTORIES ?= 10000
+
+histories: $(READY)
+	HISTORIES=$(HISTORIES) LIST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n auto --dist worksteal \
+		tests/sync/test_whole.py tests/sync/test_simulation.py -k many_histories
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -78,14 +78,22 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
 
 
 def bare(url: str, rows: dict[str, tuple[list[str], list[tuple[Any, ...]]]]) -> float:
-    """COPY the same rows into the same tables, all of them in one transaction."""
+    """COPY the same rows into the same tables, all of them in one transaction, and nothing that triggers do."""
     begun = time.perf_counter()
     with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
         for table, (columns, values) in rows.items():
             with connection.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
                 for value in values:
                     copy.write_row(value)
     return time.perf_counter() - begun
+
+
+def set_triggers(url: str, verb: str) -> None:
+    """ENABLE or DISABLE what tells the roll-ups of each write."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for table in ("truedy.calls", "truedy.transcript_segments"):
+            connection.execute(f"ALTER TABLE {table} {verb} TRIGGER USER")
 
 
 def stored(url: str) -> dict[str, tuple[list[str], list[tuple[Any, ...]]]]:
@@ -117,7 +125,7 @@ def main() -> None:
     pages, details = fetch()
     gc.collect()
     gc.freeze()  # what this measurement holds in memory is not what a run holds
-    times: dict[str, list[float]] = {"ours": [], "bare": []}
+    times: dict[str, list[float]] = {"ours": [], "bare": [], "untold": []}
     with common.database() as url:
         common.empty(url)
         ours(url, pages, details)
@@ -127,8 +135,14 @@ def main() -> None:
             times["bare"].append(bare(url, rows))
             common.empty(url)
             times["ours"].append(ours(url, pages, details))
+            common.empty(url)
+            set_triggers(url, "DISABLE")
+            times["untold"].append(ours(url, pages, details))
+            set_triggers(url, "ENABLE")
     counts = Counter({table.split(".")[1]: len(values) for table, (_, values) in rows.items()})
     ratios = [b / o for b, o in zip(times["bare"], times["ours"], strict=True)]
+    untold = [b / o for b, o in zip(times["bare"], times["untold"], strict=True)]
+    told = [o / u for o, u in zip(times["ours"], times["untold"], strict=True)]
     middle = common.middle(times["ours"])
     result = {
         "what": "parsed records to committed rows (durable), beside a bare COPY of the same rows in the same run",
@@ -136,6 +150,8 @@ def main() -> None:
         "seconds": middle,
         "bare_copy_seconds": common.middle(times["bare"]),
         "share_of_bare_copy": common.middle(ratios),
+        "share_without_triggers": common.middle(untold),
+        "time_with_triggers_over_without": common.middle(told),
         "shares": [round(ratio, 3) for ratio in ratios],
         "calls_per_second": round(counts["calls"] / middle),
         "segments_per_second": round(counts["transcript_segments"] / middle),

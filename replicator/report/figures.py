@@ -86,7 +86,7 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Percentiles over a bucket of days; over a whole period where `bucket` is None."""
+    """Over a bucket of days, or a whole period where `bucket` is None; the percentiles are estimates from the histogram."""
 
     is_before: bool
     bucket: date | None

@@ -110,7 +110,7 @@ def _durations(figures: Figures) -> list[Markup]:
             joined(strong(change), f" from {wording.seconds(before.p50_seconds)}")
             if change and before
             else "too little before to compare with",
-            f"one in ten is longer than {wording.seconds(now.p90_seconds)}; {plural(now.measured_calls, 'call')} measured",
+            f"estimate; one in ten is longer than about {wording.seconds(now.p90_seconds)}; {plural(now.measured_calls, 'call')} measured",
         )
     ]
 

@@ -174,8 +174,8 @@ def durations(figures: Figures) -> Markup:
     )
     chart = Chart(
         name="percentiles",
-        title=f"Duration percentiles by {size}",
-        description=f"Three lines: half of the calls are shorter than p50, 90 % than p90, 99 % than p99. Over the period "
+        title=f"Duration percentiles by {size}, estimated",
+        description=f"Three lines: half of the calls are shorter than p50, 90 % than p90, 99 % than p99. Estimated over the period: "
         f"{wording.seconds(whole.p50_seconds)}, {wording.seconds(whole.p90_seconds)} and {wording.seconds(whole.p99_seconds)}.",
         labels=labels(places, size),
         series=[Series(name, cls, values) for name, cls, values in kinds],
@@ -201,19 +201,19 @@ def durations(figures: Figures) -> Markup:
     ]  # fmt: skip
     numbers = table(
         f"Duration by {size} of the start",
-        [Column(size.title(), is_number=False), Column("Measured calls"), Column("p50"), Column("p90"), Column("p99"), Column("Longest")],
+        [Column(size.title(), is_number=False), Column("Measured calls"), Column("p50, estimated"), Column("p90, estimated"), Column("p99, estimated"), Column("Longest")],
         cells,
         [
             "All", count(whole.measured_calls), wording.seconds(whole.p50_seconds), wording.seconds(whole.p90_seconds),
             wording.seconds(whole.p99_seconds), wording.seconds(whole.longest_seconds),
         ],
     )  # fmt: skip
-    caption = f"{plural(whole.measured_calls, 'measured call')}, {wording.seconds(whole.duration_seconds)} of talk in all. A {size} of few calls jumps; its number is in the table."
+    caption = f"{plural(whole.measured_calls, 'measured call')}, {wording.seconds(whole.duration_seconds)} of talk in all. Percentiles are estimates from the histogram below, each within the band that it lies in; counts, sums and the longest are exact. A {size} of few calls jumps; its number is in the table."
     return section(
         "durations",
         "Duration",
         lead,
-        element("h3", f"Percentiles by {size}"),
+        element("h3", f"Percentiles by {size}, estimated"),
         figure(plots.lines(chart), caption, numbers),
         element("h3", "How long calls are"),
         _histogram(figures),

@@ -25,7 +25,7 @@ DEFINITIONS = (
     ("Day", "Of the reporting time zone. Volume and funnel count by the day of creation, durations by the day of the start, cost by the day of the end: one call can stand on different days."),
     ("Placed, answered", "Placed are calls that the network carried: answered, answered by a machine, not answered, busy. The answer rate is answered over placed."),
     ("Conversation", "Answered, connected, and longer than nothing. The conversation rate is over all calls that are over, placed or not."),
-    ("p50, p90, p99", "Half, 90 % and 99 % of the measured calls are shorter. Percentiles do not add up and are not averaged."),
+    ("p50, p90, p99", "Half, 90 % and 99 % of the measured calls are shorter. Percentiles do not add up and are not averaged: they are estimated from the histogram, whose bands do add up, and lie in the same band as the exact value, or between the same two. call_duration_daily has exact ones, by day and agent."),
     ("Known, pending, none expected, implausible", "The four states of a cost. Pending: it will come, or never may. None expected: never connected, and none came. Implausible: a million dollars or more for one call, left out of every sum."),
     ("Per minute", "Dollars over minutes of the same calls: connected, over, longer than zero, cost known. No rounding up to billing steps."),
     ("Per conversation", "Direct: what conversations themselves cost. Loaded: everything that was spent, over the conversations that it led to."),

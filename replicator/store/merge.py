@@ -188,11 +188,14 @@ def next_due_at(connection: psycopg.Connection[Any], kinds: Iterable[Kind]) -> d
     return min((row[0] for row in times if row and row[0]), default=None)
 
 
-def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime) -> int:
-    """Return how many live calls were created at this instant or later: the guess of a rank in the source's list."""
+def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime, most: int | None = None) -> int:
+    """Return how many live calls were created at this instant or later, counted up to `most`: the guess of a rank in the
+    source's list.
+    """
     row = connection.execute(
-        "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL",
-        [account, at],
+        "SELECT count(*) FROM (SELECT FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL "
+        "LIMIT %s) newer",
+        [account, at, most],
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -38,7 +38,10 @@ LEFT JOIN (
     WHERE account = %(account)s AND day >= (SELECT (now() AT TIME ZONE time_zone)::date - 29 FROM replicator.reporting)
     GROUP BY day
 ) f ON f.day = d.day
-LEFT JOIN analytics.coverage_daily c ON c.account = %(account)s AND c.day = d.day
+LEFT JOIN (
+    SELECT day, proven_time_share, never_compared_time_share FROM analytics.coverage_daily
+    WHERE account = %(account)s AND day >= (SELECT (now() AT TIME ZONE time_zone)::date - 29 FROM replicator.reporting)
+) c ON c.day = d.day
 ORDER BY d.day
 """
 

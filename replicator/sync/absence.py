@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from replicator.sync.ledger import BEGINNING, TICK, Interval
-from replicator.sync.walking import TIE, UNREADABLE
+from replicator.sync.ledger import BEGINNING, TICK, UNREADABLE, Interval
+from replicator.sync.walking import TIE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

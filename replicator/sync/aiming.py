@@ -1,4 +1,4 @@
-"""Starts the walks that are worth one. No I/O: what it needs to know of the replica it asks of a protocol."""
+"""Starts the walks that are worth one, and says which page a lane asks next. No I/O: what it needs to know of the replica it asks of a protocol."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from replicator.sync import slicing
-from replicator.sync.planning import ACTIVE_AGE, goals, to_slice
-from replicator.sync.walking import Lane, start
+from replicator.sync.ledger import EVERYTHING, TICK
+from replicator.sync.planning import (
+    ACTIVE_AGE,
+    clear_of,
+    goals,
+    head_walk,
+    is_head_due,
+    newest_unreadable,
+    to_slice,
+)
+from replicator.sync.searching import next_offset
+from replicator.sync.walking import PAGE_LIMIT, Lane, Walk, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from replicator.sync.planning import Goal, State
     from replicator.sync.position import Position
 
 
@@ -22,8 +33,8 @@ class Ranks(Protocol):
     def open_calls(self, since: datetime) -> Sequence[datetime]:
         """Return the created_at of calls created since then that have not ended, oldest first."""
 
-    def count_newer(self, at: datetime) -> int:
-        """Return how many live calls were created at or after an instant."""
+    def count_newer(self, at: datetime, most: int | None = None) -> int:
+        """Return how many live calls were created at or after an instant; no more than `most`."""
 
     def values(self) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
         """Return the statuses, directions and agents that are known."""
@@ -32,17 +43,56 @@ class Ranks(Protocol):
 def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
     """Return the position with a walk for every hole that is worth one, once the head was asked for."""
     state = position.state
+    if is_head_due(state, now):
+        position = replace(position, state=_kept_clear(state, now, replica))
+        state = position.state
     if state.head_asked_at is None:
         return position
     if Lane.ACTIVE not in state.walks and not state.head_in_flight:
-        state = replace(state, open_calls=tuple(replica.open_calls(now - ACTIVE_AGE)))
-    walks = dict(state.walks)
-    for goal in goals(state, now):
-        walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=replica.count_newer(goal.hole.until))
-    position = replace(position, state=replace(state, walks=walks))
+        open_calls = tuple(replica.open_calls(now - ACTIVE_AGE))
+        state = state if open_calls == state.open_calls else replace(state, open_calls=open_calls)
+    begun = {goal.lane: _start(state, goal, replica.count_newer(goal.hole.until)) for goal in goals(state, now)}
+    if begun:
+        state = replace(state, walks={**state.walks, **begun})
+    if state is not position.state:
+        position = replace(position, state=state)
     piece, total = to_slice(position.state, now), position.source.total
     if piece is None or total is None:
         return position
     statuses, directions, agents = replica.values()
-    begun = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
-    return replace(position, state=replace(position.state, slicing=begun), directions=tuple(directions))
+    slices = slicing.begin(piece.interval, piece.reason, total, statuses, directions, agents)
+    return replace(position, state=replace(position.state, slicing=slices), directions=tuple(directions))
+
+
+def _kept_clear(state: State, now: datetime, replica: Ranks) -> State:
+    """Return the state with what is known of rows that cannot be read, among the newest: pages are kept clear of them."""
+    stretch = newest_unreadable(state.ledger, now)
+    clear = PAGE_LIMIT if stretch is None else replica.count_newer(stretch.until - TICK, PAGE_LIMIT)
+    if stretch is None or clear >= PAGE_LIMIT:
+        stretch, clear = None, PAGE_LIMIT
+    clear = max(1, clear)
+    is_known = (stretch, clear) == (state.unreadable, state.clear)
+    return state if is_known else replace(state, unreadable=stretch, clear=clear)
+
+
+def _start(state: State, goal: Goal, newer_calls: int) -> Walk:
+    """Begin the walk of a goal. One right below a row that cannot be read begins right behind that row."""
+    walk, known = start(goal.lane, goal.hole, newer_calls=newer_calls), state.unreadable
+    if known is None or goal.hole.until > known.since:
+        return walk
+    is_behind = goal.hole.until == known.since
+    return replace(walk, offset=newer_calls if is_behind else walk.offset + 1)
+
+
+def next_page(position: Position, lane: Lane, *, is_head: bool) -> Walk:
+    """Return the page that a lane asks next, as the walk that asks it."""
+    state = position.state
+    if is_head:
+        return head_walk(state)
+    if lane is Lane.SLICE and state.slicing is not None:
+        return state.slicing.ask()
+    if lane is Lane.SEARCH and state.search is not None:
+        return Walk(lane, EVERYTHING, offset=next_offset(state.search, position.source.total or 0))
+    if state.sweep is not None:
+        return Walk(lane, EVERYTHING, offset=state.sweep.offset)
+    return clear_of(state, state.walks[lane])

@@ -11,11 +11,11 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from replicator.errors import Forbidden, NotFound, WentBack
+from replicator.errors import WentBack
 from replicator.records import Recording, Transcript
 from replicator.store import absences, books, merge, quarantine
 from replicator.store.lease import hold
-from replicator.store.rows import DetailRow, Kind, KnownDetail
+from replicator.sync.answering import answered, is_absent, one_each, wanted_of
 from replicator.sync.delays import age_classes
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
@@ -23,10 +23,6 @@ from replicator.sync.merging import (
     Observation,
     Policy,
     Settled,
-    details_of,
-    fetched_recording,
-    fetched_transcript,
-    missing_detail,
     settle,
 )
 from replicator.sync.pseudonyms import name_parties
@@ -40,15 +36,12 @@ if TYPE_CHECKING:
 
     from replicator.records import Call
     from replicator.store.lease import Lease
+    from replicator.store.rows import DetailRow, Kind, KnownDetail
     from replicator.sync.fetching import Outcome
     from replicator.sync.position import Batch, Position
     from replicator.sync.pseudonyms import Pseudonyms
     from replicator.sync.run import Options
     from replicator.sync.spending import Spending
-
-
-EMPTY_TRIES = 3
-"""How often an empty transcript is taken for one that is not there yet."""
 
 
 @dataclass(slots=True)
@@ -95,6 +88,7 @@ class Committer:
         return replace(
             position,
             stored=position.state.ledger,
+            is_difference_new=False,
             live=live,
             oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
             has_absences=position.has_absences or suspected > 0,
@@ -173,60 +167,25 @@ class Committer:
         for outcome in asked:
             wanted = outcome.request.detail
             before = known.get((wanted.kind, wanted.call_id)) if wanted else None
-            row = self._detail(outcome, before, counters)
+            counters.transcripts_stored += isinstance(outcome.found, Transcript) and not is_absent(outcome)
+            counters.recordings_stored += isinstance(outcome.found, Recording)
+            counters.details_absent += is_absent(outcome)
+            row = answered(outcome, before, self.policy)
             if row is not None:
-                rows.append(_completed(row, before))
+                rows.append(row)
         return rows
-
-    def _detail(self, outcome: Outcome, known: KnownDetail | None, counters: books.Counters) -> DetailRow | None:
-        """Return the row that one answer (or failure) makes."""
-        asked, found, error = outcome.request.detail, outcome.found, outcome.error
-        if asked is None or (found is None and error is None):
-            return None
-        is_expected = asked.attempts < EMPTY_TRIES and (
-            asked.deadline_at is None or outcome.sent_at < asked.deadline_at
-        )
-        is_empty = isinstance(found, Transcript) and not found.segments and is_expected
-        if isinstance(found, Transcript) and not is_empty:
-            counters.transcripts_stored += 1
-            return fetched_transcript(
-                asked.call_id, asked.call_created_at, found, known, outcome.sent_at, asked.deadline_at
-            )
-        if isinstance(found, Recording):
-            counters.recordings_stored += 1
-            return fetched_recording(asked.call_id, asked.call_created_at, found, outcome.sent_at, asked.deadline_at)
-        is_absent = is_empty or isinstance(error, NotFound)
-        counters.details_absent += is_absent
-        row = DetailRow(
-            asked.kind, asked.call_id, "present", asked.call_created_at, asked.attempts + 1, asked_at=outcome.sent_at
-        )
-        has_content = known is not None and known.fetched_at is not None
-        if has_content and (is_absent or isinstance(error, Forbidden)):
-            # What we have was served once; that it is not served now takes nothing away.
-            return row
-        if isinstance(error, Forbidden):
-            return replace(row, state="denied", last_error=_reason(outcome))
-        missing = missing_detail(
-            asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, outcome.sent_at,
-            self.policy, is_fault=not is_absent, reason=_reason(outcome),
-        )  # fmt: skip
-        return replace(missing, state="present") if has_content else missing
 
 
 def details_of_all(
     tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation], policy: Policy
 ) -> list[DetailRow]:
     """Return what became of calls means for their details."""
-    seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
     known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
     old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
     for kind in policy.kinds if old else ():
         for call_id, detail in merge.known_details(tx, kind, old).items():
             known[call_id][kind] = detail
-    rows: list[DetailRow] = []
-    for call, change, before in settled.changes:
-        rows += details_of(call, change, before, known[call.id], seen_at[call.id], policy)
-    return rows
+    return wanted_of(settled, observations, known, policy)
 
 
 def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
@@ -272,29 +231,3 @@ def verified_at(ledger: Ledger, call: Call) -> datetime | None:
     """Return when the call's place in the list was last compared with the source, if it was."""
     piece = ledger.at(call.created_at) if call.created_at is not None else None
     return piece.verified_at if piece is not None else None
-
-
-def one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
-    """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
-    latest: dict[tuple[Kind, UUID], DetailRow] = {}
-    for row in rows:
-        before = latest.get((row.kind, row.call_id))
-        if before is None or not (before.transcript or before.recording) or row.transcript or row.recording:
-            latest[row.kind, row.call_id] = row
-    return list(latest.values())
-
-
-def _completed(row: DetailRow, before: KnownDetail | None) -> DetailRow:
-    """Return the row with what only the stored one knows."""
-    if before is None:
-        return replace(row, is_new=True)
-    if row.deadline_at is None and before.deadline_at is not None:
-        return replace(row, deadline_at=before.deadline_at)
-    return row
-
-
-def _reason(outcome: Outcome) -> str:
-    error = outcome.error
-    if error is None:
-        return "empty"
-    return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)

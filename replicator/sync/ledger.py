@@ -30,6 +30,11 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 """After every call: the upper bound of the hole that the head poll closes. Never recorded as covered."""
 
+UNREADABLE = "a call that cannot be read"
+"""The reason of a stretch that holds a row which makes every page that shows it fail."""
+UNREADABLE_EVERY = timedelta(hours=1)
+"""How often such a stretch is looked at again at most: each look narrows pages down to the row."""
+
 HEAD_MARGIN = timedelta(seconds=5)
 """How far behind the server's clock a page at offset 0 is believed: a row's transaction may commit a little later
 than the created_at that it carries."""
@@ -223,8 +228,10 @@ class Ledger:
             oldest: datetime | None = None
             found = stretch = None
             for piece in reversed(self.pieces):
-                common = piece.interval.overlap(age_class)
-                if not common or now - piece.verified_at < every:
+                if piece.until <= age_class.since:
+                    break
+                wait = max(every, UNREADABLE_EVERY) if piece.reason == UNREADABLE else every
+                if now - piece.verified_at < wait or not (common := piece.interval.overlap(age_class)):
                     stretch = None
                     continue
                 if stretch is not None and stretch.since == common.until:
@@ -276,6 +283,8 @@ def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> 
             waiting = piece
             continue
         tolerance = policy.every(now - min(piece.until, now)) / 10
+        if piece.reason == UNREADABLE:
+            tolerance = max(tolerance, UNREADABLE_EVERY / 10)
         if (
             waiting.until == piece.since
             and waiting.is_proven == piece.is_proven

@@ -111,12 +111,16 @@ class Membership:
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
         return self._replica.stored_before(marks(seen), search.begun_at)
 
-    def compare(self, position: Position, now: datetime, *, is_after_search: bool) -> Position:
-        """Begin a search where the source's total is not the number of live calls stored, and it is not known why.
+    def compare(self, position: Position, now: datetime) -> Position:
+        """Begin a search where the source's total is new and not the number of live calls stored, and it is not known why.
 
         What a search could not explain (a call that cannot be read counts in the total and is not stored) is remembered,
         and is not searched for again.
         """
+        if not position.is_total_new:
+            return position
+        is_after_search = position.is_search_over
+        position = replace(position, is_total_new=False, is_search_over=False)
         state, total, live = position.state, position.source.total, position.live
         ledger = state.ledger
         is_sorted = state.sweep is None and state.swept_at is None
@@ -126,7 +130,8 @@ class Membership:
             return position
         surplus = live - total - (self._replica.suspected() if position.has_absences else 0)
         if is_after_search or not surplus:
-            return replace(position, difference=surplus or None)
+            is_new = (surplus or None) != position.difference
+            return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
         if surplus == position.difference:
             return position
         return replace(position, state=replace(state, search=begin(now, total=total, surplus=surplus)))

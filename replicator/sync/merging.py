@@ -236,9 +236,10 @@ def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: dateti
 
 def _concerns_details(call: Call, before: KnownCall) -> bool:
     """Say whether a change can mean another transcript or recording. Our own reading moves updated_at and the cached
-    recording_url, and costs are corrected later: none of these does.
+    recording_url, and costs are corrected later: none of these does. A call that was gone and came back may have been asked
+    for while it was away.
     """
-    return (call.status, call.ended_at, call.duration_seconds, call.summary) != (
+    return before.is_deleted or (call.status, call.ended_at, call.duration_seconds, call.summary) != (
         before.status, before.ended_at, before.duration_seconds, before.summary,
     )  # fmt: skip
 

@@ -21,6 +21,8 @@ from replicator.sync.ledger import (
     DEFAULT_POLICY,
     END,
     TICK,
+    UNREADABLE,
+    UNREADABLE_EVERY,
     Interval,
     Ledger,
     Piece,
@@ -98,6 +100,10 @@ class State:
     """What is left of the search for where replica and source differ in membership."""
     renew_before: datetime | None = None
     """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
+    unreadable: Interval | None = None
+    """The newest stretch that is known to hold a row that cannot be read, and was looked at lately."""
+    clear: int = PAGE_LIMIT
+    """So many rows of the list come before it, as far as is known; pages from above end there."""
     is_identified: bool = True
     """The source has shown that it is the one that is stored; until then only its first page is asked for."""
     sweep: Sweep | None = None
@@ -206,7 +212,29 @@ def is_head_due(state: State, now: datetime) -> bool:
 
 def head_walk(state: State) -> Walk:
     """Return the walk that reads the head: everything above what is covered, from offset 0."""
-    return Walk(Lane.FRESH, Interval(state.ledger.top, END), offset=0)
+    return clear_of(state, Walk(Lane.FRESH, Interval(state.ledger.top, END), offset=0))
+
+
+def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
+    """Return the newest stretch with a row that cannot be read, unless it is time to look whether it can be read by now."""
+    for piece in reversed(ledger.pieces):
+        if piece.reason == UNREADABLE and not piece.is_proven:
+            return piece.interval if now - piece.verified_at < UNREADABLE_EVERY else None
+    return None
+
+
+def clear_of(state: State, walk: Walk) -> Walk:
+    """Return the walk with a smaller page where that would show a row of which is known that it makes its page fail.
+
+    Only where what is asked for lies above that row. If the list has moved, it costs the requests that it saves elsewhere.
+    """
+    if state.unreadable is None or walk.hole.since < state.unreadable.until - TICK:
+        return walk
+    if walk.stuck or walk.suspect is not None:
+        return walk
+    if not walk.offset < state.clear < walk.offset + walk.limit:
+        return walk
+    return replace(walk, limit=state.clear - walk.offset)
 
 
 def choose(state: State, now: datetime, free: int, spare: int | None = None) -> list[Lane]:
@@ -311,7 +339,9 @@ def absorb_page(
         lane: walk if lane == asked.lane and not is_head else walk.moved(seen.total)
         for lane, walk in state.walks.items()
     }
+    clear = state.clear
     if is_head:
+        clear += sum(at is not None and at >= asked.hole.since for at in seen.created)
         left = outcome.walk
         if left is not None:
             lane = Lane.BACKFILL if left.hole.since == BEGINNING else Lane.FRESH
@@ -321,7 +351,7 @@ def absorb_page(
         walks.pop(asked.lane, None)
     else:
         walks[asked.lane] = outcome.walk
-    return Absorbed(replace(state, ledger=ledger, walks=walks), pieces)
+    return Absorbed(replace(state, ledger=ledger, walks=walks, clear=clear), pieces)
 
 
 def _is_needed(ledger: Ledger, walk: Walk) -> bool:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from replicator.store.rows import UnreadRow
 from replicator.sync.absence import claims
 from replicator.sync.judging import Verdict
+from replicator.sync.ledger import UNREADABLE
 from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search, absorb_slice
-from replicator.sync.walking import UNREADABLE, Lane, Seen
+from replicator.sync.walking import Lane, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +60,17 @@ class Position:
     """The directions that are known, for reading through filters."""
     difference: int | None = None
     """Live calls beyond the source's total that a search has looked for and could not explain."""
+    is_difference_new: bool = False
+    """It is still to be stored."""
+    is_total_new: bool = False
+    """The source's total is to be compared with the live calls that are stored, once what came in is committed."""
+    is_search_over: bool = False
+    """A search ended since then: what it did not explain is remembered. That stays so, whatever comes in meanwhile."""
+
+    @property
+    def is_to_be_stored(self) -> bool:
+        """Say whether there is something to commit, whatever has come in: also the end of a search, which tells by it."""
+        return self.state.ledger is not self.stored or self.is_difference_new or self.is_search_over
 
 
 @dataclass(slots=True)
@@ -145,8 +157,11 @@ def absorb(
         return position
     bad += _unreadable(absorbed, outcome)
     batch.bad += bad
+    is_search_over = position.is_search_over or (asked.lane is Lane.SEARCH and absorbed.state.search is None)
     return replace(
         position,
+        is_total_new=position.is_total_new or outcome.request.is_head or is_search_over,
+        is_search_over=is_search_over,
         state=absorbed.state,
         source=source,
         oldest_known=oldest,

@@ -22,7 +22,8 @@ from replicator.source.parsing import parse_row
 from replicator.store import books, lease, merge, quarantine
 from replicator.store.migrate import check
 from replicator.store.rows import VersionRow
-from replicator.sync.committing import details_of_all, load_ledger, one_each, verified_at
+from replicator.sync.answering import one_each
+from replicator.sync.committing import details_of_all, load_ledger, verified_at
 from replicator.sync.merging import Change, Observation, Policy, Settled, settle
 from replicator.sync.position import STEPPED_OVER
 from replicator.sync.pseudonyms import catch_up, name_parties

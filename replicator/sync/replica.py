@@ -37,9 +37,9 @@ class StoredReplica:
         """Return the created_at of calls created since then that have not ended, oldest first."""
         return cast("list[datetime]", self._ask(lambda connection: merge.open_calls(connection, self._account, since)))
 
-    def count_newer(self, at: datetime) -> int:
-        """Return how many live calls were created at or after an instant."""
-        return int(self._ask(lambda connection: merge.count_newer(connection, self._account, at)))
+    def count_newer(self, at: datetime, most: int | None = None) -> int:
+        """Return how many live calls were created at or after an instant; no more than `most`."""
+        return int(self._ask(lambda connection: merge.count_newer(connection, self._account, at, most)))
 
     def held(self, live: int) -> tuple[int, bool]:
         """Return how many calls are suspected, and whether they wait for the operator."""

@@ -26,7 +26,7 @@ from replicator.source.apart import CarefulReader
 from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
-from replicator.sync.aiming import set_goals
+from replicator.sync.aiming import next_page, set_goals
 from replicator.sync.beginning import APART_FOR, Beginning, begin
 from replicator.sync.clock import steady_clock
 from replicator.sync.committing import Committer, load_ledger
@@ -39,7 +39,6 @@ from replicator.sync.planning import (
     State,
     choose,
     detail_lane,
-    head_walk,
     is_head_due,
     landed,
     sent,
@@ -47,10 +46,9 @@ from replicator.sync.planning import (
 from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
-from replicator.sync.searching import next_offset
 from replicator.sync.shapes import Options, Progress, Report, Result
 from replicator.sync.spending import Spending
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,6 +58,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
     from replicator.sync.probing import Probe
+    from replicator.sync.walking import Walk
 
 T = TypeVar("T")
 
@@ -114,8 +113,6 @@ class Run:
         self._judge = Judge()
         self._replica = StoredReplica(options.account, self._ask_database)
         self._membership = self._new_membership(())
-        self._is_total_new = False
-        self._is_search_over = False
         self._held_at = clock()
         self._room = QUEUED_PER_WORKER * options.workers
         self._position = Position(State(Ledger()), Ledger(), Source(options.base_url))
@@ -274,23 +271,13 @@ class Run:
         detail: Detail | None = None
         probe: Probe | None = None
         is_head = lane is Lane.FRESH and is_head_due(state, now)
-        if is_head:
-            walk = head_walk(state)
-        elif lane in self._queues:
+        if lane in self._queues:
             detail = self._queues[lane].popleft()
             self._asked.add((detail.kind, detail.call_id))
         elif lane is Lane.CONFIRM:
             probe = self._membership.next(now)
-        elif lane is Lane.SLICE and state.slicing is not None:
-            walk = state.slicing.ask()
-        elif lane is Lane.SEARCH and state.search is not None:
-            total = self._position.source.total or 0
-            walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, total))
-        elif state.sweep is not None:
-            walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
         else:
-            walk = state.walks[lane]
-        if walk is not None:
+            walk = next_page(self._position, lane, is_head=is_head)
             self._position = replace(self._position, state=sent(state, lane, is_head=is_head, at=now))
         fetcher.submit(Request(lane, key, expires_at, walk, is_head, detail, probe))
 
@@ -366,9 +353,6 @@ class Run:
         self._position = absorb(self._position, outcome, verdict, self._batch, news=news, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
             membership.prober.seen([call.id for call in outcome.page.calls])
-        is_over = request.lane is Lane.SEARCH and self._position.state.search is None
-        self._is_search_over = self._is_search_over or is_over
-        self._is_total_new = self._is_total_new or request.is_head or self._is_search_over
 
     def _is_commit_due(self, fetcher: Fetcher, now: datetime) -> bool:
         """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
@@ -382,7 +366,7 @@ class Run:
 
     @property
     def _is_dirty(self) -> bool:
-        return bool(self._batch or self._landed) or self._position.state.ledger is not self._position.stored
+        return bool(self._batch or self._landed) or self._position.is_to_be_stored
 
     def _note_landed(self, outcomes: list[Outcome]) -> None:
         """Enter the end of requests into the books of the budget and the planner."""
@@ -440,9 +424,7 @@ class Run:
         self._is_more_valuable_due = self._is_more_valuable_due or batch.pages > 0
         if batch.claims or batch.absences:
             self._membership.changed()
-        if self._is_total_new:
-            self._position = self._membership.compare(self._position, now, is_after_search=self._is_search_over)
-            self._is_total_new = self._is_search_over = False
+        self._position = self._membership.compare(self._position, now)
         self._batch, self._landed = Batch(), []
         self._held_at = now
 

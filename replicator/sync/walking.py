@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from replicator.sync.ledger import END, TICK, Interval, Piece, order_of, prove, prove_empty
+from replicator.sync.ledger import END, HEAD_MARGIN, TICK, UNREADABLE, Interval, Piece, order_of, prove, prove_empty
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,14 +32,16 @@ Filter = tuple[tuple[str, str], ...]
 PAGE_LIMIT = 100
 """The contract's largest page."""
 SLACK = 3
-"""Rows of overlap beyond what the proof needs, so that a few deletions between two pages cost no extra request."""
+"""Rows of overlap beyond what the proof needs where a rank is guessed, so that a few deletions cost no extra request."""
+MOST_SLACK = 24
+CALM_PAGES = 20
+"""Pages in a row that used less than their slack before it is made smaller by one row."""
 MOST_FAILURES = 3
 """Pages without a readable row, one after the other, before they are stepped over."""
 MOST_PROBES = 4
 """Rows behind an unreadable one that are asked for a sign of life."""
 SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
-UNREADABLE = "a call that cannot be read"
 TIE = "a tie group as large as a page"
 BEYOND = "calls are stored that are older than the end of the list"
 ROUND = "the list ends at a round number of calls: it may be capped"
@@ -107,6 +109,10 @@ class Walk:
     """The rank of the hole's top is at least this."""
     high: int | None = None
     """The rank of the hole's top is at most this."""
+    slack: int = 0
+    """Rows of overlap beyond what the proof needs: as many as the list was lately seen to move up between two pages."""
+    calm: int = 0
+    """Pages in a row that would have needed less slack."""
     stride: int = 0
     stuck: int = 0
     jumps: int = 0
@@ -116,6 +122,8 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    has_failed: bool = False
+    """A page has failed since the last full one was answered: small pages are small for that reason."""
     suspect: int | None = None
     """The offset of a row that alone makes its page fail, perhaps: a row behind it is asked whether the source lives."""
     is_alive: bool = False
@@ -175,7 +183,10 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     total = walk.total if seen.total is None else seen.total
     if walk.suspect is not None and seen.offset != walk.suspect:
         return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True))
-    walk = replace(walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False)
+    walk = replace(
+        walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False,
+        has_failed=walk.has_failed and walk.limit < PAGE_LIMIT,
+    )  # fmt: skip
     known = [at for at in seen.created if at is not None]
     if not known:
         return _advance_without_rows(walk, seen, oldest_known)
@@ -201,13 +212,45 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
         return _after(pieces, _search(walk, seen, low=seen.behind))
     if known[-1] == top - TICK:
         return _inside_tie(walk, seen, pieces)
+    return _closed(walk, seen, pieces)
+
+
+def _closed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """A page began above the hole's top and ended below it: the top is lowered, and the next page is aimed right above."""
+    known = [at for at in seen.created if at is not None]
+    if seen.offset > 0:
+        walk = _slackened(walk, above=sum(at >= walk.hole.until for at in known))
     walk = _lowered(walk, known[-1] + TICK)
-    rank = next(i for i, at in enumerate(seen.created) if at == known[-1]) + seen.offset
-    return (
-        Advance(pieces, replace(walk, offset=max(0, rank - 1 - SLACK, min(seen.offset + 1, rank - 1))))
-        if walk.hole
-        else Advance(pieces, None)
-    )
+    newer = seen.offset + seen.created.index(known[-1]) - 1
+    aim = newer - walk.slack
+    if seen.rows == PAGE_LIMIT:
+        aim = _within(walk, aim)
+    return Advance(pieces, replace(walk, offset=max(0, aim, min(seen.offset + 1, newer))) if walk.hole else None)
+
+
+def _within(walk: Walk, offset: int) -> int:
+    """Return the offset, or near the end of the list a smaller one: overlap costs nothing where a page is not filled.
+
+    Half a page is left for rows that are pushed down meanwhile.
+    """
+    return offset if walk.total is None else max(0, min(offset, walk.total - PAGE_LIMIT // 2))
+
+
+def _slackened(walk: Walk, *, above: int) -> Walk:
+    """Return the walk with the slack that its next pages need, after a page with so many rows above the hole's top.
+
+    In a quiet list that is none. Where rows vanish above, pages come up short of their slack, or begin below the top,
+    which costs a request: as much as one row of slack over a hundred pages.
+    """
+    if walk.stuck:
+        # One before this had missed the top: twice the slack and a row would have done, perhaps.
+        return replace(walk, slack=min(MOST_SLACK, 2 * walk.slack + 1), calm=0)
+    spared = above - 1
+    if spared < walk.slack:
+        return replace(walk, slack=max(walk.slack, min(MOST_SLACK, walk.slack - spared + 1)), calm=0)
+    if walk.calm < CALM_PAGES:
+        return replace(walk, calm=walk.calm + 1)
+    return replace(walk, slack=max(0, walk.slack - 1), calm=0)
 
 
 def fail(walk: Walk) -> Advance:
@@ -217,7 +260,7 @@ def fail(walk: Walk) -> Advance:
     then fails again: a source that fails altogether convicts nobody. What lies around it is unsure.
     """
     if walk.limit > 1:
-        return Advance((), replace(walk, limit=walk.limit // 2))
+        return Advance((), replace(walk, limit=walk.limit // 2, has_failed=True))
     if walk.suspect is None:
         return Advance((), replace(walk, suspect=walk.offset, offset=walk.offset + 1))
     if walk.offset == walk.suspect and walk.is_alive:
@@ -236,8 +279,11 @@ def _land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, .
     if not walk.jump_reason:
         return walk, ()
     reason, walk = walk.jump_reason, replace(walk, jump_reason="", jumps=walk.jumps + 1)
-    unsure = Interval(max(first, walk.hole.since), walk.hole.until)
-    if not unsure or walk.hole.until == END:
+    until = walk.hole.until
+    if until == END and reason == UNREADABLE and walk.barrier == 0 and seen.server_time is not None:
+        until = seen.server_time - HEAD_MARGIN  # the row that cannot be read is the newest of the list
+    unsure = Interval(max(first, walk.hole.since), until)
+    if until == END or not unsure:
         return walk, ()
     return _lowered(walk, first), (Piece(unsure.since, unsure.until, seen.asked_at, is_proven=False, reason=reason),)
 
@@ -297,6 +343,8 @@ def _search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None 
     else:
         rank, stride = (high or 0) - stride, max(2 * stride, 1 + SLACK)
     offset = rank - 1 - SLACK
+    if low is None:
+        offset = _within(walk, offset)
     if low == seen.behind:
         offset = max(offset, seen.offset + 1)
     return replace(walk, offset=max(0, offset), low=low, high=high, stride=stride, stuck=walk.stuck + 1)
@@ -308,6 +356,9 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     above = sum(1 for at in seen.created if at is not None and at >= top)
     if above > 1 and walk.stuck < SEEK_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
+    if walk.has_failed and seen.rows < PAGE_LIMIT and walk.stuck:
+        # Larger pages fail: the row behind this one is asked for alone.
+        return Advance(pieces, replace(walk, offset=seen.behind, limit=1, stuck=walk.stuck + 1))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
     tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason=TIE)

@@ -2,14 +2,23 @@
 SELECT
     r.time_zone,
     now() AS now_at,
-    (now() AT TIME ZONE r.time_zone)::date AS today,
+    n.today,
     r.settle_hours,
     r.stale_open_hours,
-    (SELECT min(c.day) FROM analytics.coverage_daily c WHERE c.account = %(account)s) AS first_day,
-    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s) AS stored_calls,
+    -- The first day of analytics.coverage_daily, without counting what lies on the days after it.
+    (SELECT min((x.first_at AT TIME ZONE r.time_zone)::date) FROM (
+        SELECT min(c.created_at) AS first_at FROM truedy.calls c
+            WHERE c.account = %(account)s AND c.created_at >= now() - interval '100 years'
+        UNION ALL
+        SELECT CASE WHEN isfinite(v.since) THEN v.since ELSE v.until END FROM replicator.coverage v
+            WHERE v.account = %(account)s
+    ) x WHERE x.first_at <= now()) AS first_day,
+    -- Counted once, by the roll-ups; deleted, undated and future calls are few, and each has an index to be found by.
+    coalesce(f.live_calls, (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.deleted_at IS NULL))
+        + (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.deleted_at IS NOT NULL) AS stored_calls,
     (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.created_at IS NULL) AS undated_calls,
-    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s
-        AND (c.created_at AT TIME ZONE r.time_zone)::date > (now() AT TIME ZONE r.time_zone)::date) AS future_calls,
+    (SELECT count(*) FROM truedy.calls c WHERE c.account = %(account)s AND c.created_at > now()
+        AND (c.created_at AT TIME ZONE r.time_zone)::date > n.today) AS future_calls,
     f.head_at,
     f.lag_seconds,
     coalesce(f.is_complete_and_proven, false) AS is_complete_and_proven,
@@ -31,4 +40,5 @@ SELECT
     (SELECT v.is_equal FROM replicator.verifications v WHERE v.account = %(account)s ORDER BY v.id DESC LIMIT 1)
         AS verification_is_equal
 FROM replicator.reporting r
+CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE r.time_zone)::date AS today) n
 LEFT JOIN analytics.replication_freshness f ON f.account = %(account)s;

@@ -51,12 +51,10 @@ def build(connection: psycopg.Connection[Any]) -> None:
     for call in calls():
         insert(connection, call)
     # Call 2 was priced 0.25 first; call 3 was never priced differently.
-    connection.execute("UPDATE truedy.calls SET version = 2 WHERE id = ANY(%s)", [[call_id(2), call_id(3)]])
-    for number, version, cost in ((2, 1, 0.25), (2, 2, 0.2), (3, 1, None), (3, 2, 0.05)):
+    for number, old_usd, new_usd in ((2, "0.2500", "0.2000"), (3, None, "0.0500")):
         connection.execute(
-            "INSERT INTO truedy.call_versions (call_id, version, observed_at, fingerprint, raw) VALUES (%s, %s, now(), %s, %s) "
-            "ON CONFLICT (call_id, version) DO UPDATE SET raw = excluded.raw",
-            [call_id(number), version, bytes([number, version]), Jsonb({"cost_usd": cost})],
+            "INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES (%s, %s, %s, now())",
+            [call_id(number), old_usd, new_usd],
         )
     connection.execute("UPDATE truedy.calls SET context = context || '{\"last_error\": null}'::jsonb")
     error(connection, 6, "SIP 503 to +1 (202) 555-0123 via sip:carrier@example.net failed")

@@ -14,7 +14,9 @@ from near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 
 from replicator.errors import DatabaseError
 from replicator.report import figures, rollup
+from replicator.store import rollups
 from replicator.store.database import Database
+from replicator.store.migrate import bundled
 
 
 def test_each_query_has_a_shape_and_its_columns_are_the_shape(database_url: str) -> None:
@@ -194,3 +196,98 @@ def test_buckets_by_length(near: psycopg.Connection[Any]) -> None:
     assert [figures.period(today(), days).bucket for days in (1, 92, 93, 732, 733, 3660)] == [
         "day", "day", "week", "week", "month", "month",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["counted live", "kept"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+def test_roll_ups_say_what_the_calls_say(
+    near: psycopg.Connection[Any], database_url: str, zone: str, is_kept: bool
+) -> None:
+    """What a query reads from a roll-up is what counting the calls says, in any time zone, refreshed or not."""
+    near.execute("UPDATE replicator.reporting SET time_zone = %s", [zone])
+    near.execute(
+        "INSERT INTO truedy.calls (id, account, direction, status, context, created_at, ended_at, deleted_at, raw, "
+        "fingerprint, version, observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', 'inbound', "
+        "(ARRAY['ringing', 'odd', 'completed', 'busy'])[1 + n %% 4], jsonb_build_object('last_error', 'e' || n %% 3), "
+        "now() - n * interval '7 hours', CASE WHEN n %% 3 > 0 THEN now() - n * interval '7 hours' END, "
+        "CASE WHEN n %% 11 = 0 THEN now() END, '{}', '', 1, now(), now(), now() FROM generate_series(-3, 120) n",
+        [],
+    )
+    database = Database(database_url)
+    if is_kept:
+        rollups.refresh(database, rollups.daily(bundled("sql")))
+        assert near.execute("SELECT count(*) FROM rollup.touched").fetchone() == (0,)
+    found = figures.read(database, ACCOUNT, 30)
+    database.close()
+    values = {"since": found.period.since, "today": found.period.today}
+
+    def counted(text: str) -> list[tuple[Any, ...]]:
+        return near.execute(text.encode(), values).fetchall()
+
+    of_period = "FROM analytics.calls WHERE account = 'main' AND created_on BETWEEN %(since)s AND %(today)s"
+    assert counted(
+        f"SELECT count(*) FILTER (WHERE is_open AND NOT is_stale_open), count(*) FILTER (WHERE is_stale_open), "
+        f"count(*) FILTER (WHERE is_terminal AND NOT is_settled), count(*) FILTER (WHERE stage = 'unmapped'), "
+        f"count(*) FILTER (WHERE is_deleted) {of_period}"
+    ) == [
+        (
+            found.outstanding.open_calls,
+            found.outstanding.stale_open_calls,
+            found.outstanding.unsettled_calls,
+            found.outstanding.unmapped_calls,
+            found.outstanding.deleted_calls,
+        )
+    ]
+    assert found.outstanding.open_calls > 0
+    assert counted(f"SELECT created_weekday, created_hour, count(*) {of_period} GROUP BY 1, 2 ORDER BY 1, 2") == [
+        (row.weekday, row.hour, row.calls) for row in found.hours
+    ]
+    assert counted(f"SELECT status, stage, count(*) {of_period} GROUP BY 1, 2, is_open ORDER BY 3 DESC, 1, 2")[:10] == [
+        (row.name, row.stage, row.calls) for row in found.statuses[:10]
+    ]
+    assert sum(row.calls for row in found.statuses) == sum(row.calls for row in found.hours)
+    assert counted(f"SELECT count(*) {of_period} AND error_class IS NOT NULL") == [
+        (sum(row.calls for row in found.errors),)
+    ]
+    assert counted(
+        "SELECT count(*), count(*) FILTER (WHERE created_at IS NULL), count(*) FILTER (WHERE created_on > %(today)s), "
+        "(SELECT min(day) FROM analytics.coverage_daily WHERE account = 'main') FROM analytics.calls WHERE account = 'main'"
+    ) == [(found.facts.stored_calls, found.facts.undated_calls, found.facts.future_calls, found.facts.first_day)]
+
+
+def test_percentiles_are_within_their_band(near: psycopg.Connection[Any], database_url: str) -> None:
+    """Estimates of skewed lengths lie in the band of the exact value or next to it; counts, sums, longest are exact."""
+    near.execute(
+        "INSERT INTO truedy.calls (id, account, agent_id, direction, status, created_at, started_at, ended_at, "
+        "duration_seconds, raw, fingerprint, version, observed_at, first_seen_at, changed_at) "
+        "SELECT gen_random_uuid(), 'main', gen_random_uuid(), 'inbound', 'completed', at, at, at, "
+        "exp(random() * 9)::integer, '{}', '', 1, now(), now(), now() "
+        "FROM generate_series(1, 900) n CROSS JOIN LATERAL (SELECT now() - n %% 40 * interval '1 day' AS at) a",
+        [],
+    )
+    found = read(database_url)
+    exact = near.execute(
+        "SELECT b.is_before, b.bucket, count(*), sum(talk_seconds)::bigint, "
+        "percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY talk_seconds), max(talk_seconds) "
+        "FROM analytics.calls CROSS JOIN LATERAL (SELECT started_on < %(since)s AS is_before, "
+        "CASE WHEN started_on >= %(since)s THEN started_on END AS bucket) b "
+        "WHERE account = 'main' AND started_on BETWEEN %(before)s AND %(today)s AND talk_seconds IS NOT NULL "
+        "GROUP BY GROUPING SETS ((b.is_before), (b.is_before, b.bucket)) "
+        "HAVING grouping(b.bucket) = 1 OR b.bucket IS NOT NULL ORDER BY b.is_before, b.bucket",
+        {"since": found.period.since, "before": found.period.before, "today": found.period.today},
+    ).fetchall()
+    assert len(exact) == len(found.durations) == 32
+    edges = [*rollup.EDGES, 10**6]
+    for (is_before, bucket, calls, total, percentiles, longest), row in zip(exact, found.durations, strict=True):
+        assert (is_before, bucket, calls, total, longest) == (
+            row.is_before, row.bucket, row.measured_calls, row.duration_seconds, row.longest_seconds,
+        )  # fmt: skip
+        estimates = (row.p50_seconds, row.p90_seconds, row.p99_seconds)
+        assert estimates == tuple(sorted(estimates))
+        assert row.p99_seconds <= longest
+        for true, estimate in zip(percentiles, estimates, strict=True):
+            places = [max(n for n, edge in enumerate(edges) if edge <= value) for value in (true, estimate)]
+            assert abs(places[0] - places[1]) <= 1, (bucket, true, estimate)
+    whole = next(row for row in found.durations if row.bucket is None and not row.is_before)
+    (p50, p90, _) = next(row[4] for row in exact if row[1] is None and not row[0])
+    assert (whole.p50_seconds, whole.p90_seconds) == pytest.approx((p50, p90), rel=0.2)

@@ -28,7 +28,6 @@ from replicator.sync.walking import Lane, Seen, Walk, start
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 MOST_REQUESTS = 2500
-CHURNING_REQUESTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,10 @@ class Shape:
     largest_tie: int = 1
     churn: float = 0.0
     """Insertions and deletions for each request."""
+    churning_requests: int = 120
+    """So long the list moves: one that grows faster than it is read is never read."""
+    details: int = 2
+    """Requests that each new call is worth beside the list."""
     shuffles_ties: bool = True
     short_pages: float = 0.0
     has_total: bool = True
@@ -93,8 +96,8 @@ class History:
         self.next_id += 1
 
     def _churn(self) -> None:
-        if self.requests > CHURNING_REQUESTS:
-            return  # a list that grows faster than it is read is never read
+        if self.requests > self.shape.churning_requests:
+            return
         for _ in range(self._times(self.shape.churn)):
             alive = [life for life in self.lives.values() if life.deleted_at is None]
             if self.random.random() < 0.5:
@@ -197,7 +200,7 @@ class History:
         absorbed = absorb_page(self.state, walk, seen, is_head=is_head, oldest_known=oldest, news=len(news))
         self.stored.update((number, at) for number, at in rows)
         self.state = absorbed.state
-        return 2 * len(news)
+        return self.shape.details * len(news)
 
     def _walk(self, lane: Lane, *, is_head: bool) -> Walk | None:
         if is_head:

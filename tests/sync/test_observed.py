@@ -54,7 +54,7 @@ def test_a_limiter_that_answers_500(database: Database) -> None:
         limit=4, window_seconds=2.0, limiter_answers_500=True, limiter_per_path=True, limiter_workers=2,
         reset_at_naive=True, reset_at_now_plus_window=True, error_shape="mixed", close_after_500=True,
     )  # fmt: skip
-    with source(database, calls=900, switches=switches) as there:
+    with source(database, calls=1500, switches=switches) as there:
         report = there.sync(limits=Limits(None), confirm_after=AT_ONCE)
         assert there.api.log.by_status[500] > 0
         assert report.result == "done"

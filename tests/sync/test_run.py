@@ -263,3 +263,19 @@ def test_poisoned_rows_are_stepped_around(database: Database) -> None:
         assert poisoned > 0
         missing = [line for line in there.differences(transcripts=False) if "missing" in line]
         assert len(missing) <= poisoned
+
+
+@pytest.mark.slow
+def test_a_poisoned_row_costs_a_poll_nothing(database: Database) -> None:
+    """A row among the newest calls that breaks its page is isolated once: later runs keep clear of it and say so, though they
+    are other processes, and what is new above it is read.
+    """
+    with source(database, calls=250, switches=FREE) as there:
+        there.api.poison(there.world.live_ids()[-4])
+        there.sync()
+        there.sync()
+        there.api.log.clear()
+        there.sync()
+        assert there.api.log.requests <= 2
+        assert there.value("SELECT count(*) FROM truedy.calls") == 249
+        assert there.value("SELECT count(*) FROM replicator.coverage WHERE NOT is_proven") == 1

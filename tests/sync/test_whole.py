@@ -6,12 +6,13 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 from whole import Shape, Whole, failures
 
 from replicator.errors import NotFound
-from replicator.sync import absence, merging, planning, probing
+from replicator.sync import absence, answering, merging, planning, probing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ CHUNKS = 50
 
 def test_some_histories_end_well() -> None:
     """No call is lost inside what is proven, none is called deleted that lives, no window is overrun, and when the chaos
-    ends the replica becomes what the source is: the same live calls with their latest content.
+    ends the replica becomes what the source is: the same live calls with their latest content and their transcripts.
     """
     assert failures(range(40)) == []
 
@@ -41,6 +42,68 @@ def test_a_seed_replays() -> None:
     one, two = Whole(5, shape).run(), Whole(5, shape).run()
     assert (one.requests, one.kills, one.now, one.counts) == (two.requests, two.kills, two.now, two.counts)
     assert {i: c.content for i, c in one.twin.calls.items()} == {i: c.content for i, c in two.twin.calls.items()}
+
+
+SPOKEN = Shape(calls=100, churn=0.5, spoken=0.4, provider=0.05, faults=0.1)
+
+
+def test_transcripts_are_what_the_source_has() -> None:
+    """Transcripts that come late, are replaced, hide behind 404s and a provider that fails are all there in the end, but
+    for the few of which nothing told.
+    """
+    histories = [Whole(seed, SPOKEN).run() for seed in range(6)]
+    assert [problem for history in histories for problem in history.check()] == []
+    assert sum(history.transcripts for history in histories) > 100
+    assert sum(history.blind for history in histories) < 10
+
+
+def polls(rank: int, minutes: int = 8) -> tuple[list[int], Whole, UUID]:
+    """Poll a quiet source each minute, in which one row cannot be read; return the requests of each poll but the first."""
+    history = Whole(1, Shape(calls=300))
+    history.is_healed = True
+    bad = history.order[-1 - rank][2]
+    history.poisoned.add(bad)
+    counts = []
+    for _ in range(minutes):
+        before = history.requests
+        history._process()
+        counts.append(history.requests - before)
+        history.now += timedelta(seconds=61)
+    return counts[1:], history, bad
+
+
+@pytest.mark.parametrize("rank", [1, 5, 50, 99])
+def test_a_row_that_cannot_be_read_costs_a_poll_nothing(rank: int) -> None:
+    """Once it is isolated, pages are kept clear of it: after one search for where the totals differ, a poll is one request.
+    An hour later it is looked at again, and what can be read by then is stored.
+    """
+    counts, history, bad = polls(rank)
+    assert counts[0] <= 4
+    assert set(counts[1:]) == {1}
+    history.poisoned.clear()
+    history._process()
+    assert bad not in history.twin.calls
+    history.now += timedelta(hours=1)
+    history._process()
+    assert bad in history.twin.calls
+    assert history.check() == []
+
+
+def test_what_is_new_is_found_above_a_row_that_cannot_be_read() -> None:
+    """New calls push it down: they are read all the same, for a few requests each, also where they are more than the rows
+    that were known to come before it.
+    """
+    counts, history, _ = polls(3)
+    for burst in (1, 2, 9, 40):
+        for one in range(burst):
+            history._born(history.now - timedelta(seconds=6 + one))
+        before = history.requests
+        history._process()
+        counts.append(history.requests - before)
+        history.now += timedelta(seconds=61)
+    assert max(counts[1:]) <= 45
+    assert sum(counts[-4:]) <= 70
+    assert history.check() == []
 
 
 HARD = Shape(churn=1.0, blackouts=0.03, kills=0.02, chaos_requests=80)
@@ -66,12 +129,23 @@ def deleted_at_once(prober: probing.Prober, probe: probing.Probe, outcome: Any) 
     return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
 
-landed = probing.Prober.landed
+landed, missing = probing.Prober.landed, merging.missing_detail
+
+
+def final_at_once(*asked: Any, is_fault: bool, reason: str) -> Any:
+    row = missing(*asked, is_fault=is_fault, reason=reason)
+    return row if is_fault else replace(row, state="absent_final", due_at=None)
+
+
+def given_up(*asked: Any, is_fault: bool, reason: str) -> Any:
+    row = missing(*asked, is_fault=is_fault, reason=reason)
+    return replace(row, state="gave_up", due_at=None) if is_fault else row
 
 
 PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
     "delete on the first absence": (
-        lambda m: m.setattr(probing.Prober, "landed", deleted_at_once), HARD, "lives and was called deleted",
+        lambda m: m.setattr(probing.Prober, "landed", deleted_at_once), replace(HARD, churn=2.0, blackouts=0.08),
+        "lives and was called deleted",
     ),
     "never look for deletions": (lambda m: m.setattr("replicator.sync.position.claims", lambda *_: []), HARD, "is gone"),
     "overwrite whatever comes": (
@@ -82,9 +156,15 @@ PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
         lambda m: (m.setattr(planning, "_before", lambda *_: None), m.setattr("replicator.sync.ledger.Ledger.due", lambda *_: None))[0],
         HARD, "old content",
     ),
+    "never look at a transcript again": (
+        lambda m: m.setattr(merging, "_has_moved_since", lambda *_: False), SPOKEN, "has another transcript",
+    ),
+    "the first 404 is the last": (lambda m: m.setattr(answering, "missing_detail", final_at_once), SPOKEN, "none is stored: absent_final"),
+    "a provider's fault is final": (lambda m: m.setattr(answering, "missing_detail", given_up), SPOKEN, "none is stored: gave_up"),
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of these faults, planted in the engine, shows up as a problem of the history."""
@@ -97,7 +177,6 @@ def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_confirming_takes_two_answers_apart() -> None:
     """The pure rule: a 404 counts beside a control only, and two of them no closer than `confirm_after`."""
     from datetime import UTC, datetime  # noqa: PLC0415 - only here
-    from uuid import UUID  # noqa: PLC0415 - only here
 
     now, wait = datetime(2026, 3, 1, tzinfo=UTC), timedelta(minutes=10)
     gap = absence.Absence(1, UUID(int=1), "suspected", 0, None, now)

@@ -6,7 +6,9 @@ the seed, so a failing seed replays.
 
 Chaos: calls are created, changed, deleted, restored and imported late between any two requests; ties come in another
 order each time; pages are short; requests fail, are refused, or break on one row; answers come late and out of order;
-the process is killed at any moment and loses what it had not committed. Heal: all of that ends.
+the process is killed at any moment and loses what it had not committed. Some calls were spoken: their transcripts come
+late or never, are empty at first, are replaced, come with the list row, and their provider fails for a while. Heal: all of
+that ends.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import heapq
 import random
 from bisect import insort
+from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,32 +24,34 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from replicator.errors import NotFound, RateLimited, SourceError, SourceUnavailable
-from replicator.records import Call, Page
+from replicator.records import Call, Page, Segment, Transcript
 from replicator.source.budget import Budget, Landing
 from replicator.source.parsing import parse_page
-from replicator.store.rows import KnownCall
+from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.absence import Absence, is_held
-from replicator.sync.aiming import set_goals
-from replicator.sync.fetching import Outcome, Request
+from replicator.sync.aiming import next_page, set_goals
+from replicator.sync.answering import answered, one_each, wanted_of
+from replicator.sync.fetching import Detail, Outcome, Request
 from replicator.sync.judging import Judge, Verdict
-from replicator.sync.ledger import BEGINNING, EVERYTHING, Interval, Ledger
+from replicator.sync.ledger import BEGINNING, Interval, Ledger
 from replicator.sync.membership import Membership
-from replicator.sync.merging import Observation, settle
-from replicator.sync.planning import State, choose, head_walk, is_head_due, landed, sent
+from replicator.sync.merging import REREAD_SLACK, Change, Observation, Policy, settle
+from replicator.sync.planning import State, choose, detail_lane, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
-from replicator.sync.searching import next_offset
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.sync.absence import Claim
+    from replicator.sync.walking import Walk
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 LIMIT = 60
 MOST_REQUESTS = 4000
 CONFIRM_AFTER = timedelta(minutes=10)
 WORKERS = 8
+POLICY = Policy(("transcript",))
 
 Flight = tuple[datetime, int, str, Request, datetime | Outcome]
 """(when, ticket, there or back, the request, when it was sent or its outcome)"""
@@ -66,6 +71,12 @@ class Shape:
     poisoned: int = 0
     blackouts: float = 0.0
     """How often, for each request, the account begins to look empty for some minutes, and knows no call."""
+    spoken: float = 0.0
+    """Share of the calls that were spoken, so that they can have a transcript."""
+    provider: float = 0.0
+    """How often, for each question for a transcript, the provider begins to fail for some minutes or hours."""
+    carries: bool = False
+    """List rows carry the transcript."""
     bulk: bool = False
     skew: timedelta = timedelta(0)
     chaos_requests: int = 90
@@ -88,6 +99,9 @@ def random_shape(rng: random.Random) -> Shape:
         skew=timedelta(seconds=rng.choice([0, 0, -90, 90])),
         chaos_requests=rng.choice([15, 40, 80]),
         parses=rng.random() < 0.1,
+        spoken=rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.2]),
+        provider=rng.choice([0.0, 0.05]),
+        carries=rng.random() < 0.15,
     )
 
 
@@ -102,24 +116,44 @@ class Life:
     deleted_at: datetime | None = None
     gone: list[tuple[datetime, datetime]] = field(default_factory=list)
     """Times at which it was deleted and restored again."""
+    is_spoken: bool = False
+    text: int = 0
+    """Which transcript it has by now; 0: none yet."""
+    written_at: datetime | None = None
+    is_read: bool = False
+    carries: bool = False
+    shown: Call | None = None
+    """The row as it was shown last, which is built anew only where something moved."""
 
     def is_gone(self, at: datetime) -> bool:
         since = self.deleted_at
         return (since is not None and since <= at) or any(begun <= at < ended for begun, ended in self.gone)
 
     @property
+    def status(self) -> str:
+        return "completed" if self.is_spoken else "failed"
+
+    @property
+    def transcript(self) -> Transcript:
+        text = f"{self.id} {self.text}"
+        return Transcript((Segment(0, "agent", text, None, None, "{}"),), None, "{}", sha256(text.encode()).digest())
+
+    @property
     def call(self) -> Call:
-        fingerprint = sha256(b"%d" % self.content).digest()
-        return Call(
-            self.id, None, None, None, None, "failed", None, None, None, None, None, None, None, self.created_at,
-            self.updated_at, "{}", fingerprint,
-        )  # fmt: skip
+        carried = self.transcript if self.carries and self.text else None
+        content = f"{self.content} {self.text if carried else 0}"
+        if self.shown is None or self.shown.raw != content or self.shown.updated_at != self.updated_at:
+            self.shown = Call(
+                self.id, None, None, None, None, self.status, None, None, None, None, None, None, None, self.created_at,
+                self.updated_at, content, sha256(content.encode()).digest(), carried,
+            )  # fmt: skip
+        return self.shown
 
     @property
     def json(self) -> str:
         at = f'"{self.updated_at.isoformat()}"' if self.updated_at else "null"
         return (
-            f'{{"id":"{self.id}","status":"failed","created_at":"{self.created_at.isoformat()}","updated_at":{at},'
+            f'{{"id":"{self.id}","status":"{self.status}","created_at":"{self.created_at.isoformat()}","updated_at":{at},'
             f'"context":{{"content":{self.content}}}}}'
         )
 
@@ -151,6 +185,9 @@ class Twin:
     ledger: Ledger = field(default_factory=Ledger)
     gaps: list[Gap] = field(default_factory=list)
     open_gaps: dict[UUID, Gap] = field(default_factory=dict)
+    details: dict[UUID, KnownDetail] = field(default_factory=dict)
+    due: list[tuple[datetime, int, UUID]] = field(default_factory=list)
+    """Transcripts that are queued, by when they are due; some may be due at another time by now."""
     difference: int | None = None
     released: int | None = None
     went_back: list[str] = field(default_factory=list)
@@ -188,13 +225,42 @@ class Twin:
     def open_calls(self, _since: datetime) -> list[datetime]:
         return []  # here all calls are over
 
-    def count_newer(self, at: datetime) -> int:
-        return sum(one.deleted_at is None and one.created_at >= at for one in self.calls.values())
+    def count_newer(self, at: datetime, most: int | None = None) -> int:
+        newer = sum(one.deleted_at is None and one.created_at >= at for one in self.calls.values())
+        return newer if most is None else min(newer, most)
 
     def values(self) -> tuple[list[str], list[str], list[str]]:
         return ["failed", "completed"], ["inbound", "outbound"], []
 
     # What committing.py and store/ do -----------------------------------------------------------------------------
+
+    def queue(self, call_id: UUID) -> None:
+        due_at = self.details[call_id].due_at
+        if due_at is not None:
+            heapq.heappush(self.due, (due_at, call_id.int, call_id))
+
+    def take_due(self, now: datetime, asked: set[UUID]) -> list[Detail]:
+        """Return the transcripts that are due and not asked for yet."""
+        found = []
+        while self.due and self.due[0][0] <= now:
+            due_at, _, call_id = heapq.heappop(self.due)
+            known = self.details[call_id]
+            if known.due_at == due_at and call_id not in asked:
+                asked.add(call_id)
+                created_at = self.calls[call_id].created_at
+                found.append(Detail("transcript", call_id, created_at, known.attempts, known.deadline_at))
+        return found
+
+    def _write(self, row: DetailRow) -> None:
+        """Where the content was not asked for or is unchanged, what is stored stays."""
+        before, found = self.details.get(row.call_id), row.transcript
+        kept = before or KnownDetail("pending", 0, None, None, None, None, None)
+        self.details[row.call_id] = KnownDetail(
+            row.state, row.attempts, row.due_at, row.deadline_at or kept.deadline_at,
+            row.fetched_at if found else kept.fetched_at, found.fingerprint if found else kept.fingerprint, None,
+            row.asked_at or kept.asked_at,
+        )  # fmt: skip
+        self.queue(row.call_id)
 
     def commit(self, position: Position, batch: Batch) -> Position:
         observations = [
@@ -203,7 +269,15 @@ class Twin:
             for call in (outcome.page.calls if outcome.page else [outcome.call] if outcome.call else [])
         ]
         known = {seen.call.id: self.calls[seen.call.id].known for seen in observations if seen.call.id in self.calls}
-        for row in settle(known, observations).calls:
+        settled = settle(known, observations)
+        old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
+        stored = {one: {"transcript": self.details[one]} for one in old if one in self.details}
+        rows = wanted_of(settled, observations, stored, POLICY)
+        for outcome in batch.outcomes:
+            asked = outcome.request.detail
+            answer = answered(outcome, self.details.get(asked.call_id), POLICY) if asked else None
+            rows += [answer] if answer else []
+        for row in settled.calls:
             call = row.call
             assert call.created_at is not None
             fresh = KnownCall(
@@ -214,6 +288,8 @@ class Twin:
             if before and before.known.updated_at and call.updated_at and call.updated_at < before.known.updated_at:
                 self.went_back.append(f"{call.id} went back to an older content")
             self.calls[call.id] = Stored(fresh, call.created_at, call.fingerprint)
+        for detail in one_each(rows):
+            self._write(detail)
         for seen in observations:
             gap = self.open_gaps.get(seen.call.id)
             if gap is not None and gap.first_missing_at < seen.asked_at:
@@ -227,6 +303,7 @@ class Twin:
         return replace(
             position,
             stored=self.ledger,
+            is_difference_new=False,
             live=self.live,
             oldest_known=self.oldest(),
             has_absences=position.has_absences or suspected > 0,
@@ -289,7 +366,7 @@ class Whole:
     def __init__(self, seed: int, shape: Shape) -> None:
         self.shape, self.random, self.now = shape, random.Random(seed), START
         self.problems: list[str] = []
-        self.requests = self.kills = self.deletions = 0
+        self.requests = self.kills = self.deletions = self.transcripts = self.blind = 0
         self.is_healed = False
         self.lives: dict[UUID, Life] = {}
         self.order: list[tuple[datetime, float, UUID]] = []
@@ -297,7 +374,10 @@ class Whole:
         self.counts: dict[int, int] = {}
         self.twin = Twin()
         self.budget = Budget(LIMIT)
-        self.dark_until = START
+        self.dark_until = self.down_until = START
+        self.dark: list[tuple[datetime, datetime]] = []
+        self.texts: list[tuple[datetime, int, UUID]] = []
+        """Transcripts that are still to come, or to be replaced: (when, what tells them apart, call)."""
         at = START
         while len(self.lives) < shape.calls:
             at -= timedelta(seconds=self.random.expovariate(1 / 3600))
@@ -310,8 +390,22 @@ class Whole:
 
     def _born(self, at: datetime) -> None:
         call_id = UUID(int=self.random.getrandbits(128))
-        self.lives[call_id] = Life(call_id, at, at if self.random.random() < 0.9 else None)
+        life = self.lives[call_id] = Life(call_id, at, at if self.random.random() < 0.9 else None)
         insort(self.order, (at, self.random.random(), call_id))
+        if self.shape.spoken and self.random.random() < self.shape.spoken:
+            life.is_spoken, life.carries = True, self.shape.carries and not self.shape.parses
+            written = at
+            while self.random.random() < 0.8:  # the first one may never come, and each may be replaced by another
+                written += timedelta(seconds=self.random.choice([5, 60, 600, 9000, 90_000, 600_000]))
+                heapq.heappush(self.texts, (written, len(self.texts), call_id))
+
+    def _write_texts(self) -> None:
+        """Let the transcripts come whose time has come. Like every change, each moves the row's updated_at, if it has one."""
+        while self.texts and self.texts[0][0] <= self.now:
+            at, _, call_id = heapq.heappop(self.texts)
+            life = self.lives[call_id]
+            life.text, life.written_at = life.text + 1, at
+            life.updated_at = max(at, life.updated_at) if life.updated_at else None
 
     def _churn(self) -> None:
         if self.is_healed:
@@ -353,6 +447,7 @@ class Whole:
         if self.counts[window] > LIMIT:
             self.problems.append(f"window {window} holds more than {LIMIT} requests")
         self._churn()
+        self._write_texts()
         server_time = self.now + self.shape.skew
         outcome = Outcome(request, sent_at, self.now, server_time)
         if not self.is_healed and self.random.random() < self.shape.refusals:
@@ -363,8 +458,9 @@ class Whole:
             return replace(outcome, error=SourceUnavailable("failed", status=status), server_time=None)
         if not self.is_healed and self.random.random() < self.shape.blackouts:
             self.dark_until = self.now + timedelta(minutes=self.random.uniform(0, 30))
+            self.dark.append((self.now, self.dark_until))
         is_dark = not self.is_healed and self.now < self.dark_until
-        if is_dark and request.probe is not None:
+        if is_dark and request.walk is None:
             return replace(outcome, error=NotFound("not there", status=404))
         if is_dark and request.walk is not None:
             empty = Page((), (), (), request.walk.offset, request.walk.limit, 0, None, self.now)
@@ -376,12 +472,29 @@ class Whole:
             if life.id in self.poisoned:
                 return replace(outcome, error=SourceUnavailable("failed", status=500))
             return replace(outcome, call=life.call)
+        if request.detail is not None:
+            return self._transcript(outcome, request.detail)
         assert request.walk is not None
         return self._page(outcome, request.walk, server_time)
 
+    def _transcript(self, outcome: Outcome, asked: Detail) -> Outcome:
+        life, empty = self.lives[asked.call_id], Transcript((), None, "{}", b"")
+        if not self.is_healed and self.random.random() < self.shape.provider:
+            self.down_until = self.now + timedelta(minutes=self.random.choice([1, 10, 200]))
+        if not self.is_healed and self.now < self.down_until:
+            return replace(outcome, error=SourceUnavailable("failed", status=502, code="provider_error"))
+        if life.deleted_at is not None or not life.text:
+            is_empty = life.deleted_at is None and self.random.random() < 0.2
+            return replace(outcome, found=empty) if is_empty else replace(outcome, error=NotFound("none", status=404))
+        if not life.is_read and life.updated_at is not None:
+            life.is_read, life.updated_at = True, self.now  # the source keeps what it was asked for on the row
+        return replace(outcome, found=life.transcript)
+
     def _page(self, outcome: Outcome, walk: Walk, server_time: datetime) -> Outcome:
         wanted = dict(walk.filter)
-        rows = self.order[::-1] if wanted.get("status", "failed") == "failed" and "direction" not in wanted else []
+        rows = self.order[::-1] if "direction" not in wanted else []
+        if "status" in wanted:
+            rows = [row for row in rows if self.lives[row[2]].status == wanted["status"]]
         if self.shape.largest_tie > 1:
             rows = sorted(((at, self.random.random(), one) for at, _, one in rows), reverse=True)
         limit = walk.limit
@@ -395,13 +508,13 @@ class Whole:
                 f'{{"data":[{",".join(life.json for life in shown)}],"pagination":{{"total":{len(rows)}}},'
                 f'"meta":{{"ts":"{server_time.isoformat()}"}}}}'
             )
-            page = parse_page(body.encode(), limit=walk.limit, offset=walk.offset)
+            page = replace(parse_page(body.encode(), limit=walk.limit, offset=walk.offset), server_time=self.now)
         else:
             page = Page(
                 tuple(life.call for life in shown), (), tuple(life.created_at for life in shown), walk.offset,
-                walk.limit, len(rows), None, server_time,
+                walk.limit, len(rows), None, self.now,
             )  # fmt: skip
-        return replace(outcome, page=replace(page, server_time=server_time - self.shape.skew))
+        return replace(outcome, page=page)
 
     # The replicator -----------------------------------------------------------------------------------------------
 
@@ -415,7 +528,9 @@ class Whole:
                 self.requests += 1  # a process that found nothing to do
         self.is_healed = True
         self.twin.released = 10_000
-        for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), timedelta(minutes=61)):
+        # A transcript that brought nothing new again and again is looked at a month later at last.
+        last = timedelta(days=31) if self.shape.spoken else timedelta(minutes=61)
+        for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), last):
             self._process()
             self.now += pause
         self._process()
@@ -440,7 +555,12 @@ class Whole:
             self.membership.identity.is_known = True
         self.position = replace(self.position, state=replace(state, is_identified=self.membership.identity.is_known))
         self.batch, self.judge = Batch(), Judge()
-        self.is_total_new = self.is_search_over = False
+        self.queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
+        self.asked: set[UUID] = set()
+        self.landed: list[UUID] = []
+        twin.due = []
+        for call_id in twin.details:
+            twin.queue(call_id)
         self._assume_lost(now)
         flying: list[Flight] = []
         ticket = 0
@@ -506,8 +626,24 @@ class Whole:
 
     def _lanes(self, room: int) -> list[Lane]:
         self.position = set_goals(self.position, self.now, self.twin)
-        at_hand = {Lane.CONFIRM: self.membership.ready(self.position, self.now)}
+        self._refill()
+        at_hand = {lane: len(queue) for lane, queue in self.queues.items()}
+        at_hand[Lane.CONFIRM] = self.membership.ready(self.position, self.now)
         return choose(replace(self.position.state, details=at_hand), self.now, room)
+
+    def _refill(self) -> None:
+        """Bring due transcripts to hand, unless their provider fails: then what is at hand is put back."""
+        if self.position.state.head_asked_at is None:
+            return
+        if self.judge.is_open("transcript", self.now):
+            for detail in self.twin.take_due(self.now, self.asked):
+                self.queues[detail_lane(detail.call_created_at, self.now)].append(detail)
+            return
+        for queue in self.queues.values():
+            for detail in queue:
+                self.asked.discard(detail.call_id)
+                self.twin.queue(detail.call_id)
+            queue.clear()
 
     def _requests(self, room: int) -> list[Request]:
         lanes = self._lanes(room)
@@ -518,20 +654,15 @@ class Whole:
             self.budget = self.budget.charge(self.now, 1)
             state = self.position.state
             is_head, walk, probe = lane is Lane.FRESH and is_head_due(state, self.now), None, None
-            if is_head:
-                walk = head_walk(state)
+            detail = self.queues[lane].popleft() if lane in self.queues else None
+            if detail is not None:
+                pass
             elif lane is Lane.CONFIRM:
                 probe = self.membership.next(self.now)
-            elif lane is Lane.SEARCH and state.search is not None:
-                walk = Walk(lane, EVERYTHING, offset=next_offset(state.search, self.position.source.total or 0))
-            elif lane is Lane.SLICE and state.slicing is not None:
-                walk = state.slicing.ask()
-            elif state.sweep is not None:
-                walk = Walk(lane, EVERYTHING, offset=state.sweep.offset)
             else:
-                walk = state.walks[lane]
+                walk = next_page(self.position, lane, is_head=is_head)
             self.position = replace(self.position, state=sent(state, lane, is_head=is_head, at=self.now))
-            made.append(Request(lane, 0, self.now + timedelta(minutes=1), walk, is_head, None, probe))
+            made.append(Request(lane, 0, self.now + timedelta(minutes=1), walk, is_head, detail, probe))
         return made
 
     def _take(self, outcome: Outcome) -> None:
@@ -544,6 +675,8 @@ class Whole:
         if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
             state = replace(state, head_asked_at=None)
         self.position = replace(self.position, state=state)
+        if request.detail is not None:
+            self.landed.append(request.detail.call_id)
         if verdict is Verdict.FATAL and outcome.error is not None:
             raise outcome.error
         counted = self.membership.recognise(outcome, verdict)
@@ -567,22 +700,22 @@ class Whole:
         self.position = absorb(self.position, outcome, verdict, self.batch, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
             self.membership.prober.seen([call.id for call in outcome.page.calls])
-        self.is_search_over = request.lane is Lane.SEARCH and self.position.state.search is None
-        self.is_total_new = self.is_total_new or request.is_head or self.is_search_over
 
     def _commit(self) -> bool:
         """Commit what there is; say whether there was anything."""
-        is_dirty = bool(self.batch) or self.position.state.ledger is not self.position.stored
-        if not is_dirty and not self.is_total_new:
+        is_dirty = bool(self.batch or self.landed) or self.position.is_to_be_stored
+        if not is_dirty and not self.position.is_total_new:
             return False
         has_news = bool(self.batch.claims or self.batch.absences)
         self.position = self.twin.commit(self.position, self.batch)
         self.batch = Batch()
+        self.asked.difference_update(self.landed)
+        for call_id in self.landed:
+            self.twin.queue(call_id)
+        self.landed = []
         if has_news:
             self.membership.changed()
-        if self.is_total_new:
-            self.position = self.membership.compare(self.position, self.now, is_after_search=self.is_search_over)
-            self.is_total_new = self.is_search_over = False
+        self.position = self.membership.compare(self.position, self.now)
         return True
 
     # The oracle ---------------------------------------------------------------------------------------------------
@@ -601,6 +734,38 @@ class Whole:
         piece = self.twin.ledger.at(life.created_at)
         is_suspected = life.id in self.twin.open_gaps  # its second answer is still to come
         return piece is not None and piece.is_proven and not is_suspected
+
+    def _check_transcripts(self) -> None:
+        """Every transcript that the source has of a live call is stored as it is now, unless nothing could tell that it came
+        or was replaced: that was after our last look (or the account looked empty then), which is the last one only past the
+        deadline or where one is stored, and the row did not move more than five minutes after it.
+        """
+        for call_id, one in self.twin.calls.items():
+            life, known = self.lives[call_id], self.twin.details.get(call_id)
+            if not life.text or life.deleted_at is not None or one.deleted_at is not None or call_id in self.poisoned:
+                continue
+            if known is not None and known.fingerprint == life.transcript.fingerprint:
+                self.transcripts += 1
+            elif known is not None and self._is_blind(life, known):
+                self.blind += 1
+            elif known is None or known.fingerprint is None:
+                state = "never queued" if known is None else known.state
+                self.problems.append(f"{call_id} has a transcript, and none is stored: {state}")
+            else:
+                self.problems.append(f"{call_id} has another transcript than the one that is stored")
+
+    def _is_blind(self, life: Life, known: KnownDetail) -> bool:
+        """Say whether nothing told that there is another transcript than what the last look brought."""
+        looked_at = known.asked_at
+        if looked_at is None or known.state == "gave_up":
+            return False
+        if known.fingerprint is None and (known.deadline_at is None or looked_at < known.deadline_at):
+            return False
+        was_hidden = life.is_gone(looked_at) or any(
+            since < looked_at + timedelta(seconds=10) and looked_at < until for since, until in self.dark
+        )
+        is_unmoved = life.updated_at is None or life.updated_at <= looked_at + REREAD_SLACK
+        return is_unmoved and (was_hidden or life.written_at is None or life.written_at > looked_at)
 
     def check(self) -> list[str]:
         """Say what is wrong at the end, when all is healed."""
@@ -623,6 +788,7 @@ class Whole:
                 self.problems.append(f"{call_id} is stored with an old content")
             elif life.deleted_at is not None and one is not None and one.deleted_at is None and self._is_proven(life):
                 self.problems.append(f"{call_id} is gone and counts as live")
+        self._check_transcripts()
         for call_id in self.poisoned:
             one = twin.calls.get(call_id)
             if one is not None and one.deleted_at is not None and self.lives[call_id].deleted_at is None:

@@ -1,0 +1,62 @@
+"""What a position remembers of answers that come in while others are still to be committed: no network, no database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from replicator.records import Page
+from replicator.sync import searching
+from replicator.sync.fetching import Outcome, Request
+from replicator.sync.judging import Verdict
+from replicator.sync.ledger import BEGINNING, Ledger, Piece
+from replicator.sync.membership import Membership
+from replicator.sync.planning import State
+from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.walking import Lane, Walk
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+PROVEN = Ledger((Piece(BEGINNING, NOW, NOW),))
+
+
+class Alone:
+    """A replica of which nothing is suspected."""
+
+    def suspected(self) -> int:
+        return 0
+
+
+def page(position: Position, *, lane: Lane, total: int, is_head: bool = False) -> Position:
+    """Let a position take a page that shows one call."""
+    walk = Walk(lane, position.stored.pieces[0].interval, offset=0)
+    request = Request(lane, 0, NOW, walk, is_head)
+    created = (NOW - timedelta(days=1),)
+    answer = Page((), (), created, 0, 100, total, None, NOW)
+    outcome = Outcome(request, NOW, NOW, NOW, page=answer)
+    return absorb(position, outcome, Verdict.TAKEN, Batch(), stored_before={created[0]: 0})
+
+
+def test_the_end_of_a_search_is_remembered_until_it_is_compared() -> None:
+    """A poll of the head that comes in after a search's last page, and before both are committed, does not hide that the
+    search is over: what it could not explain is remembered, and is not searched for again.
+    """
+    search = replace(searching.begin(NOW, total=1, surplus=1), left=1)
+    state = State(PROVEN, search=search)
+    position = Position(state, PROVEN, Source("", total=1), live=2)
+    position = page(position, lane=Lane.SEARCH, total=1)
+    assert position.state.search is None
+    position = page(position, lane=Lane.FRESH, total=1, is_head=True)
+    assert (position.is_total_new, position.is_search_over) == (True, True)
+    compared = Membership(Alone(), timedelta(minutes=10), ()).compare(position, NOW)  # type: ignore[arg-type]
+    assert compared.difference == 1
+    assert compared.state.search is None
+    assert (compared.is_total_new, compared.is_search_over) == (False, False)
+
+
+def test_a_new_total_begins_a_search_once() -> None:
+    """A total that is not the number of live calls is searched for; without a new total nothing is compared."""
+    position = Position(State(PROVEN), PROVEN, Source("", total=1), live=2)
+    membership = Membership(Alone(), timedelta(minutes=10), ())  # type: ignore[arg-type]
+    assert membership.compare(position, NOW).state.search is None
+    position = membership.compare(page(position, lane=Lane.FRESH, total=1, is_head=True), NOW)
+    assert position.state.search is not None
