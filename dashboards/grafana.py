@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboards.panels import places
+from dashboards.panels import COLOURS, places
 
 if TYPE_CHECKING:
-    from dashboards.panels import Dashboard, Panel
+    from dashboards.panels import Dashboard, Panel, Unit
 
 SOURCE = {"type": "grafana-postgresql-datasource", "uid": "${DS_TRUEDY}"}
-TYPES = {"number": "stat", "lines": "timeseries", "bars": "timeseries", "table": "table"}
-UNITS = {"count": "short", "usd": "currencyUSD", "share": "percentunit", "seconds": "s", "": "none"}
+TYPES = {
+    "number": "stat",
+    "lines": "timeseries",
+    "bars": "timeseries",
+    "columns": "barchart",
+    "ranked": "barchart",
+    "heat": "table",
+    "table": "table",
+}
+UNITS: dict[Unit, str] = {
+    "count": "short",
+    "usd": "currencyUSD",
+    "price": "currencyUSD",
+    "share": "percentunit",
+    "seconds": "s",
+    "decimal": "none",
+    "text": "none",
+}
+DECIMALS: dict[Unit, int] = {"usd": 2, "price": 4, "share": 1, "decimal": 2}
 ACCOUNTS = "SELECT DISTINCT account FROM analytics.replication_freshness ORDER BY account"
 CELL = 2
 """Grafana's page is 24 wide."""
@@ -20,16 +37,16 @@ CELL = 2
 def sql(panel: Panel) -> str:
     """Return a panel's query, with Grafana's macros for the time range and the accounts."""
     is_series = panel.kind in {"lines", "bars"}
-    shown = [f'{expression} AS "{label}"' for label, expression in panel.measures]
+    shown = [f'{measure.sql} AS "{measure.label}"' for measure in panel.measures]
     if is_series:
         shown = [
             f'{panel.time}::timestamp AS "time"',
-            *(f"coalesce({name}::text, 'none') AS metric" for name in panel.by),
+            *(f"{column.sql}::text AS metric" for column in panel.by),
             *shown,
         ]
     else:
-        shown = [*panel.by, *shown]
-    conditions = ["account IN (${account:sqlstring})"]
+        shown = [*(f'{column.sql} AS "{column.label}"' for column in panel.by), *shown]
+    conditions = ["account IN (${account:sqlstring})"] if panel.of_accounts else ["true"]
     if panel.time:
         conditions.append(f"$__timeFilter({panel.time})")
     if panel.where:
@@ -38,14 +55,15 @@ def sql(panel: Panel) -> str:
     groups = len(panel.by) + is_series
     if groups:
         numbers = ", ".join(str(number + 1) for number in range(groups))
-        lines += [f"GROUP BY {numbers}", f"ORDER BY {numbers}" if is_series else _order(panel)]
+        is_sorted = panel.kind in {"ranked", "table"}
+        lines += [f"GROUP BY {numbers}", _order(panel) if is_sorted else f"ORDER BY {numbers}"]
     return "\n".join(lines)
 
 
 def _order(panel: Panel) -> str:
-    """The latest day first, else what there is most of."""
-    first = 1 if "day" in panel.by else len(panel.by) + 1
-    return f"ORDER BY {first} DESC NULLS LAST, 1 LIMIT 100"
+    """What there is most of, or the latest, or in its own order; never without an end."""
+    by = {"most": f"{len(panel.by) + 1} DESC NULLS LAST, 1", "latest": "1 DESC NULLS LAST, 2", "itself": "1, 2"}
+    return f"ORDER BY {by[panel.order]} LIMIT 100"
 
 
 def render(dashboard: Dashboard) -> dict[str, Any]:
@@ -79,7 +97,7 @@ def render(dashboard: Dashboard) -> dict[str, Any]:
         "editable": True,
         "graphTooltip": 1,
         "refresh": "5m",
-        "time": {"from": "now-30d", "to": "now"},
+        "time": {"from": "now-29d/d", "to": "now"},
         "timezone": "utc",
         "templating": {
             "list": [
@@ -104,13 +122,62 @@ def render(dashboard: Dashboard) -> dict[str, Any]:
     }
 
 
+def _unit(unit: Unit) -> dict[str, Any]:
+    return {"unit": UNITS[unit]} | ({"decimals": DECIMALS[unit]} if unit in DECIMALS else {})
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    match panel.kind:
+        case "number":
+            return {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
+        case "columns" | "ranked":
+            orientation = "horizontal" if panel.kind == "ranked" else "vertical"
+            return {"orientation": orientation, "xField": panel.by[0].label, "legend": {"showLegend": False}}
+    return {}
+
+
+def _custom(panel: Panel) -> dict[str, Any]:
+    match panel.kind:
+        case "lines":
+            return {"drawStyle": "line", "lineWidth": 2, "showPoints": "auto"}
+        case "bars":
+            stacked = {"fillOpacity": 80, "stacking": {"mode": "normal", "group": "A"}}
+            return {"drawStyle": "bars", "lineWidth": 1, "showPoints": "never", **stacked}
+        case "heat":
+            return {"cellOptions": {"type": "color-background"}}
+    return {}
+
+
+def _transformed(panel: Panel) -> list[dict[str, Any]]:
+    """A heat map is a table with a row and a column for each value of its two columns."""
+    if panel.kind != "heat":
+        return []
+    across, down = panel.by
+    options = {"columnField": across.label, "rowField": down.label, "valueField": panel.measures[0].label}
+    return [{"id": "groupingToMatrix", "options": options}]
+
+
 def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     is_series = panel.kind in {"lines", "bars"}
-    custom: dict[str, Any] = {}
-    if is_series:
-        custom = {"drawStyle": "line" if panel.kind == "lines" else "bars", "lineWidth": 2, "showPoints": "auto"}
-        custom |= {"fillOpacity": 80, "stacking": {"mode": "normal", "group": "A"}} if panel.kind == "bars" else {}
-    rate = {"matcher": {"id": "byRegexp", "options": "/rate$/"}, "properties": [{"id": "unit", "value": "percentunit"}]}
+    defaults = {**_unit(panel.measures[0].unit if panel.kind != "table" else "text"), "custom": _custom(panel)}
+    if panel.kind == "heat":
+        defaults["color"] = {"mode": "continuous-blues"}
+    units = [
+        {
+            "matcher": {"id": "byName", "options": measure.label},
+            "properties": [{"id": name, "value": value} for name, value in _unit(measure.unit).items()],
+        }
+        for measure in panel.measures
+        if panel.kind == "table" and measure.unit != "text"
+    ]
+    colours = [
+        {
+            "matcher": {"id": "byName", "options": measure.label},
+            "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": COLOURS[measure.label]}}],
+        }
+        for measure in panel.measures
+        if is_series and not panel.by and measure.label in COLOURS
+    ]
     return {
         "id": number,
         "type": TYPES[panel.kind],
@@ -118,13 +185,9 @@ def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.about,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {
-            "defaults": {"unit": UNITS[panel.unit], "custom": custom},
-            "overrides": [rate] if panel.kind == "table" else [],
-        },
-        "options": {"reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
-        if panel.kind == "number"
-        else {},
+        "fieldConfig": {"defaults": defaults, "overrides": [*units, *colours]},
+        "options": _options(panel),
+        "transformations": _transformed(panel),
         "targets": [
             {
                 "refId": "A",

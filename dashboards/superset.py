@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from dashboards.panels import places
+from dashboards.panels import COLOURS, Measure, places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboards.panels import Dashboard, Panel
+    from dashboards.panels import Column, Dashboard, Panel, Unit
 
 OURS = uuid.UUID("7b1f7c39-8f0e-4f0e-9c55-0d6f2f3a9a01")
 DATABASE = "truedy"
@@ -23,11 +24,29 @@ TYPES = {
     "number": "big_number_total",
     "lines": "echarts_timeseries_line",
     "bars": "echarts_timeseries_bar",
+    "columns": "echarts_timeseries_bar",
+    "ranked": "echarts_timeseries_bar",
+    "heat": "heatmap_v2",
     "table": "table",
 }
-FORMATS = {"count": ",d", "usd": "$,.2f", "share": ".1%", "seconds": ",.0f", "": "SMART_NUMBER"}
+FORMATS: dict[Unit, str] = {
+    "count": ",d",
+    "usd": "$,.2f",
+    "price": "$,.4f",
+    "share": ".1%",
+    "seconds": ",.0f",
+    "decimal": ",.2f",
+    "text": "SMART_NUMBER",
+}
+AXES: dict[Unit, str] = {**FORMATS, "usd": "$,.0f", "price": "$,.2f", "share": ".0%"}
+"""Axes are ticked with fewer digits than values are shown with."""
 TIMES = {"date", "timestamp with time zone"}
-RANGE = "Last 30 days"
+RANGE = 'DATEADD(DATETIME("today"), -29, day) : tomorrow'
+"""The last 30 days, today included, which Superset's own "Last 30 days" leaves out."""
+ACCOUNTS = "replication_freshness"
+"""The view that has a row for each account."""
+CELL = 12
+"""Superset's rows are eight pixels high."""
 VERSION = "1.0.0"
 
 Columns = "Mapping[str, Sequence[tuple[str, str, str]]]"
@@ -57,7 +76,7 @@ def render(dashboards: Sequence[Dashboard], columns: Columns) -> dict[str, dict[
             "version": VERSION,
         },
     }
-    for view in sorted({panel.view for dashboard in dashboards for panel in dashboard.panels}):
+    for view in sorted({ACCOUNTS} | {panel.view for dashboard in dashboards for panel in dashboard.panels}):
         files[f"datasets/{DATABASE}/{view}.yaml"] = _dataset(view, columns[view])
     for dashboard in dashboards:
         for panel in dashboard.panels:
@@ -67,7 +86,7 @@ def render(dashboards: Sequence[Dashboard], columns: Columns) -> dict[str, dict[
 
 
 def _file(dashboard: Dashboard, panel: Panel) -> str:
-    return f"{dashboard.name}_{'_'.join(panel.title.lower().split())}"
+    return f"{dashboard.name}_{'_'.join(re.findall('[a-z0-9]+', panel.title.lower()))}"
 
 
 def _dataset(view: str, columns: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
@@ -103,8 +122,76 @@ def _dataset(view: str, columns: Sequence[tuple[str, str, str]]) -> dict[str, An
     }  # fmt: skip
 
 
-def _metric(label: str, expression: str) -> dict[str, Any]:
-    return {"expressionType": "SQL", "sqlExpression": expression, "label": label, "hasCustomLabel": True}
+def _metric(measure: Measure) -> dict[str, Any]:
+    return {"expressionType": "SQL", "sqlExpression": measure.sql, "label": measure.label, "hasCustomLabel": True}
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {"expressionType": "SQL", "sqlExpression": column.sql, "label": column.label}
+
+
+def _params(panel: Panel) -> dict[str, Any]:
+    """What a kind of panel is made of; measures of one picture have one unit."""
+    metrics, by = [_metric(measure) for measure in panel.measures], [_column(column) for column in panel.by]
+    unit = panel.measures[0].unit
+    match panel.kind:
+        case "number":
+            return {"metric": metrics[0], "y_axis_format": FORMATS[unit]} | {
+                "subtitle": panel.about,
+                "header_font_size": 0.3,
+                "subtitle_font_size": 0.125,
+            }
+        case "table":
+            order: dict[str, Any] = {"order_desc": panel.order != "itself"}
+            if panel.order != "most":
+                first = panel.by[0]
+                # Nulls come last either way: the columns that are shown the latest first are texts.
+                by_first = f"min({first.sql})" if panel.order == "itself" else f"coalesce(max({first.sql}), '')"
+                order["timeseries_limit_metric"] = _metric(Measure("order", by_first))
+            formats = {measure.label: {"d3NumberFormat": FORMATS[measure.unit]} for measure in panel.measures}
+            return {"query_mode": "aggregate", "groupby": by, "metrics": metrics, "row_limit": 100, **order} | {
+                "column_config": formats,
+                "table_timestamp_format": "smart_date",
+                "show_cell_bars": False,
+            }
+        case "heat":
+            return {"x_axis": by[0], "groupby": by[1], "metric": metrics[0], "row_limit": 10000} | {
+                "sort_x_axis": "alpha_asc",
+                "sort_y_axis": "alpha_desc",
+                "normalize_across": "heatmap",
+                "legend_type": "continuous",
+                "linear_color_scheme": "schemeBlues",
+                "show_legend": True,
+                "show_percentage": False,
+                "value_bounds": [None, None],
+                "y_axis_format": FORMATS[unit],
+                "xscale_interval": 1,
+                "yscale_interval": 1,
+                "left_margin": "auto",
+                "bottom_margin": "auto",
+            }
+    drawn = {"metrics": metrics, "row_limit": 10000, "y_axis_format": AXES[unit], "tooltipTimeFormat": "smart_date"}
+    drawn |= {"truncate_metric": True, "rich_tooltip": True, "truncateYAxis": False, "color_scheme": "supersetColors"}
+    if panel.kind in {"columns", "ranked"}:
+        is_ranked = panel.kind == "ranked"
+        drawn["y_axis_format"] = FORMATS[unit]
+        return (
+            drawn
+            | {"x_axis": by[0], "groupby": [], "show_legend": False, "show_value": True}
+            | {
+                "xAxisForceCategorical": True,
+                "x_axis_sort_asc": True,
+                "x_axis_sort": metrics[0]["label"] if is_ranked else by[0]["label"],
+                "orientation": "horizontal" if is_ranked else "vertical",
+            }
+        )
+    drawn |= {"x_axis": panel.time, "time_grain_sqla": "P1D", "groupby": by, "x_axis_time_format": "%d %b"}
+    drawn |= {"show_legend": len(metrics) > 1 or bool(by), "legendOrientation": "top", "legendType": "scroll"}
+    if panel.kind == "lines":
+        return drawn | {"markerEnabled": False}
+    if unit == "share":
+        drawn |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
+    return drawn | {"stack": "Stack"}
 
 
 def _chart(dashboard: Dashboard, panel: Panel) -> dict[str, Any]:
@@ -114,24 +201,13 @@ def _chart(dashboard: Dashboard, panel: Panel) -> dict[str, Any]:
         filters.append({**range_, "comparator": RANGE})
     if panel.where:
         filters.append({"clause": "WHERE", "expressionType": "SQL", "sqlExpression": panel.where})
-    metrics = [_metric(label, expression) for label, expression in panel.measures]
-    params: dict[str, Any] = {"viz_type": TYPES[panel.kind], "adhoc_filters": filters}
-    if panel.kind == "number":
-        params |= {"metric": metrics[0], "y_axis_format": FORMATS[panel.unit], "subheader": ""}
-    elif panel.kind == "table":
-        params |= {"query_mode": "aggregate", "groupby": list(panel.by), "metrics": metrics, "row_limit": 100}
-        params |= {"order_desc": True, "table_timestamp_format": "smart_date"}
-    else:
-        params |= {"x_axis": panel.time, "time_grain_sqla": "P1D", "metrics": metrics, "groupby": list(panel.by)}
-        params |= {"row_limit": 10000, "y_axis_format": FORMATS[panel.unit], "show_legend": True}
-        params |= {"stack": "Stack"} if panel.kind == "bars" else {}
     return {
         "slice_name": panel.title,
         "description": panel.about or None,
         "certified_by": None,
         "certification_details": None,
         "viz_type": TYPES[panel.kind],
-        "params": params,
+        "params": {"viz_type": TYPES[panel.kind], "adhoc_filters": filters, **_params(panel)},
         "query_context": None,
         "cache_timeout": None,
         "uuid": named("chart", _file(dashboard, panel)),
@@ -159,7 +235,7 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
             chart = f"CHART-{number}"
             position[name]["children"].append(chart)
             meta = {"chartId": number, "uuid": named("chart", _file(dashboard, panel)), "sliceName": panel.title}
-            meta |= {"width": panel.width, "height": panel.height * 12}
+            meta |= {"width": panel.width, "height": panel.height * CELL}
             position[chart] = {"type": "CHART", "id": chart, "children": [], "parents": [*above, name], "meta": meta}
     return {
         "dashboard_title": dashboard.title,
@@ -171,6 +247,36 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
         "published": True,
         "uuid": named("dashboard", dashboard.name),
         "position": position,
-        "metadata": {"cross_filters_enabled": True, "refresh_frequency": 300},
+        "metadata": {
+            "cross_filters_enabled": True,
+            "refresh_frequency": 300,
+            "label_colors": COLOURS,
+            "filter_bar_orientation": "HORIZONTAL",
+            "native_filter_configuration": _filters(dashboard),
+        },
         "version": VERSION,
     }
+
+
+def _filters(dashboard: Dashboard) -> list[dict[str, Any]]:
+    """The reader's choice of days and accounts. Without one, charts have the range that is theirs, and all accounts."""
+    account = {"datasetUuid": named("dataset", ACCOUNTS), "column": {"name": "account"}}
+    kinds: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
+        ("Days", "filter_time", {}, {}),
+        ("Account", "filter_select", account, {"multiSelect": True, "enableEmptyFilter": False}),
+    )
+    return [
+        {
+            "id": f"NATIVE_FILTER-{named('filter', f'{dashboard.name}/{name}')}",
+            "name": name,
+            "filterType": kind,
+            "type": "NATIVE_FILTER",
+            "targets": [target],
+            "controlValues": controls,
+            "defaultDataMask": {"extraFormData": {}, "filterState": {}, "ownState": {}},
+            "cascadeParentIds": [],
+            "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
+            "description": "",
+        }
+        for name, kind, target, controls in kinds
+    ]
