@@ -4,8 +4,9 @@ A file of sql/rollups makes a view in schema `rollup`. Where its header says `Ke
 definition over all days of `rollup.day_bounds`, and three things are made from it: a table NAME of the same columns; a
 view NAME_live, the same over the days that are not up to date (`rollup.stale_bounds`); and a view NAME_current, which
 reads the table for all other days and the live view for those. So a report is never behind the calls, only slower until
-the touched days are refreshed. `Kept: by day and month` makes NAME_months beside it, the sums of whole months. `Kept: by
-call` makes the table only; triggers (90_triggers.sql) keep it.
+the touched days are refreshed. `Kept: by day, agent and month` makes NAME_agents and NAME_months beside it, in the same
+way: its sums over everything but the agent, and of whole months. `Kept: by call` makes the table only; triggers
+(90_triggers.sql) keep it.
 
 Days are touched by triggers in the transaction that writes. `refresh` computes touched days anew, a few in a
 transaction whose snapshot also says which touches it has seen: what is touched meanwhile stays touched.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-KEPT = re.compile(r"^-- Kept: by (day|day and month|call)$", re.MULTILINE)
+KEPT = re.compile(r"^-- Kept: by (day|day, agent and month|call)$", re.MULTILINE)
 VIEW = re.compile(r"^CREATE OR REPLACE VIEW rollup\.([a-z_]+) ", re.MULTILINE)
 DAYS_AT_ONCE = 10
 """Days that one transaction computes anew."""
@@ -42,6 +43,17 @@ SELECT account, day, {columns} FROM rollup.{name} r
 WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
 UNION ALL
 SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_live
+"""
+AGENTS = """
+CREATE VIEW rollup.{name}_agents_plain AS
+SELECT account, day, agent_id, {sums} FROM rollup.{name} GROUP BY account, day, agent_id;
+CREATE TABLE rollup.{name}_agents AS TABLE rollup.{name}_agents_plain WITH NO DATA;
+CREATE INDEX ON rollup.{name}_agents (day, account);
+CREATE VIEW rollup.{name}_agents_current AS
+SELECT account, day, agent_id, {measures} FROM rollup.{name}_agents r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
+UNION ALL
+SELECT account, nullif(day, '-infinity'), agent_id, {sums} FROM rollup.{name}_live GROUP BY account, day, agent_id
 """
 MONTHS = """
 CREATE VIEW rollup.{name}_months_plain AS
@@ -75,7 +87,7 @@ FROM truedy.calls c CROSS JOIN replicator.reporting r CROSS JOIN LATERAL (VALUES
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One file of sql/rollups. `kept` is day, day and month, call or empty; `name` is the table's, or the view's where none is kept."""
+    """One file of sql/rollups. `kept` is day, day, agent and month, call or empty; `name` is the table's, or the view's where none is kept."""
 
     name: str
     kept: str
@@ -105,7 +117,9 @@ def daily(sql_folder: Path) -> tuple[Rollup, ...]:
 
 def sha256(rollups: Sequence[Rollup]) -> bytes:
     """Return one hash of all of them: they stand on each other, so a change of one is a change of all."""
-    return hashlib.sha256("\0".join(each.text for each in rollups).encode() + (CURRENT + MONTHS).encode()).digest()
+    return hashlib.sha256(
+        "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
+    ).digest()
 
 
 def drop(connection: sa.Connection) -> None:
@@ -139,15 +153,15 @@ def create(connection: sa.Connection, rollups: Sequence[Rollup]) -> None:
         columns = _columns(connection, each.name)
         names = ", ".join(column.name for column in columns)
         connection.exec_driver_sql(CURRENT.format(name=each.name, columns=names))
-        if each.kept == "day and month":
-            connection.exec_driver_sql(
-                MONTHS.format(
-                    name=each.name,
-                    dimensions=", ".join(column.name for column in columns if column.is_dimension),
-                    measures=", ".join(column.name for column in columns if not column.is_dimension),
-                    sums=", ".join(column.sum for column in columns if not column.is_dimension),
-                )
-            )
+        if each.kept == "day, agent and month":
+            parts = {
+                "name": each.name,
+                "dimensions": ", ".join(column.name for column in columns if column.is_dimension),
+                "measures": ", ".join(column.name for column in columns if not column.is_dimension),
+                "sums": ", ".join(column.sum for column in columns if not column.is_dimension),
+            }
+            connection.exec_driver_sql(AGENTS.format(**parts))
+            connection.exec_driver_sql(MONTHS.format(**parts))
     touch_everything(connection)
 
 
@@ -228,7 +242,8 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
     )
     for each in kept:
         _replace(tx, each.name, "day", those, days)
-        if each.kept == "day and month":
+        if each.kept == "day, agent and month":
+            _replace(tx, f"{each.name}_agents", "day", those, days)
             _replace(tx, f"{each.name}_months", "month", months, days)
     gone = sql.SQL("DELETE FROM {} t USING {} s WHERE t.account = s.account AND t.day = s.day")
     tx.execute(gone.format(sql.Identifier("rollup", "touched"), those), days)
@@ -263,9 +278,11 @@ def _replace(
         "those": those,
     }
     tx.execute(
-        sql.SQL("DELETE FROM {table} r USING {those} s WHERE r.account = s.account AND r.{unit} = s.{unit}").format(
-            **parts
-        ),
+        # The array is there for the index: joined alone, the whole table would be read for a day.
+        sql.SQL(
+            "DELETE FROM {table} r USING {those} s WHERE r.account = s.account AND r.{unit} = s.{unit} "
+            "AND r.{unit} = ANY (ARRAY(SELECT d.{unit} FROM {those} d))"
+        ).format(**parts),
         days,
     )
     # OFFSET 0: the definition is computed for each of these by its index, not for all.

@@ -1,7 +1,7 @@
 -- rollup.costs
 -- Grain: one row per account, day of the end (else of the creation), direction, agent and campaign.
 -- Units: US dollars, seconds, minutes. Every measure adds up over rows; final_at does by its greatest.
--- Kept: by day and month
+-- Kept: by day, agent and month
 CREATE OR REPLACE VIEW rollup.costs_plain AS
 SELECT
     b.account,

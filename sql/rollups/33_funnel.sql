@@ -1,7 +1,7 @@
 -- rollup.funnel
 -- Grain: one row per account, day of creation, direction, agent and campaign. Units: calls; next_change_at is an instant.
 -- Every count adds up over rows.
--- Kept: by day and month
+-- Kept: by day, agent and month
 CREATE OR REPLACE VIEW rollup.funnel_plain AS
 SELECT
     b.account,

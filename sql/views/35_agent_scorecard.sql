@@ -70,7 +70,7 @@ CROSS JOIN LATERAL (
             sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
             sum(d.goal_calls)::bigint AS goal_calls,
             sum(d.error_calls)::bigint AS error_calls
-        FROM rollup.funnel_current d
+        FROM rollup.funnel_agents_current d
         WHERE d.day >= p.since_on
         GROUP BY 1, 2
     ) f
@@ -97,7 +97,7 @@ CROSS JOIN LATERAL (
             sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
             sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
             sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd
-        FROM rollup.costs_current d
+        FROM rollup.costs_agents_current d
         WHERE d.day >= p.since_on
         GROUP BY 1, 2
     ) c USING (account, agent)

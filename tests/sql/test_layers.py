@@ -339,6 +339,7 @@ def test_goals_are_null_until_somebody_says_where_they_are(small: Connection) ->
 
 def test_a_changed_cost_is_written_down(small: Connection) -> None:
     """Each change with what was and what is; an update that leaves the cost alone writes nothing."""
+    small.execute("DELETE FROM replicator.cost_changes")
     small.execute("UPDATE truedy.calls SET cost_usd = 0.25, observed_at = '2025-12-05Z' WHERE id = %s", [call_id(2)])
     small.execute("UPDATE truedy.calls SET status = 'completed', cost_usd = 0.250 WHERE id = %s", [call_id(2)])
     small.execute("UPDATE truedy.calls SET cost_usd = 0.0700 WHERE id = %s", [call_id(10)])

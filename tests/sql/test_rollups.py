@@ -44,13 +44,20 @@ def differences(connection: Connection) -> list[str]:
             wrong.append(name)
     for name in ("funnel", "costs"):
         measures = "sum(calls)" if name == "funnel" else "sum(cost_usd)"
-        row = connection.execute(
-            f"SELECT count(*) FROM (SELECT date_trunc('month', day)::date AS month, campaign_id, {measures} "
-            f"FROM rollup.{name}_current GROUP BY 1, 2 EXCEPT ALL SELECT month, campaign_id, {measures} "
-            f"FROM rollup.{name}_months_current GROUP BY 1, 2) d"
-        ).fetchone()
-        if row and row[0]:
-            wrong.append(f"{name}_months")
+        by_month = (
+            f"SELECT date_trunc('month', day)::date AS month, campaign_id, {measures} FROM rollup.{name}_current GROUP BY 1, 2",
+            f"SELECT month, campaign_id, {measures} FROM rollup.{name}_months_current GROUP BY 1, 2",
+        )
+        by_agent = (
+            f"SELECT day, agent_id, {measures} FROM rollup.{name}_current GROUP BY 1, 2",
+            f"SELECT day, agent_id, {measures} FROM rollup.{name}_agents_current GROUP BY 1, 2",
+        )
+        for what, (parts, kept) in {"months": by_month, "agents": by_agent}.items():
+            row = connection.execute(
+                f"SELECT count(*) FROM (({parts} EXCEPT ALL {kept}) UNION ALL ({kept} EXCEPT ALL {parts})) d"
+            ).fetchone()
+            if row and row[0]:
+                wrong.append(f"{name}_{what}")
     return wrong
 
 
@@ -238,4 +245,4 @@ def test_these_tests_can_fail(database_url: str) -> None:
         small_world.build(other)
         rollups.refresh(database, KEPT)
         other.execute("UPDATE rollup.funnel SET calls = calls + 1 WHERE day = '2025-03-30'")
-        assert differences(other) == ["funnel", "funnel_months"]
+        assert differences(other) == ["funnel", "funnel_months", "funnel_agents"]
