@@ -197,6 +197,28 @@ def promises() -> list[Promise]:
                 "tests/sync/test_calendar.py",
             ),
         ),
+        Promise(
+            "Reports are never behind what is stored",
+            "A report reads kept days from its roll-ups and every other day from the calls, in one statement: after each write, "
+            "refreshed or not, it says what counting all calls says. A time zone, a stage or another rule that is changed is "
+            "in every report at once. Rates stand beside what they divide, pending costs beside sums.",
+            "Speed while many days are touched: after a rule was changed, or during a first sync, their calls are counted for "
+            "each question until the roll-ups are refreshed.",
+            (
+                "tests/sql/test_rollups.py::test_reports_are_right_after_every_step",
+                "tests/sql/test_rollups.py::test_an_independent_count_agrees",
+                "tests/sql/test_reports.py",
+                "tests/sql/test_layers.py",
+                "tests/sql/test_checks.py",
+            ),
+        ),
+        Promise(
+            "Least exposure",
+            "A reader sees views without numbers, texts or transcripts: masks of at most two characters at each end, and "
+            "pseudonyms under a secret that is not in the database. Who may do what is a page that is tested by trying.",
+            "Inference from aggregates; the database's owner and superusers.",
+            ("tests/store/test_roles.py", "tests/sql/test_views_catalogue.py", "tests/report/test_browser.py"),
+        ),
     ]
 
 
