@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from replicator.errors import ConfigurationError
-from replicator.export import asking, delimited, landing, parquet
+from replicator.export import asking, delimited, landing
 from replicator.store import catalogue
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Exported:
 def check(target: Target, *, is_terminal: bool) -> None:
     """Raise ConfigurationError where the target cannot be: before the database is asked for anything."""
     if target.format == asking.PARQUET:
+        from replicator.export import parquet  # noqa: PLC0415 - as below
+
         parquet.require()
         if not target.is_file and is_terminal:
             raise ConfigurationError(
@@ -150,6 +152,8 @@ def _write_parquet(
     facts: dict[str, str],
     on_progress: Callable[[int, int], None],
 ) -> int:
+    from replicator.export import parquet  # noqa: PLC0415 - Arrow is 30 MB that no other command needs
+
     writer, count = parquet.Writer(cast("BinaryIO", sink), choice.columns, facts), 0
     for count, row in enumerate(rows, 1):
         writer.write(row)

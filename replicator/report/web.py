@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-import uvicorn
-
 from replicator.errors import ConfigurationError, ReplicatorError
 from replicator.report.page import SPANS, header_policy
 
@@ -223,6 +221,8 @@ async def _aside(work: Callable[[], Answer]) -> Answer:
 def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Iterator[str]:
     """Serve in a thread until `stop` is set or the block ends; give the URL. ConfigurationError: the port is taken."""
     listener = _listen(host, port)
+    import uvicorn  # noqa: PLC0415 - only a service that shows the page needs it
+
     config = uvicorn.Config(
         Application(site),
         loop="auto",
