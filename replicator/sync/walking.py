@@ -342,7 +342,8 @@ def _search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None 
         rank, stride = low + stride, max(2 * stride, seen.rows)
     else:
         rank, stride = (high or 0) - stride, max(2 * stride, 1 + SLACK)
-    offset = rank - 1 - SLACK
+    # A page that was narrowed down has no room for the whole slack: it would end above what it is to reach, again and again.
+    offset = rank - 1 - min(SLACK, walk.limit // 4)
     if low is None:
         offset = _within(walk, offset)
     if low == seen.behind:
@@ -356,8 +357,9 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     above = sum(1 for at in seen.created if at is not None and at >= top)
     if above > 1 and walk.stuck < SEEK_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
-    if walk.has_failed and seen.rows < PAGE_LIMIT and walk.stuck:
-        # Larger pages fail: the row behind this one is asked for alone.
+    if walk.has_failed and seen.rows < PAGE_LIMIT and 0 < walk.stuck < SEEK_PATIENCE:
+        # Larger pages fail: the row behind this one is asked for alone. Not for ever: in a group that comes in another
+        # order each time, with a row in it that breaks its page, this and the search for the top send us to and fro.
         return Advance(pieces, replace(walk, offset=seen.behind, limit=1, stuck=walk.stuck + 1))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
