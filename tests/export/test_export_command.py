@@ -240,6 +240,8 @@ def test_a_signal_leaves_no_file(url: str, tmp_path: Path, number: signal.Signal
     """In the middle of an export: the name stays free, the database stops working for it, and the exit code is 1.
     After a SIGKILL a hidden file stays, and the next export to that name removes it.
     """
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("whoever runs the tests ignores this signal, as under nohup, and so does every child")
     process = start("export", "slow", "--output", "a.csv", cwd=tmp_path, DATABASE_URL=url)
     working = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'"
     with psycopg.connect(url, autocommit=True) as watcher:
