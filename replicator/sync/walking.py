@@ -357,9 +357,8 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     above = sum(1 for at in seen.created if at is not None and at >= top)
     if above > 1 and walk.stuck < SEEK_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
-    if walk.has_failed and seen.rows < PAGE_LIMIT and 0 < walk.stuck < SEEK_PATIENCE:
-        # Larger pages fail: the row behind this one is asked for alone. Not for ever: in a group that comes in another
-        # order each time, with a row in it that breaks its page, this and the search for the top send us to and fro.
+    if walk.has_failed and seen.rows < PAGE_LIMIT and walk.stuck:
+        # Larger pages fail: the row behind this one is asked for alone.
         return Advance(pieces, replace(walk, offset=seen.behind, limit=1, stuck=walk.stuck + 1))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
