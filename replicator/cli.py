@@ -20,11 +20,11 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
-from replicator import __version__, assembly
+from replicator import __version__, assembly, landing
 from replicator import settings as environment
 from replicator.errors import ConfigurationError, ReplicatorError, SourceError
 from replicator.export import asking, running
-from replicator.report import exporting, figures, files, kept, page, progress, sparks, terminal, web
+from replicator.report import exporting, figures, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
@@ -214,8 +214,8 @@ def report(
         if is_printed:
             typer.echo(text, nl=False)
             return
-        path = output or files.default_name(found.period.today)
-        files.write(path, text)
+        path = output or page.default_name(found.period.today)
+        landing.write(path, text)
         typer.echo(path)
         if open_ and not webbrowser.open(path.absolute().as_uri()):
             typer.echo("no browser was found; open the file by hand", err=True)

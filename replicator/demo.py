@@ -18,9 +18,9 @@ import psycopg
 import typer
 from pydantic import SecretStr
 
-from replicator import assembly
+from replicator import assembly, landing
 from replicator.errors import ReplicatorError
-from replicator.report import figures, files, page, progress, sparks, terminal
+from replicator.report import figures, page, progress, sparks, terminal
 from replicator.store import embedded, status
 from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
@@ -169,7 +169,7 @@ def _page(settings: Settings, url: str) -> None:
         found = figures.read(database, settings.replicator_account, REPORT_DAYS)
         recent = status.read(database, settings.replicator_account).recent
     path = assembly.data_dir(settings).parent / "demo-report.html"
-    files.write(path, page.render(found))
+    landing.write(path, page.render(found))
     out = terminal.console()
     sparks.show(out, recent)
     out.print()

@@ -240,7 +240,7 @@ class UnknownCall(ReplicatorError):
 
 
 class OutputFailed(ReplicatorError):
-    """What was exported could not be written: no room, or a disk that fails."""
+    """A file could not be written: no room, or a disk that fails."""
 
     fault = "this machine's disk"
     advice = "choose another folder; no partial file is left"

@@ -19,16 +19,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 RUNGS = {
     "errors": set(),
     "records": set(),
+    "landing": {"errors"},
     "source": {"errors", "records"},
     "store": {"errors", "records"},
     "sync": {"errors", "records", "source", "store"},
     "simulator": {"errors"},
-    "export": {"errors", "store"},
+    "export": {"errors", "landing", "store"},
     "report": {"errors", "records", "store", "sync"},
     "settings": {"errors", "sync"},
     "assembly": {"errors", "records", "settings", "source", "store", "sync", "report"},
-    "demo": {"errors", "settings", "assembly", "store", "sync", "report"},
-    "cli": {"errors", "settings", "assembly", "store", "sync", "export", "report", "demo", "simulator"},
+    "demo": {"errors", "landing", "settings", "assembly", "store", "sync", "report"},
+    "cli": {"errors", "landing", "settings", "assembly", "store", "sync", "export", "report", "demo", "simulator"},
     "__main__": {"cli"},
 }
 """Each room, and the rooms that it may import."""

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from replicator import landing
 from replicator.errors import ConfigurationError
-from replicator.export import asking, delimited, landing
+from replicator.export import asking, delimited
 from replicator.store import catalogue
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from replicator.export.asking import Asked
-    from replicator.export.landing import Sink
+    from replicator.landing import Sink
     from replicator.store.catalogue import Choice
     from replicator.store.database import Database
 

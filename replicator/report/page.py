@@ -18,6 +18,8 @@ from replicator.report.blocks import moment
 from replicator.report.markup import Markup, document, element, joined, raw_style, source_text
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from replicator.report.figures import Figures
 
 SPANS = (7, 30, 90, 365, 1095)
@@ -45,6 +47,11 @@ def policy() -> str:
 def header_policy() -> str:
     """Return the policy for the header, which alone can say that nobody may frame the page."""
     return f"{policy()}; frame-ancestors 'none'"
+
+
+def default_name(today: date) -> Path:
+    """Return the file's name where none was given."""
+    return Path(f"truedy-report-{today.isoformat()}.html")
 
 
 def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:

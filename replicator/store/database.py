@@ -58,7 +58,7 @@ class Database:
             if connection.closed or connection.broken:
                 pooled.invalidate()
             raise translate(error, self.place) from error
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too: a connection in the middle of something is lent to nobody else
             if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 pooled.invalidate()
             raise

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 PAUSE_SECONDS = 5.0
+AT_MOST_WAITED_SECONDS = 5.0
+"""A stop does not wait longer for days that are being computed: they stay touched, and their transaction ends with us."""
 REST = 10
 """Seconds of rest for each second of work."""
 AT_THE_END_SECONDS = 60.0
@@ -43,7 +45,7 @@ def refreshed(
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(AT_MOST_WAITED_SECONDS)
     until = time.monotonic() + at_the_end_seconds
     rollups.refresh(database, kept, go_on=lambda: not stop.is_set() and time.monotonic() < until)
 

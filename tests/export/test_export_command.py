@@ -296,7 +296,7 @@ def test_a_full_disk_leaves_no_file(url: str, tmp_path: Path) -> None:
             cwd=tmp_path, env=settings, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("the export could not be written: No space left on device\n")
+    assert done.stderr.startswith("the file could not be written: No space left on device\n")
 
 
 def test_a_pipe_that_closes_early_is_no_defect(url: str, tmp_path: Path) -> None:

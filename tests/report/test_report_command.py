@@ -17,8 +17,8 @@ import pytest
 from commands import TOP, run, start
 from test_cli import free_port, processes, settings, wait_until
 
-from replicator.errors import ConfigurationError
-from replicator.report import files
+from replicator import landing
+from replicator.errors import ConfigurationError, OutputFailed
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
@@ -72,7 +72,7 @@ def test_a_report_goes_where_it_is_told(database_url: str, tmp_path: Path) -> No
     facts = json.loads(run("report", "--json", cwd=tmp_path, DATABASE_URL=database_url).stdout)
     assert (facts["period"]["days"], facts["attempts"]) == (30, [])
     wrong = run("report", "--output", "/nowhere/x.html", cwd=tmp_path, DATABASE_URL=database_url)
-    assert (wrong.returncode, "cannot be written" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "no file can be written" in wrong.stderr) == (2, True)
     assert run("report", "--output", "-", "--open", cwd=tmp_path, DATABASE_URL=database_url).returncode == 2
     assert run("report", "--days", "0", cwd=tmp_path, DATABASE_URL=database_url).returncode == 2
 
@@ -92,27 +92,30 @@ def test_open_shows_it(database_url: str, tmp_path: Path) -> None:
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong while it is written, the old one stays and nothing is left beside it."""
     path = tmp_path / "x.html"
-    files.write(path, "old")
+    landing.write(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        files.write(path, "new \ud800")
+        landing.write(path, "new \ud800")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(ConfigurationError, match="No space left"):
-        files.write(path, "new")
+    with pytest.raises(OutputFailed, match="No space left"):
+        landing.write(path, "new")
     assert path.read_text(encoding="utf-8") == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["x.html"]
 
 
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:
-    """A pipe, a device or a folder in the file's place is refused: root would replace /dev/null. A link is not followed."""
+    """A pipe, a device or a folder in the file's place is refused: root would replace /dev/null. A link is neither followed
+    nor replaced.
+    """
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
         with pytest.raises(ConfigurationError, match="no ordinary file"):
-            files.write(tmp_path / name, "x")
+            landing.write(tmp_path / name, "x")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     (tmp_path / "other").write_text("kept", encoding="utf-8")
     (tmp_path / "link").symlink_to(tmp_path / "other")
-    files.write(tmp_path / "link", "x")
+    with pytest.raises(ConfigurationError, match="no ordinary file"):
+        landing.write(tmp_path / "link", "x")
     assert (tmp_path / "other").read_text(encoding="utf-8") == "kept"
 
 

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from commands import environment
 
+from replicator import landing
 from replicator.errors import ConfigurationError, OutputFailed
-from replicator.export import landing, parquet
+from replicator.export import parquet
 from replicator.store.catalogue import Column
 
 
@@ -199,7 +200,7 @@ def test_what_a_killed_export_left_is_removed_and_nothing_else(tmp_path: Path) -
     """A hidden file of the same name that nobody holds goes; one that is being written stays, and another name's too."""
     path, other = tmp_path / "a.csv", tmp_path / "b.csv"
     killed = (
-        "import os, pathlib, signal, sys; from replicator.export import landing\n"
+        "import os, pathlib, signal, sys; from replicator import landing\n"
         "with landing.landing(pathlib.Path(sys.argv[1]), may_replace=False) as sink:\n"
         "    sink.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -1,8 +1,8 @@
-"""Where an export goes: a file that appears only when it is complete, or standard output.
+"""Where an export or a report goes: a file that appears only when it is complete, or standard output.
 
 A file is written under another name in the same folder, readable by its owner only, flushed to the disk, given its name
 and the folder flushed. Whoever looks at its name sees the earlier file, or none, until the whole new one is there. What a
-killed export left under the other name is removed by the next export to the same file; a lock tells it from one that is
+killed program left under the other name is removed by the next one that writes the same file; a lock tells it from one that is
 still being written, and goes with its process however that ends.
 """
 
@@ -88,7 +88,7 @@ def failed(error: OSError) -> OutputFailed:
     """Return our error for one of the system's while writing."""
     is_full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     return OutputFailed(
-        f"the export could not be written: {error.strerror}",
+        f"the file could not be written: {error.strerror}",
         advice="make room, or choose another folder; no partial file is left" if is_full else None,
     )
 
@@ -134,6 +134,13 @@ def landing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
         _flush_folder(folder)
     finally:
         os.close(folder)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file, in place of an earlier one where there is one."""
+    content = text.encode()
+    with landing(path, may_replace=True) as sink:
+        sink.write(content)
 
 
 def _open_folder(path: Path) -> int:
@@ -193,7 +200,7 @@ def _flush_folder(folder: int) -> None:
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some file systems have no such thing
             raise OutputFailed(
                 f"the file is there, but the disk did not confirm its name: {error.strerror}",
-                advice="look after the disk, then export again with --overwrite",
+                advice="look after the disk, then write it again",
             ) from None
 
 
