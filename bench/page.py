@@ -10,6 +10,9 @@ RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "measurements.md"
 
 
+LEAST_SHARE = 0.5
+
+
 def load(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
@@ -40,7 +43,8 @@ def render() -> str:
         f"| segments a second | {write['segments_per_second']:,} |",
         f"| seconds, ours | {write['seconds']} |",
         f"| seconds, bare COPY | {write['bare_copy_seconds']} |",
-        f"| share of the speed of a bare COPY (target 0.5) | {write['share_of_bare_copy']} |",
+        f"| share of the speed of a bare COPY (target 0.5{'' if write['share_of_bare_copy'] >= LEAST_SHARE else ': not met'}) | "
+        f"{write['share_of_bare_copy']} |",
         f"| the rounds | {', '.join(str(share) for share in write['shares'])} |",
         f"| the same share, without the triggers that tell the roll-ups | {write['share_without_triggers']} |",
         f"| time with those triggers over time without | {write['time_with_triggers_over_without']} |",
