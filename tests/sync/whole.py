@@ -738,11 +738,13 @@ class Whole:
     def _check_transcripts(self) -> None:
         """Every transcript that the source has of a live call is stored as it is now, unless nothing could tell that it came
         or was replaced: that was after our last look (or the account looked empty then), which is the last one only past the
-        deadline or where one is stored, and the row did not move more than five minutes after it.
+        deadline or where one is stored, and the row did not move more than five minutes after it. A row that shares its
+        instant with one that cannot be read is seen by chance, so it may not have been seen to move.
         """
+        beside = {self.lives[one].created_at for one in self.poisoned}
         for call_id, one in self.twin.calls.items():
             life, known = self.lives[call_id], self.twin.details.get(call_id)
-            if not life.text or life.deleted_at is not None or one.deleted_at is not None or call_id in self.poisoned:
+            if not life.text or life.deleted_at is not None or one.deleted_at is not None or life.created_at in beside:
                 continue
             if known is not None and known.fingerprint == life.transcript.fingerprint:
                 self.transcripts += 1
