@@ -23,16 +23,16 @@ from replicator.errors import (
     SourceError,
     UnreadableAnswer,
 )
-from replicator.sync.walking import PAGE_LIMIT
+from replicator.sync.pacing import Pace
 
 if TYPE_CHECKING:
     from replicator.store.rows import Kind
     from replicator.sync.fetching import Outcome
-    from replicator.sync.walking import Lane
+    from replicator.sync.walking import Walk
 
 FIRST_TRIES = 3
 """Attempts at a source that has not answered once in this run, when no connection can be made."""
-FIRST_ANSWERS = 16
+FIRST_ANSWERS = 18
 """Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
 PATIENCE = timedelta(seconds=150)
 """How long a source that did answer may fail before the run ends: more than two rate windows."""
@@ -62,27 +62,31 @@ class Judge:
     answers: int = 0
     failures: int = 0
     """Failures since the last answer."""
+    has_spoken: bool = False
+    """An error came from it since the last answer: whoever closes the connection after that is there."""
     failing_since: datetime | None = None
     resume_at: datetime | None = None
     """Nothing is asked before this."""
     provider_faults: Counter[Kind] = field(default_factory=Counter)
     """Faults of the provider behind a kind of detail since it last gave one."""
     closed_until: dict[Kind, datetime] = field(default_factory=dict)
-    of_lane: Counter[Lane] = field(default_factory=Counter)
-    """Failures of a lane's pages since one of them was answered."""
+    pace: Pace = field(default_factory=Pace)
+    """How closely pages may follow each other."""
 
     def judge(self, outcome: Outcome, now: datetime) -> Verdict:
         """Say what an outcome means, and remember it."""
         error, request = outcome.error, outcome.request
-        is_list = request.walk is not None
+        walk = request.walk
+        is_list = walk is not None
         if not outcome.is_sent:
             return Verdict.AGAIN
         if error is None or (not is_list and isinstance(error, NotFound | Forbidden)):
             if request.detail is not None and error is None:
                 self.provider_faults[request.detail.kind] = 0
             self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
-            if is_list:
-                self.of_lane[request.lane] = 0
+            self.has_spoken = False
+            if walk is not None:
+                self.pace.answered(walk, now)
             return Verdict.TAKEN
         if isinstance(error, RateLimited):
             return Verdict.REFUSED
@@ -97,9 +101,9 @@ class Judge:
             self._circuit(request.detail.kind, now)
             return Verdict.TAKEN
         self._back_off(error, now)
-        if self._is_hopeless(error, now):
+        if self._is_hopeless(now):
             return Verdict.FATAL
-        return self._of_page(outcome) if is_list else Verdict.TAKEN
+        return Verdict.TAKEN if walk is None else self._of_page(error, walk, now)
 
     def is_open(self, kind: Kind, now: datetime) -> bool:
         """Say whether details of this kind are worth a request: not for some time after its provider failed in a row."""
@@ -111,26 +115,22 @@ class Judge:
         if beyond >= 0:
             self.closed_until[kind] = now + min(LONGEST_CIRCUIT, FIRST_CIRCUIT * 2 ** min(beyond, 10))
 
-    def _of_page(self, outcome: Outcome) -> Verdict:
-        """Narrow a page at its second failure; at once where the answer came and cannot be read, or where narrowing is
-        under way already.
-        """
-        request = outcome.request
-        self.of_lane[request.lane] += 1
-        is_narrowed = request.walk is not None and request.walk.limit < PAGE_LIMIT
-        is_clear = isinstance(outcome.error, UnreadableAnswer) or is_narrowed
-        return Verdict.BROKEN if is_clear or self.of_lane[request.lane] > 1 else Verdict.AGAIN
+    def _of_page(self, error: SourceError, walk: Walk, now: datetime) -> Verdict:
+        """Narrow a page down once it has failed often enough; at once where the answer came and cannot be read."""
+        is_clear = isinstance(error, UnreadableAnswer)
+        return Verdict.BROKEN if self.pace.failure(walk, now) or is_clear else Verdict.AGAIN
 
     def _back_off(self, error: SourceError, now: datetime) -> None:
         self.failures += 1
+        self.has_spoken = self.has_spoken or error.status is not None
         self.failing_since = self.failing_since or now
         pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(self.failures, 10))
-        if error.status is not None and self.failures <= FIRST_ANSWERS:
+        if self.has_spoken and self.failures <= FIRST_ANSWERS:
             # It answers, so this may be one page's fault, which is narrowed down without long waits.
             pause = 0.05 * self.failures
         self.resume_at = now + timedelta(seconds=pause)
 
-    def _is_hopeless(self, error: SourceError, now: datetime) -> bool:
+    def _is_hopeless(self, now: datetime) -> bool:
         if not self.answers:
-            return self.failures >= (FIRST_TRIES if error.status is None else FIRST_ANSWERS)
+            return self.failures >= (FIRST_ANSWERS if self.has_spoken else FIRST_TRIES)
         return self.failing_since is not None and now - self.failing_since > PATIENCE

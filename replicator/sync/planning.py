@@ -113,6 +113,8 @@ class State:
     head_in_flight: bool = False
     open_calls: tuple[datetime, ...] = ()
     """created_at of calls that have not ended, oldest first."""
+    most_pages: int = MOST_LIST_REQUESTS
+    """So many list requests may be in flight at once."""
     details: Mapping[Lane, int] = field(default_factory=dict)
     """Details that are due and at hand, by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
@@ -206,7 +208,10 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
 
 
 def is_head_due(state: State, now: datetime) -> bool:
-    """Say whether the newest end of the list should be read now."""
+    """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
+    walk = state.walks.get(Lane.FRESH)
+    if walk is not None and walk.hole.until == END:
+        return False
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 
 
@@ -253,7 +258,7 @@ def choose(state: State, now: datetime, free: int, spare: int | None = None) -> 
             lane
             for lane in Lane
             if work.get(lane, 0) > 0
-            and (lane not in LIST_LANES or lists < MOST_LIST_REQUESTS)
+            and (lane not in LIST_LANES or lists < state.most_pages)
             and (can_wait or lane not in PATIENT_LANES)
         ]
         if not ready:

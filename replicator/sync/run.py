@@ -35,14 +35,7 @@ from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.patience import Patience
-from replicator.sync.planning import (
-    State,
-    choose,
-    detail_lane,
-    is_head_due,
-    landed,
-    sent,
-)
+from replicator.sync.planning import MOST_LIST_REQUESTS, State, choose, detail_lane, is_head_due, landed, sent
 from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
@@ -244,11 +237,14 @@ class Run:
             return None
         at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
         at_hand[Lane.CONFIRM] = self._membership.ready(self._position, now)
-        state = replace(self._position.state, details=at_hand)
+        pace = self._judge.pace
+        state = replace(self._position.state, details=at_hand, most_pages=pace.most(now, MOST_LIST_REQUESTS))
         lanes = choose(state, now, room, sum(spending.spare(now) for spending in self._spendings))
+        if not lanes and choose(state, now, 1):
+            return min(spending.budget.spares_at(now) for spending in self._spendings)
         if not lanes:
-            is_held_back = bool(choose(state, now, 1))
-            return min(spending.budget.spares_at(now) for spending in self._spendings) if is_held_back else None
+            is_resting = not state.most_pages and choose(replace(state, most_pages=1), now, 1)
+            return pace.rest_until if is_resting else None
         for key, spending in enumerate(self._spendings):
             count = min(len(lanes), spending.free(now))
             if count > 0 and self._patiently(partial(spending.charge, now, count)):
@@ -442,7 +438,8 @@ class Run:
             return
         why = ""
         if wake_at is not None:
-            why = "the source fails" if wake_at == self._judge.resume_at else "the request budget is used up"
+            is_failing = wake_at in {self._judge.resume_at, self._judge.pace.rest_until}
+            why = "the source fails" if is_failing else "the request budget is used up"
         self._on_progress(
             Progress(
                 self._committer.counters,

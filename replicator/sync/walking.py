@@ -42,6 +42,8 @@ MOST_PROBES = 4
 """Rows behind an unreadable one that are asked for a sign of life."""
 SEEK_PATIENCE = 48
 """Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
+NARROW_PATIENCE = 12
+"""The same where pages are small because a row there makes larger ones fail: the place is known within a few rows."""
 TIE = "a tie group as large as a page"
 BEYOND = "calls are stored that are older than the end of the list"
 ROUND = "the list ends at a round number of calls: it may be capped"
@@ -49,6 +51,7 @@ SLICED = (
     "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing"
 )
 CAPPED = "the list ends while older calls are known: it may be capped"
+LOST = "the list could not be followed here"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""
 END_PATIENCE = 8
@@ -56,7 +59,8 @@ END_PATIENCE = 8
 ROUND_CALLS = 500
 """Storage layers cap a list at multiples of this: a list that ends at one is not believed without another witness."""
 MOST_JUMPS = 20
-"""Unsure stretches that one walk may leave behind before the source is treated as unsorted."""
+"""Unsure stretches that one walk may leave behind in a row, with no page that proves one, before the source is treated as
+unsorted."""
 
 
 class Lane(StrEnum):
@@ -113,6 +117,10 @@ class Walk:
     """Rows of overlap beyond what the proof needs: as many as the list was lately seen to move up between two pages."""
     calm: int = 0
     """Pages in a row that would have needed less slack."""
+    read_to: int | None = None
+    """Right behind the last page that began at or above the hole's top: what lies before this was seen."""
+    wall: int | None = None
+    """A row before this offset makes the page from here fail."""
     stride: int = 0
     stuck: int = 0
     jumps: int = 0
@@ -131,6 +139,11 @@ class Walk:
     barrier: int | None = None
     """The offset of the row that was stepped over last: pages begin behind it, or they would fail again."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Say whether the hole's top was looked for often enough."""
+        return self.stuck >= (NARROW_PATIENCE if self.has_failed else SEEK_PATIENCE)
+
     def moved(self, total: int | None) -> Walk:
         """Return the walk aimed at the same place after the list came to have `total` rows.
 
@@ -145,6 +158,8 @@ class Walk:
             total=total,
             offset=max(0, self.offset + shift),
             barrier=None if self.barrier is None else self.barrier + shift,
+            read_to=None if self.read_to is None else self.read_to + shift,
+            wall=None if self.wall is None else self.wall + shift,
             low=None if self.low is None else self.low + shift,
             high=None if self.high is None else self.high + shift,
         )
@@ -196,13 +211,22 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
     if proven:
         pieces = (*pieces, Piece(proven.since, proven.until, seen.asked_at))
-    if not walk.hole:
-        return Advance(pieces, None)
-    top = walk.hole.until
+    return _aimed(walk, seen, pieces) if walk.hole else Advance(pieces, None)
+
+
+def _aimed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+    """Aim the next page, after one with readable rows in falling order."""
+    known, top = [at for at in seen.created if at is not None], walk.hole.until
     if known[0] < top and walk.barrier is not None and seen.offset == walk.barrier + 1:
         # Nothing newer can be had in one page with this: what lies between stays unsure.
         walk, doubt = _land(replace(walk, jump_reason=UNREADABLE), seen, known[0])
         pieces, top = (*pieces, *doubt), walk.hole.until
+    if known[0] >= top:
+        walk = replace(walk, read_to=seen.behind)
+    elif seen.offset > 0 and walk.is_lost:
+        # The top was looked for often enough. A whole page is asked for from where it must be, and what lies above is unsure.
+        begin = seen.offset if walk.low is None else min(walk.low, seen.offset)
+        return _after(pieces, replace(walk, offset=begin, limit=PAGE_LIMIT, jump_reason=LOST))
     if seen.offset > 0 and known[0] < top:
         return _after(pieces, _search(walk, seen, high=seen.offset))
     if _looks_last(seen, walk):
@@ -220,7 +244,7 @@ def _closed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     known = [at for at in seen.created if at is not None]
     if seen.offset > 0:
         walk = _slackened(walk, above=sum(at >= walk.hole.until for at in known))
-    walk = _lowered(walk, known[-1] + TICK)
+    walk = replace(_lowered(walk, known[-1] + TICK), jumps=0)
     newer = seen.offset + seen.created.index(known[-1]) - 1
     aim = newer - walk.slack
     if seen.rows == PAGE_LIMIT:
@@ -260,12 +284,15 @@ def fail(walk: Walk) -> Advance:
     then fails again: a source that fails altogether convicts nobody. What lies around it is unsure.
     """
     if walk.limit > 1:
-        return Advance((), replace(walk, limit=walk.limit // 2, has_failed=True))
+        wall = walk.offset + walk.limit
+        is_extended = walk.read_to is not None and walk.offset < walk.read_to < wall
+        walk = replace(walk, has_failed=True, wall=wall)
+        return Advance((), _extended(walk) if is_extended else replace(walk, limit=walk.limit // 2))
     if walk.suspect is None:
         return Advance((), replace(walk, suspect=walk.offset, offset=walk.offset + 1))
     if walk.offset == walk.suspect and walk.is_alive:
         beyond = replace(
-            walk, suspect=None, is_alive=False, barrier=walk.offset, offset=walk.offset + 1, limit=PAGE_LIMIT // 4,
+            walk, suspect=None, is_alive=False, barrier=walk.offset, offset=walk.offset + 1, limit=PAGE_LIMIT,
             ending=None, jump_reason=UNREADABLE,
         )  # fmt: skip
         return _after((), beyond)
@@ -293,7 +320,7 @@ def _lowered(walk: Walk, top: datetime) -> Walk:
     if top >= walk.hole.until:
         return walk
     hole = Interval(walk.hole.since, min(top, walk.hole.until))
-    return replace(walk, hole=hole, low=None, high=None, stride=0, stuck=0, endings=0)
+    return replace(walk, hole=hole, low=None, high=None, read_to=None, wall=None, stride=0, stuck=0, endings=0)
 
 
 def _looks_last(seen: Seen, walk: Walk) -> bool:
@@ -329,8 +356,6 @@ def _search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None 
 
     The list moves meanwhile, so a bound that contradicts the newest answer is forgotten.
     """
-    if walk.stuck >= SEEK_PATIENCE:
-        return replace(walk, stuck=0, stride=0, low=None, high=None, jump_reason="the list could not be followed here")
     if low is not None:
         high = walk.high if walk.high is not None and walk.high >= low else None
     elif high is not None:
@@ -355,16 +380,30 @@ def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
     """The page ends inside the tie group at the hole's top: aim right above it, or give the group up as unprovable."""
     top = walk.hole.until
     above = sum(1 for at in seen.created if at is not None and at >= top)
-    if above > 1 and walk.stuck < SEEK_PATIENCE:
+    if above > 1 and not walk.is_lost:
         return Advance(pieces, replace(walk, offset=seen.offset + above - 1, stuck=walk.stuck + 1, low=None, high=None))
     if walk.has_failed and seen.rows < PAGE_LIMIT and walk.stuck:
-        # Larger pages fail: the row behind this one is asked for alone.
-        return Advance(pieces, replace(walk, offset=seen.behind, limit=1, stuck=walk.stuck + 1))
+        return Advance(pieces, _extended(replace(walk, offset=seen.offset, read_to=seen.behind, stuck=walk.stuck + 1)))
     if seen.rows < PAGE_LIMIT and walk.stuck < TIE_PATIENCE:
         return Advance(pieces, replace(walk, offset=seen.offset, stuck=walk.stuck + 1))
     tie = Piece(top - TICK, top, seen.asked_at, is_proven=False, reason=TIE)
     left = replace(_lowered(walk, top - TICK), offset=max(seen.offset + 1, seen.behind - 1))
     return Advance((*pieces, tie), left if left.hole else None)
+
+
+def _extended(walk: Walk) -> Walk:
+    """Aim between what a page from here showed and what made one fail. Calls of one instant come in any order, so only one
+    page that shows all of them, up to the row that cannot be read, leaves none out. The row behind it is asked for alone.
+    """
+    read_to, wall = walk.read_to, walk.wall
+    if read_to is None:
+        return walk
+    is_known = wall is not None and wall > read_to
+    if not is_known and walk.offset < read_to and not walk.is_lost:
+        return replace(walk, limit=min(PAGE_LIMIT, 2 * (read_to - walk.offset)))
+    if wall is None or wall <= read_to + 1 or not walk.offset < read_to:
+        return replace(walk, offset=read_to, limit=1)
+    return replace(walk, limit=(read_to + wall) // 2 - walk.offset)
 
 
 def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
@@ -375,6 +414,8 @@ def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None)
         if seen.total is None and walk.empties < 2:  # noqa: PLR2004 - without a total the end needs two looks
             return Advance((), walk)
         return _at_the_end(walk, seen, oldest_known)
+    if nothing_behind and walk.barrier is not None and seen.offset == walk.barrier + 1:
+        return _give_up_the_end(walk, seen, ())  # the last row of the list is one that cannot be read
     if nothing_behind and walk.stuck < SEEK_PATIENCE:
         end = seen.offset if seen.total is None else seen.total
         return _after((), replace(_search(walk, seen, high=end), empties=0))

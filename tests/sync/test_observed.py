@@ -45,21 +45,40 @@ def test_everything_at_once(database: Database) -> None:
             assert there.value("SELECT bool_and(is_proven) FROM replicator.coverage")
 
 
-@pytest.mark.slow
-def test_a_limiter_that_answers_500(database: Database) -> None:
-    """Its refusals look like faults of the list, several workers mix them with answers, and its reset time is not the
-    window's end: the run slows down and completes, and no row is taken for unreadable.
-    """
-    switches = Switches(
-        limit=4, window_seconds=2.0, limiter_answers_500=True, limiter_per_path=True, limiter_workers=2,
+def refusing(limit: int, seconds: float) -> Switches:
+    """The limiter of the observed deployment: its refusals look like faults, and several workers mix them with answers."""
+    return Switches(
+        limit=limit, window_seconds=seconds, limiter_answers_500=True, limiter_per_path=True, limiter_workers=2,
         reset_at_naive=True, reset_at_now_plus_window=True, error_shape="mixed", close_after_500=True,
     )  # fmt: skip
-    with source(database, calls=1500, switches=switches) as there:
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("calls", "limit", "seconds"), [(1500, 4, 2.0), (700, 2, 5.0), (700, 1, 3.0)])
+def test_a_limiter_that_answers_500(database: Database, calls: int, limit: int, seconds: float) -> None:
+    """The run slows down to what the limiter allows and completes, no row is taken for unreadable, and the refusals cost few
+    requests.
+    """
+    with source(database, calls=calls, switches=refusing(limit, seconds)) as there:
         report = there.sync(limits=Limits(None), confirm_after=AT_ONCE)
         assert there.api.log.by_status[500] > 0
         assert report.result == "done"
         assert missing(there) == set()
         assert there.rows("SELECT reason FROM replicator.quarantine") == []
+        assert there.rows("SELECT reason FROM replicator.coverage WHERE NOT is_proven") == []
+        assert nothing_is_deleted(there)
+        assert there.api.log.by_kind["list"] <= calls // 100 + 30
+
+
+@pytest.mark.slow
+def test_rows_that_cannot_be_read_behind_a_limiter_that_answers_500(database: Database) -> None:
+    """The two look the same from outside. Each row that cannot be read is left out, and no other."""
+    with source(database, calls=330, switches=refusing(4, 2.0)) as there:
+        poisoned = {there.world.live_ids()[200]}
+        for one in poisoned:
+            there.api.poison(one)
+        assert there.sync(limits=Limits(None), confirm_after=AT_ONCE).result == "done"
+        assert missing(there) == poisoned
         assert nothing_is_deleted(there)
 
 

@@ -36,8 +36,8 @@ from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import BEGINNING, Interval, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.merging import REREAD_SLACK, Change, Observation, Policy, settle
-from replicator.sync.planning import State, choose, detail_lane, is_head_due, landed, sent
-from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.planning import MOST_LIST_REQUESTS, State, choose, detail_lane, is_head_due, landed, sent
+from replicator.sync.position import STEPPED_OVER, Batch, Position, Source, absorb
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Shape:
     skew: timedelta = timedelta(0)
     chaos_requests: int = 90
     parses: bool = False
+    limiter: float = 0.0
+    """So many seconds after a page was answered, pages are answered with 500: a limiter that does not say that it is one."""
 
 
 def random_shape(rng: random.Random) -> Shape:
@@ -102,6 +104,7 @@ def random_shape(rng: random.Random) -> Shape:
         spoken=rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.2]),
         provider=rng.choice([0.0, 0.05]),
         carries=rng.random() < 0.15,
+        limiter=rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 4.0, 8.0]),
     )
 
 
@@ -375,6 +378,7 @@ class Whole:
         self.twin = Twin()
         self.budget = Budget(LIMIT)
         self.dark_until = self.down_until = START
+        self.listed_at = START - timedelta(days=1)
         self.dark: list[tuple[datetime, datetime]] = []
         self.texts: list[tuple[datetime, int, UUID]] = []
         """Transcripts that are still to come, or to be replaced: (when, what tells them apart, call)."""
@@ -456,6 +460,8 @@ class Whole:
         if not self.is_healed and self.random.random() < self.shape.faults:
             status = self.random.choice([500, 502, None])
             return replace(outcome, error=SourceUnavailable("failed", status=status), server_time=None)
+        if request.walk is not None and self._is_limited():
+            return replace(outcome, error=SourceUnavailable("failed", status=500))
         if not self.is_healed and self.random.random() < self.shape.blackouts:
             self.dark_until = self.now + timedelta(minutes=self.random.uniform(0, 30))
             self.dark.append((self.now, self.dark_until))
@@ -476,6 +482,14 @@ class Whole:
             return self._transcript(outcome, request.detail)
         assert request.walk is not None
         return self._page(outcome, request.walk, server_time)
+
+    def _is_limited(self) -> bool:
+        """Say whether a page comes too soon. The limit ends with the chaos, or changes could outrun it for ever."""
+        if self.requests >= self.shape.chaos_requests:
+            return False
+        is_too_soon = (self.now - self.listed_at).total_seconds() < self.shape.limiter
+        self.listed_at = self.listed_at if is_too_soon else self.now
+        return is_too_soon
 
     def _transcript(self, outcome: Outcome, asked: Detail) -> Outcome:
         life, empty = self.lives[asked.call_id], Transcript((), None, "{}", b"")
@@ -585,6 +599,7 @@ class Whole:
             if not flying:
                 if self._commit():
                     continue
+                wake_at = wake_at or self._rest()
                 if wake_at is None and not self._lanes(1):
                     return
                 self.now = max(self.now + timedelta(milliseconds=1), wake_at or self.budget.opens_at(self.now))
@@ -629,7 +644,13 @@ class Whole:
         self._refill()
         at_hand = {lane: len(queue) for lane, queue in self.queues.items()}
         at_hand[Lane.CONFIRM] = self.membership.ready(self.position, self.now)
-        return choose(replace(self.position.state, details=at_hand), self.now, room)
+        most = self.judge.pace.most(self.now, MOST_LIST_REQUESTS)
+        return choose(replace(self.position.state, details=at_hand, most_pages=most), self.now, room)
+
+    def _rest(self) -> datetime | None:
+        """Return until when pages have to wait, where there is one that does."""
+        is_resting = self.judge.pace.most(self.now, 1) == 0 and bool(choose(self.position.state, self.now, 1))
+        return self.judge.pace.rest_until if is_resting else None
 
     def _refill(self) -> None:
         """Bring due transcripts to hand, unless their provider fails: then what is at hand is put back."""
@@ -698,6 +719,8 @@ class Whole:
             return
         ranks = self.membership.ranks(self.position, outcome)
         self.position = absorb(self.position, outcome, verdict, self.batch, stored_before=ranks)
+        if not self.poisoned and not self.shape.faults and any(row.reason == STEPPED_OVER for row in self.batch.bad):
+            self.problems.append("a row that can be read was taken for one that cannot")
         if outcome.page is not None and outcome.page.calls:
             self.membership.prober.seen([call.id for call in outcome.page.calls])
 
