@@ -31,9 +31,22 @@ from replicator.sync.ledger import (
 )
 from replicator.sync.searching import Search
 from replicator.sync.searching import absorb as absorb_step
-from replicator.sync.slicing import SPLIT_TIE, Slicing
+from replicator.sync.slicing import COUNTED_FROM, SPLIT_TIE, WITNESS, Slicing
 from replicator.sync.slicing import absorb as absorb_filtered
-from replicator.sync.walking import BEYOND, CAPPED, PAGE_LIMIT, ROUND, SLICED, TIE, Lane, Seen, Walk, advance, fail
+from replicator.sync.walking import (
+    BEYOND,
+    CAPPED,
+    EMPTY,
+    PAGE_LIMIT,
+    ROUND,
+    SLICED,
+    TIE,
+    Lane,
+    Seen,
+    Walk,
+    advance,
+    fail,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,16 +205,25 @@ def to_slice(state: State, now: datetime) -> Piece | None:
     return None
 
 
+def is_count_due(state: State, now: datetime, total: int) -> bool:
+    """Say whether a list whose end nobody doubts is to be counted by its slices."""
+    if state.slicing is not None or state.sweep is not None or state.swept_at is not None or total < COUNTED_FROM:
+        return False
+    ledger = state.ledger
+    is_read = bool(ledger.pieces) and ledger.pieces[0].is_proven and not ledger.holes(Interval(BEGINNING, ledger.top))
+    return is_read and (state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY)
+
+
 def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
     """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
     if state.slicing is None:
         return Absorbed(state)
-    is_capped = state.slicing.reason != TIE
+    is_of_the_end = state.slicing.reason != TIE
     outcome = absorb_filtered(state.slicing, seen, is_honoured=is_honoured, directions=directions)
     ledger, piece = state.ledger, outcome.piece
     if piece is not None:
         ledger = ledger.record(piece, state.policy)
-    sliced_at = seen.asked_at if piece is not None and is_capped else state.sliced_at
+    sliced_at = seen.asked_at if outcome.slicing is None and is_of_the_end else state.sliced_at
     return Absorbed(
         replace(state, slicing=outcome.slicing, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
     )
@@ -338,6 +360,12 @@ def absorb_page(
     if outcome.walk is None and not is_head:
         pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
     ledger = state.ledger
+    if all(piece.reason == EMPTY for piece in ledger.pieces):
+        # No call was ever seen. What is said of an empty list holds until one is: then all is read.
+        if seen.rows:
+            ledger = Ledger()
+        elif oldest_known is None and asked.offset == 0 and asked.ending is None:
+            pieces = tuple(replace(piece, is_proven=False, reason=EMPTY) for piece in pieces)
     for piece in pieces:
         ledger = ledger.record(piece, state.policy)
     walks = {
@@ -423,8 +451,10 @@ def _unsliced(state: State) -> Absorbed:
         return Absorbed(state)
     hole, is_tie = state.slicing.hole, state.slicing.reason == TIE
     looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
+    if state.slicing.reason == WITNESS:
+        return Absorbed(replace(state, slicing=None, sliced_at=state.head_asked_at or max(looks)))
     doubt = Piece(hole.since, hole.until, max(looks), is_proven=False, reason=SPLIT_TIE if is_tie else SLICED)
-    sliced_at = state.sliced_at if is_tie else max(looks)
+    sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
     ledger = state.ledger.record(doubt, state.policy)
     return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
 

@@ -5,6 +5,8 @@ something only together: when their totals add up to the list's own total, they 
 
 - A list that ends at a round number may be capped by its storage. If the slices add up, it is not. If they hold more, it is,
   and each slice is walked; what is of other values than we know stays hidden, so that stretch is unsure all the same.
+- Any other list of some length is counted once a day: where its slices hold more than it says itself, it is capped, whatever
+  the number. Where they do not, nothing is concluded from that.
 - A tie group as large as a page is proven when the slices add up and each of them proves its part of the group.
 """
 
@@ -14,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from replicator.sync.ledger import Ledger, Piece
-from replicator.sync.walking import ROUND, SLICED, TIE, Lane, Walk, advance
+from replicator.sync.walking import CAPPED, PAGE_LIMIT, ROUND, ROUND_CALLS, SLICED, TIE, Lane, Walk, advance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 2000
 """Pages after which slicing gives up: 200,000 calls behind a cap."""
+WITNESS = "the list is counted by its slices"
+"""Why a list is sliced whose end nobody doubts. It never stands in the ledger."""
+COUNTED_FROM = ROUND_CALLS
+"""Lists shorter than this are not counted: no storage is known that caps so low."""
+MOST_AGENTS = 20
+"""Agents by which a list is counted, at a request each."""
+MARGIN = PAGE_LIMIT // 2
+"""So many more calls in the slices mean nothing: calls are created, and change their status, while they are counted."""
 UNHONOURED = "the source does not honour the filters that could show more"
 SPLIT_TIE = "a tie group as large as a page, by status, direction and agent too"
 
@@ -70,7 +80,11 @@ def begin(
     by_status = tuple((("status", one),) for one in statuses)
     by_direction = tuple((("direction", one),) for one in directions)
     by_agent = tuple((("agent_id", one),) for one in agents)
-    attempts = (by_status, by_direction, by_agent) if reason == TIE else (by_status,)
+    attempts: tuple[tuple[Filter, ...], ...] = (by_status,)
+    if reason == TIE:
+        attempts = (by_status, by_direction, by_agent)
+    elif reason == WITNESS:
+        attempts = (by_status, by_direction, by_agent[:MOST_AGENTS])
     return Slicing(hole, reason, total, tuple(filters for filters in attempts if filters))
 
 
@@ -107,7 +121,11 @@ def absorb(slicing: Slicing, seen: Seen, *, is_honoured: bool, directions: Seque
 
 def _counted(slicing: Slicing, at: datetime, directions: Sequence[str]) -> Sliced:
     adds_up = sum(count for _, count in slicing.counted) == slicing.total
-    if slicing.reason == TIE:
+    if slicing.reason == WITNESS:
+        if sum(count for _, count in slicing.counted) <= slicing.total + MARGIN:
+            return _next_attempt(slicing, at, WITNESS)
+        slicing = replace(slicing, reason=CAPPED)
+    elif slicing.reason == TIE:
         if not adds_up:
             return _next_attempt(slicing, at, SPLIT_TIE)
     elif adds_up and slicing.reason == ROUND:
@@ -137,7 +155,7 @@ def _next_attempt(slicing: Slicing, at: datetime, reason: str) -> Sliced:
     if len(slicing.attempts) > 1:
         again = Slicing(slicing.hole, slicing.reason, slicing.total, slicing.attempts[1:], pages=slicing.pages)
         return Sliced(again)
-    return _doubt(slicing, at, reason)
+    return Sliced(None) if slicing.reason == WITNESS else _doubt(slicing, at, reason)
 
 
 def _doubt(slicing: Slicing, at: datetime, reason: str) -> Sliced:

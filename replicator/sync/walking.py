@@ -51,6 +51,7 @@ SLICED = (
     "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing"
 )
 CAPPED = "the list ends while older calls are known: it may be capped"
+EMPTY = "the source lists no call: an account that is empty looks like one that shows nothing"
 LOST = "the list could not be followed here"
 TIE_PATIENCE = 6
 """Answers in a row that show nothing but one tie group, for servers that send short pages."""

@@ -19,6 +19,7 @@ from replicator.source.client import Reader
 from replicator.store import absences, books
 from replicator.sync.run import Options, Run
 from replicator.sync.spending import Limits
+from replicator.sync.walking import EMPTY
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -200,6 +201,24 @@ def test_an_empty_account_that_is_none(database: Database) -> None:
         assert there.rows("SELECT until, verified_at, is_proven FROM replicator.coverage") == before
         assert deleted(there) == set()
         assert there.api.log.requests < 400 * 3
+
+
+@pytest.mark.parametrize("calls", [40, 450])
+def test_a_first_look_at_an_account_that_looks_empty(database: Database, calls: int) -> None:
+    """Nobody can tell whether it is empty: it is called unsure, for a request at each poll, until a call is seen. Then all
+    is read, also what is older than that first look.
+    """
+    with source(database, calls=calls, switches=replace(FREE, empty_account=True)) as there:
+        for _ in range(2):
+            there.api.log.clear()
+            assert sync(there).result == "done"
+            assert there.api.log.requests <= 2
+            assert {row[0] for row in there.rows("SELECT reason FROM replicator.coverage")} == {EMPTY}
+            assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is False
+        there.api.switches = FREE
+        sync(there)
+        assert there.differences() == []
+        assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is True
 
 
 def test_another_account_is_not_written(database: Database) -> None:

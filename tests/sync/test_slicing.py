@@ -61,6 +61,37 @@ def test_a_round_number_that_is_honest_is_proven(database: Database) -> None:
         assert there.api.log.by_kind["list"] <= 26
 
 
+@pytest.mark.parametrize("cap", [501, 637, 813])
+def test_a_cap_at_any_number_is_noticed(database: Database, cap: int) -> None:
+    """The list ends at a number that looks like any other, and its total says the same: its slices hold more than that. What
+    they show is stored, and what lies behind the list's end is unsure from then on.
+    """
+    with source(database, calls=1000, switches=replace(FREE, cap=cap)) as there:
+        there.sync()
+        assert stored(there) == 1000
+        assert any("capped" in reason for reason in unsure(there))
+        assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is False
+        proven = there.value("SELECT count(*) FROM analytics.calls WHERE is_proven")
+        assert cap - 2 <= proven <= cap  # the doubt begins where the list ends
+        there.api.log.clear()
+        there.sync()
+        assert there.api.log.requests <= 2
+        assert there.rows("SELECT 1 FROM truedy.calls WHERE deleted_at IS NOT NULL") == []
+
+
+@pytest.mark.parametrize("ignored", [(), ("status", "direction", "agent_id")])
+def test_a_list_that_holds_what_its_slices_hold_is_proven(database: Database, ignored: tuple[str, ...]) -> None:
+    """It is counted once, for a few requests; where filters are ignored they say nothing, for the list or against it."""
+    with source(database, calls=777, switches=replace(FREE, ignored_filters=frozenset(ignored))) as there:
+        there.sync()
+        assert unsure(there) == []
+        assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is True
+        assert 10 <= there.api.log.by_kind["list"] <= 40
+        there.api.log.clear()
+        there.sync()
+        assert there.api.log.requests <= 2
+
+
 def test_filters_that_are_ignored_prove_nothing(database: Database) -> None:
     """A source that ignores `status` answers every slice with everything: it is noticed on the rows, and said."""
     switches = replace(FREE, cap=500, ignored_filters=frozenset({"status"}))

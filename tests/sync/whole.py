@@ -820,15 +820,7 @@ class Whole:
                 self.problems.append(f"{call_id} cannot be read and is called deleted")
         for call_id, life in self.lives.items():
             piece = twin.ledger.at(life.created_at)
-            # Of an account that looked empty when nothing was stored, nobody can know better until it is read again.
-            lied = self.shape.blackouts and call_id in self.poisoned
-            if (
-                life.deleted_at is None
-                and call_id not in twin.calls
-                and piece is not None
-                and piece.is_proven
-                and not lied
-            ):
+            if life.deleted_at is None and call_id not in twin.calls and piece is not None and piece.is_proven:
                 self.problems.append(f"{call_id} is missing inside what is said to be proven")
         if twin.ledger.pieces and twin.ledger.holes(Interval(BEGINNING, twin.ledger.top)):
             self.problems.append("holes are left")
