@@ -4,7 +4,7 @@ The world is made by SQL, not by a sync, without the triggers; roll-ups are then
 sync fill them. Each question is asked as the reader's BI tool would, some times to warm up and then to measure: once
 with every day kept, and once while today is touched, when its calls are counted anew for every question.
 
-    python -m bench.reports [--calls N] [--folder FOLDER]
+    python -m bench.reports [--calls N] [--days N] [--name NAME] [--folder FOLDER]
 
 A folder that already holds such a world is used again, so that views can be changed and measured in minutes.
 """
@@ -111,7 +111,7 @@ QUESTIONS = {
 }
 
 
-def build(url: str, calls: int) -> dict[str, float]:
+def build(url: str, calls: int, days: int) -> dict[str, float]:
     """Fill the tables; return seconds by step."""
     took: dict[str, float] = {}
     with psycopg.connect(url, autocommit=True) as connection:
@@ -125,7 +125,7 @@ def build(url: str, calls: int) -> dict[str, float]:
             connection.execute(f"DROP INDEX {name}")
         connection.execute("ALTER TABLE truedy.transcript_segments DROP CONSTRAINT pk_transcript_segments")
         began = time.monotonic()
-        parts = {"agents": AGENTS, "campaigns": CAMPAIGNS, "numbers": NUMBERS, "days": DAYS, "calls": calls}
+        parts = {"agents": AGENTS, "campaigns": CAMPAIGNS, "numbers": NUMBERS, "days": days, "calls": calls}
         for first in range(1, calls + 1, STEP):
             connection.execute(CALL.format(**parts), [first, min(first + STEP - 1, calls)])
         for definition, _ in indexes:
@@ -217,20 +217,22 @@ def difference(url: str, days: int = 5) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--name", default="reports", help="of the result file")
     parser.add_argument("--folder", type=Path)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o711)
         folder = chosen.folder or Path(temporary)
         with embedded.running(folder / "postgres", settings=SETTINGS) as server:
-            measure(server.url, chosen.calls)
+            common.write(chosen.name, measure(server.url, chosen.calls, chosen.days))
 
 
-def measure(url: str, calls: int) -> None:
+def measure(url: str, calls: int, days: int) -> dict[str, Any]:
     migrate.migrate(url)
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT count(*) FROM truedy.transcripts").fetchone()
-    built = build(url, calls) if row == (0,) else {}
+    built = build(url, calls, days) if row == (0,) else {}
     filled = fill(url)
     kept = ask(url)
     with psycopg.connect(url) as connection:
@@ -250,9 +252,10 @@ def measure(url: str, calls: int) -> None:
         ).fetchone()
         segments = connection.execute("SELECT sum(segment_count)::bigint FROM truedy.transcripts").fetchone()
     touched = ask(url)
-    result = {
+    return {
         "what": "milliseconds of a dashboard's questions, warm; with every day kept, and while today is touched",
         "calls": calls,
+        "days": days,
         "segments": segments[0] if segments else 0,
         "calls_of_today": today[0] if today else 0,
         "built_seconds": {name: round(value) for name, value in built.items()},
@@ -262,7 +265,6 @@ def measure(url: str, calls: int) -> None:
         "kept": kept,
         "touched": touched,
     }
-    common.write("reports", result)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ SELECT
     s.account,
     p.period_days,
     p.since_on,
-    nullif(s.agent, '00000000-0000-0000-0000-000000000000') AS agent_id,
+    s.agent_id,
     n.name AS agent_name,
     n.team,
     coalesce(s.calls, 0) AS calls,
@@ -54,70 +54,92 @@ SELECT
     p.reporting_time_zone
 FROM rollup.periods p
 CROSS JOIN LATERAL (
-    -- An agent that is not known is the zero one here, so that the parts meet.
-    SELECT *
+    -- Kept days are read from each roll-up; of the days that are not up to date, the calls are counted once for all measures.
+    SELECT
+        a.account,
+        a.agent_id,
+        sum(a.calls)::bigint AS calls,
+        sum(a.open_calls)::bigint AS open_calls,
+        sum(a.terminal_calls)::bigint AS terminal_calls,
+        sum(a.placed_calls)::bigint AS placed_calls,
+        sum(a.answered_calls)::bigint AS answered_calls,
+        sum(a.machine_calls)::bigint AS machine_calls,
+        sum(a.conversations)::bigint AS conversations,
+        sum(a.quick_hang_ups)::bigint AS quick_hang_ups,
+        sum(a.goal_calls)::bigint AS goal_calls,
+        sum(a.error_calls)::bigint AS error_calls,
+        sum(a.measured_calls)::bigint AS measured_calls,
+        sum(a.duration_seconds)::bigint AS duration_seconds,
+        max(a.longest_seconds) AS longest_seconds,
+        sum(a.cost_known_calls)::bigint AS cost_known_calls,
+        sum(a.cost_pending_calls)::bigint AS cost_pending_calls,
+        sum(a.cost_usd)::numeric(18, 6) AS cost_usd,
+        sum(a.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
+        sum(a.timed_seconds)::bigint AS timed_seconds,
+        sum(a.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
+        sum(a.cost_known_conversations)::bigint AS cost_known_conversations,
+        sum(a.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd,
+        sum(a.transcribed_calls)::bigint AS transcribed_calls,
+        sum(a.agent_seconds) AS agent_seconds,
+        sum(a.contact_seconds) AS contact_seconds,
+        sum(a.agent_interruptions)::bigint AS agent_interruptions,
+        sum(a.contact_interruptions)::bigint AS contact_interruptions,
+        sum(a.response_seconds) AS response_seconds,
+        sum(a.response_count)::bigint AS response_count
     FROM (
         SELECT
-            d.account,
-            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
-            sum(d.calls)::bigint AS calls,
-            sum(d.open_calls)::bigint AS open_calls,
-            sum(d.terminal_calls)::bigint AS terminal_calls,
-            sum(d.placed_calls)::bigint AS placed_calls,
-            sum(d.answered_calls)::bigint AS answered_calls,
-            sum(d.machine_calls)::bigint AS machine_calls,
-            sum(d.conversations)::bigint AS conversations,
-            sum(d.quick_hang_ups)::bigint AS quick_hang_ups,
-            sum(d.goal_calls)::bigint AS goal_calls,
-            sum(d.error_calls)::bigint AS error_calls
-        FROM rollup.funnel_agents_current d
-        WHERE d.day >= p.since_on
-        GROUP BY 1, 2
-    ) f
-    FULL JOIN (
+            r.account, r.agent_id, r.calls, r.open_calls, r.terminal_calls, r.placed_calls, r.answered_calls,
+            r.machine_calls, r.conversations, r.quick_hang_ups, r.goal_calls, r.error_calls,
+            NULL::bigint AS measured_calls, NULL::bigint AS duration_seconds, NULL::integer AS longest_seconds,
+            NULL::bigint AS cost_known_calls, NULL::bigint AS cost_pending_calls, NULL::numeric AS cost_usd,
+            NULL::numeric AS timed_cost_usd, NULL::bigint AS timed_seconds, NULL::numeric AS conversation_cost_usd,
+            NULL::bigint AS cost_known_conversations, NULL::numeric AS wasted_cost_usd,
+            NULL::bigint AS transcribed_calls, NULL::double precision AS agent_seconds,
+            NULL::double precision AS contact_seconds, NULL::bigint AS agent_interruptions,
+            NULL::bigint AS contact_interruptions, NULL::double precision AS response_seconds,
+            NULL::bigint AS response_count
+        FROM rollup.funnel_agents r
+        WHERE r.day >= p.since_on
+            AND NOT EXISTS (SELECT FROM rollup.stale x WHERE x.account = r.account AND x.day = r.day)
+        UNION ALL
         SELECT
-            d.account,
-            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
-            sum(d.measured_calls)::bigint AS measured_calls,
-            sum(d.duration_seconds)::bigint AS duration_seconds,
-            max(d.longest_seconds) AS longest_seconds
-        FROM rollup.durations_current d
-        WHERE d.day >= p.since_on
-        GROUP BY 1, 2
-    ) d USING (account, agent)
-    FULL JOIN (
+            r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.measured_calls,
+            r.duration_seconds, r.longest_seconds, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL
+        FROM rollup.durations r
+        WHERE r.day >= p.since_on
+            AND NOT EXISTS (SELECT FROM rollup.stale x WHERE x.account = r.account AND x.day = r.day)
+        UNION ALL
         SELECT
-            d.account,
-            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
-            sum(d.cost_known_calls)::bigint AS cost_known_calls,
-            sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
-            sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
-            sum(d.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
-            sum(d.timed_seconds)::bigint AS timed_seconds,
-            sum(d.conversation_cost_usd)::numeric(18, 6) AS conversation_cost_usd,
-            sum(d.cost_known_conversations)::bigint AS cost_known_conversations,
-            sum(d.wasted_cost_usd)::numeric(18, 6) AS wasted_cost_usd
-        FROM rollup.costs_agents_current d
-        WHERE d.day >= p.since_on
-        GROUP BY 1, 2
-    ) c USING (account, agent)
-    FULL JOIN (
+            r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            r.cost_known_calls, r.cost_pending_calls, r.cost_usd, r.timed_cost_usd, r.timed_seconds,
+            r.conversation_cost_usd, r.cost_known_conversations, r.wasted_cost_usd, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL
+        FROM rollup.costs_agents r
+        WHERE r.day >= p.since_on
+            AND NOT EXISTS (SELECT FROM rollup.stale x WHERE x.account = r.account AND x.day = r.day)
+        UNION ALL
         SELECT
-            d.account,
-            coalesce(d.agent_id, '00000000-0000-0000-0000-000000000000') AS agent,
-            sum(d.transcribed_calls)::bigint AS transcribed_calls,
-            sum(d.agent_seconds) AS agent_seconds,
-            sum(d.contact_seconds) AS contact_seconds,
-            sum(d.agent_interruptions)::bigint AS agent_interruptions,
-            sum(d.contact_interruptions)::bigint AS contact_interruptions,
-            sum(d.response_seconds) AS response_seconds,
-            sum(d.response_count)::bigint AS response_count
-        FROM rollup.conversations_current d
-        WHERE d.day >= p.since_on
-        GROUP BY 1, 2
-    ) v USING (account, agent)
+            r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.transcribed_calls, r.agent_seconds, r.contact_seconds,
+            r.agent_interruptions, r.contact_interruptions, r.response_seconds, r.response_count
+        FROM rollup.conversations r
+        WHERE r.day >= p.since_on
+            AND NOT EXISTS (SELECT FROM rollup.stale x WHERE x.account = r.account AND x.day = r.day)
+        UNION ALL
+        SELECT
+            r.account, r.agent_id, r.calls, r.open_calls, r.terminal_calls, r.placed_calls, r.answered_calls,
+            r.machine_calls, r.conversations, r.quick_hang_ups, r.goal_calls, r.error_calls, r.measured_calls,
+            r.duration_seconds, r.longest_seconds, r.cost_known_calls, r.cost_pending_calls, r.cost_usd,
+            r.timed_cost_usd, r.timed_seconds, r.conversation_cost_usd, r.cost_known_conversations,
+            r.wasted_cost_usd, r.transcribed_calls, r.agent_seconds, r.contact_seconds, r.agent_interruptions,
+            r.contact_interruptions, r.response_seconds, r.response_count
+        FROM rollup.scorecard_live r
+        WHERE r.day >= p.since_on
+    ) a
+    GROUP BY a.account, a.agent_id
 ) s
-LEFT JOIN replicator.agents n ON n.agent_id = s.agent;
+LEFT JOIN replicator.agents n ON n.agent_id = s.agent_id;
 
 COMMENT ON VIEW analytics.agent_scorecard IS 'Grain: one row per account, period (the last 7, 30 and 90 days) and agent. Key: account, period_days, agent_id.';
 COMMENT ON COLUMN analytics.agent_scorecard.account IS 'The account that the call was replicated for (REPLICATOR_ACCOUNT).';

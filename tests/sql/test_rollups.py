@@ -61,6 +61,40 @@ def differences(connection: Connection) -> list[str]:
     return wrong
 
 
+PARTS = {
+    "funnel": ("calls", "calls open_calls terminal_calls placed_calls answered_calls machine_calls conversations quick_hang_ups goal_calls error_calls"),
+    "durations": ("measured_calls", "measured_calls duration_seconds longest_seconds"),
+    "costs": (
+        "cost_known_calls + cost_pending_calls",
+        "cost_known_calls cost_pending_calls cost_usd timed_cost_usd timed_seconds conversation_cost_usd cost_known_conversations wasted_cost_usd",
+    ),
+    "conversations": (
+        "transcribed_calls",
+        "transcribed_calls agent_seconds contact_seconds agent_interruptions contact_interruptions response_seconds response_count",
+    ),
+}  # fmt: skip
+"""What the scorecard takes of each roll-up, and what is not zero where a roll-up has something to say."""
+
+
+def scorecard_differences(connection: Connection) -> list[str]:
+    """Return the roll-ups of which the scorecard counts something else on the days that are not up to date."""
+    wrong = []
+    for name, (count, columns) in PARTS.items():
+        measures = columns.split()
+        sums = ", ".join(f"{'max' if each == 'longest_seconds' else 'sum'}({each})::float8" for each in measures)
+        parts = (
+            f"SELECT account, day, agent_id, {sums} FROM rollup.{name}_live GROUP BY 1, 2, 3 HAVING sum({count}) > 0",
+            f"SELECT account, day, agent_id, {', '.join(f'{each}::float8' for each in measures)} "
+            f"FROM rollup.scorecard_live WHERE {count} > 0",
+        )
+        row = connection.execute(
+            f"SELECT count(*) FROM (({parts[0]} EXCEPT ALL {parts[1]}) UNION ALL ({parts[1]} EXCEPT ALL {parts[0]})) d"
+        ).fetchone()
+        if row and row[0]:
+            wrong.append(f"scorecard of {name}")
+    return wrong
+
+
 def test_an_independent_count_agrees(database_url: str) -> None:
     """The definitions themselves, compared with grouping the calls' view by its own days."""
     with psycopg.connect(database_url) as connection:
@@ -109,7 +143,7 @@ class History:
                     rollups.refresh(database, KEPT, most=self._random.choice([1, 3, 100]))
                 else:
                     getattr(self, step)(connection)
-                if wrong := differences(connection):
+                if wrong := differences(connection) + scorecard_differences(connection):
                     return [*done, *wrong]
         return []
 
@@ -136,6 +170,9 @@ class History:
             f"UPDATE truedy.calls SET {by} = {by} + interval '1 day' * %s WHERE id = %s",
             [self._random.randrange(-40, 40), self._some(connection)],
         )
+
+    def touch(self, connection: Connection) -> None:
+        connection.execute("UPDATE truedy.calls SET cost_usd = cost_usd WHERE id = %s", [self._some(connection)])
 
     def delete(self, connection: Connection) -> None:
         connection.execute("DELETE FROM truedy.calls WHERE id = %s", [self._some(connection)])
@@ -254,3 +291,48 @@ def test_these_tests_can_fail(database_url: str) -> None:
         rollups.refresh(database, KEPT)
         other.execute("UPDATE rollup.funnel SET calls = calls + 1 WHERE day = '2025-03-30'")
         assert differences(other) == ["funnel", "funnel_months", "funnel_agents"]
+
+
+def test_the_scorecard_is_the_same_counted_kept_and_mixed(database_url: str) -> None:
+    """Every column of it, over calls of the last hundred days: with no day kept, with all, and with some."""
+    with psycopg.connect(database_url, autocommit=True) as connection, closing(Database(database_url)) as database:
+        small_world.build(connection)
+        history = History(database_url, 7)
+        for _ in range(120):
+            history.insert(connection)
+            history.segments(connection)
+        connection.execute(
+            "UPDATE truedy.calls SET created_at = at, started_at = at + interval '1 day' * (n % 3), "
+            "ended_at = at + interval '1 day' * (n % 4) + interval '1 minute', cost_usd = nullif(n % 6, 0), "
+            "context = coalesce(context, '{}') || jsonb_build_object('goal', n % 5) FROM (SELECT id, row_number() "
+            "OVER () AS n, now() - interval '19 hours' * row_number() OVER () AS at FROM truedy.calls) x WHERE calls.id = x.id"
+        )
+
+        connection.execute("UPDATE truedy.transcript_segments SET start_seconds = start_seconds - 1 WHERE position > 0")
+        connection.execute("UPDATE replicator.reporting SET goal_path = '{goal}', goal_values = '{1}'")
+        connection.execute("INSERT INTO replicator.agents VALUES (%s, 'Ann', 'South')", [AGENT_A])
+
+        def scorecard() -> list[tuple[Any, ...]]:
+            return connection.execute(
+                "SELECT * FROM analytics.agent_scorecard ORDER BY agent_id, period_days"
+            ).fetchall()
+
+        counted = scorecard()
+        assert len(counted) > 5
+        names = [each.name for each in connection.execute("SELECT * FROM analytics.agent_scorecard").description or ()]
+        assert {name for place, name in enumerate(names) if not any(row[place] for row in counted)} == set()
+        rollups.refresh(database, KEPT)
+        assert _near(scorecard(), counted)
+        for _ in range(12):
+            history.touch(connection)
+        assert connection.execute("SELECT count(*) > 5 FROM rollup.stale").fetchone() == (True,)
+        assert _near(scorecard(), counted)
+
+
+def _near(some: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> bool:
+    """Say whether rows are equal, but for the order in which binary fractions were added."""
+    return all(
+        a == pytest.approx(b) if isinstance(a, float) else a == b
+        for row, other in zip(some, others, strict=True)
+        for a, b in zip(row, other, strict=True)
+    )

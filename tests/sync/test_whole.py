@@ -78,7 +78,7 @@ def test_a_row_that_cannot_be_read_costs_a_poll_nothing(rank: int) -> None:
     An hour later it is looked at again, and what can be read by then is stored.
     """
     counts, history, bad = polls(rank)
-    assert counts[0] <= 4
+    assert counts[0] <= 6  # the search meets it, and asks again after real rests
     assert set(counts[1:]) == {1}
     history.poisoned.clear()
     history._process()
