@@ -38,23 +38,30 @@ SELECT
     sum(v.response_count) FILTER (WHERE f.is_started) AS response_count
 FROM rollup.stale_bounds b
 CROSS JOIN LATERAL (
-    -- OFFSET 0: a day's calls are found by their indexes, whatever the planner expects of so many days.
+    -- OFFSET 0: a day's calls are found by their indexes, one for each instant, whatever the planner expects of so many days.
     SELECT
         x.*,
         coalesce(x.created_on, '-infinity') = b.day AS is_created,
         coalesce(x.started_on, '-infinity') = b.day AS is_started,
         coalesce(x.cost_on, '-infinity') = b.day AS is_charged
-    FROM rollup.facts x
-    WHERE x.account = b.account
-        AND (
-            coalesce(x.created_at, '-infinity') >= b.since AND coalesce(x.created_at, '-infinity') < b.until
-            OR coalesce(x.started_at, x.created_at, '-infinity') >= b.since
-                AND coalesce(x.started_at, x.created_at, '-infinity') < b.until
-            OR coalesce(x.ended_at, x.created_at, '-infinity') >= b.since
-                AND coalesce(x.ended_at, x.created_at, '-infinity') < b.until
-        )
+    FROM (
+        SELECT c.id FROM truedy.calls c
+        WHERE c.account = b.account
+            AND coalesce(c.created_at, '-infinity') >= b.since AND coalesce(c.created_at, '-infinity') < b.until
+        UNION
+        SELECT c.id FROM truedy.calls c
+        WHERE c.account = b.account
+            AND coalesce(c.started_at, c.created_at, '-infinity') >= b.since
+            AND coalesce(c.started_at, c.created_at, '-infinity') < b.until
+        UNION
+        SELECT c.id FROM truedy.calls c
+        WHERE c.account = b.account
+            AND coalesce(c.ended_at, c.created_at, '-infinity') >= b.since
+            AND coalesce(c.ended_at, c.created_at, '-infinity') < b.until
+    ) i
+    CROSS JOIN LATERAL (SELECT f.* FROM rollup.facts f WHERE f.call_id = i.id OFFSET 0) x
     OFFSET 0
 ) f
-LEFT JOIN rollup.call_conversations v ON v.call_id = f.call_id
+LEFT JOIN LATERAL (SELECT k.* FROM rollup.call_conversations k WHERE k.call_id = f.call_id OFFSET 0) v ON true
 WHERE f.is_created OR f.is_started OR f.is_charged
 GROUP BY b.account, b.day, f.agent_id;

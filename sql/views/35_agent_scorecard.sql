@@ -4,6 +4,10 @@
 -- Each measure keeps its own day: the funnel's is that of creation, durations' and conversations' that of the start,
 -- cost's that of the end. So a call at the edge of the period can be in one and not in the other.
 CREATE OR REPLACE VIEW analytics.agent_scorecard AS
+WITH live AS MATERIALIZED (
+    -- Of the days that are not up to date, the calls are counted once, for all measures and all periods.
+    SELECT * FROM rollup.scorecard_live WHERE day >= (SELECT min(since_on) FROM rollup.periods)
+)
 SELECT
     s.account,
     p.period_days,
@@ -54,7 +58,7 @@ SELECT
     p.reporting_time_zone
 FROM rollup.periods p
 CROSS JOIN LATERAL (
-    -- Kept days are read from each roll-up; of the days that are not up to date, the calls are counted once for all measures.
+    -- Kept days are read from each roll-up.
     SELECT
         a.account,
         a.agent_id,
@@ -134,7 +138,7 @@ CROSS JOIN LATERAL (
             r.timed_cost_usd, r.timed_seconds, r.conversation_cost_usd, r.cost_known_conversations,
             r.wasted_cost_usd, r.transcribed_calls, r.agent_seconds, r.contact_seconds, r.agent_interruptions,
             r.contact_interruptions, r.response_seconds, r.response_count
-        FROM rollup.scorecard_live r
+        FROM live r
         WHERE r.day >= p.since_on
     ) a
     GROUP BY a.account, a.agent_id

@@ -69,7 +69,7 @@ CROSS JOIN LATERAL (
     ) x
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(d.calls - d.deleted_calls), 0) AS calls
-        FROM rollup.funnel_current d
+        FROM rollup.funnel_agents_current d
         WHERE d.account = a.account AND d.day >= x.first_whole_day AND d.day <= x.last_whole_day
     ) w
     CROSS JOIN LATERAL (
