@@ -5,8 +5,8 @@ apart is time: the page that failed is answered later, unchanged. So before a pa
 a real rest. If it is answered then, the source is one that wants to be asked slowly: the gap between pages grows with each
 such page, shrinks again in quiet times, and pages are asked one at a time. If it fails after the rest as well, failures of
 this source repeat themselves, and the next ones are narrowed down without delay. So they are where no gap helps: a row that
-cannot be read moves in its list, and the page that failed is answered because the row has left it. A single row is convicted only if it fails
-for longer, beside others that are answered, than all pages failed lately.
+cannot be read moves in its list, and the page that failed is answered because the row has left it. A single row is convicted
+only if it fails for longer, beside others that are answered, than all pages failed lately.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ REMEMBERED = 16
 LONGEST_TRIAL = timedelta(seconds=10)
 """So long a suspected row rests at most before it is asked again: pages that failed for longer did so for other reasons."""
 OUTAGES = 8
+"""So many of the latest times without an answer are remembered: the longest of them is what a trial goes by."""
 MOST_TRIALS = 3
+"""How often a suspected row is put off: answers to other pages begin its time anew."""
 TRIAL_FACTOR = 1.25
 """So much longer than the longest outage lately a row has to fail beside others, before it is taken for unreadable."""
 TROUBLE = timedelta(seconds=30)

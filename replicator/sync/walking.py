@@ -281,8 +281,9 @@ def _slackened(walk: Walk, *, above: int) -> Walk:
 def fail(walk: Walk) -> Advance:
     """Take a failure of the walk's page.
 
-    The page is halved until one row is left. That row is stepped over only when a row behind it is answered and it
-    then fails again: a source that fails altogether convicts nobody. What lies around it is unsure.
+    The page is halved, or where a smaller one from the same row was answered, cut to the middle between the two, until one
+    row is left. That row is stepped over only when a row behind it is answered and it then fails again: a source that fails
+    altogether convicts nobody. What lies around it is unsure.
     """
     if walk.limit > 1:
         wall = walk.offset + walk.limit

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -348,9 +347,3 @@ def test_a_changed_cost_is_written_down(small: Connection) -> None:
         (call_id(2), Decimal("0.2"), Decimal("0.25")),
         (call_id(10), None, Decimal("0.07")),
     ]
-
-
-def test_an_agent_that_is_not_known_is_null(small: Connection) -> None:
-    """The zero id that joins the parts of the scorecard is never shown."""
-    rows = small.execute("SELECT DISTINCT agent_id FROM analytics.agent_scorecard").fetchall()
-    assert UUID(int=0) not in {row["agent_id"] for row in rows}

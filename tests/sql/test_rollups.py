@@ -23,6 +23,14 @@ CURRENTS = [each.name for each in KEPT]
 ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Atlantic/Azores", "Pacific/Kiritimati", "Australia/Lord_Howe")
 
 
+def differ(connection: Connection, one: str, other: str) -> bool:
+    """Say whether two queries return other rows, or the same ones in other numbers."""
+    row = connection.execute(
+        f"SELECT count(*) FROM ((({one}) EXCEPT ALL ({other})) UNION ALL (({other}) EXCEPT ALL ({one}))) d"
+    ).fetchone()
+    return row != (0,)
+
+
 def differences(connection: Connection) -> list[str]:
     """Return the roll-ups whose current view is not what the definition says of all days, undated ones included."""
     wrong = []
@@ -37,10 +45,7 @@ def differences(connection: Connection) -> list[str]:
         )
         current = f"SELECT account, day, {columns} FROM rollup.{name}_current"
         plain = f"SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_plain"
-        row = connection.execute(
-            f"SELECT count(*) FROM ((({current}) EXCEPT ALL ({plain})) UNION ALL (({plain}) EXCEPT ALL ({current}))) d"
-        ).fetchone()
-        if row and row[0]:
+        if differ(connection, current, plain):
             wrong.append(name)
     for name in ("funnel", "costs"):
         measures = "sum(calls)" if name == "funnel" else "sum(cost_usd)"
@@ -53,10 +58,7 @@ def differences(connection: Connection) -> list[str]:
             f"SELECT day, agent_id, {measures} FROM rollup.{name}_agents_current GROUP BY 1, 2",
         )
         for what, (parts, kept) in {"months": by_month, "agents": by_agent}.items():
-            row = connection.execute(
-                f"SELECT count(*) FROM (({parts} EXCEPT ALL {kept}) UNION ALL ({kept} EXCEPT ALL {parts})) d"
-            ).fetchone()
-            if row and row[0]:
+            if differ(connection, parts, kept):
                 wrong.append(f"{name}_{what}")
     return wrong
 
@@ -87,10 +89,7 @@ def scorecard_differences(connection: Connection) -> list[str]:
             f"SELECT account, day, agent_id, {', '.join(f'{each}::float8' for each in measures)} "
             f"FROM rollup.scorecard_live WHERE {count} > 0",
         )
-        row = connection.execute(
-            f"SELECT count(*) FROM (({parts[0]} EXCEPT ALL {parts[1]}) UNION ALL ({parts[1]} EXCEPT ALL {parts[0]})) d"
-        ).fetchone()
-        if row and row[0]:
+        if differ(connection, *parts):
             wrong.append(f"scorecard of {name}")
     return wrong
 
