@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from replicator.sync import slicing
-from replicator.sync.ledger import EVERYTHING, TICK, Interval
+from replicator.sync.ledger import EVERYTHING, TICK
 from replicator.sync.planning import (
     ACTIVE_AGE,
     clear_of,
     goals,
     head_walk,
-    is_count_due,
     is_head_due,
     newest_unreadable,
     to_slice,
@@ -57,17 +56,12 @@ def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
         state = replace(state, walks={**state.walks, **begun})
     if state is not position.state:
         position = replace(position, state=state)
-    piece, total = to_slice(position.state, now), position.source.total
-    if total is None or (piece is None and not is_count_due(position.state, now, total)):
+    total = position.source.total
+    wanted = None if total is None else to_slice(position.state, now, total, position.oldest_known)
+    if wanted is None or total is None:
         return position
-    if piece is not None:
-        hole, reason = piece.interval, piece.reason
-    else:
-        lowest, oldest = position.state.ledger.pieces[0].interval, position.oldest_known
-        hole = lowest if oldest is None else Interval(lowest.since, min(oldest + TICK, lowest.until))
-        reason = slicing.WITNESS
     statuses, directions, agents = replica.values()
-    slices = slicing.begin(hole, reason, total, statuses, directions, agents)
+    slices = slicing.begin(*wanted, total, statuses, directions, agents)
     return replace(position, state=replace(position.state, slicing=slices), directions=tuple(directions))
 
 

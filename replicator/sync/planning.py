@@ -192,26 +192,23 @@ def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
     return lowest.interval if is_due and not lowest.is_proven else None
 
 
-def to_slice(state: State, now: datetime) -> Piece | None:
-    """Return the stretch that is to be read through filters: the newest that only they can prove, if it is time."""
-    if state.slicing is not None or state.sweep is not None or state.swept_at is not None:
+def to_slice(state: State, now: datetime, total: int, oldest_known: datetime | None) -> tuple[Interval, str] | None:
+    """Return the stretch that is to be read through filters, and why: the newest that only they can prove, if it is time;
+    else what lies beyond the end of a list of `total` calls that nobody doubts, when that is to be counted by its slices.
+    """
+    if state.slicing is not None or state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
         return None
     if state.ledger.holes(Interval(BEGINNING, state.ledger.top)):
         return None  # the values to filter by are those of the calls that are stored
     is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
     for piece in reversed(state.ledger.pieces):
         if not piece.is_proven and (piece.reason in {TIE, ROUND} or (piece.reason in {CAPPED, SLICED} and is_time)):
-            return piece
-    return None
-
-
-def is_count_due(state: State, now: datetime, total: int) -> bool:
-    """Say whether a list whose end nobody doubts is to be counted by its slices."""
-    if state.slicing is not None or state.sweep is not None or state.swept_at is not None or total < COUNTED_FROM:
-        return False
-    ledger = state.ledger
-    is_read = bool(ledger.pieces) and ledger.pieces[0].is_proven and not ledger.holes(Interval(BEGINNING, ledger.top))
-    return is_read and (state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY)
+            return piece.interval, piece.reason
+    lowest = state.ledger.pieces[0]
+    if not is_time or not lowest.is_proven or total < COUNTED_FROM:
+        return None
+    end = lowest.until if oldest_known is None else min(oldest_known + TICK, lowest.until)
+    return Interval(lowest.since, end), WITNESS
 
 
 def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
