@@ -1,5 +1,6 @@
 # make demo   everything at once on this machine: database, simulated source, sync, reports
-# make test   everything that CI runs, against a real PostgreSQL that it starts itself
+# make test   everything that CI runs: on the embedded PostgreSQL, then what depends on the server on Debian's, 16 and 17,
+#             where they are to be had (it says what it did not run)
 # make quick  the fast tests only
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
@@ -20,6 +21,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
+	PYTHONPATH=.:tests $(BIN)/python tests/servers.py
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m "not slow"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import psycopg
 import pytest
+import servers
 from granted import members
 
 from replicator.store import embedded, migrate
@@ -26,6 +27,12 @@ OURS = ("TRUEDY_", "REPLICATOR_", "DATABASE_URL", "PG")
 
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ours")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres", default="embedded", help="The server to run on: embedded, debian, or a version (16)."
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +53,9 @@ def reachable_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(reachable_folder: Path) -> Iterator[embedded.Server]:
-    """The embedded PostgreSQL, one for each test process."""
-    with embedded.running(reachable_folder / "postgres", settings=QUICK) as server:
+def postgres_server(reachable_folder: Path, request: pytest.FixtureRequest) -> Iterator[embedded.Server]:
+    """The PostgreSQL that was chosen, one for each test process."""
+    with servers.running(request.config.getoption("--postgres"), reachable_folder / "postgres", QUICK) as server:
         yield server
 
 

@@ -1,0 +1,146 @@
+"""The PostgreSQL servers that the tests run on: our embedded one, Debian's as its package comes, and other major versions.
+
+`pytest --postgres NAME` chooses: `embedded` (the default), `debian` (the newest of Debian's packages, in a cluster that
+Debian's own tools make: its configuration, JIT and TLS on), or a major version such as `16` (binaries that `.ci/servers`
+put into build/postgresql-16). Run as a program, this file runs the tests that depend on the server on each of the others,
+and says which it did not run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+
+from replicator.store import embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOP = Path(__file__).resolve().parents[1]
+DEBIAN = Path("/usr/lib/postgresql")
+OTHERS = ("debian", "16", "17")
+DEPENDING = (
+    "tests/store", "tests/sql", "tests/doctor", "tests/sync/test_run.py", "tests/sync/test_rights.py",
+    "tests/sync/test_refreshing.py", "tests/sync/test_replaying.py", "tests/sync/test_hostile_rows.py",
+    "tests/sync/test_pseudonyms.py", "tests/sync/test_details.py", "tests/sync/test_deletions.py",
+    "tests/sync/test_database_faults.py",
+)  # fmt: skip
+"""The tests of the store, of SQL, of roles and migrations, and of whole syncs."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server as the tests use it; `url` is of a database that may become the template."""
+
+    url: str
+    port: int
+    bin_dir: Path
+
+    @property
+    def tcp_url(self) -> str:
+        return self.url
+
+    def url_of(self, database: str) -> str:
+        """Return the URL of another database of this server."""
+        return f"{self.url.rsplit('/', 1)[0]}/{database}"
+
+
+def newest_of_debian() -> str | None:
+    """Return the newest major version of Debian's packages here, None where there is none."""
+    found = sorted(int(path.parts[-3]) for path in DEBIAN.glob("*/bin/initdb"))
+    return str(found[-1]) if found and shutil.which("pg_virtualenv") else None
+
+
+def binaries(version: str) -> Path:
+    """Return the folder of the programs of a major version that `.ci/servers` brings."""
+    return TOP / "build" / f"postgresql-{version}" / "bin"
+
+
+def missing(name: str) -> str | None:
+    """Return what is missing to run on this server, None where nothing is."""
+    if name == "embedded":
+        return None
+    if name == "debian":
+        return None if newest_of_debian() else "Debian's packages postgresql and postgresql-common are not installed"
+    if (binaries(name) / "initdb").exists():
+        return None
+    return f"there is no PostgreSQL {name} in build/postgresql-{name}: .ci/servers brings it"
+
+
+@contextmanager
+def running(name: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Server | embedded.Server]:
+    """Give a server of this kind. `settings` are for speed only: what a crash may lose, how many may connect."""
+    reason = missing(name)
+    assert reason is None, reason
+    if name == "debian":
+        with _debian(newest_of_debian() or "", settings) as server:
+            yield server
+    else:
+        bin_dir = None if name == "embedded" else binaries(name)
+        with embedded.running(folder, settings=settings, bin_dir=bin_dir) as server:
+            yield server
+
+
+@contextmanager
+def _debian(version: str, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Give a cluster made by Debian's pg_virtualenv in a temporary folder; it goes when its standard input ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    options = [word for item in settings.items() for word in ("-o", "{}={}".format(*item))]
+    command = ["pg_virtualenv", "-t", "-v", version, *options, "--", "sh", "-c", "env; echo READY; exec cat"]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    with subprocess.Popen(
+        command, env={**kept, "PGPORT": str(port)}, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said: dict[str, str] = {}
+        for line in process.stdout:
+            word, _, value = line.rstrip("\n").partition("=")
+            if word == "READY":
+                break
+            said[word] = value
+        else:
+            raise AssertionError(f"Debian's PostgreSQL {version} does not start: {said}")
+        user, password = quote(said["PGUSER"]), quote(said["PGPASSWORD"])
+        server = Server(
+            f"postgresql://{user}:{password}@127.0.0.1:{port}/{embedded.DATABASE}", port, DEBIAN / version / "bin"
+        )
+        try:
+            with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {embedded.DATABASE}")
+            yield server
+        finally:
+            process.stdin.close()
+            process.stdout.read()
+
+
+def main() -> int:
+    """Run the tests that depend on the server on each of the other servers; return 0 where none failed."""
+    places = [place for place in DEPENDING if (TOP / place).exists()]
+    code = 0
+    for name in OTHERS:
+        if (reason := missing(name)) is not None:
+            print(f"NOT RUN on PostgreSQL {name}: {reason}", flush=True)  # noqa: T201 - for whoever runs it
+            code = code or int(os.environ.get("CI") == "true")
+            continue
+        print(f"on PostgreSQL {name}:", flush=True)  # noqa: T201
+        command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "--postgres", name, *places]
+        code = subprocess.run(command, cwd=TOP, check=False).returncode or code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
