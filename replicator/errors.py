@@ -9,6 +9,7 @@
     │   ├── RequestRefused        400, 422 and other 4xx: the request itself is wrong
     │   ├── NotTheApi             something answers, but not the Truedy API          exit 2
     │   ├── AnotherSource         the Truedy API, but not the account that is stored   exit 2
+    │   ├── AnotherAccount        its calls are stored under another account's name    exit 2
     │   ├── UnreadableAnswer      the API answered 2xx with what cannot be read
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
@@ -158,6 +159,21 @@ class AnotherSource(SourceError):
         "another database); if it is the same account and those calls were deleted, run: replicator sync --same-account"
     )
     exit_code = 2
+
+
+class AnotherAccount(SourceError):
+    """The source shows calls that are stored under the name of another account; nothing of them was written."""
+
+    fault = "the configuration"
+    exit_code = 2
+
+    def __init__(self, stored: str, asked: str) -> None:
+        super().__init__(
+            f"the calls of this source are stored under the account {stored}, and this run is for the account {asked}; "
+            "nothing was written",
+            advice=f"set REPLICATOR_ACCOUNT={stored}; or, to give the account its new name, run: "
+            f"replicator accounts rename {stored} {asked}",
+        )
 
 
 class UnreadableAnswer(SourceError):

@@ -165,6 +165,20 @@ def show_absences(found: Mapping[str, Any]) -> None:
         show_table(out, "Absences", [name.replace("_", " ") for name in columns], shown)
 
 
+def show_accounts(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print the accounts of a database."""
+    columns = ("account", "calls", "at the source", "read up to", "requests a minute", "writer", "source")
+    rows = [
+        (
+            row["account"], row["live_calls"], row["source_total"],
+            "never" if row["lag_seconds"] is None else _ago(row["lag_seconds"]),
+            row["requests_per_minute"], row["writer"] or "nobody", row["base_url"],
+        )
+        for row in found
+    ]  # fmt: skip
+    show_table(console(), "Accounts", columns, rows)
+
+
 def percent(share: float | None) -> str:
     """Return a share; never 100 % where something is missing, and never 0 % where something is there."""
     if share is None:

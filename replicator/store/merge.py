@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from replicator.errors import AnotherAccount
 from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
 
 if TYPE_CHECKING:
@@ -44,14 +45,16 @@ OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 TABLES: Mapping[Kind, str] = {"transcript": "transcripts", "recording": "recordings"}
 
 
-def known_calls(tx: psycopg.Connection[Any], ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
-    """Return what is stored of these calls."""
+def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
+    """Return what is stored of these calls. Raises AnotherAccount where one is stored under another account's name."""
     rows = tx.execute(
         "SELECT id, fingerprint, updated_at, observed_at, version, status, ended_at, duration_seconds, summary, "
-        "deleted_at IS NOT NULL FROM truedy.calls WHERE id = ANY(%b)",
+        "deleted_at IS NOT NULL, account FROM truedy.calls WHERE id = ANY(%b)",
         [list(ids)],
-    )
-    return {row[0]: KnownCall(*row[1:]) for row in rows}
+    ).fetchall()
+    if other := next((row[-1] for row in rows if row[-1] != account), None):
+        raise AnotherAccount(other, account)
+    return {row[0]: KnownCall(*row[1:-1]) for row in rows}
 
 
 def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) -> dict[UUID, KnownDetail]:
@@ -123,28 +126,37 @@ def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int
     return segments
 
 
+OF_ACCOUNT = (
+    "(NOT EXISTS (SELECT FROM replicator.source_state o WHERE o.account <> %(account)s) "
+    "OR EXISTS (SELECT FROM truedy.calls c WHERE c.id = d.call_id AND c.account = %(account)s))"
+)
+"""Whether a detail `d` belongs to an account. Where the database has no other one, its calls are not looked up."""
+
+
 def due_details(
-    connection: psycopg.Connection[Any], kinds: Iterable[Kind], now: datetime, limit: int
+    connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime, limit: int
 ) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
-    """Return the due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
+    """Return an account's due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
     queues = [
-        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
-        "WHERE due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
+        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} d "
+        f"WHERE due_at <= %(now)s AND {OF_ACCOUNT} ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
         for kind in kinds
     ]
     if not queues:
         return []
     # One queue alone would end with two ORDER BY, so the whole stands in brackets.
     statement = f"SELECT * FROM ({' UNION ALL '.join(queues)}) q ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
-    return connection.execute(sql.SQL(statement), {"now": now, "limit": limit}).fetchall()
+    return connection.execute(sql.SQL(statement), {"account": account, "now": now, "limit": limit}).fetchall()
 
 
-def recording_url(connection: psycopg.Connection[Any], call_id: UUID) -> tuple[str | None, datetime | None] | None:
-    """Return (URL or None, when it expires or None) of a call's recording; None where the call is not stored."""
+def recording_url(
+    connection: psycopg.Connection[Any], account: str, call_id: UUID
+) -> tuple[str | None, datetime | None] | None:
+    """Return (URL or None, when it expires or None) of a call's recording; None where the account has no such call."""
     return connection.execute(
         "SELECT g.recording_url, g.url_expires_at FROM truedy.calls c LEFT JOIN truedy.recordings g ON g.call_id = c.id "
-        "WHERE c.id = %s",
-        [call_id],
+        "WHERE c.account = %s AND c.id = %s",
+        [account, call_id],
     ).fetchone()
 
 
@@ -165,24 +177,29 @@ def renew_recording_url(
     )
 
 
-def count_queued(connection: psycopg.Connection[Any], kinds: Iterable[Kind], now: datetime) -> tuple[int, int]:
-    """Return how many queued details are due now, and how many are queued for later."""
+def count_queued(
+    connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime
+) -> tuple[int, int]:
+    """Return how many queued details of an account are due now, and how many are queued for later."""
     due = later = 0
     for kind in kinds:
         row = connection.execute(
             f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
-            f"FROM truedy.{TABLES[kind]} WHERE due_at IS NOT NULL",
-            {"now": now},
+            f"FROM truedy.{TABLES[kind]} d WHERE due_at IS NOT NULL AND {OF_ACCOUNT}",
+            {"account": account, "now": now},
         ).fetchone()
         if row is not None:
             due, later = due + row[0], later + row[1]
     return due, later
 
 
-def next_due_at(connection: psycopg.Connection[Any], kinds: Iterable[Kind]) -> datetime | None:
-    """Return when the next queued detail is due, or None where the queue is empty."""
+def next_due_at(connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind]) -> datetime | None:
+    """Return when the next queued detail of an account is due, or None where its queue is empty."""
     times = [
-        connection.execute(f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE due_at IS NOT NULL").fetchone()
+        connection.execute(
+            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} d WHERE due_at IS NOT NULL AND {OF_ACCOUNT}",
+            {"account": account},
+        ).fetchone()
         for kind in kinds
     ]
     return min((row[0] for row in times if row and row[0]), default=None)

@@ -58,7 +58,7 @@ def migrate(url: str, *, time_zone: str | None = None, role_prefix: str = ROLE_P
     Where the roles with this prefix are in use, their owner does it, and their rights are brought up to date.
     """
     names = roles.Names.of(role_prefix)
-    with _alone(url) as connection:
+    with alone(url) as connection:
         before = _current(connection)
         known = revisions()
         if before is not None and before not in known:
@@ -84,7 +84,7 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
     """
     names = roles.Names.of(role_prefix)
     try:
-        with _alone(url) as connection:
+        with alone(url) as connection:
             if only_show:
                 return list(chain(*roles.missing(connection, names, _views())))
             return roles.make(connection, names, _views())
@@ -98,7 +98,7 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
 
 
 @contextmanager
-def _alone(url: str) -> Iterator[sa.Connection]:
+def alone(url: str) -> Iterator[sa.Connection]:
     """Give a connection in one transaction, in which nobody else migrates; say our errors for the database's."""
     engine = make_engine(url).execution_options(isolation_level="READ COMMITTED")
     place = f"{engine.url.host}:{engine.url.port or 5432}/{engine.url.database}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from replicator.store.merge import OF_ACCOUNT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -132,8 +134,9 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             details=rows(
                 "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
                 "count(*) FILTER (WHERE due_at > now()) AS later, min(due_at) AS next_due_at FROM ("
-                "SELECT 'transcript' AS kind, state, due_at FROM truedy.transcripts UNION ALL "
-                "SELECT 'recording', state, due_at FROM truedy.recordings) d GROUP BY kind, state ORDER BY kind, state"
+                "SELECT 'transcript' AS kind, call_id, state, due_at FROM truedy.transcripts UNION ALL "
+                f"SELECT 'recording', call_id, state, due_at FROM truedy.recordings) d WHERE {OF_ACCOUNT} "
+                "GROUP BY kind, state ORDER BY kind, state"
             ),
             budgets=rows(
                 "SELECT b.key_id, b.request_limit AS learned_limit, b.window_seconds::float8, b.not_before, "

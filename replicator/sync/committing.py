@@ -112,7 +112,7 @@ class Committer:
         if not observations:
             return [], 0
         ids = list({seen.call.id for seen in observations})
-        settled = settle(merge.known_calls(tx, ids), observations)
+        settled = settle(merge.known_calls(tx, self.account, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:

@@ -46,6 +46,7 @@ def link(
     database: Database,
     readers: Sequence[tuple[str, Reading]],
     limits: Limits,
+    account: str,
     call_id: UUID,
     *,
     clock: Callable[[], datetime] = _utc_now,
@@ -53,9 +54,9 @@ def link(
 ) -> Link:
     """Return a link to the call's recording. Raises UnknownCall, NotFound where the source has none, or a SourceError."""
     with database.connection() as connection:
-        stored = merge.recording_url(connection, call_id)
+        stored = merge.recording_url(connection, account, call_id)
     if stored is None:
-        raise UnknownCall(f"call {call_id} is not in the replica")
+        raise UnknownCall(f"call {call_id} is not in the replica of this account")
     url, expires_at = stored
     if url is not None and _is_good(url, expires_at, clock()):
         return Link(url, expires_at, is_fresh=False)

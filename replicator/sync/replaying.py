@@ -164,7 +164,7 @@ def _replay(
             found.append((kept, call))
         else:
             unread.append(kept.id)
-    settled, seen = settle_kept(merge.known_calls(tx, [call.id for _, call in found]), found, ledger)
+    settled, seen = settle_kept(merge.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
     merge.write_calls(tx, account, settled.calls, settled.versions)
     name_parties(tx, account, settled.calls, pseudonyms)
     books.recount(tx, account)

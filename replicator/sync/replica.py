@@ -23,7 +23,7 @@ class StoredReplica:
         self._ask = ask
 
     def knows_any(self, ids: Sequence[UUID]) -> bool:
-        return bool(self._ask(lambda connection: merge.known_calls(connection, ids)))
+        return bool(self._ask(lambda connection: merge.known_calls(connection, self._account, ids)))
 
     def suspected(self) -> int:
         return int(self._ask(lambda connection: absences.suspected(connection, self._account)))

@@ -285,9 +285,9 @@ class Run:
         is_short = sum(map(len, self._queues.values())) < self._room
         if not self._is_more_valuable_due and not (self._may_be_more_due and is_short):
             return
-        wanted = QUEUE_SIZE + len(self._asked)
+        account, wanted = self._options.account, QUEUE_SIZE + len(self._asked)
         kinds = tuple(kind for kind in kinds if self._judge.is_open(kind, now))
-        rows = self._ask_database(lambda connection: merge.due_details(connection, kinds, now, wanted))
+        rows = self._ask_database(lambda connection: merge.due_details(connection, account, kinds, now, wanted))
         for queue in self._queues.values():
             queue.clear()
         for row in rows:
@@ -452,10 +452,10 @@ class Run:
         )
 
     def _report(self, result: Result, seconds: float) -> Report:
-        kinds = self._options.details.kinds
+        account, kinds = self._options.account, self._options.details.kinds
         now = self._clock()
-        due, waiting = self._ask_database(lambda c: merge.count_queued(c, kinds, now))
-        next_due_at = self._ask_database(lambda c: merge.next_due_at(c, kinds))
+        due, waiting = self._ask_database(lambda c: merge.count_queued(c, account, kinds, now))
+        next_due_at = self._ask_database(lambda c: merge.next_due_at(c, account, kinds))
         ledger = self._position.state.ledger
         is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
         suspected, is_held = self._replica.held(self._position.live or 0)

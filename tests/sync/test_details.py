@@ -67,7 +67,9 @@ class There:
 
     def link(self, call_id: str, limits: Limits | None = None) -> Link:
         with Reader(self.base_url, KEY) as reader:
-            return link(self.database, [(KEY, reader)], limits or Limits(None), UUID(call_id), clock=lambda: self.now)
+            return link(
+                self.database, [(KEY, reader)], limits or Limits(None), "default", UUID(call_id), clock=lambda: self.now
+            )
 
     def asked(self, kind: str) -> int:
         """Return how many requests of a kind were made since the last time, and begin to count anew."""

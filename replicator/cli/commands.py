@@ -1,17 +1,12 @@
-"""The front door: commands, exit codes, and what is printed where.
-
-Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 an incomplete result or a
-difference, 2 usage or configuration, 3 access refused by the source, 4 the database. Nothing imports this module.
-"""
+"""The commands that have no group of their own: what each takes, calls and prints."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import sys
-import traceback
 import webbrowser
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import datetime  # noqa: TC003 - typer reads the annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -20,9 +15,9 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
-from replicator import __version__, assembly, landing
-from replicator import settings as environment
-from replicator.errors import ConfigurationError, ReplicatorError, SourceError
+from replicator import assembly, landing
+from replicator.cli.front import Json, app, guarded
+from replicator.errors import ConfigurationError
 from replicator.export import asking, running
 from replicator.report import exporting, figures, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
@@ -37,71 +32,13 @@ from replicator.sync.schedule import Service, describe
 from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from replicator.settings import Settings
     from replicator.store.catalogue import Choice
     from replicator.store.lease import Lease
 
-app = typer.Typer(
-    help="Replicates Truedy voice-agent calls into PostgreSQL, proves what is complete, and ships the views to analyse them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
 MOST_DAYS = 3660
-Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-def main() -> None:
-    """Run the command line. A defect of ours shows where it happened, not the data it happened with."""
-    try:
-        app()
-    except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
-        typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
-        typer.echo(
-            f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True
-        )
-        sys.exit(1)
-
-
-@contextmanager
-def guarded(*, as_json: bool = False) -> Iterator[Settings]:
-    """Give the settings; turn our errors into a message and an exit code."""
-    try:
-        yield environment.load()
-    except ReplicatorError as error:
-        if as_json:
-            facts: dict[str, Any] = {"error": type(error).__name__, "message": error.message, "advice": error.hint}
-            if isinstance(error, SourceError):
-                facts |= {"status": error.status, "code": error.code}
-            typer.echo(terminal.as_json(facts))
-        typer.echo(error.explain(), err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(1) from None
-
-
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"replicator {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    assembly.be_frugal()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    # Other people's loggers may name URLs and headers.
-    for name in ("httpx", "httpcore", "sqlalchemy", "alembic", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @app.command()
@@ -324,7 +261,7 @@ def recording(
         limits = assembly.options(settings, "recording").limits
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             schema.check(database)
-            found = link(database, readers, limits, call_id)
+            found = link(database, readers, limits, settings.replicator_account, call_id)
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
         else:
@@ -479,6 +416,3 @@ def _held(suspected: int) -> str:
 def _left(report: Report) -> str:
     listing = "" if report.is_listing_complete else "calls not listed yet, "
     return f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"
-
-
-__all__ = ["app", "main"]

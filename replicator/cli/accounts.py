@@ -1,0 +1,50 @@
+"""`replicator accounts`: the accounts of the database, and the name of one changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from replicator import assembly
+from replicator.cli.front import Json, guarded
+from replicator.report import terminal
+from replicator.store import accounts, lease, migrate
+
+app = typer.Typer(help="Show the accounts of the database, or give one another name.", no_args_is_help=True)
+
+
+@app.command("list")
+def show(as_json: Json = False) -> None:
+    """Show each account with its source, calls, freshness and budget."""
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        migrate.check(database)
+        found = accounts.listed(database)
+        typer.echo(terminal.as_json(found)) if as_json else terminal.show_accounts(found)
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The account's present name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    as_json: Json = False,
+) -> None:
+    """Give an account another name, in one transaction. No sync or serve may be running."""
+    with (
+        guarded(as_json=as_json) as settings,
+        assembly.place(settings) as where,
+        assembly.connected(where.url) as database,
+    ):
+        migrate.check(database)
+        held = lease.acquire(database, "accounts rename")
+        try:
+            calls = accounts.rename(where.url, old, new, role_prefix=settings.replicator_role_prefix)
+        finally:
+            lease.release(database, held)
+        if as_json:
+            typer.echo(terminal.as_json({"old": old, "new": new, "calls": calls}))
+        else:
+            typer.echo(f"the account {old} is {new} now, with {calls:,} calls; set REPLICATOR_ACCOUNT={new}")
+
+
+__all__ = ["app"]

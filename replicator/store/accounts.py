@@ -1,0 +1,101 @@
+"""The accounts of a database: which there are, and the name of one changed.
+
+An account is a name under which the rows of one source are stored. It stands in the tables of schemas truedy and
+replicator that have a column `account`; the roll-ups follow by their triggers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from psycopg.rows import dict_row
+
+from replicator.errors import ConfigurationError
+from replicator.store import migrate, roles
+from replicator.store.schema import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.store.database import Database
+
+LONGEST = 200
+"""Characters of an account's name."""
+
+_LISTED = """
+SELECT
+    a.account,
+    s.base_url,
+    coalesce(s.live_calls, (SELECT count(*) FROM truedy.calls c WHERE c.account = a.account AND c.deleted_at IS NULL)) AS live_calls,
+    s.total AS source_total,
+    s.head_at,
+    extract(epoch FROM now() - s.head_at)::float8 AS lag_seconds,
+    s.requests_per_minute,
+    (SELECT l.holder FROM replicator.lease l JOIN replicator.runs r ON r.epoch = l.epoch
+        WHERE l.expires_at > clock_timestamp() AND r.account = a.account AND r.finished_at IS NULL LIMIT 1) AS writer
+FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs) a
+LEFT JOIN replicator.source_state s ON s.account = a.account
+ORDER BY a.account
+"""
+
+
+def listed(database: Database) -> list[dict[str, Any]]:
+    """Return each account with its source, calls, freshness (seconds), budget (requests a minute) and present writer."""
+    with database.connection() as connection:
+        return connection.cursor(row_factory=dict_row).execute(_LISTED).fetchall()
+
+
+def rename(url: str, old: str, new: str, *, role_prefix: str) -> int:
+    """Give an account another name, in one transaction; return how many calls it has.
+
+    Whoever may migrate may do it. Nobody may be writing: the caller holds the lease. The pseudonyms of its numbers are
+    made of the name, too: the next sync makes them anew. Raises ConfigurationError where there is no account of the old
+    name, or calls are stored under the new one: two accounts are never made one.
+    """
+    if not new.strip() or len(new) > LONGEST or old == new:
+        raise ConfigurationError(f"the new name must be another one, of 1 to {LONGEST} characters")
+    with migrate.alone(url) as connection:
+        roles.assume(connection, roles.Names.of(role_prefix))
+        tables = _tables()
+        if not any(_holds(connection, table, old) for table in tables):
+            raise ConfigurationError(
+                f"there is no account {old} in this database", advice="list them: replicator accounts list"
+            )
+        if _holds(connection, "truedy.calls", new):
+            raise ConfigurationError(
+                f"calls are stored under the account {new} already; two accounts cannot be made one",
+                advice="choose another name, or keep the two apart",
+            )
+        for table in tables:
+            # What a refused or empty first run left under the new name gives way.
+            if table not in HISTORY:
+                connection.execute(sa.text(f"DELETE FROM {table} WHERE account = :new"), {"new": new})
+            connection.execute(
+                sa.text(f"UPDATE {table} SET account = :new WHERE account = :old"), {"old": old, "new": new}
+            )
+        connection.execute(sa.text("DELETE FROM replicator.parties WHERE account = :new"), {"new": new})
+        connection.execute(
+            sa.text("UPDATE replicator.source_state SET party_key_id = NULL WHERE account = :new"), {"new": new}
+        )
+        count = connection.execute(sa.text("SELECT count(*) FROM truedy.calls WHERE account = :new"), {"new": new})
+        return int(count.scalar_one())
+
+
+HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.calls"})
+"""Tables of which rows under both names may be kept."""
+
+
+def _tables() -> Sequence[str]:
+    return [
+        f"{table.schema}.{table.name}"
+        for table in metadata.sorted_tables
+        if "account" in table.columns and table.schema in {"truedy", "replicator"}
+    ]
+
+
+def _holds(connection: sa.Connection, table: str, account: str) -> bool:
+    found = connection.execute(
+        sa.text(f"SELECT EXISTS (SELECT FROM {table} WHERE account = :account)"), {"account": account}
+    )
+    return bool(found.scalar_one())
