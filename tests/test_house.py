@@ -46,7 +46,7 @@ DOORS = {
     "apscheduler": {"sync/schedule.py"},
     "pydantic_settings": {"settings.py"},
     "alembic": {"store/migrate.py"},
-    "uvicorn": {"report/web.py", "simulator/server.py"},
+    "uvicorn": {"report/web.py", "report/wire.py", "simulator/server.py"},
     "typer": {"cli.py", "demo.py"},
     "pyarrow": {"export/parquet.py"},
 }
