@@ -18,9 +18,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 RUNGS = {
     "errors": set(),
+    "child": set(),
     "records": set(),
     "landing": {"errors"},
-    "source": {"errors", "records"},
+    "source": {"errors", "records", "child"},
     "store": {"errors", "records"},
     "sync": {"errors", "records", "source", "store"},
     "simulator": {"errors"},
@@ -28,7 +29,7 @@ RUNGS = {
     "report": {"errors", "records", "store", "sync"},
     "settings": {"errors", "sync"},
     "assembly": {"errors", "records", "settings", "source", "store", "sync", "report"},
-    "demo": {"errors", "landing", "settings", "assembly", "store", "sync", "report"},
+    "demo": {"errors", "child", "landing", "settings", "assembly", "store", "sync", "report"},
     "cli": {"errors", "landing", "settings", "assembly", "store", "sync", "export", "report", "demo", "simulator"},
     "__main__": {"cli"},
 }

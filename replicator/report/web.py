@@ -42,6 +42,7 @@ STOP_SECONDS = 0.5
 """So long a stop waits for the server; the sync has most of the ten seconds."""
 BACKLOG = 64
 PULSE_KEPT_SECONDS = 1.0
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
 HEADERS = (
     ("Content-Security-Policy", header_policy()),
     ("X-Content-Type-Options", "nosniff"),
@@ -51,9 +52,6 @@ HEADERS = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 )
-
-
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,14 +263,13 @@ def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch, said: bytes) ->
     """Who sends nothing, or a byte now and then, is left when the time is over."""
     monkeypatch.setattr(wire, "REQUEST_SECONDS", 0.3)
     with running(site()) as (_, number), stalled(number, said) as connection:
+        sent = 0
         with contextlib.suppress(OSError):
-            for _ in range(400):
+            while sent < 400:
                 time.sleep(0.05)
                 connection.sendall(b"a")
-        with pytest.raises(OSError, match="reset|Broken pipe|abort"):
-            connection.sendall(b"a")
-            time.sleep(0.1)
-            connection.sendall(b"a")
+                sent += 1
+        assert sent < 400
 
 
 def test_a_client_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
