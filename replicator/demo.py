@@ -18,7 +18,7 @@ import psycopg
 import typer
 from pydantic import SecretStr
 
-from replicator import assembly, landing
+from replicator import assembly, child, landing
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.store import embedded, status
@@ -125,7 +125,7 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
 def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
     """Give a simulated source in a process of its own, which ends with this one."""
     command = [
-        sys.executable, "-m", "replicator.simulator", "--calls", str(calls), "--seed", str(seed),
+        *child.command("replicator.simulator"), "--calls", str(calls), "--seed", str(seed),
         "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module

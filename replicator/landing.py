@@ -169,7 +169,8 @@ def _remove_abandoned(folder: int, mark: str) -> None:
         if not (name.startswith(mark) and name.endswith(UNFINISHED)):
             continue
         with suppress(OSError):
-            descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+            # A pipe of somebody else's under such a name would be waited for: refused instead.
+            descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.unlink(name, dir_fd=folder)

@@ -266,3 +266,46 @@ def test_an_error_of_the_disk_comes_through_arrow(tmp_path: Path) -> None:
         parquet.Writer(sink, (Column("a", "text"),), {})  # type: ignore[arg-type]
     sink.end()
     os.close(descriptor)
+
+
+def plant_everything(folder: Path, name: str, target: Path) -> list[str]:
+    """Put what somebody else could put into a folder like /tmp: links and a pipe under all names that can be foreseen."""
+    mark = f".replicator-export-{hashlib.sha256(name.encode()).hexdigest()[:12]}-"
+    (folder / f"{mark}0{landing.UNFINISHED}").symlink_to(target)
+    (folder / f"{mark}1{landing.UNFINISHED}").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / f"{mark}2{landing.UNFINISHED}")
+    (folder / f"{mark}3{landing.UNFINISHED}").mkdir()
+    os.link(target, folder / f"{mark}4{landing.UNFINISHED}")
+    return names(folder)
+
+
+def test_what_others_planted_in_the_folder_is_not_written_through(tmp_path: Path) -> None:
+    """Links, a pipe, a folder and a second name of a file of ours under names that we would use: the file lands beside
+    them, none of them is written to, and nobody waits for the pipe's other end.
+    """
+    target, folder = tmp_path / "precious", tmp_path / "shared"
+    target.write_bytes(b"precious")
+    folder.mkdir(mode=0o777)
+    plant_everything(folder, "a.csv", target)
+    land(folder / "a.csv")
+    assert (folder / "a.csv").read_bytes() == b"new"
+    assert not (folder / "nowhere").exists()
+    assert target.read_bytes() == b"precious"
+    assert (folder / "a.csv").stat().st_ino != target.stat().st_ino
+
+
+def test_a_link_that_comes_in_the_middle_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """While the file is written somebody makes its name a link: refused, or the link itself goes; its target never changes."""
+    target, path = tmp_path / "precious", tmp_path / "a.csv"
+    target.write_bytes(b"precious")
+    for may_replace in (False, True):
+
+        def race(*, may_replace: bool = may_replace) -> None:
+            with landing.landing(path, may_replace=may_replace) as sink:
+                sink.write(b"new")
+                path.symlink_to(target)
+
+        with pytest.raises(ConfigurationError, match=r"exists|no ordinary file"):
+            race()
+        assert target.read_bytes() == b"precious"
+        path.unlink()

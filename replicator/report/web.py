@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -39,8 +40,9 @@ WILDCARDS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - they are no nam
 START_SECONDS = 10.0
 STOP_SECONDS = 0.5
 """So long a stop waits for the server; the sync has most of the ten seconds."""
-MOST_CONNECTIONS = 64
+BACKLOG = 64
 PULSE_KEPT_SECONDS = 1.0
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
 HEADERS = (
     ("Content-Security-Policy", header_policy()),
     ("X-Content-Type-Options", "nosniff"),
@@ -62,18 +64,19 @@ class Answer:
     more: tuple[tuple[str, str], ...] = ()
 
 
-def host_of(header: str) -> str:
-    """Return the name in a Host header, without its port and final dot, in small letters."""
-    name = header.strip().lower()
-    if name.startswith("["):
-        return name.partition("]")[0] + "]"
-    return name.partition(":")[0].rstrip(".")
+def host_of(named: str) -> str:
+    """Return the name in a Host header or a target, without port and final dot, in small letters; empty where it is none.
+
+    A user before the name, a zone behind it, white space and everything else that readers understand differently: none.
+    """
+    found = _HOST.fullmatch(named.lower())
+    return found[1] if found else ""
 
 
 def names_of(host: str, more: Sequence[str]) -> frozenset[str]:
     """Return the names under which the page may be asked for."""
-    own = () if host in WILDCARDS else (f"[{host}]" if ":" in host and not host.startswith("[") else host.lower(),)
-    return frozenset({*LOOPBACK, *own, *more})
+    own = () if host in WILDCARDS else (f"[{host}]" if ":" in host and not host.startswith("[") else host,)
+    return frozenset(name.lower() for name in (*LOOPBACK, *own, *more))
 
 
 class Site:
@@ -100,9 +103,10 @@ class Site:
         self._kept: dict[int, tuple[float, bytes]] = {}
         self._felt: tuple[float, Pulse | None] | None = None
 
-    def answer(self, method: str, path: str, query: str, hosts: Sequence[str]) -> Answer:
-        """Return the answer to a request."""
-        if len(hosts) != 1 or host_of(hosts[0]) not in self._names:
+    def answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None = None) -> Answer:
+        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in its target, if any."""
+        named = [*hosts, *(() if authority is None else (authority,))]
+        if len(hosts) != 1 or any(host_of(one) not in self._names for one in named):
             return _plain(421, "this name is not served here; REPLICATOR_HTTP_NAMES lists the names that are")
         if method not in {"GET", "HEAD"}:
             return Answer(405, "text/plain", b"read only\n", (("Allow", "GET, HEAD"),))
@@ -176,24 +180,25 @@ class Application:
         if scope["type"] != "http":
             return
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        method, query = scope["method"], scope["query_string"].decode("latin-1")
+        method, query, state = scope["method"], scope["query_string"].decode("latin-1"), scope["state"]
+        authority = None if state["authority"] is None else state["authority"].decode("latin-1")
         try:
-            answer = await _aside(lambda: self._answer(method, scope["path"], query, hosts))
+            answer = await _aside(lambda: self._answer(method, scope["path"], query, hosts, authority))
         except asyncio.CancelledError:  # a stop while the page is made
             answer = _plain(503, "the service is stopping")
         headers = [
             ("Content-Type", f"{answer.kind}; charset=utf-8"),
             ("Content-Length", str(len(answer.body))),
-            *HEADERS,
+            *([("Connection", "close")] if state["is_last"] else []),
             *answer.more,
         ]
         encoded = [(name.encode(), value.encode()) for name, value in headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
-    def _answer(self, method: str, path: str, query: str, hosts: Sequence[str]) -> Answer:
+    def _answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None) -> Answer:
         try:
-            return self._site.answer(method, path, query, hosts)
+            return self._site.answer(method, path, query, hosts, authority)
         except Exception as error:  # noqa: BLE001 - its text may quote a row
             log.error("the page failed by a defect: %s", type(error).__name__)  # noqa: TRY400 - see above
             return _plain(500, "a defect of the replicator; the service's log names it")
@@ -223,23 +228,29 @@ def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Itera
     listener = _listen(host, port)
     import uvicorn  # noqa: PLC0415 - only a service that shows the page needs it
 
+    from replicator.report.wire import MOST_CONNECTIONS, BoundedProtocol  # noqa: PLC0415 - it imports uvicorn
+
     config = uvicorn.Config(
         Application(site),
         loop="auto",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",
         proxy_headers=False,
         server_header=False,
+        headers=list(HEADERS),
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
     # The application says itself what goes wrong, without quoting rows; uvicorn would add a traceback to each stop.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    config.load()
     server = uvicorn.Server(config)
+    # On every answer, also those that uvicorn gives by itself; it would put them there a moment after it starts.
+    server.server_state.default_headers = config.encoded_headers
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
 
     def end() -> None:
@@ -267,7 +278,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(MOST_CONNECTIONS)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ConfigurationError(

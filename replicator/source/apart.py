@@ -23,6 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
+from replicator import child
 from replicator.errors import SourceError, UnreadableAnswer
 from replicator.source.client import Reader
 
@@ -91,8 +92,8 @@ class CarefulReader:
     def _ask_apart(self, method: str, asked: dict[str, Any]) -> Any:
         if self._process is None or self._process.poll() is not None:
             self._bury()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "replicator.source.apart"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                child.command("replicator.source.apart"),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0,
             )  # fmt: skip
             _send(cast("IO[bytes]", self._process.stdin), self._order)

@@ -23,7 +23,7 @@ from replicator.source import fields
 from replicator.source.envelope import parse_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _BY_STATUS: dict[int, type[SourceError]] = {
     401: BadKey,
@@ -38,16 +38,25 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004 - HTTP's own
 
 
-def refusal(what: str, status: int, body: bytes, headers: Mapping[str, str], *, is_collection: bool) -> SourceError:
+def refusal(
+    what: str,
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    is_collection: bool,
+    is_shown: Callable[[str], bool] = lambda _: True,
+) -> SourceError:
     """Return the error for an answer that is no success.
 
     `what` is the request as method and path. `is_collection`: the path exists wherever the API does, so a 404 means
     that this is not the API. Elsewhere a 404 says that a call or a detail is not there, and only a JSON answer may say
-    so: a proxy's 404 proves nothing.
+    so: a proxy's 404 proves nothing. `is_shown` says whether an error's code may be shown.
     """
     found = parse_error(body, headers=headers, date=fields.http_date(headers.get("date")))
-    message = f"{what} answered {status}" + (f" ({found.code})" if found.code else "")
-    known = {"status": status, "code": found.code, "server_time": found.server_time}
+    code = found.code if found.code and is_shown(found.code) else None
+    message = f"{what} answered {status}" + (f" ({code})" if code else "")
+    known = {"status": status, "code": code, "server_time": found.server_time}
     if status == 429 or (status >= 500 and found.is_rate_limit):  # noqa: PLR2004
         return RateLimited(
             message,
@@ -55,7 +64,7 @@ def refusal(what: str, status: int, body: bytes, headers: Mapping[str, str], *, 
             limit=found.limit,
             retry_after_seconds=found.retry_after_seconds,
             status=status,
-            code=found.code,
+            code=code,
             server_time=found.server_time,
         )
     return _kind(status, is_collection=is_collection, is_json=found.is_json)(

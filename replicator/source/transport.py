@@ -36,6 +36,8 @@ ACCEPT_ENCODING = "gzip, deflate"
 _CONNECTING = "client error (Connect)"
 """What hyper says of everything before the first byte was sent: DNS, TCP, TLS."""
 _SAFE_CAUSE = re.compile(r"[A-Za-z0-9 ,.:()'_-]{1,100}")
+_WRONG_NAME = "certificate not valid for name"
+"""What rustls goes on to list are the names in the certificate: a stranger's words."""
 
 
 class LeanTransport(httpx.BaseTransport):
@@ -80,7 +82,7 @@ class LeanTransport(httpx.BaseTransport):
             with ExitStack() as stack:
                 response = stack.enter_context(builder.build_streamed())
                 body = _read(response)
-                headers = list(response.headers.items())
+                headers = _headers(response)
         except exceptions.PyreqwestError as error:
             raise _as_httpx(error, request) from None
         return httpx.Response(response.status, headers=headers, stream=httpx.ByteStream(body), request=request)
@@ -91,7 +93,7 @@ class LeanTransport(httpx.BaseTransport):
 
 
 def _read(response: SyncResponse) -> bytes:
-    length = response.get_header("content-length")
+    length = _header(response, "content-length")
     reader = response.body_reader
     if length is not None and length.isdecimal() and int(length) <= MAX_BODY_BYTES:
         # HTTP/1 framing holds the server to its word: one crossing into Rust instead of many.
@@ -106,6 +108,21 @@ def _read(response: SyncResponse) -> bytes:
     return b"".join(chunks)
 
 
+def _headers(response: SyncResponse) -> list[tuple[str, str]]:
+    try:
+        return list(response.headers.items())
+    except ValueError:  # one of them is no ASCII, and nothing that we read: the others count
+        names = dict.fromkeys(response.headers.keys())
+        return [(name, value) for name in names if (value := _header(response, name)) is not None]
+
+
+def _header(response: SyncResponse, name: str) -> str | None:
+    try:
+        return response.get_header(name)
+    except ValueError:
+        return None
+
+
 def _as_httpx(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.TransportError:
     """Return httpx's name for what happened, with the innermost cause where it is harmless: no URL, no key.
 
@@ -115,6 +132,8 @@ def _as_httpx(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx
     details = error.args[1] if len(error.args) > 1 else None
     causes = [cause["message"] for cause in (details.get("causes") or ())] if isinstance(details, dict) else []
     message = causes[-1] if causes and _SAFE_CAUSE.fullmatch(causes[-1]) else ""
+    if any(_WRONG_NAME in cause for cause in causes):
+        message = "invalid peer certificate: it is for another name"
     is_connecting = _CONNECTING in causes
     kind: type[httpx.TransportError]
     if isinstance(error, exceptions.PoolTimeoutError):

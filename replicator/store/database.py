@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
+TERMS = b"SET LOCAL lock_timeout = '30s'; SET LOCAL search_path = pg_catalog, pg_temp"
+"""What each transaction says for itself. No name is looked up where others can make things."""
 
 
 class Database:
@@ -40,8 +42,7 @@ class Database:
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a psycopg connection inside one transaction: committed at the end, rolled back on any error."""
         with self.connection() as connection, connection.transaction():
-            timeout = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"
-            connection.execute(timeout)
+            connection.execute(TERMS)
             yield connection
 
     @contextmanager

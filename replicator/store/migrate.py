@@ -104,7 +104,8 @@ def alone(url: str) -> Iterator[sa.Connection]:
     place = f"{engine.url.host}:{engine.url.port or 5432}/{engine.url.database}"
     try:
         with engine.begin() as connection:
-            connection.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
+            # No name is looked up where others can make things: a function of theirs would be run with the owner's rights.
+            connection.execute(sa.text("SET LOCAL lock_timeout = '30s'; SET LOCAL search_path = pg_catalog, pg_temp"))
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection
     except DBAPIError as error:
