@@ -58,6 +58,7 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def main() -> None:
     """Run the command line. A defect of ours shows where it happened, not the data it happened with."""
+    assembly.open_standard_streams()
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect

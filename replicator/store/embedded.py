@@ -26,7 +26,7 @@ from replicator.errors import ConfigurationError, DatabaseUnavailable
 from replicator.store.server import address
 from replicator.store.server.binaries import find_binaries
 from replicator.store.server.cluster import DATABASE, USER, Cluster
-from replicator.store.server.folder import Folder
+from replicator.store.server.folder import ADVICE, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,11 +66,14 @@ def default_data_dir() -> Path:
     """Return where the data lies unless the settings say otherwise; raise ConfigurationError where there is no home."""
     if os.geteuid() == 0:
         return Path("/var/lib/truedy-replicator")
-    found = Path(platformdirs.user_data_dir("truedy-replicator"))
+    try:
+        found = Path(platformdirs.user_data_dir("truedy-replicator"))
+    except RuntimeError:  # neither HOME nor an entry in /etc/passwd
+        found = Path()
     if not found.is_absolute():
         raise ConfigurationError(
             "this user has no home folder, in which the embedded database would lie",
-            advice="set REPLICATOR_DATA_DIR to a folder that this user may write to, or set DATABASE_URL",
+            advice=ADVICE,
         )
     return found
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,8 +62,12 @@ SETTINGS: Final[Mapping[str, str]] = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
-STARTING: Final = 'if [ -e server.log ]; then chmod 600 server.log; fi; exec "$@" >>server.log 2>&1'
-"""Run by a shell as the account, in the cluster's folder: the log is opened by the server's own rights."""
+STARTING: Final = """
+if [ -L server.log ] || [ ! -f server.log ]; then rm -rf server.log; else chmod 600 server.log; fi
+exec "$@" >>server.log 2>&1
+"""
+"""Run by a shell as the account, in the cluster's folder: the log is opened by the server's own rights, and is a file."""
+LEAST_ROOM: Final = 1 << 20
 
 left_running: Final[list[subprocess.Popen[bytes]]] = []
 """Servers that we started and that others still use."""
@@ -162,7 +167,15 @@ class Cluster:
         ):  # an orphan of a killed server still holds its memory: it notices within seconds
             time.sleep(0.5)
             return
+        if self._is_full():
+            raise DatabaseError(
+                f"the embedded PostgreSQL does not start: the disk of {self.folder.path} is full",
+                advice="make room there",
+            )
         raise DatabaseError(f"the embedded PostgreSQL does not start: {_the_reason(said)}", advice=f"see {self.log}")
+
+    def _is_full(self) -> bool:
+        return shutil.disk_usage(self.folder.path).free < LEAST_ROOM
 
     def _init(self, programs: Path) -> None:
         """Make the database folder under another name first, so that a killed initdb leaves nothing that looks whole."""
@@ -191,7 +204,7 @@ class Cluster:
             )
 
     def _check_version(self, programs: Path) -> None:
-        stored = _printable(self._run("cat", str(self.data / "PG_VERSION")).stdout.strip())
+        stored = _printable(self._run("cat", str(self.data / "PG_VERSION"), seconds=5).stdout.strip())
         ours = binaries.version(self.account, programs)
         if not stored:
             raise ConfigurationError(
@@ -368,8 +381,11 @@ def _whereabouts() -> dict[str, str]:
 def _the_reason(said: str) -> str:
     """Return the line that says why, of what PostgreSQL wrote."""
     lines = [_printable(line) for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"FATAL|PANIC|error:|could not|not found", line)]
-    return (telling or lines or ["nothing was logged"])[-1]
+    for telling in (r"No space left|quota", r"FATAL|PANIC|error:|could not|not found", ""):
+        found = [line for line in lines if re.search(telling, line)]
+        if found:
+            return found[-1]
+    return "nothing was logged"
 
 
 def _printable(text: str) -> str:
