@@ -25,7 +25,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from replicator.errors import ConfigurationError, DatabaseUnavailable
 from replicator.store.server import address
 from replicator.store.server.binaries import find_binaries
-from replicator.store.server.cluster import DATABASE, USER, Cluster
+from replicator.store.server.cluster import DATABASE, Cluster
+from replicator.store.server.creation import USER
 from replicator.store.server.folder import ADVICE, Folder
 
 if TYPE_CHECKING:

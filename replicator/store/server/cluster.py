@@ -24,19 +24,17 @@ import psycopg
 
 from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
 from replicator.store.server import account as accounts
-from replicator.store.server import address, binaries
+from replicator.store.server import address, binaries, creation
+from replicator.store.server.creation import USER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from replicator.store.server.folder import Folder
 
-USER: Final = "replica"
-"""Named like none of our schemas: PostgreSQL would put the schema of that name first in the search path."""
 DATABASE: Final = "truedy"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
-INIT_SECONDS: Final = 600.0
 EARLIER_SECONDS: Final = 3.0
 ORPHANS_SECONDS: Final = 5.0
 """How long what is left of a killed server may take to notice."""
@@ -81,8 +79,8 @@ class Cluster:
         self.settings = {**SETTINGS, **settings}
         self.bin_dir = bin_dir
         self.account = accounts.chosen(folder.owner_of("cluster"))
-        self.home = folder.path / "cluster"
-        self.data = self.home / "data"
+        self.home = folder.path / creation.HOME
+        self.data = folder.path / creation.DATA
         self.log = self.home / "server.log"
         self.password = ""
         self.port = 0
@@ -111,6 +109,9 @@ class Cluster:
             running = self._free()
             if running is not None:
                 try:
+                    if self._child is not None:
+                        self._child.wait()
+                        self._judge_its_end(starts)
                     starts += 1
                     self._start(running)
                 finally:
@@ -118,8 +119,6 @@ class Cluster:
             problem = self._connect()
             if problem is None:
                 return
-            if self._child is not None and self._child.poll() is not None:
-                self._judge_its_end(starts)
             if time.monotonic() > until:
                 raise DatabaseUnavailable(
                     f"the embedded PostgreSQL in {self.folder.path} does not answer after {START_SECONDS:g} s: {problem}",
@@ -138,9 +137,7 @@ class Cluster:
     def _start(self, running: int) -> None:
         """Start the server, which takes the lock with it."""
         programs = binaries.usable(self.account, self.folder, self.bin_dir)
-        if self._run("test", "-e", str(self.data)).returncode != 0:
-            self._init(programs)
-        self._check_version(programs)
+        creation.make_or_check(self.account, self.folder.path, programs, self.password)
         record = self._record()
         self.sockets = address.folder_for_sockets(self.home, self.account, record.get("sockets"))
         self.port = address.free_port(_number(self.folder.read("port")))
@@ -172,49 +169,12 @@ class Cluster:
                 f"the embedded PostgreSQL does not start: the disk of {self.folder.path} is full",
                 advice="make room there",
             )
-        raise DatabaseError(f"the embedded PostgreSQL does not start: {_the_reason(said)}", advice=f"see {self.log}")
+        raise DatabaseError(
+            f"the embedded PostgreSQL does not start: {creation.the_reason(said)}", advice=f"see {self.log}"
+        )
 
     def _is_full(self) -> bool:
         return shutil.disk_usage(self.folder.path).free < LEAST_ROOM
-
-    def _init(self, programs: Path) -> None:
-        """Make the database folder under another name first, so that a killed initdb leaves nothing that looks whole."""
-        unfinished, secret = self.home / "data.new", self.home / "password.new"
-        naming = self.account.naming()
-        self._run("rm", "-rf", str(unfinished), str(secret))
-        self._run("/bin/sh", "-c", 'cat >"$1"', "sh", str(secret), text=self.password)
-        done = self.account.run(
-            [
-                *naming, programs / "initdb", "--pgdata", unfinished, "--username", USER, "--pwfile", secret,
-                "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--data-checksums", "--encoding=UTF8",
-                *_locale(binaries.version(self.account, programs)), "--no-instructions",
-            ],
-            cwd=self.home,
-            seconds=INIT_SECONDS,
-        )  # fmt: skip
-        self._run("rm", "-f", str(secret))
-        if done.returncode == 0:
-            done = self._run("mv", str(unfinished), str(self.data))
-        if done.returncode != 0:
-            self._run("rm", "-rf", str(unfinished))
-            raise DatabaseError(
-                f"the embedded PostgreSQL cannot be set up: {_the_reason(done.stderr)}",
-                advice=f"make room where {self.folder.path} lies, if that is what is missing; "
-                "else set REPLICATOR_DATA_DIR to another folder, or DATABASE_URL",
-            )
-
-    def _check_version(self, programs: Path) -> None:
-        stored = _printable(self._run("cat", str(self.data / "PG_VERSION"), seconds=5).stdout.strip())
-        ours = binaries.version(self.account, programs)
-        if not stored:
-            raise ConfigurationError(
-                f"{self.data} holds no whole database", advice="restore it, or move it away and a new one is made"
-            )
-        if stored != ours:
-            raise ConfigurationError(
-                f"the data in {self.folder.path} is of PostgreSQL {stored}, the binaries are of {ours}",
-                advice="use the release of the replicator that made it, dump and restore, or set REPLICATOR_DATA_DIR",
-            )
 
     # Whose server it is -----------------------------------------------------------------------------------------------
 
@@ -361,13 +321,6 @@ class Cluster:
         return self._run("tail", "-n", str(lines), str(self.log), seconds=5).stdout
 
 
-def _locale(version: str) -> list[str]:
-    """Return a locale that the machine need not know: PostgreSQL's own from 17 on, which sorts by code point alike."""
-    if int(version) >= 17:  # noqa: PLR2004 - the release that brought it
-        return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-    return ["--locale=C.UTF-8"]
-
-
 def _whereabouts() -> dict[str, str]:
     """Return where this process runs: the machine since its start, the container's processes, and a name for people."""
     found = {"host": socket.gethostname(), "boot": "", "processes": ""}
@@ -376,20 +329,6 @@ def _whereabouts() -> dict[str, str]:
     with suppress(OSError):
         found["processes"] = str(Path("/proc/self/ns/pid").readlink())
     return found
-
-
-def _the_reason(said: str) -> str:
-    """Return the line that says why, of what PostgreSQL wrote."""
-    lines = [_printable(line) for line in said.splitlines() if line.strip()]
-    for telling in (r"No space left|quota", r"FATAL|PANIC|error:|could not|not found", ""):
-        found = [line for line in lines if re.search(telling, line)]
-        if found:
-            return found[-1]
-    return "nothing was logged"
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:500]
 
 
 def _number(text: str | None) -> int:
