@@ -27,6 +27,7 @@ from replicator.errors import ConfigurationError, DatabaseError
 from replicator.store import embedded
 from replicator.store.database import Database
 from replicator.store.server import account as accounts
+from replicator.store.server import address
 from replicator.store.server import folder as folders
 
 if TYPE_CHECKING:
@@ -465,7 +466,7 @@ def test_a_server_of_an_earlier_release_is_stopped_first(made: Path) -> None:
     (made / "server.json").unlink()
     account, data = accounts.chosen(None), made / "cluster" / "data"
     earlier = subprocess.Popen(
-        [embedded.find_binaries() / "postgres", "-D", data, "-c", "listen_addresses=", "-c", "unix_socket_directories="],
+        [embedded.find_binaries() / "postgres", "-D", data, "-p", str(address.free_port(0)), "-k", ""],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/", **account.popen,
     )  # fmt: skip
     until = time.monotonic() + 20

@@ -73,14 +73,14 @@ def test_what_is_said_of_the_log_is_never_somebody_elses_file(made: Path, secret
     """Where the server does not start, the words come from a file that its account can read."""
     log = made / "cluster" / "server.log"
     as_the_server("rm", "-f", log)
-    as_the_server("sh", "-c", 'while sleep 0.005; do ln -sf "$1" "$2"; done >/dev/null 2>&1 & echo', "sh", secret, log)
-    try:
+    planting = 'while :; do ln -sf "$1" "$2"; sleep 0.005; done'
+    account = accounts.chosen(None)
+    with subprocess.Popen(["sh", "-c", planting, "sh", secret, log], **account.popen) as attacker:
         with pytest.raises(DatabaseError) as failure, embedded.running(made, settings={"no_such_setting": "1"}):
             pass
-        assert SECRET not in failure.value.explain()
-    finally:
-        subprocess.run(["pkill", "-u", str(accounts.chosen(None).uid), "-f", f"ln -sf.*{log}"], check=False)
-        as_the_server("rm", "-f", log)
+        attacker.kill()
+    as_the_server("rm", "-f", log)
+    assert SECRET not in failure.value.explain()
 
 
 @pytest.mark.slow
@@ -116,9 +116,10 @@ def test_making_a_database_removes_nothing_of_roots(place: Path) -> None:
 
 @pytest.mark.slow
 def test_root_sends_no_signal_to_what_the_server_names(made: Path) -> None:
-    """A process of root's in the pid file, with the name and the arguments of our server: it lives on, and so does nothing else."""
+    """A process of root's in the pid file, with the name and the arguments of our server: it lives on."""
     data = made / "cluster" / "data"
-    with subprocess.Popen(["bash", "-c", f"exec -a postgres sleep 60 & echo $!; exec -a postgres tail -f /dev/null '{data}'"], stdout=subprocess.PIPE, text=True) as victim:  # fmt: skip
+    pretending = f"exec -a postgres tail -f /dev/null '{data}'"
+    with subprocess.Popen(["bash", "-c", pretending], stderr=subprocess.DEVNULL) as victim:
         with user_of(made) as first, embedded.running(made):
             real = postmaster(made)
             first.kill()
@@ -126,7 +127,6 @@ def test_root_sends_no_signal_to_what_the_server_names(made: Path) -> None:
             as_the_server("sh", "-c", f'echo {victim.pid} > "$1"', "sh", data / "postmaster.pid")
         assert victim.poll() is None
         victim.kill()
-        subprocess.run(["pkill", "-P", str(victim.pid)], check=False)
     os.kill(real, 15)
     until = time.monotonic() + 20
     while is_alive(real) and time.monotonic() < until:

@@ -259,7 +259,13 @@ class Cluster:
         pid = _number(lines[0]) if lines else 0
         words = _command(pid) if pid else []
         is_ours = bool(words) and Path(words[0]).name == "postgres" and str(self.data) in words
-        return pid if is_ours else None
+        return pid if is_ours and self._is_of_the_account(pid) else None
+
+    def _is_of_the_account(self, pid: int) -> bool:
+        try:
+            return Path("/proc", str(pid)).stat().st_uid == self.account.uid
+        except OSError:
+            return not Path("/proc/self").exists()
 
     def _signal(self, number: signal.Signals, pid: int) -> None:
         """Send a signal as the account, which may end none but its own processes, whatever its files say."""
