@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from replicator.errors import ConfigurationError
 from replicator.report import figures, page, web
 from replicator.source.apart import CarefulReader
 from replicator.store import absences as store
@@ -57,6 +58,13 @@ def be_frugal() -> None:
         libc.mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
+def open_standard_streams() -> None:
+    """Open what the caller closed, on nothing: else the next file or socket would be taken for standard input or output."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None and os.open(os.devnull, os.O_RDWR) == number:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the database is: its URL, and the server of our own where it is one."""
@@ -85,8 +93,16 @@ def own_place(settings: Settings) -> Iterator[Place]:
 
 
 def data_dir(settings: Settings) -> Path:
-    """Return the folder of the embedded database."""
-    return settings.replicator_data_dir or embedded.default_data_dir()
+    """Return the folder of the embedded database. Files of settings know no shell, so a `~` is read here."""
+    chosen = settings.replicator_data_dir
+    if chosen is None:
+        return embedded.default_data_dir()
+    try:
+        return chosen.expanduser()
+    except RuntimeError:
+        raise ConfigurationError(
+            "REPLICATOR_DATA_DIR begins with ~, and no such home folder is known", advice="write the path out"
+        ) from None
 
 
 @contextmanager
@@ -266,6 +282,7 @@ __all__ = [
     "interruptible",
     "live_page",
     "migrated",
+    "open_standard_streams",
     "opened",
     "options",
     "own_key",

@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 REQUESTS_PER_WINDOW = 1_000_000
 START_SECONDS = 30.0
 REPORT_DAYS = 30
+HERE = Path(__file__).resolve().parents[1]
+"""Where this package lies: `python -m` believes what it finds in its working directory, whoever put it there."""
 
 REPORTS = (
     (
@@ -81,7 +84,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
     """Run the demo; in a terminal keep the database up until Ctrl-C, unless told otherwise."""
     settings = its(settings)
     begun = time.monotonic()
-    is_watched = sys.stdin.isatty() and sys.stdout.isatty()
+    is_watched = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     with assembly.stopping() as stop:
         _say("starting the embedded PostgreSQL ...")
         with assembly.own_place(settings) as where:
@@ -129,7 +132,7 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
         "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True, cwd=HERE
     )
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101

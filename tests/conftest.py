@@ -62,7 +62,7 @@ def postgres_server(reachable_folder: Path, request: pytest.FixtureRequest) -> I
 @pytest.fixture(scope="session")
 def template(postgres_server: embedded.Server) -> str:
     """The name of a migrated database to be cloned."""
-    migrate.migrate(postgres_server.url)
+    migrate.migrate(postgres_server.tcp_url)
     return embedded.DATABASE
 
 
@@ -101,9 +101,9 @@ def logins(database_url: str, role_prefix: str) -> dict[str, str]:
 
 def _new_database(server: embedded.Server, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
-    admin = server.url.rsplit("/", 1)[0] + "/postgres"
+    admin = server.tcp_url_of("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.url.rsplit("/", 1)[0] + f"/{name}"
+    yield server.tcp_url_of(name)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

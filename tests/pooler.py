@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import sqlalchemy as sa
 
-from replicator.store import embedded
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from replicator.store import embedded
 
 SERVER_CONNECTIONS = 3
 START_SECONDS = 10.0
@@ -35,8 +35,8 @@ def binary() -> str | None:
 @contextmanager
 def running(program: str, server: embedded.Server, folder: Path) -> Iterator[int]:
     """Give the port of a pooler for every database of the server. Like PostgreSQL, it refuses to run as root."""
-    account = embedded._account()
-    url = sa.make_url(server.url)
+    account = server.account
+    url = sa.make_url(server.tcp_url)
     folder.mkdir(mode=0o700)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ import psycopg
 import pytest
 from commands import TOP, environment, run, start
 
-from replicator import __version__
+from replicator import __version__, demo
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
@@ -286,17 +287,43 @@ def test_ctrl_c_ends_a_sync(database_url: str, tmp_path: Path) -> None:
 def test_the_demo_works_twice_and_leaves_nothing_running(reachable_folder: Path) -> None:
     """In a pipe the demo ends by itself; it shows the views and how to connect; psql opens its database afterwards."""
     folder = reachable_folder / "demo"
-    for _ in range(2):
-        done = run("demo", "--calls", "300", cwd=TOP, timeout=120, REPLICATOR_DATA_DIR=str(folder))
+    elsewhere = {
+        "PGHOST": "192.0.2.1", "PGHOSTADDR": "192.0.2.1", "PGSSLMODE": "verify-full", "PGSERVICE": "nowhere",
+        "PGREQUIREAUTH": "none", "PGOPTIONS": "-c default_transaction_read_only=on", "PGTARGETSESSIONATTRS": "standby",
+        "DATABASE_URL": "postgresql://nobody@192.0.2.1/nowhere",
+    }  # fmt: skip
+    for variables in ({}, elsewhere):  # the demo's database is its own, whatever other one the environment names
+        chosen = {"REPLICATOR_DATA_DIR": str(folder), **variables}
+        done = run("demo", "--calls", "300", cwd=TOP, timeout=120, **chosen)
         assert done.returncode == 0, done.stderr
         for view in ("call_duration_daily", "call_cost_daily", "status_funnel_daily", "replication_freshness"):
             assert f"analytics.{view}" in done.stdout
         assert "complete and proven" in done.stdout
         assert "psql" in done.stdout
         assert "rate limit is generous" in done.stderr
-    asked = run("psql", "--demo", "-tAc", "SELECT count(*) FROM truedy.calls", cwd=TOP, REPLICATOR_DATA_DIR=str(folder))
+    asked = run("psql", "--demo", "-tAc", "SELECT count(*) FROM truedy.calls", cwd=TOP, **chosen)
     assert asked.stdout.strip() == "300", asked.stderr
     assert processes(str(folder)) == []
+
+
+def test_the_demo_runs_nothing_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that somebody put there, under the names of ours and of Python's, are not loaded by the simulated source."""
+    for name in ("replicator/__init__.py", "replicator/simulator/__init__.py", "json.py", "uvicorn.py"):
+        planted = tmp_path / name
+        planted.parent.mkdir(parents=True, exist_ok=True)
+        planted.write_text("raise SystemExit('planted')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with demo._simulator(5, 1) as source:
+        assert source["base_url"].startswith("http://127.0.0.1:")
+
+
+def test_closed_standard_streams_are_no_obstacle(reachable_folder: Path) -> None:
+    """With all three closed, as some supervisors start programs, files and locks take none of their numbers."""
+    command = f"{shlex.quote(sys.executable)} -m replicator migrate <&- >&- 2>&-"
+    chosen = environment({"REPLICATOR_DATA_DIR": str(reachable_folder / "closed")})
+    for _ in range(2):
+        assert subprocess.run(["sh", "-c", command], cwd=TOP, env=chosen, check=False, timeout=120).returncode == 0
+    assert processes(str(reachable_folder / "closed")) == []
 
 
 def test_ctrl_c_cleans_up_after_the_demo(reachable_folder: Path) -> None:

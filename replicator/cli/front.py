@@ -37,6 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 
 def main() -> None:
     """Run the command line. A defect of ours shows where it happened, not the data it happened with."""
+    assembly.open_standard_streams()
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def shown(postgres_server: embedded.Server, template: str, role_prefix: str) -> Iterator[Shown]:
     """A database with the small world in it, in which the roles are in use: made once, as nobody here can write."""
-    server, name = postgres_server.url.rsplit("/", 1)[0], f"bi_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+    name = f"bi_{uuid.uuid4().hex}"
+    url = postgres_server.tcp_url_of(name)
+    with psycopg.connect(postgres_server.tcp_url_of("postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        with psycopg.connect(f"{server}/{name}") as connection:
+        with psycopg.connect(url) as connection:
             small_world.build(connection)
             # One call of now, as some views are of the last days and the small world grows old.
             connection.execute(
                 "UPDATE truedy.calls SET created_at = now() WHERE id = "
                 "(SELECT id FROM truedy.calls WHERE agent_id IS NOT NULL ORDER BY created_at DESC LIMIT 1)"
             )
-        migrate.make_roles(f"{server}/{name}", role_prefix)
-        yield Shown(f"{server}/{name}", members(f"{server}/{name}", role_prefix))
+        migrate.make_roles(url, role_prefix)
+        yield Shown(url, members(url, role_prefix))
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

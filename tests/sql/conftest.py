@@ -34,14 +34,15 @@ def small_url(postgres_server: embedded.Server, template: str, request: pytest.F
 
     Once with every day to be counted from the calls, once with roll-ups that are up to date: reports must say the same.
     """
-    server, name = postgres_server.url.rsplit("/", 1)[0], f"small_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
+    name = f"small_{uuid.uuid4().hex}"
+    url = postgres_server.tcp_url_of(name)
+    with psycopg.connect(postgres_server.tcp_url_of("postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        with psycopg.connect(f"{server}/{name}") as connection:
+        with psycopg.connect(url) as connection:
             small_world.build(connection)
         if request.param == "kept":
-            refresh(f"{server}/{name}")
-        yield f"{server}/{name}"
+            refresh(url)
+        yield url
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

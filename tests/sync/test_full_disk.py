@@ -19,12 +19,14 @@ from test_service import serving, wait_until
 from world import Setting, source
 
 from replicator.simulator.switches import Switches
-from replicator.store import embedded
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from replicator.store import embedded
+    from replicator.store.server.account import Account
 
 DISK_BYTES = 48 << 20
 LEFT_BYTES = 2 << 20
@@ -32,7 +34,7 @@ LEFT_BYTES = 2 << 20
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
+def small_disk(folder: Path, account: Account) -> Iterator[Path]:
     """Give a file system of a few megabytes that the server may write to. Without the right to mount one the test is
     skipped, and where CI says that it is CI it fails.
     """
@@ -47,7 +49,6 @@ def small_disk(folder: Path) -> Iterator[Path]:
             pytest.fail(reason)
         pytest.skip(reason)
     try:
-        account = embedded._account()
         os.chown(folder, account.uid, account.gid)
         yield folder
     finally:
@@ -57,17 +58,18 @@ def small_disk(folder: Path) -> Iterator[Path]:
 @pytest.fixture
 def full(postgres_server: embedded.Server, template: str, reachable_folder: Path) -> Iterator[tuple[str, Path]]:
     """The URL of a database on a disk that is nearly full, and the file that fills it."""
-    admin = postgres_server.url.rsplit("/", 1)[0] + "/postgres"
-    with small_disk(reachable_folder / "small-disk") as disk, psycopg.connect(admin, autocommit=True) as connection:
+    admin, account = postgres_server.tcp_url_of("postgres"), postgres_server.account
+    disk_of = small_disk(reachable_folder / "small-disk", account)
+    with disk_of as disk, psycopg.connect(admin, autocommit=True) as connection:
         place = disk / "space"
         place.mkdir()
-        shutil.chown(place, embedded._account().uid, embedded._account().gid)
+        shutil.chown(place, account.uid, account.gid)
         connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'")  # type: ignore[call-overload]
         connection.execute(f"CREATE DATABASE on_small_disk TEMPLATE {template} TABLESPACE small")  # type: ignore[call-overload]
         try:
             ballast = disk / "ballast"
             ballast.write_bytes(bytes(shutil.disk_usage(disk).free - LEFT_BYTES))
-            yield postgres_server.url.rsplit("/", 1)[0] + "/on_small_disk", ballast
+            yield postgres_server.tcp_url_of("on_small_disk"), ballast
         finally:
             connection.execute("DROP DATABASE IF EXISTS on_small_disk WITH (FORCE)")
             connection.execute("DROP TABLESPACE small")
