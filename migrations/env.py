@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from alembic import context
 
+from replicator.store.database import make_engine
 from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    url = sa.make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
-    with sa.create_engine(url).begin() as own:
+    engine = make_engine(os.environ["DATABASE_URL"]).execution_options(isolation_level="READ COMMITTED")
+    with engine.begin() as own:
         own.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
         run(own)

@@ -21,6 +21,7 @@ from replicator.source.apart import CarefulReader
 from replicator.store import absences as store
 from replicator.store import books, embedded, migrate
 from replicator.store.database import Database
+from replicator.store.psql import run as run_psql
 from replicator.sync.absence import cap, is_held
 from replicator.sync.merging import Policy
 from replicator.sync.pseudonyms import Pseudonyms
@@ -269,8 +270,15 @@ def program() -> str:
 
 
 def psql(where: Place, arguments: Sequence[str]) -> int:
-    """Run psql on the database; return its exit code. The password travels in the environment, never as an argument."""
-    return embedded.psql(where.url, where.server, arguments, os.environ)
+    """Run psql on the database; return its exit code. Nothing of DATABASE_URL stands in its arguments."""
+    server = where.server
+    return run_psql(
+        where.url,
+        arguments,
+        os.environ,
+        packaged=embedded.find_binaries if server is None else lambda: server.bin_dir,
+        is_own_server=server is not None,
+    )
 
 
 __all__ = [

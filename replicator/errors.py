@@ -13,7 +13,8 @@
     │   ├── UnreadableAnswer      the API answered 2xx with what cannot be read
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
-    │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew · RightMissing
+    │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew · RightMissing · ForeignChange · StatementDefect
+    │   ├── DatabaseMisconfigured  what DATABASE_URL names is refused there           exit 2
     │   └── LeaseHeld (exit 1) · LeaseLost · WentBack
     ├── UnknownCall               asked for by its id, and not stored                exit 1
     ├── OutputFailed              a file or standard output takes no more            exit 1
@@ -202,6 +203,28 @@ class DatabaseUnavailable(DatabaseError):
 
     waiting_helps = True
     advice = "check DATABASE_URL, and that the server runs and lets this user in"
+
+
+class DatabaseMisconfigured(DatabaseError):
+    """What DATABASE_URL or libpq's variables say is refused: no such database or role, a wrong password, no TLS."""
+
+    fault = "the configuration"
+    advice = "correct DATABASE_URL, or the server"
+    exit_code = 2
+
+
+class ForeignChange(DatabaseError):
+    """Something of ours in the database was changed or dropped by somebody, or something of theirs is in the way."""
+
+    fault = "whoever changed the database"
+    advice = "undo the change; a table that was dropped comes back from a backup"
+
+
+class StatementDefect(DatabaseError):
+    """The database refuses a statement of ours, for a reason that nobody but this program can have caused."""
+
+    fault = "this program"
+    advice = "report this with the code; the server's log has the details"
 
 
 class SchemaTooOld(DatabaseError):

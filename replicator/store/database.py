@@ -1,141 +1,223 @@
-"""The one door to PostgreSQL: an engine, its connections, and the translation of its errors into ours.
+"""The one door to PostgreSQL: a pool of connections, transactions on our own terms, and its errors as ours.
 
-SQLAlchemy gives the pool and the URL; statements are plain SQL on psycopg connections, because COPY is one of them.
-Everything works behind a transaction pooler: no prepared statements, no session settings, no session locks.
+SQLAlchemy gives the pool; statements are plain SQL on psycopg connections, because COPY is one of them.
+
+A connection is somebody else's in many ways: its session has the settings of the role, of the database and of the moment
+when it was opened, and behind a transaction pooler strangers use it in between. So nothing is taken from it. Each
+transaction says itself, in the statement that begins it, what our SQL and our reading of its answers rest on; nothing is
+prepared, and no setting or lock belongs to a session. And what a transaction cannot say (a session that was opened while
+the database was read-only, a role that was dropped since, a server that was demoted) does not last: no connection is used
+longer than ten minutes, and after any error of the database all of them are opened anew.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import OperationalError as PoolOperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
 
-from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
+from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable, StatementDefect
+from replicator.store import target
+from replicator.store.connecting import connect, unavailable
+from replicator.store.sqlstates import DEFECT, NEW_DATABASE, SHARED_MEMORY, meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-LOCK_TIMEOUT_SECONDS = 30
-CONNECT_TIMEOUT_SECONDS = 10
-TERMS = b"SET LOCAL lock_timeout = '30s'; SET LOCAL search_path = pg_catalog, pg_temp"
-"""What each transaction says for itself. No name is looked up where others can make things."""
+    from sqlalchemy.pool import PoolProxiedConnection
+
+LOCK_TIMEOUT_SECONDS: Final = 30
+MOST_STATEMENT_SECONDS: Final = 600
+MOST_AGE_SECONDS: Final = 600
+"""A connection that is older is opened anew: settings, rights and passwords that changed meanwhile count from then on."""
+MOST_CONNECTIONS: Final = 4
+
+TERMS: Final[Mapping[str, str]] = {
+    # What our SQL means: no name of ours is looked up on a path, and a backslash is a backslash.
+    "search_path": "pg_catalog, pg_temp",
+    "standard_conforming_strings": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    # What psycopg reads: other styles it refuses, or reads as something else.
+    "client_encoding": "'UTF8'",
+    "timezone": "'UTC'",
+    "datestyle": "'ISO, YMD'",
+    "intervalstyle": "'postgres'",
+    "bytea_output": "'hex'",
+    "extra_float_digits": "1",
+    # How long, and how: many short statements, none of which is worth a compiler.
+    "lock_timeout": f"'{LOCK_TIMEOUT_SECONDS}s'",
+    "statement_timeout": f"'{MOST_STATEMENT_SECONDS}s'",
+    "jit": "off",
+}
+"""What each transaction says, whatever the role, the database or a pooled session says otherwise."""
+
+
+def terms(**others: str) -> str:
+    """Return the statements that state our terms for the rest of a transaction."""
+    return "; ".join(f"SET LOCAL {name} = {value}" for name, value in {**TERMS, **others}.items())
 
 
 class Database:
-    """A PostgreSQL database. `url` is a libpq URL; libpq's own environment variables fill what it leaves out."""
+    """A PostgreSQL database, as `target.read` reads its conninfo; libpq's own variables fill what that leaves out."""
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
-        self._engine = make_engine(url, pool_size=pool_size)
+    def __init__(self, conninfo: str, *, pool_size: int = MOST_CONNECTIONS) -> None:
+        self._target = target.read(conninfo)
+        self._pool = QueuePool(
+            lambda: cast("Any", connect(self._target)),
+            pool_size=pool_size,
+            recycle=MOST_AGE_SECONDS,
+            reset_on_return=None,
+        )
+        self._epoch = 0
+        """Connections of an earlier one are used no more."""
+        self._others: dict[str, str] = {}
+        """Terms that this server made necessary."""
 
     @property
     def place(self) -> str:
-        """Where this database is, without the password."""
-        url = self._engine.url
-        host = url.host or url.query.get("host") or "libpq's default host"
-        return f"{host}:{url.port or 5432}/{url.database or ''}"
+        """Where this database is, without secrets."""
+        return self._target.place
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Give a psycopg connection inside one transaction: committed at the end, rolled back on any error."""
-        with self.connection() as connection, connection.transaction():
-            connection.execute(TERMS)
-            yield connection
-
-    @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """Give a psycopg connection without a transaction of ours: each statement commits by itself."""
-        try:
-            pooled = self._engine.raw_connection()
-        except (DBAPIError, psycopg.Error) as error:
-            raise unavailable(error, self.place) from None
-        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        pooled = self._begun()
+        connection = _driver(pooled)
         try:
             yield connection
+            _commit(connection)
         except psycopg.Error as error:
-            if connection.closed or connection.broken:
+            _give_up(connection)
+            pooled.invalidate()
+            raise self._renewed(error) from error
+        except Exception as error:
+            if not _give_up(connection):
                 pooled.invalidate()
-            raise translate(error, self.place) from error
-        except BaseException:  # a Ctrl-C, too: a connection in the middle of something is lent to nobody else
-            if connection.closed or connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                pooled.invalidate()
+            if not isinstance(error, psycopg.Rollback):  # which is a wish, and no error
+                raise
+        except BaseException:  # a Ctrl-C: a connection in the middle of something is lent to nobody else
+            pooled.invalidate()
             raise
         finally:
             pooled.close()
 
+    connection = transaction
+    """The same, where it is only read: a statement alone could not say its terms."""
+
     def close(self) -> None:
-        self._engine.dispose()
+        """Close what lies in the pool."""
+        self._pool.dispose()
+
+    def _begun(self) -> PoolProxiedConnection:
+        """Return a connection in a new transaction. One that has died in the pool is replaced, and so are all others."""
+        while True:
+            pooled = self._lent()
+            is_new = "epoch" not in pooled.info
+            try:
+                if is_new:
+                    pooled.info["epoch"] = self._epoch
+                    self._look(_driver(pooled))
+                # One round trip for all: what is sent without parameters may be several statements.
+                _driver(pooled).execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {terms(**self._others)}".encode())
+            except psycopg.Error as error:
+                pooled.invalidate()
+                failed = self._renewed(error)
+                if is_new:
+                    raise failed from error
+            except BaseException:
+                pooled.invalidate()
+                raise
+            else:
+                return pooled
+
+    def _lent(self) -> PoolProxiedConnection:
+        while True:
+            try:
+                pooled = self._pool.connect()
+            except psycopg.Error as error:
+                raise unavailable(error, self.place) from None
+            except PoolTimeout:
+                raise DatabaseUnavailable(
+                    f"no connection to the database at {self.place} came free", advice="report it if it comes back"
+                ) from None
+            if pooled.info.get("epoch", self._epoch) == self._epoch:
+                return pooled
+            pooled.invalidate()
+
+    def _look(self, connection: psycopg.Connection[Any]) -> None:
+        """See what a new connection is like, where our terms depend on it."""
+        if connection.info.server_version >= 170000:  # noqa: PLR2004 - PostgreSQL 17
+            self._others["transaction_timeout"] = "0"
+        row = connection.execute("SELECT pg_catalog.current_setting('session_replication_role')").fetchone()
+        if row is not None and row[0] == "replica":
+            # Under it no trigger of ours runs: roll-ups would be wrong without a word.
+            if connection.info.parameter_status("is_superuser") != "on":
+                raise DatabaseMisconfigured(
+                    f"the database at {self.place} has triggers switched off (session_replication_role = replica)",
+                    advice="ALTER DATABASE name RESET session_replication_role, or ALTER ROLE for this user",
+                )
+            self._others["session_replication_role"] = "origin"
+
+    def _renewed(self, error: psycopg.Error) -> DatabaseError:
+        """Return our error for psycopg's; from now on all connections are new."""
+        self._epoch += 1
+        if meaning(error.sqlstate or "", error.diag.source_function or "") is SHARED_MEMORY:
+            self._others["max_parallel_workers_per_gather"] = "0"
+        return translate(error, self.place)
 
 
-def make_engine(url: str, *, pool_size: int = 4) -> sa.Engine:
-    """Return an engine for a libpq URL."""
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-            raise ConfigurationError(
-                "DATABASE_URL is not a PostgreSQL URL", advice="expected postgresql://user:password@host:5432/database"
-            )
-        return sa.create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            pool_pre_ping=True,
-            isolation_level="AUTOCOMMIT",
-            connect_args={
-                "prepare_threshold": None,
-                "application_name": "truedy-replicator",
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            },
+def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:
+    return cast("psycopg.Connection[Any]", pooled.driver_connection)
+
+
+def _commit(connection: psycopg.Connection[Any]) -> None:
+    """Commit. Where a statement failed and nobody noticed, PostgreSQL would roll back and call that a success."""
+    if connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+        raise psycopg.errors.InFailedSqlTransaction
+    connection.commit()
+
+
+def _give_up(connection: psycopg.Connection[Any]) -> bool:
+    """Roll back; say whether the connection is whole."""
+    with suppress(psycopg.Error):
+        connection.rollback()
+    return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def make_engine(conninfo: str) -> sa.Engine:
+    """Return an engine for migrations, whose statements are SQLAlchemy's."""
+    where = target.read(conninfo)
+    return sa.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(where), isolation_level="AUTOCOMMIT", use_native_hstore=False
+    )
+
+
+def begin_migration(connection: sa.Connection) -> None:
+    """State our terms for a migration; refuse a database that cannot hold every text, before anything is made in it."""
+    connection.exec_driver_sql(terms(statement_timeout="0"))
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise DatabaseMisconfigured(
+            f"the database has the encoding {encoding}, in which not every text can be stored; it must be UTF8",
+            advice=NEW_DATABASE,
         )
-    except (ArgumentError, ValueError):
-        raise ConfigurationError(
-            "DATABASE_URL cannot be read as a URL", advice="expected postgresql://user:password@host:5432/database"
-        ) from None
-
-
-def unavailable(error: Exception, place: str) -> DatabaseUnavailable:
-    """Say why no connection could be made, without the password."""
-    origin = error.orig if isinstance(error, PoolOperationalError | DBAPIError) else error
-    lines = [line.strip() for line in str(origin).splitlines() if line.strip()]
-    reason = lines[-1] if lines else type(origin).__name__
-    return DatabaseUnavailable(f"the database at {place} cannot be reached: {reason}")
 
 
 def translate(error: psycopg.Error, place: str) -> DatabaseError:
-    """Return our error for one of psycopg's. The server's text may quote a row, so only its class is kept."""
-    state = error.sqlstate or ""
-    name = type(error).__name__
-    if isinstance(error, psycopg.OperationalError) and not state:
-        return DatabaseUnavailable(f"the connection to the database at {place} was lost")
-    if state == "57014":
-        return DatabaseUnavailable(
-            f"the database at {place} cancelled a statement",
-            advice="raise this user's statement_timeout, if it has one; else an administrator cancelled it",
-        )
-    if state[:2] in {"08", "57"}:
-        return DatabaseUnavailable(f"the database at {place} ended the connection ({name})")
-    if state == "53100":
-        return DatabaseUnavailable(
-            f"the server of the database at {place} has no disk space left ({name})",
-            advice="free space where the server keeps its data and its log; nothing is lost, and syncing goes on from there",
-        )
-    if state[:2] == "53":
-        return DatabaseUnavailable(
-            f"the database at {place} is out of resources ({name})", advice="free disk or memory"
-        )
-    if state == "55P03":
-        return DatabaseUnavailable(
-            f"the database at {place} kept a lock for more than {LOCK_TIMEOUT_SECONDS} s",
-            advice="end the session that holds the lock, or wait for it",
-        )
-    if state == "42501":
-        return DatabaseError(
-            f"the database at {place} refuses this user ({name})",
-            advice="grant the rights that docs/operations.md lists",
-        )
-    return DatabaseError(
-        f"the database at {place} refused a statement ({name} {state})",
-        advice="report this with the code; the server's log has the details",
-    )
+    """Return our error for one of psycopg's. The server's text may quote a row, so only its code is kept."""
+    code, name = error.sqlstate, type(error).__name__
+    if code is None:
+        if isinstance(error, psycopg.OperationalError):
+            return DatabaseUnavailable(f"the connection to the database at {place} was lost")
+        return StatementDefect(f"an answer of the database at {place} cannot be read ({name})")
+    meant = meaning(code, error.diag.source_function or "")
+    shown = f"{name} {code}" if meant is DEFECT else code
+    return meant.kind(f"the database at {place} {meant.what} ({shown})", advice=meant.advice)
+
+
+__all__ = ["Database", "begin_migration", "make_engine", "terms", "translate", "unavailable"]

@@ -11,16 +11,12 @@ No account is made and no mode outside the folder is changed.
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from replicator.errors import ConfigurationError, DatabaseUnavailable
 from replicator.store.server import address
@@ -30,7 +26,7 @@ from replicator.store.server.creation import USER
 from replicator.store.server.folder import ADVICE, Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from replicator.store.server.account import Account
 
@@ -143,25 +139,4 @@ def kept_secret(data_dir: Path, name: str) -> bytes:
         return folder.secret(name).encode()
 
 
-def psql(url: str, server: Server | None, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run psql on a database and return its exit code. The password goes through the environment."""
-    program = shutil.which("psql") or str((server.bin_dir if server else find_binaries()) / "psql")
-    parts = conninfo_to_dict(url)
-    password = parts.pop("password", None)
-    conninfo = make_conninfo("", **{name: value for name, value in parts.items() if value is not None})
-    env = dict(environment)
-    if password:
-        env["PGPASSWORD"] = str(password)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
-    try:
-        command = [program, *arguments, "--dbname", conninfo]
-        return subprocess.run(command, env=env, check=False).returncode  # noqa: S603 - our own program, no shell
-    except OSError as error:
-        raise ConfigurationError(
-            f"psql cannot be run: {error.strerror}", advice="install PostgreSQL's client"
-        ) from None
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-__all__ = ["DATABASE", "USER", "Server", "default_data_dir", "find_binaries", "kept_secret", "psql", "running"]
+__all__ = ["DATABASE", "USER", "Server", "default_data_dir", "find_binaries", "kept_secret", "running"]

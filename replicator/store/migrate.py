@@ -20,8 +20,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ConfigurationError, DatabaseError, SchemaTooNew, SchemaTooOld
-from replicator.store import roles, views
-from replicator.store.database import Database, make_engine, translate, unavailable
+from replicator.store import roles, target, views
+from replicator.store.database import Database, begin_migration, make_engine, translate, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,11 +101,11 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
 def alone(url: str) -> Iterator[sa.Connection]:
     """Give a connection in one transaction, in which nobody else migrates; say our errors for the database's."""
     engine = make_engine(url).execution_options(isolation_level="READ COMMITTED")
-    place = f"{engine.url.host}:{engine.url.port or 5432}/{engine.url.database}"
+    place = target.read(url).place
     try:
         with engine.begin() as connection:
-            # No name is looked up where others can make things: a function of theirs would be run with the owner's rights.
-            connection.execute(sa.text("SET LOCAL lock_timeout = '30s'; SET LOCAL search_path = pg_catalog, pg_temp"))
+            # In it no name is looked up where others can make things: their function would be run with the owner's rights.
+            begin_migration(connection)
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection
     except DBAPIError as error:

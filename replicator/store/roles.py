@@ -54,6 +54,9 @@ WRITES: Mapping[str, frozenset[str]] = {
 }
 """What the writer may do to a table, where that is less than everything: what was observed is never deleted by it."""
 
+DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table(relation regclass)"})
+"""Functions that work with the owner's rights and that the writer may call: each guards itself."""
+
 CLOSED_BOOKS = frozenset({"replicator.parties", "replicator.quarantine"})
 """Books that hold what came from the source: numbers, and bytes as received, signed links among them."""
 
@@ -133,7 +136,8 @@ def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tup
         )
     if item.kind == "SEQUENCE":
         return frozenset() if item.follows_table else frozenset({(names.writer, "USAGE")})
-    return frozenset() if item.is_definer else frozenset({(names.writer, "EXECUTE")})
+    is_open = not item.is_definer or item.name in DEFINERS_FOR_WRITER
+    return frozenset({(names.writer, "EXECUTE")}) if is_open else frozenset()
 
 
 def _is_audited(item: Item, role: str, names: Names) -> bool:

@@ -1,4 +1,4 @@
-"""Keeps the reports' roll-ups up to date beside a run, in a thread with a connection of its own.
+"""Keeps the reports' roll-ups, and the statistics of grown tables, up to date beside a run, in a thread of its own.
 
 Reports are right without it, as days that were touched are counted from the calls; this makes them fast again. It rests
 ten times as long as it works, so that a long first sync loses little to it, and it needs no lease: it computes what
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from replicator.errors import DatabaseError
-from replicator.store import rollups
+from replicator.store import rollups, statistics
 from replicator.store.migrate import bundled
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ def refreshed(
         over.set()
         thread.join(AT_MOST_WAITED_SECONDS)
     until = time.monotonic() + at_the_end_seconds
-    rollups.refresh(database, kept, go_on=lambda: not stop.is_set() and time.monotonic() < until)
+
+    def go_on() -> bool:
+        return not stop.is_set() and time.monotonic() < until
+
+    statistics.refresh(database, go_on=go_on)
+    rollups.refresh(database, kept, go_on=go_on)
+    statistics.refresh(database, go_on=go_on)
 
 
 def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Event) -> None:
@@ -55,6 +61,7 @@ def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Ev
     while not over.wait(pause):
         began = time.monotonic()
         try:
+            statistics.refresh(database, go_on=lambda: not over.is_set())
             rollups.refresh(database, kept, go_on=lambda: not over.is_set())
         except DatabaseError:
             # The run beside it meets the same database and says so; what is touched stays touched.

@@ -1,0 +1,211 @@
+"""Opens a connection, and says why none can be had.
+
+libpq reports a failed connection as text only: what a server answered has no code there. The text may quote any part of
+DATABASE_URL and is in the server's language, so it is compared with a table and never passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+
+from replicator.store.sqlstates import AWAY, CLASSES, STATES, WRONG, Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.errors import DatabaseError
+    from replicator.store.target import Target
+
+APPLICATION: Final = "truedy-replicator"
+CONNECT_TIMEOUT_SECONDS: Final = 10
+
+ADDRESS: Final = "check host and port in DATABASE_URL, that the server runs, and that no firewall is in between"
+TLS: Final = "check sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL; docs/operations.md has the usual ones"
+SPELLING: Final = "correct it in DATABASE_URL or in libpq's variable"
+
+FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
+    # What the server answers. The code is not in libpq's text.
+    ("password authentication failed|Wrong password", STATES["28P01"]),
+    (
+        "no password supplied",
+        Meaning(
+            WRONG, "asks for a password, and none is set", "put it into DATABASE_URL, PGPASSWORD or a password file"
+        ),
+    ),
+    (
+        "no pg_hba.conf entry .*no encryption",
+        Meaning(
+            WRONG,
+            "does not let this user in without TLS (pg_hba.conf)",
+            "set sslmode=require, or verify-full with sslrootcert, in DATABASE_URL",
+        ),
+    ),
+    (
+        "no pg_hba.conf entry|pg_hba.conf rejects",
+        Meaning(
+            WRONG,
+            "does not let this user in from here (pg_hba.conf)",
+            "have its administrator allow this user, database and address, or correct DATABASE_URL",
+        ),
+    ),
+    (
+        r'role ".*" does not exist|no such user|user not found',
+        Meaning(WRONG, "knows no such role", "correct the user in DATABASE_URL, or create it: CREATE ROLE name LOGIN"),
+    ),
+    ("is not permitted to log in", Meaning(WRONG, "does not let this role log in", "ALTER ROLE name LOGIN")),
+    (r'database ".*" does not exist|no such database', STATES["3D000"]),
+    (
+        "permission denied for database",
+        Meaning(
+            WRONG,
+            "does not let this user connect to this database",
+            "GRANT CONNECT ON DATABASE name TO name, or be a member",
+        ),
+    ),
+    (
+        "is not currently accepting connections",
+        Meaning(WRONG, "lets nobody in", "ALTER DATABASE name ALLOW_CONNECTIONS true"),
+    ),
+    ("authentication failed for user", CLASSES["28"]),
+    (
+        "too many (connections|clients)|remaining connection slots|no more connections|[Mm]ax client connections|query_wait_timeout",
+        STATES["53300"],
+    ),
+    ("the database system is |not accepting connections", STATES["57P03"]),
+    (
+        "unsupported startup parameter",
+        Meaning(
+            WRONG,
+            "lies behind a pooler that refuses a parameter",
+            "take `options` out of DATABASE_URL and PGOPTIONS out of the environment, or have the pooler ignore it "
+            "(PgBouncer: ignore_startup_parameters)",
+        ),
+    ),
+    (
+        "unrecognized configuration parameter|invalid value for parameter|invalid command-line argument|permission denied to set",
+        Meaning(WRONG, "refuses a setting of the session", "correct `options` in DATABASE_URL, or PGOPTIONS"),
+    ),
+    # What kind of server it is.
+    (
+        "(session|server) is (not )?(read-only|in hot standby)",
+        Meaning(
+            AWAY,
+            "has no server at present that target_session_attrs asks for",
+            "check target_session_attrs, and that the primary is among the hosts in DATABASE_URL",
+        ),
+    ),
+    # Security that one side asks for and the other has not.
+    (
+        "does not support SSL",
+        Meaning(WRONG, "has no TLS, and sslmode asks for it", "set up TLS there, or sslmode=prefer"),
+    ),
+    (
+        "certificate verify failed|root certificate|does not match host name|could not load system root",
+        Meaning(
+            WRONG,
+            "shows a TLS certificate that cannot be verified",
+            "set sslrootcert in DATABASE_URL to the file of its authority (or sslrootcert=system), and use the name that the "
+            "certificate is for",
+        ),
+    ),
+    ("certificate|private key|SSL error|sslmode|alert", Meaning(WRONG, "cannot be reached over TLS as it is set", TLS)),
+    (
+        "[Cc]hannel binding",
+        Meaning(WRONG, "offers no channel binding, and channel_binding asks for it", "set channel_binding=prefer"),
+    ),
+    (
+        "authentication method requirement",
+        Meaning(
+            WRONG, "asks for another authentication than require_auth allows", "correct require_auth, or the server"
+        ),
+    ),
+    ("GSSAPI", Meaning(WRONG, "offers no GSSAPI as gssencmode asks for", "set gssencmode=disable in DATABASE_URL")),
+    ("peer .*required|requirepeer", Meaning(WRONG, "runs as another user than requirepeer says", SPELLING)),
+    # What cannot be read before anything is sent.
+    (
+        "definition of service|service file",
+        Meaning(WRONG, "is named by a service that cannot be found", "check service, PGSERVICE and PGSERVICEFILE"),
+    ),
+    (
+        "invalid .*value|invalid port|could not match",
+        Meaning(WRONG, "is given with a parameter that libpq cannot read", SPELLING),
+    ),
+    # The way there.
+    (
+        "[Tt]emporary failure in name resolution|Try again",
+        Meaning(
+            AWAY, "cannot be reached: names cannot be looked up at present (DNS)", "check the network of this machine"
+        ),
+    ),
+    (
+        "failed to resolve host|could not translate host name",
+        Meaning(AWAY, "cannot be reached: its host name is not known (DNS)", ADDRESS),
+    ),
+    (
+        "[Tt]imeout expired|timed out",
+        Meaning(AWAY, "cannot be reached: nobody answers in time", ADDRESS),
+    ),
+    ("Connection refused", Meaning(AWAY, "cannot be reached: nothing listens there (connection refused)", ADDRESS)),
+    (
+        'on socket ".*" failed: No such file',
+        Meaning(
+            AWAY, "cannot be reached: there is no such socket", "check the folder in `host`, and that the server runs"
+        ),
+    ),
+    (
+        'on socket ".*" failed: Permission denied',
+        Meaning(
+            WRONG, "cannot be reached: this user may not use its socket", "run as another user, or use host=127.0.0.1"
+        ),
+    ),
+    (
+        "[Uu]nreachable|No route to host|Cannot assign",
+        Meaning(AWAY, "cannot be reached: there is no route to it", ADDRESS),
+    ),
+    (
+        "expected authentication request|invalid response to SSL negotiation|unsupported frontend protocol",
+        Meaning(WRONG, "cannot be reached: what listens there is no PostgreSQL", ADDRESS),
+    ),
+    (
+        "server closed the connection|Connection reset|SSL SYSCALL|terminating connection|no longer|Broken pipe",
+        Meaning(AWAY, "cannot be reached: the connection was closed at its start", ADDRESS),
+    ),
+)
+"""What libpq, the server and the usual poolers say, and what it means; the first that is found counts."""
+
+UNKNOWN: Final = Meaning(
+    AWAY, "cannot be reached, for a reason that is not known here", f"look into the server's log; {ADDRESS}"
+)
+ATTEMPT = re.compile(r"^- host: .*?, hostaddr: \S+: ", re.MULTILINE)
+
+
+def connect(target: Target) -> psycopg.Connection[Any]:
+    """Return a new connection in autocommit, without prepared statements; raise psycopg's error where there is none."""
+    options: dict[str, Any] = {"fallback_application_name": APPLICATION, "client_encoding": "UTF8"}
+    if target.get("connect_timeout") is None:
+        options["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+    return psycopg.connect(target.conninfo, autocommit=True, prepare_threshold=None, **options)
+
+
+def unavailable(error: Exception, place: str) -> DatabaseError:
+    """Say why no connection could be made, in our own words. Of several hosts, the one that may still come counts."""
+    origin = getattr(error, "orig", None) or error  # SQLAlchemy wraps it
+    if isinstance(origin, psycopg.errors.ConnectionTimeout):
+        found = [_meaning("timeout expired")]
+    else:
+        found = [_meaning(part) for part in ATTEMPT.split(str(origin))]
+    # Waiting helps where one of them says so; what is wrong with the others is said too.
+    chosen = next((one for one in found if one.kind is AWAY), found[-1])
+    others = [one.what for one in dict.fromkeys(found) if one is not chosen]
+    also = f" (another host {'; another '.join(others)})" if others else ""
+    return chosen.kind(f"the database at {place} {chosen.what}{also}", advice=chosen.advice)
+
+
+def _meaning(text: str) -> Meaning:
+    return next((meant for pattern, meant in FAILURES if re.search(pattern, text)), UNKNOWN)
+
+
+__all__ = ["connect", "unavailable"]

@@ -1,0 +1,119 @@
+"""Runs psql on a database exactly as this program reaches it, and shows no part of that to others on the machine.
+
+Arguments of a process are everybody's to read, so psql is given none of ours: what `DATABASE_URL` says goes through libpq's
+environment variables, and the few parameters without one through a service file that only its owner can read and that
+lives as long as psql. A variable of the user's counts where it counts for this program, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from psycopg import pq
+
+from replicator.errors import ConfigurationError
+from replicator.store import target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+
+SERVICE: Final = "replicator"
+ELSEWHERE: Final = frozenset({"PGSERVICE", "PGSERVICEFILE", "PGCLUSTER"})
+"""Variables that name a server beside the parameters: a service, and what Debian's psql chooses by."""
+OURS_ALONE: Final = frozenset({"fallback_application_name", "service"})
+"""Parameters that psql sets itself, or that are resolved already."""
+
+
+def run(
+    conninfo: str,
+    arguments: Sequence[str],
+    environment: MutableMapping[str, str],
+    *,
+    packaged: Callable[[], Path],
+    is_own_server: bool = False,
+) -> int:
+    """Run psql on a database and return its exit code; `packaged` finds the folder of a psql where PATH has none.
+
+    `environment` is this process's own, which libpq reads too. Of it nothing that begins with PG reaches our own server.
+    """
+    program = shutil.which("psql") or str(packaged() / "psql")
+    where = target.read(conninfo)
+    parts = dict(where.parts) if is_own_server else _resolved(where.parts, environment)
+    with _child(parts, environment, is_own_server=is_own_server) as child:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
+        try:
+            return subprocess.run([program, *arguments], env=child, check=False).returncode  # noqa: S603 - our own program, no shell
+        except OSError as error:
+            raise ConfigurationError(
+                f"psql cannot be run: {error.strerror}", advice="install PostgreSQL's client"
+            ) from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _resolved(parts: Mapping[str, str], environment: MutableMapping[str, str]) -> dict[str, str]:
+    """Return all parameters as libpq puts them together: those given, then those of the service, then the variables."""
+    before = environment.get("PGSERVICE")
+    if "service" in parts:
+        environment["PGSERVICE"] = parts["service"]
+    try:
+        filled = {
+            option.keyword.decode(): option.val.decode()
+            for option in pq.Conninfo.get_defaults()
+            if option.val and option.val != option.compiled
+        }
+    finally:
+        if before is None:
+            environment.pop("PGSERVICE", None)
+        else:
+            environment["PGSERVICE"] = before
+    return {**filled, **parts}
+
+
+@contextmanager
+def _child(
+    parts: Mapping[str, str], environment: Mapping[str, str], *, is_own_server: bool
+) -> Iterator[dict[str, str]]:
+    """Give the environment of a psql that connects with these parameters and no others."""
+    variables = {
+        option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar
+    }
+    dropped = ELSEWHERE | set(variables.values())
+    child = {
+        name: value
+        for name, value in environment.items()
+        if not (name in dropped or (is_own_server and name.startswith("PG")))
+    }
+    named = {name: value for name, value in parts.items() if name not in OURS_ALONE}
+    child |= {variables[name]: value for name, value in named.items() if name in variables}
+    unnamed = {name: value for name, value in named.items() if name not in variables}
+    if not unnamed:
+        yield child
+        return
+    with _service_file(unnamed) as path:
+        yield {**child, "PGSERVICEFILE": path, "PGSERVICE": SERVICE}
+
+
+@contextmanager
+def _service_file(parameters: Mapping[str, str]) -> Iterator[str]:
+    """Give a service file with these parameters, readable by its owner only, while psql runs."""
+    lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in parameters.items())]
+    if any("\n" in line or line != line.strip() for line in lines):
+        raise ConfigurationError(
+            "a parameter of DATABASE_URL cannot be given to psql: it begins or ends with a space, or has several lines",
+            advice="put it into a service file or a password file of your own",
+        )
+    descriptor, path = tempfile.mkstemp(prefix="replicator-", suffix=".conf")  # 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        yield path
+    finally:
+        Path(path).unlink(missing_ok=True)

@@ -1,0 +1,48 @@
+"""The planner's statistics of our tables, made anew when a table is new or has grown a lot.
+
+A server does it by itself, after minutes: too late for the reports right after a first sync, whose plans would rest on
+guesses. What it does for a table that stands, we leave to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from replicator.store.database import Database
+
+# By size: what was just written is not yet counted in pg_stat_all_tables.
+DUE = """
+SELECT c.oid::bigint
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages) s
+WHERE n.nspname IN ('truedy', 'replicator', 'rollup') AND c.relkind = 'r' AND s.pages > 0
+    AND (coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) IS NULL
+        OR s.pages > 2 * c.relpages + 16)
+ORDER BY s.pages DESC
+"""
+"""Tables that were never analyzed, or have more than doubled since."""
+MAY = "SELECT coalesce(has_function_privilege(to_regprocedure('rollup.analyze_table(regclass)'), 'EXECUTE'), false)"
+
+
+def refresh(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Analyze the tables that need it, the largest first, each in a transaction of its own; return how many.
+
+    Where this user may not, nothing is done: the server comes to it.
+    """
+    with database.transaction() as tx:
+        may = tx.execute(MAY).fetchone()
+        if may is None or not may[0]:
+            return 0
+        due = [oid for (oid,) in tx.execute(DUE).fetchall()]
+    done = 0
+    for oid in due:
+        if not go_on():
+            break
+        with database.transaction() as tx:
+            tx.execute("SELECT rollup.analyze_table(%s::bigint::oid::regclass)", [oid])
+        done += 1
+    return done
