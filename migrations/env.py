@@ -56,5 +56,6 @@ if given is not None:
 else:
     url = sa.make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
     with sa.create_engine(url).begin() as own:
-        own.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
+        for name in SCHEMAS | {"analytics"}:
+            own.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
         run(own)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import OperationalError as PoolOperationalError
 
-from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
+from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable, ReportingUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,6 +128,11 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
         return DatabaseUnavailable(
             f"the database at {place} kept a lock for more than {LOCK_TIMEOUT_SECONDS} s",
             advice="end the session that holds the lock, or wait for it",
+        )
+    if state == "22023":  # of all that is sent, only a setting that people make can have a value that is not valid
+        return ReportingUnusable(
+            f"a setting of the reports cannot be used by the server of the database at {place}: replicator.reporting.time_zone "
+            "is, most likely, a zone that it does not know"
         )
     if state == "42501":
         return DatabaseError(
