@@ -57,5 +57,6 @@ if given is not None:
 else:
     engine = make_engine(os.environ["DATABASE_URL"]).execution_options(isolation_level="READ COMMITTED")
     with engine.begin() as own:
-        own.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
+        for name in SCHEMAS | {"analytics"}:
+            own.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {name}"))
         run(own)

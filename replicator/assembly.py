@@ -116,11 +116,14 @@ def opened(settings: Settings) -> Iterator[Database]:
             yield database
 
 
-def migrated(settings: Settings, where: Place) -> migrate.Migrated:
-    """Bring the database up to date as the settings say."""
+def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> migrate.Migrated:
+    """Bring the database up to date. What the settings say of the reports is written where that `is_asked_for`, and into a
+    new database: a command that reads changes no setting.
+    """
     return migrate.migrate(
         where.url,
         time_zone=settings.replicator_reporting_time_zone,
+        is_time_zone_for_new=not is_asked_for,
         role_prefix=settings.replicator_role_prefix,
     )
 

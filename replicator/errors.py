@@ -241,6 +241,24 @@ class SchemaTooNew(DatabaseError):
     advice = "install the newer release of the replicator, or use the database that belongs to this one"
 
 
+class ForeignObjects(DatabaseError):
+    """Objects of somebody else stand where ours would be made, or stand on ours; nothing was changed."""
+
+    fault = "nobody"
+
+
+class ReportingUnusable(DatabaseError):
+    """A setting in replicator.reporting cannot be used by this server, so no report can be made; calls are copied all the same."""
+
+    fault = "the operator"
+    exit_code = 2
+    advice = (
+        "SELECT time_zone FROM replicator.reporting; then, as the owner: UPDATE replicator.reporting SET time_zone = a name that "
+        "SELECT name FROM pg_timezone_names lists, or install the server's time zone data. Calls are copied meanwhile, and "
+        "every report is right afterwards"
+    )
+
+
 class RightMissing(DatabaseError):
     """The user may not read what it asks for; the advice is the GRANT that is missing."""
 

@@ -131,8 +131,12 @@ class Settings(BaseSettings):
         ),
     ] = 600.0
     replicator_reporting_time_zone: Annotated[
-        str, Field(description="Time zone of the days in the reports, as `Europe/Berlin`. Applied by `migrate`.")
-    ] = "UTC"
+        str | None,
+        Field(
+            description="Time zone of the days in the reports, as `Europe/Berlin`. `migrate` writes it into "
+            "`replicator.reporting`, as does the first use of an embedded database; unset, what stands there stays (UTC at first).",
+        ),
+    ] = None
     replicator_pseudonym_key: Annotated[
         SecretStr | None,
         Field(

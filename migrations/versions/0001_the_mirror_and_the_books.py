@@ -28,8 +28,6 @@ INSERT INTO replicator.reporting DEFAULT VALUES;
 
 
 def upgrade() -> None:
-    op.execute("CREATE SCHEMA IF NOT EXISTS truedy")
-    op.execute("CREATE SCHEMA IF NOT EXISTS analytics")
     op.create_table(
         "budget_windows",
         sa.Column("key_id", sa.Text(), nullable=False),

@@ -47,7 +47,6 @@ ORDER BY observed_at, call_id, version;
 def upgrade() -> None:
     instant = sa.TIMESTAMP(timezone=True)
     texts = postgresql.ARRAY(sa.Text())
-    op.execute("CREATE SCHEMA IF NOT EXISTS rollup")
     for name, kind, default in (
         ("quick_hang_up_seconds", sa.Integer(), "10"),
         ("conversation_seconds", sa.Integer(), "1"),

@@ -272,7 +272,7 @@ def recording(
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables and views up to date."""
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
-        done = assembly.migrated(settings, where)
+        done = assembly.migrated(settings, where, is_asked_for=True)
         if as_json:
             typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
         else:

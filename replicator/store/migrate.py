@@ -1,12 +1,14 @@
 """Brings a database's tables and views up to date, and says whether it is.
 
-Tables are versioned (migrations/), roll-ups and views are repeatable (sql/rollups, sql/views): all in one transaction, under an
-advisory lock of that transaction, so that it is safe to run twice, at once, and to be killed in the middle.
+Tables are versioned (migrations/), roll-ups and views are repeatable (sql/rollups, sql/views): all in one transaction, so
+that it is safe to be killed in the middle. Before the first change it looks whose everything in our schemas is (objects.py).
+It is safe to run twice at once: the transaction locks the table of the version, which no reader may; who makes that table
+first is decided by the database.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,16 +21,45 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from replicator.errors import ConfigurationError, DatabaseError, SchemaTooNew, SchemaTooOld
-from replicator.store import roles, target, views
-from replicator.store.database import Database, begin_migration, make_engine, translate, unavailable
+from replicator.errors import (
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailable,
+    ForeignObjects,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from replicator.store import kept as keeping
+from replicator.store import objects, roles, rollup_making, rollups, target, views, waiting
+from replicator.store.database import (
+    LOCK_TIMEOUT_SECONDS,
+    Database,
+    begin_migration,
+    make_engine,
+    translate,
+    unavailable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROLE_PREFIX = "truedy"
-LOCK = 7_235_401_101  # an arbitrary number that only our migrations take
+EARLIER_LOCK = 7_235_401_101
+"""The advisory lock of releases up to 0005. Anybody may take it and keep it, so it is tried and not waited for: where it is free,
+a `migrate` of such a release waits for this one."""
+MOST_TRIES = 5
+FIRST_TABLE = (
+    "CREATE TABLE replicator.schema_version (version_num varchar(32) NOT NULL, "
+    "CONSTRAINT schema_version_pkc PRIMARY KEY (version_num))"
+)
+"""As Alembic makes it. It is made here, so that the database decides which of two first migrations goes on."""
+RACED = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema, psycopg.errors.DuplicateTable)
+TAKEN = (
+    psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateFunction,
+    psycopg.errors.DuplicateColumn, psycopg.errors.WrongObjectType,
+)  # fmt: skip
+"""What a migration meets where somebody made something of ours by hand on a table of ours."""
 
 
 def bundled(name: str) -> Path:
@@ -52,29 +83,86 @@ def revisions() -> list[str]:
     return [revision.revision for revision in reversed(list(script.walk_revisions()))]
 
 
-def migrate(url: str, *, time_zone: str | None = None, role_prefix: str = ROLE_PREFIX) -> Migrated:
-    """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone of the views.
+def migrate(
+    url: str,
+    *,
+    time_zone: str | None = None,
+    is_time_zone_for_new: bool = False,
+    role_prefix: str = ROLE_PREFIX,
+) -> Migrated:
+    """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone; None leaves it as it is.
 
-    Where the roles with this prefix are in use, their owner does it, and their rights are brought up to date.
+    `is_time_zone_for_new`: in a database that was migrated before it is left as it is, too.
+
+    Where the roles with this prefix are in use, their owner does it, and their rights are brought up to date. Raises
+    ForeignObjects, with nothing changed, where something of somebody else is in the way.
     """
-    names = roles.Names.of(role_prefix)
+    for _ in range(MOST_TRIES):
+        with suppress(_RacedError):
+            return _migrate(url, time_zone, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
+    raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
+
+
+class _RacedError(Exception):
+    """Somebody else made the first table while we were about to."""
+
+
+def _migrate(url: str, time_zone: str | None, names: roles.Names, *, is_for_new: bool) -> Migrated:
+    kept, shown = rollups.load(bundled("sql") / "rollups"), _views()
+    wanted = _wanted(kept, shown)
     with alone(url) as connection:
-        before = _current(connection)
-        known = revisions()
+        has_roles = roles.assume(connection, names)
+        standing = objects.read(connection, wanted)
+        if not standing.is_new:
+            _lock(connection)
+            standing = objects.read(connection, wanted)
+        before, known = standing.version, revisions()
         if before is not None and before not in known:
             raise _too_new(before)
-        has_roles = roles.assume(connection, names)
-        connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS replicator"))
-        config = Config()
-        config.set_main_option("script_location", str(bundled("migrations")))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        if time_zone is not None:
+        objects.refuse(standing, wanted)
+        objects.refuse_triggers(connection, standing, rollup_making.triggers(kept))
+        if before != known[-1]:
+            objects.refuse_without_rights(connection, standing)
+            _make_first(connection, standing)
+            config = Config()
+            config.set_main_option("script_location", str(bundled("migrations")))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        if time_zone is not None and not (is_for_new and before is not None):
             _set_time_zone(connection, time_zone)
-        applied = views.apply(connection, bundled("sql"))
+        had = keeping.taken(connection, standing)
+        applied = views.apply(connection, bundled("sql"), standing)
+        objects.record(connection, standing, wanted, applied)
+        keeping.give_back(connection, had, standing)
+        rollup_making.identify(connection)
         if has_roles:
-            roles.settle(connection, names, _views())
+            roles.settle(connection, names, shown, objects.read(connection, wanted))
         return Migrated(before, known[-1], applied)
+
+
+def _wanted(kept: Sequence[rollups.Rollup], shown: Mapping[str, views.View]) -> frozenset[objects.Thing]:
+    """Return everything that this program makes, as the catalog names it."""
+    made = {objects.Thing("relation", "analytics", name) for name in shown}
+    return objects.tables() | rollup_making.things(kept) | made
+
+
+def _make_first(connection: sa.Connection, standing: objects.Standing) -> None:
+    """Make the schemas, and in a new database the table of the version, which only one session can make."""
+    try:
+        objects.make_schemas(connection, standing)
+        if standing.is_new:
+            connection.exec_driver_sql(FIRST_TABLE)
+            _lock(connection)
+    except DBAPIError as error:
+        if isinstance(error.orig, RACED):
+            raise _RacedError from None
+        raise
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Let nobody else migrate. Readers and auditors may not take this lock, nor one that keeps it from us."""
+    connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": EARLIER_LOCK})
+    connection.exec_driver_sql("LOCK TABLE replicator.schema_version IN SHARE ROW EXCLUSIVE MODE")
 
 
 def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = False) -> list[str]:
@@ -85,9 +173,12 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
     names = roles.Names.of(role_prefix)
     try:
         with alone(url) as connection:
+            standing = objects.read(connection, _wanted(rollups.load(bundled("sql") / "rollups"), _views()))
             if only_show:
-                return list(chain(*roles.missing(connection, names, _views())))
-            return roles.make(connection, names, _views())
+                return list(chain(*roles.missing(connection, names, _views(), standing)))
+            if not standing.is_new:
+                _lock(connection)
+            return roles.make(connection, names, _views(), standing)
     except DatabaseError as error:
         if isinstance(getattr(error.__cause__, "orig", None), psycopg.errors.InsufficientPrivilege):
             raise DatabaseError(
@@ -99,19 +190,32 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
 
 @contextmanager
 def alone(url: str) -> Iterator[sa.Connection]:
-    """Give a connection in one transaction, in which nobody else migrates; say our errors for the database's."""
+    """Give a connection in one transaction; say our errors for the database's, and who holds what it waited for in vain."""
     engine = make_engine(url).execution_options(isolation_level="READ COMMITTED")
     place = target.read(url).place
+    holders = waiting.Holders()
     try:
         with engine.begin() as connection:
             # In it no name is looked up where others can make things: their function would be run with the owner's rights.
             begin_migration(connection)
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            yield connection
+            pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+            with waiting.watched(engine, pid) as holders:
+                yield connection
     except DBAPIError as error:
         origin = error.orig
         if isinstance(origin, psycopg.OperationalError) and not origin.sqlstate:
             raise unavailable(error, place) from None
+        if isinstance(origin, psycopg.errors.LockNotAvailable):
+            raise DatabaseUnavailable(
+                f"the database at {place} is kept from being migrated: {holders} holds a lock for more than "
+                f"{LOCK_TIMEOUT_SECONDS:g} s",
+                advice="nothing was changed. Wait for it, or end it: SELECT pg_terminate_backend(its process)",
+            ) from error
+        if isinstance(origin, TAKEN):
+            raise ForeignObjects(
+                f"something of somebody else is where the replicator would make its own: {origin.diag.message_primary}",
+                advice="nothing was changed. Rename or drop it",
+            ) from error
         if isinstance(origin, psycopg.Error):
             raise translate(origin, place) from error
         raise
@@ -141,13 +245,6 @@ def check(database: Database) -> None:
     stale = views.stale(bundled("sql"), {name: bytes(sha256) for name, sha256 in applied.items()})
     if stale:
         raise SchemaTooOld(f"the database at {database.place} has other views than this program: {', '.join(stale)}")
-
-
-def _current(connection: sa.Connection) -> str | None:
-    exists = connection.execute(sa.text("SELECT to_regclass('replicator.schema_version')")).scalar()
-    if exists is None:
-        return None
-    return connection.execute(sa.text("SELECT version_num FROM replicator.schema_version")).scalar()
 
 
 def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:

@@ -5,8 +5,12 @@ are not personal; `auditor` sees all views and the books. Logins are made by the
 members of a group. Nothing is granted to PUBLIC.
 
 What each role should have follows from the catalog and from the `Grant:` line of the view files, so a new view or table
-is covered by itself. Only the difference to what is there is executed, so doing it again does nothing. Roles are in use in
-a database where the owner may create there and owns our schemas; elsewhere `migrate` grants nothing to anybody.
+is covered by itself. Only the difference to what is there is executed, so doing it again does nothing. What is not ours
+(objects.py) is neither granted nor given an owner; in a schema of somebody else the roles get what they need to reach ours.
+Roles are in use in a database where the owner may create there and owns our tables; elsewhere `migrate` grants nothing.
+
+It needs no superuser: who may create roles, owns the database and owns our objects can do it. From PostgreSQL 16 on who
+makes a role may grant it, and not yet work as it: he grants it to himself.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from replicator.errors import DatabaseError
-from replicator.store.schema import metadata
+from replicator.store.objects import SCHEMAS, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,6 +98,8 @@ class Item:
     follows_table: bool = False
     """A sequence that belongs to a column."""
     is_view: bool = False
+    is_ours: bool = True
+    """False for a schema that was there before us: it keeps its owner, and what it grants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,14 @@ class Catalog:
 
     user: str
     is_owner: bool
-    """The user may work as the owner: a member of it, or a superuser."""
+    """The user may work as the owner: a member of it that may set it, or a superuser."""
     roles: frozenset[str]
     """Those of the four that exist."""
     items: tuple[Item, ...]
     is_closed: bool
     """New functions of the owner are nobody else's."""
+    owner_of_tables: str | None
+    """Whom our tables belong to; None where there are none yet."""
 
     @property
     def database(self) -> Item:
@@ -115,8 +123,7 @@ class Catalog:
 
     def is_in_use(self, names: Names) -> bool:
         """Say whether the roles are in use in this database."""
-        schemas = [item for item in self.items if item.kind == "SCHEMA"]
-        return (names.owner, "CREATE") in self.database.grants and all(item.owner == names.owner for item in schemas)
+        return (names.owner, "CREATE") in self.database.grants and self.owner_of_tables in {None, names.owner}
 
 
 def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tuple[str, str]]:
@@ -169,11 +176,18 @@ def to_make(catalog: Catalog, names: Names) -> list[str]:
         if (names.owner, right) not in database.grants
     ]
     made += _differences(database, wanted(database, names, {}), names)
-    made += [
-        f"ALTER {item.kind} {item.name} OWNER TO {names.owner}"
-        for item in catalog.items
-        if item.kind != "DATABASE" and item.owner != names.owner and not item.follows_table
-    ]
+    schemas = [item for item in catalog.items if item.kind == "SCHEMA"]
+    for schema in schemas:
+        # Whoever is given a table must be able to create in its schema.
+        if schema.owner != names.owner:
+            rights = [right for right in ("USAGE", "CREATE") if (names.owner, right) not in schema.grants]
+            made += [f"GRANT {', '.join(rights)} ON SCHEMA {schema.name} TO {names.owner}"] if rights else []
+        if not schema.is_ours:
+            made += _differences(schema, wanted(schema, names, {}), names)
+    # The schemas last: until then their owner reaches what is in them.
+    for item in (*(item for item in catalog.items if item.kind != "SCHEMA"), *schemas):
+        if item.kind != "DATABASE" and item.is_ours and item.owner != names.owner and not item.follows_table:
+            made.append(f"ALTER {item.kind} {item.name} OWNER TO {names.owner}")
     return made
 
 
@@ -183,14 +197,17 @@ def to_grant(catalog: Catalog, names: Names, views: Mapping[str, View]) -> list[
     if not catalog.is_closed:
         granted.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {names.owner} REVOKE ALL ON FUNCTIONS FROM PUBLIC")
     for item in catalog.items:
-        if item.kind != "DATABASE":
+        if item.kind != "DATABASE" and item.is_ours:
             granted += _differences(item, wanted(item, names, views), names)
     return granted
 
 
 def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -> list[str]:
-    """Return what brings the rights of PUBLIC and of our roles to what they should be. Those of others are theirs."""
-    ours = {names.writer, names.reader, names.auditor, "PUBLIC"}
+    """Return what brings the rights of PUBLIC and of our roles to what they should be. Those of others are theirs.
+
+    What a schema that is not ours grants to PUBLIC stays.
+    """
+    ours = {names.writer, names.reader, names.auditor} | ({"PUBLIC"} if item.is_ours else set())
     has = {(role, right) for role, right in item.grants if role in ours}
     return [
         *(f"REVOKE {right} ON {item.kind} {item.name} FROM {role}" for role, right in sorted(has - should)),
@@ -198,37 +215,48 @@ def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -
     ]
 
 
-def make(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> list[str]:
-    """Make the roles and give them their rights, as the present user; return what was done."""
-    first, second = missing(connection, names, views)
+def make(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> list[str]:
+    """Make the roles and give them their rights, as the present user; return what was done.
+
+    Raises DatabaseError where a statement did nothing: PostgreSQL only warns of a right that nobody here may give.
+    """
+    first, second = missing(connection, names, views, standing)
     _run(connection, first)
     _run(connection, [f"SET LOCAL ROLE {names.owner}", *second] if second else [])
+    left = to_make(read(connection, names, standing), names)
+    if left:
+        raise DatabaseError(
+            f"this user may not give all rights; without effect: {'; '.join(left)}",
+            advice="nothing was changed. Give the output of `replicator roles --print` to the database's administrator",
+        )
     return [*first, *second]
 
 
-def missing(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> tuple[list[str], list[str]]:
+def missing(
+    connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing
+) -> tuple[list[str], list[str]]:
     """Return what is still to be done: by an administrator, and then by the owner. Changes nothing."""
-    catalog = read(connection, names)
+    catalog = read(connection, names, standing)
     return to_make(catalog, names), to_grant(catalog, names, views)
 
 
 def assume(connection: sa.Connection, names: Names) -> bool:
     """Where the roles are in use, work as their owner until the transaction ends; say whether they are."""
-    catalog = read(connection, names)
+    catalog = read(connection, names, Standing())
     if not catalog.is_in_use(names):
         return False
     if not catalog.is_owner:
         raise DatabaseError(
-            f"the database belongs to the role {names.owner}, and {catalog.user} is no member of it",
+            f"the database belongs to the role {names.owner}, and {catalog.user} is no member of it that may work as it",
             advice=f"have an administrator run: GRANT {names.owner} TO {catalog.user}",
         )
     _run(connection, [f"SET LOCAL ROLE {names.owner}"])
     return True
 
 
-def settle(connection: sa.Connection, names: Names, views: Mapping[str, View]) -> None:
+def settle(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> None:
     """Bring the rights on our objects up to date, as their owner."""
-    _run(connection, to_grant(read(connection, names), names, views))
+    _run(connection, to_grant(read(connection, names, standing), names, views))
 
 
 def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
@@ -238,57 +266,69 @@ def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
 
 def schemas() -> list[str]:
     """Return our schemas."""
-    return sorted({"analytics", *(table.schema for table in metadata.tables.values() if table.schema)})
+    return sorted(SCHEMAS)
 
 
-def read(connection: sa.Connection, names: Names) -> Catalog:
-    """Read the catalog."""
-    about = connection.execute(
-        sa.text(
-            "SELECT quote_ident(current_user) AS name, coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') "
-            "FROM pg_roles WHERE rolname = :owner), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) AS is_owner, "
-            "ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(:roles)) AS roles, "
-            "EXISTS (SELECT 1 FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname = :owner "
-            "AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f') AS is_closed"
-        ),
-        {"owner": names.owner, "roles": list(names.all)},
-    ).one()
-    rows = connection.execute(sa.text(_ITEMS), {"schemas": schemas()}).all()
-    items = [
-        Item(
-            row.kind,
-            row.schema,
-            row.name,
-            row.owner,
-            _grants(row.grants),
-            row.is_definer,
-            row.follows_table,
-            row.is_view,
+def read(connection: sa.Connection, names: Names, standing: Standing) -> Catalog:
+    """Read the catalog: the database, the schemas, and of what is in them what is ours."""
+    about = connection.execute(sa.text(_ABOUT), {"owner": names.owner, "roles": list(names.all)}).one()
+    items = []
+    for row in connection.execute(sa.text(_ITEMS), {"schemas": schemas()}).all():
+        is_ours = row.kind == "DATABASE" or (
+            standing.has(row.schema, row.object, "routine" if row.kind == "ROUTINE" else "relation")
         )
-        for row in rows
-    ]
-    return Catalog(about.name, bool(about.is_owner), frozenset(about.roles), tuple(items), about.is_closed)
+        if is_ours or row.kind == "SCHEMA":
+            items.append(
+                Item(
+                    row.kind,
+                    row.schema,
+                    row.name,
+                    row.owner,
+                    _grants(row.grants),
+                    row.is_definer,
+                    row.follows_table,
+                    row.is_view,
+                    is_ours,
+                )
+            )
+    return Catalog(
+        about.name, bool(about.is_owner), frozenset(about.roles), tuple(items), about.is_closed, about.owner_of_tables
+    )
 
 
 def _grants(rows: Sequence[Any] | None) -> frozenset[tuple[str, str]]:
     return frozenset((str(role), str(right)) for role, right in rows or ())
 
 
+_ABOUT = """
+SELECT quote_ident(current_user) AS name,
+    coalesce((SELECT pg_has_role(current_user, oid,
+        CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+        FROM pg_roles WHERE rolname = :owner), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) AS is_owner,
+    ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(:roles)) AS roles,
+    EXISTS (SELECT 1 FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname = :owner
+        AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f') AS is_closed,
+    (SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'replicator' AND c.relname = 'schema_version') AS owner_of_tables
+"""
 _EXPLODED = (
     "(SELECT array_agg(ARRAY[CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END, "
     "a.privilege_type]) FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) a)"
 )
 _ITEMS = f"""
-SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
+SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, '' AS object, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
     {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table,
     false AS is_view
 FROM pg_database WHERE datname = current_database()
 UNION ALL
-SELECT 2, 'SCHEMA', nspname, quote_ident(nspname), pg_get_userbyid(nspowner)::text,
+SELECT 2, 'SCHEMA', nspname, '', quote_ident(nspname), pg_get_userbyid(nspowner)::text,
     {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false, false
 FROM pg_namespace WHERE nspname = ANY(:schemas)
 UNION ALL
 SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname,
+    coalesce((SELECT p.relname FROM pg_depend d JOIN pg_class p ON p.oid = d.refobjid WHERE relkind = 'S'
+        AND d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
+        AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1), relname),
     format('%I.%I', nspname, relname), pg_get_userbyid(relowner)::text,
     CASE relkind WHEN 'S' THEN {_EXPLODED.format(acl="relacl", kind="s", owner="relowner")}
         ELSE {_EXPLODED.format(acl="relacl", kind="r", owner="relowner")} END,
@@ -298,7 +338,7 @@ SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQU
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE nspname = ANY(:schemas) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 UNION ALL
-SELECT 5, 'ROUTINE', nspname, format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
+SELECT 5, 'ROUTINE', nspname, format('%s(%s)', proname, oidvectortypes(proargtypes)), format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
     pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false, false
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE nspname = ANY(:schemas)

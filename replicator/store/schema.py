@@ -471,3 +471,15 @@ views = sa.Table(
     sa.Column("applied_at", Instant, nullable=False, server_default=_now()),
     schema="replicator",
 )
+
+objects = sa.Table(
+    "objects",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("oid", Count, nullable=False),
+    sa.Column("comments", JSONB),
+    sa.CheckConstraint("kind in ('schema', 'relation', 'routine')", name="kind"),
+    schema="replicator",
+)

@@ -15,6 +15,7 @@ from replicator.errors import (
     DatabaseMisconfigured,
     DatabaseUnavailable,
     ForeignChange,
+    ReportingUnusable,
     RightMissing,
     StatementDefect,
 )
@@ -65,10 +66,10 @@ STATES: Final[Mapping[str, Meaning]] = {
         WRONG, "cannot hold a character: its encoding is not UTF8, or not what it seems", f"if so, {NEW_DATABASE}"
     ),
     "22P05": Meaning(WRONG, "cannot hold a character: its encoding is not UTF8", NEW_DATABASE),
+    # Of all that is sent, only a setting that people make can have a value that is not valid.
     "22023": Meaning(
-        WRONG,
-        "does not know a value that is set, such as the name of the reporting time zone",
-        "set REPLICATOR_REPORTING_TIME_ZONE to a name of pg_timezone_names and run: replicator migrate",
+        ReportingUnusable,
+        "cannot use a setting of the reports: replicator.reporting.time_zone is, most likely, a zone that it does not know",
     ),
     "25006": Meaning(
         AWAY,

@@ -2,9 +2,9 @@
 
 A file NN_name.sql makes the view analytics.name and its comments; NN gives the order (1x base, 2x per call,
 3x reports, 4x operations). A line `-- Grant: auditor` keeps it from ordinary readers (roles.py). They stand on the
-roll-ups of sql/rollups (rollups.py). Only changed files are applied. Where a view's columns changed so that it cannot be
-replaced in place, our views are dropped newest first and made again, their grants with them: never by cascade, so a
-view of a user's that stands on one of ours is named and nothing is changed.
+roll-ups of sql/rollups (rollups.py). Only changed files are applied, and what is missing. Where a view's columns changed so
+that it cannot be replaced in place, our views are dropped newest first and made again: never by cascade, so a view of a
+user's that stands on one of ours is named and nothing is changed. What others have set on them is kept by kept.py.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from replicator.errors import DatabaseError
-from replicator.store import rollups
+from replicator.errors import ForeignObjects
+from replicator.store import rollup_making, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from replicator.store.objects import Standing
 
 ROLLUPS = "(rollups)"
 """The name under which replicator.views remembers sql/rollups."""
@@ -64,25 +66,28 @@ def _audience(file: str, text: str) -> Audience:
     return cast("Audience", words.pop())
 
 
-def apply(connection: sa.Connection, folder: Path) -> Sequence[str]:
+def apply(connection: sa.Connection, folder: Path, standing: Standing) -> Sequence[str]:
     """Bring roll-ups and views up to date inside the caller's transaction; return the names of views applied anew.
 
     `folder` is sql: its rollups come first, the views stand on them. Where a roll-up's definition changed, all are made
-    anew, and each day is computed again by the next refresh.
+    anew, and each day is computed again by the next refresh. `standing` says what is there and ours: nothing else is dropped.
     """
     wanted, kept = load(folder / "views"), rollups.load(folder / "rollups")
-    connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS analytics"))
     rows = connection.execute(sa.text("SELECT name, sha256 FROM replicator.views")).all()
-    applied = {row.name: bytes(row.sha256) for row in rows}
-    gone = sorted(set(applied) - {view.name for view in wanted} - {ROLLUPS})
+    applied = {row.name: bytes(row.sha256) for row in rows if _is_there(row.name, standing, kept)}
+    gone = sorted({row.name for row in rows} - {view.name for view in wanted} - {ROLLUPS})
     changed = [view for view in wanted if applied.get(view.name) != view.sha256]
-    is_below_changed = applied.get(ROLLUPS) != rollups.sha256(kept)
+    is_below_changed = applied.get(ROLLUPS) != rollup_making.sha256(kept)
     if not changed and not gone and not is_below_changed:
         return []
     if gone or is_below_changed or not _replace(connection, changed):
-        _make_anew(connection, [*wanted, *(View(name, "", b"") for name in gone)], kept if is_below_changed else [])
+        _drop(connection, [*wanted, *(View(name, "", b"") for name in gone)], standing)
+        if is_below_changed:
+            rollup_making.make(connection, kept, standing)
+        for view in wanted:
+            rollups.run(connection, view.text)
         changed = wanted
-    hashes = {view.name: view.sha256 for view in changed} | {ROLLUPS: rollups.sha256(kept)}
+    hashes = {view.name: view.sha256 for view in changed} | {ROLLUPS: rollup_making.sha256(kept)}
     for name, sha256 in hashes.items():
         connection.execute(
             sa.text(
@@ -99,8 +104,16 @@ def apply(connection: sa.Connection, folder: Path) -> Sequence[str]:
 def stale(folder: Path, applied: Mapping[str, bytes]) -> list[str]:
     """Return the names of what `applied` (name to SHA-256, as replicator.views holds them) has otherwise than `folder`."""
     wanted = {view.name: view.sha256 for view in load(folder / "views")}
-    wanted[ROLLUPS] = rollups.sha256(rollups.load(folder / "rollups"))
+    wanted[ROLLUPS] = rollup_making.sha256(rollups.load(folder / "rollups"))
     return sorted(name for name, sha256 in wanted.items() if applied.get(name) != sha256)
+
+
+def _is_there(name: str, standing: Standing, kept: Sequence[rollups.Rollup]) -> bool:
+    """Say whether a view that was applied still is there; for the roll-ups: whether all of them are."""
+    if name != ROLLUPS:
+        return standing.has("analytics", name)
+    indexes = {index for indexes in rollup_making.tables(kept).values() for index in indexes}
+    return all(thing in standing.ours or thing.name in indexes for thing in rollup_making.things(kept))
 
 
 def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
@@ -118,37 +131,19 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
     return True
 
 
-def _make_anew(connection: sa.Connection, all_views: Sequence[View], kept: Sequence[rollups.Rollup]) -> None:
-    grants = connection.execute(
-        sa.text(
-            "SELECT c.relname AS name, a.privilege_type AS privilege, a.is_grantable, "
-            "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee "
-            "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a "
-            "WHERE n.nspname = 'analytics' AND c.relkind = 'v' AND a.grantee <> c.relowner"
-        )
-    ).all()
+def _drop(connection: sa.Connection, all_views: Sequence[View], standing: Standing) -> None:
+    """Drop those that are ours, the last first."""
     for view in reversed(all_views):
+        if not standing.has("analytics", view.name):
+            continue
         try:
             with connection.begin_nested():
-                connection.exec_driver_sql(f'DROP VIEW IF EXISTS analytics."{view.name}"')
+                connection.exec_driver_sql(f'DROP VIEW analytics."{view.name}"')
         except DBAPIError as error:
             if not isinstance(error.orig, psycopg.errors.DependentObjectsStillExist):
                 raise
             detail = error.orig.diag.message_detail or ""
-            raise DatabaseError(
+            raise ForeignObjects(
                 f"the view analytics.{view.name} changed its columns, and something of yours stands on it: {detail}",
                 advice="drop your view, run replicator migrate, and make it again; nothing was changed",
             ) from None
-    if kept:
-        rollups.drop(connection)
-        rollups.create(connection, kept)
-    names = {view.name for view in all_views if view.text}
-    for view in all_views:
-        if view.text:
-            rollups.run(connection, view.text)
-    for grant in grants:
-        if grant.name in names:
-            option = " WITH GRANT OPTION" if grant.is_grantable else ""
-            connection.exec_driver_sql(
-                f'GRANT {grant.privilege} ON analytics."{grant.name}" TO {grant.grantee}{option}'
-            )

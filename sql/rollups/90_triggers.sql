@@ -6,14 +6,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO rollup.touched (account, day)
-        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE r.time_zone)::date, '-infinity')
-        FROM old_rows c CROSS JOIN replicator.reporting r CROSS JOIN LATERAL (VALUES
+        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
+        FROM old_rows c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
             (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
     END IF;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO rollup.touched (account, day)
-        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE r.time_zone)::date, '-infinity')
-        FROM new_rows c CROSS JOIN replicator.reporting r CROSS JOIN LATERAL (VALUES
+        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
+        FROM new_rows c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
             (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
     END IF;
     IF TG_OP = 'UPDATE' THEN
@@ -39,11 +39,20 @@ BEGIN
         ids := ARRAY(SELECT call_id FROM old_rows UNION SELECT call_id FROM new_rows);
     END IF;
     DELETE FROM rollup.call_conversations WHERE call_id = ANY (ids);
-    INSERT INTO rollup.call_conversations SELECT p.* FROM rollup.call_conversations_plain p WHERE p.call_id = ANY (ids);
+    INSERT INTO rollup.call_conversations (
+        call_id, is_timed, first_speaker, agent_turns, contact_turns, agent_segments, contact_segments, agent_words,
+        contact_words, agent_seconds, contact_seconds, longest_turn_seconds, agent_interruptions,
+        contact_interruptions, response_count, response_seconds, longest_response_seconds
+    ) SELECT
+        p.call_id, p.is_timed, p.first_speaker, p.agent_turns, p.contact_turns, p.agent_segments, p.contact_segments,
+        p.agent_words, p.contact_words, p.agent_seconds, p.contact_seconds, p.longest_turn_seconds,
+        p.agent_interruptions, p.contact_interruptions, p.response_count, p.response_seconds,
+        p.longest_response_seconds
+    FROM rollup.call_conversations_plain p WHERE p.call_id = ANY (ids);
     INSERT INTO rollup.touched (account, day)
     SELECT DISTINCT c.account,
-        coalesce((coalesce(c.started_at, c.created_at) AT TIME ZONE r.time_zone)::date, '-infinity')
-    FROM truedy.calls c CROSS JOIN replicator.reporting r WHERE c.id = ANY (ids);
+        coalesce((coalesce(c.started_at, c.created_at) AT TIME ZONE z.zone)::date + n.days, '-infinity')
+    FROM truedy.calls c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) WHERE c.id = ANY (ids);
     RETURN NULL;
 END $body$;
 
@@ -56,6 +65,18 @@ BEGIN
     FROM (SELECT account, day FROM rollup.days UNION SELECT account, day FROM rollup.touched) d
     CROSS JOIN generate_series(-1, 1) n (days);
     RETURN NULL;
+END $body$;
+
+-- A zone that this server does not know would make every report fail: better said to whoever sets it.
+CREATE OR REPLACE FUNCTION rollup.refuse_unknown_zone() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_timezone_names WHERE name = NEW.time_zone) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('replicator.reporting.time_zone: this server does not know a time zone %L', NEW.time_zone),
+            HINT = 'Use a name such as Europe/Berlin: SELECT name FROM pg_timezone_names lists them.';
+    END IF;
+    RETURN NEW;
 END $body$;
 
 CREATE OR REPLACE TRIGGER calls_inserted AFTER INSERT ON truedy.calls
@@ -79,3 +100,5 @@ CREATE OR REPLACE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON repl
     FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_everything();
 CREATE OR REPLACE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON replicator.error_classes
     FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_everything();
+CREATE OR REPLACE TRIGGER zone_set BEFORE INSERT OR UPDATE OF time_zone ON replicator.reporting
+    FOR EACH ROW EXECUTE FUNCTION rollup.refuse_unknown_zone();

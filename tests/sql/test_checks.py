@@ -88,7 +88,7 @@ PLANTS: dict[str, list[list[str]]] = {
     ],
     "reporting_is_not_usable": [
         [NOTHING_SHOWN],
-        ["UPDATE replicator.reporting SET time_zone = 'Mars/Olympus_Mons'"],
+        ["SET LOCAL session_replication_role = replica", "UPDATE replicator.reporting SET time_zone = 'Mars/Olympus_Mons'"],
     ],
     "stages_contradict_themselves": [
         ["UPDATE replicator.status_stages SET is_terminal = false WHERE status = 'busy'"],

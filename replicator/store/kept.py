@@ -1,0 +1,247 @@
+"""What a database's administrator set on views and triggers of ours, so that it survives their being made anew.
+
+PostgreSQL drops a view's rights, options, triggers, rules and defaults with it, and replaces its options and comments where it
+replaces the view in place. `taken` notes them before, `give_back` brings every view that is there again to what it had.
+Tables need none of it: they are never made anew (rollup_making.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from replicator.errors import DatabaseError, ForeignObjects
+from replicator.store.objects import SCHEMAS, Thing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from replicator.store.objects import Standing
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """One entry of an access list. Names are as SQL writes them; `column` is empty for the view as a whole."""
+
+    column: str
+    grantor: str
+    grantee: str
+    privilege: str
+    is_grantable: bool
+
+    def on(self, view: str) -> str:
+        columns = f" ({_quoted(self.column)})" if self.column else ""
+        return f"{self.privilege}{columns} ON {view}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one view has. Definitions are statements; comments are by column, those of the view itself under the empty name."""
+
+    name: str
+    owner: str
+    columns: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+    rights: frozenset[Right] = frozenset()
+    triggers: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    comments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was noted: views by what they are, and how triggers on our tables fire where not as made."""
+
+    views: Mapping[Thing, Kept]
+    firing: Sequence[tuple[str, str, str]]
+    """(table, trigger, how)"""
+
+
+def taken(connection: sa.Connection, standing: Standing) -> Taken:
+    """Note what our views have, and how our triggers fire."""
+    views = {thing: kept for thing, kept in _views(connection).items() if thing in standing.ours}
+    firing = [
+        (row.table_name, row.trigger, row.how)
+        for row in connection.execute(sa.text(_FIRING), {"schemas": list(SCHEMAS)})
+        if Thing("routine", row.schema, row.routine) in standing.ours
+    ]
+    return Taken(views, firing)
+
+
+def give_back(connection: sa.Connection, before: Taken, standing: Standing) -> None:
+    """Bring our views and triggers to what they had; what is new has what it was made with.
+
+    A comment is somebody's own where it is not the one that the book says we gave (`standing.comments`). Raises where a
+    view of ours is no more, and somebody's trigger or rule went with it.
+    """
+    now = _views(connection)
+    for thing, had in before.views.items():
+        has = now.get(thing)
+        if has is None:
+            if had.triggers or had.rules:
+                raise ForeignObjects(
+                    f"the view {thing} is no more, and has {', '.join([*had.triggers, *had.rules])} of somebody else",
+                    advice="drop these first; nothing was changed",
+                )
+            continue
+        _attempt(connection, thing, _definitions(had, has))
+        _give_rights(connection, had, has)
+        _attempt(connection, thing, _comments(had, has, standing.comments.get(str(thing)), thing))
+    for table, trigger, how in before.firing:
+        _attempt(connection, None, [f"ALTER TABLE {table} {how} TRIGGER {trigger}"])
+
+
+def _definitions(had: Kept, has: Kept) -> Iterable[str]:
+    """Return what brings owner, options, triggers, rules and defaults back."""
+    options = had.options - has.options
+    if options:
+        yield f"ALTER VIEW {had.name} SET ({', '.join(sorted(options))})"
+    for column, default in had.defaults.items():
+        if column in has.columns and column not in has.defaults:
+            yield f"ALTER VIEW {had.name} ALTER COLUMN {_quoted(column)} SET DEFAULT {default}"
+    for name, statement in (*had.triggers.items(), *had.rules.items()):
+        if name not in has.triggers and name not in has.rules:
+            yield statement
+    if had.owner != has.owner:
+        yield f"ALTER VIEW {had.name} OWNER TO {had.owner}"
+
+
+def _comments(had: Kept, has: Kept, ours: Mapping[str, str] | None, thing: Thing) -> Iterable[str]:
+    """Return what brings somebody's own comments back. Of views made before the book, those of `analytics` count as ours."""
+    for column, comment in had.comments.items():
+        is_ours = thing.schema == "analytics" if ours is None else ours.get(column) == comment
+        if is_ours or has.comments.get(column) == comment or (column and column not in has.columns):
+            continue
+        on = f"COLUMN {had.name}.{_quoted(column)}" if column else f"VIEW {had.name}"
+        yield f"COMMENT ON {on} IS {_literal(comment)}"
+
+
+def _give_rights(connection: sa.Connection, had: Kept, has: Kept) -> None:
+    """Make the rights those that were: default privileges may have given more, and nobody has given the others yet."""
+    for right in sorted(has.rights - had.rights):
+        if not any(_is_same(right, other) for other in had.rights):
+            _run(connection, f"REVOKE {right.on(had.name)} FROM {right.grantee}")
+    # Who has a right with the option may have passed it on: the owner's own come first.
+    missing = sorted(had.rights - has.rights, key=lambda right: (right.grantor != had.owner, right))
+    missing = [right for right in missing if not right.column or right.column in has.columns]
+    while missing:
+        left = [right for right in missing if not _give(connection, right, had)]
+        if len(left) == len(missing):
+            break
+        missing = left
+    for right in missing:
+        _run(
+            connection, _grant(right, had.name)
+        )  # this user may not act for the grantor: the right is kept, as the owner's
+
+
+def _give(connection: sa.Connection, right: Right, had: Kept) -> bool:
+    """Grant in the name of who had granted; False where this user may not act for him, or he has not got his right yet."""
+    if right.grantor == had.owner:
+        _run(connection, _grant(right, had.name))
+        return True
+    me = connection.execute(sa.text("SELECT quote_ident(current_user)")).scalar()
+    try:
+        with connection.begin_nested():
+            _run(connection, f"SET LOCAL ROLE {right.grantor}")
+            _run(connection, _grant(right, had.name))
+            _run(connection, f"SET LOCAL ROLE {me}")
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            return False
+        raise
+    return True
+
+
+def _grant(right: Right, view: str) -> str:
+    return f"GRANT {right.on(view)} TO {right.grantee}{' WITH GRANT OPTION' if right.is_grantable else ''}"
+
+
+def _is_same(one: Right, other: Right) -> bool:
+    return (one.column, one.grantee, one.privilege) == (other.column, other.grantee, other.privilege)
+
+
+def _attempt(connection: sa.Connection, thing: Thing | None, statements: Iterable[str]) -> None:
+    for statement in statements:
+        try:
+            with connection.begin_nested():
+                _run(connection, statement)
+        except DBAPIError as error:
+            if not isinstance(error.orig, psycopg.Error):
+                raise
+            raise DatabaseError(
+                f"what somebody has set on {thing or 'a table'} cannot be set again ({type(error.orig).__name__}): {statement}",
+                advice="take it away, run replicator migrate, and set it again; nothing was changed",
+            ) from None
+
+
+def _run(connection: sa.Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement.replace("%", "%%"))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _views(connection: sa.Connection) -> dict[Thing, Kept]:
+    rows = connection.execute(sa.text(_VIEWS), {"schemas": list(SCHEMAS)}).all()
+    return {
+        Thing("relation", row.schema, row.name): Kept(
+            row.full_name,
+            row.owner,
+            frozenset(row.columns),
+            frozenset(row.options or ()),
+            frozenset(_rights(row.rights)),
+            row.triggers or {},
+            row.rules or {},
+            row.defaults or {},
+            row.comments or {},
+        )
+        for row in rows
+    }
+
+
+def _rights(rows: Sequence[Any] | None) -> Iterable[Right]:
+    return (Right(*row) for row in rows or ())
+
+
+_NAMED = "CASE {0} WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid({0})) END"
+_VIEWS = f"""
+SELECT n.nspname::text AS schema, c.relname::text AS name, format('%I.%I', n.nspname, c.relname) AS full_name,
+    quote_ident(pg_get_userbyid(c.relowner)) AS owner, c.reloptions AS options,
+    ARRAY(SELECT t.attname::text FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attnum > 0) AS columns,
+    (SELECT jsonb_agg(jsonb_build_array(x.column_name, {_NAMED.format("x.grantor")}, {_NAMED.format("x.grantee")}, x.privilege_type,
+        x.is_grantable)) FROM (
+        SELECT '' AS column_name, a.* FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+        UNION ALL
+        SELECT t.attname::text, a.* FROM pg_attribute t, aclexplode(t.attacl) a WHERE t.attrelid = c.oid
+    ) x) AS rights,
+    (SELECT jsonb_object_agg(quote_ident(t.tgname), pg_get_triggerdef(t.oid)) FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS triggers,
+    (SELECT jsonb_object_agg(quote_ident(r.rulename), pg_get_ruledef(r.oid)) FROM pg_rewrite r
+        WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN') AS rules,
+    (SELECT jsonb_object_agg(t.attname, pg_get_expr(d.adbin, d.adrelid)) FROM pg_attrdef d
+        JOIN pg_attribute t ON t.attrelid = d.adrelid AND t.attnum = d.adnum WHERE d.adrelid = c.oid) AS defaults,
+    (SELECT jsonb_object_agg(coalesce(t.attname, ''), d.description) FROM pg_description d
+        LEFT JOIN pg_attribute t ON t.attrelid = d.objoid AND t.attnum = d.objsubid AND t.attnum > 0
+        WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass) AS comments
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND c.relkind = 'v'
+"""
+_FIRING = """
+SELECT format('%I.%I', n.nspname, c.relname) AS table_name, quote_ident(t.tgname) AS trigger,
+    CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END AS how,
+    f.nspname::text AS schema, format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) AS routine
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
+WHERE n.nspname = ANY(:schemas) AND NOT t.tgisinternal AND t.tgenabled <> 'O'
+"""

@@ -1,0 +1,300 @@
+"""Makes the roll-ups of sql/rollups: their views and functions anew, their tables in place.
+
+A table that is there is emptied and given the columns of its definition; it is never dropped and made anew. So whatever a
+database's administrator set on it stays: rights, replica identity, membership of publications, storage parameters,
+indexes, policies, comments, columns of his own. A roll-up's dimensions may be null, so it has no primary key: its replica
+identity is the full row, which costs nothing where nobody replicates logically, and needs no column that nobody asks for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from replicator.errors import ForeignObjects
+from replicator.store.objects import Thing
+from replicator.store.rollups import Rollup, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from replicator.store.objects import Standing
+
+FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+\(\))", re.MULTILINE)
+TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
+BOOKS = frozenset({"touched", "days"})
+"""What migrations make in schema rollup."""
+STANDS_ON_IT = (
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.FeatureNotSupported,  # the type of a column that a view uses; a table that a foreign key points to
+)
+
+# Calls without the instant are on the day minus infinity, which is never kept, and on no day in the reports.
+CURRENT = """
+CREATE INDEX IF NOT EXISTS {name}_day_account_idx ON rollup.{name} (day, account);
+CREATE VIEW rollup.{name}_current AS
+SELECT account, day, {columns} FROM rollup.{name} r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
+UNION ALL
+SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_live
+"""
+AGENTS = """
+CREATE VIEW rollup.{name}_agents_plain AS
+SELECT account, day, agent_id, {sums} FROM rollup.{name} GROUP BY account, day, agent_id;
+--
+CREATE INDEX IF NOT EXISTS {name}_agents_day_account_idx ON rollup.{name}_agents (day, account);
+CREATE VIEW rollup.{name}_agents_current AS
+SELECT account, day, agent_id, {measures} FROM rollup.{name}_agents r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
+UNION ALL
+SELECT account, nullif(day, '-infinity'), agent_id, {sums} FROM rollup.{name}_live GROUP BY account, day, agent_id
+"""
+MONTHS = """
+CREATE VIEW rollup.{name}_months_plain AS
+SELECT account, date_trunc('month', day::timestamp)::date AS month, {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day
+FROM rollup.{name} GROUP BY account, date_trunc('month', day::timestamp)::date, {dimensions};
+CREATE INDEX IF NOT EXISTS {name}_date_trunc_idx ON rollup.{name} ((date_trunc('month', day::timestamp)::date));
+--
+CREATE INDEX IF NOT EXISTS {name}_months_month_account_idx ON rollup.{name}_months (month, account);
+CREATE VIEW rollup.{name}_months_current AS
+SELECT account, month, {dimensions}, {measures}, first_day, last_day FROM rollup.{name}_months r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND date_trunc('month', s.day::timestamp)::date = r.month)
+UNION ALL
+SELECT s.account, s.month, {dimensions}, {measures}, first_day, last_day
+FROM (SELECT DISTINCT account, date_trunc('month', day::timestamp)::date AS month FROM rollup.stale WHERE day > '-infinity') s
+CROSS JOIN LATERAL (
+    -- OFFSET 0: a month's days are found by their index.
+    SELECT {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day FROM rollup.{name}_current d
+    WHERE d.account = s.account AND d.day >= s.month AND d.day < (s.month + interval '1 month')::date
+    GROUP BY {dimensions} OFFSET 0
+) l
+UNION ALL
+SELECT account, NULL, {dimensions}, {measures}, NULL, NULL FROM rollup.{name}_current WHERE day IS NULL
+"""
+TOUCH_ALL = """
+INSERT INTO rollup.touched (account, day)
+SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
+FROM truedy.calls c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
+    (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a roll-up: what it is grouped by, a sum, or the last of instants."""
+
+    name: str
+    type: str
+
+    @property
+    def is_dimension(self) -> bool:
+        return self.type in {"text", "uuid"}
+
+    @property
+    def sum(self) -> str:
+        if self.type.startswith("timestamp"):
+            return f"max({self.name}) AS {self.name}"
+        return f"sum({self.name})::{self.type} AS {self.name}"
+
+
+def sha256(rollups: Sequence[Rollup]) -> bytes:
+    """Return one hash of all of them: they stand on each other, so a change of one is a change of all."""
+    return hashlib.sha256(
+        "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
+    ).digest()
+
+
+def tables(rollups: Iterable[Rollup]) -> dict[str, tuple[str, ...]]:
+    """Return the tables that are made from them, each with its indexes."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in rollups:
+        if each.kept == "call":
+            found[each.name] = (f"{each.name}_pkey",)
+        elif each.kept:
+            found[each.name] = (f"{each.name}_day_account_idx",)
+        if each.kept == "day, agent and month":
+            found[each.name] += (f"{each.name}_date_trunc_idx",)
+            found[f"{each.name}_agents"] = (f"{each.name}_agents_day_account_idx",)
+            found[f"{each.name}_months"] = (f"{each.name}_months_month_account_idx",)
+    return found
+
+
+def things(rollups: Sequence[Rollup]) -> frozenset[Thing]:
+    """Return all that `create` makes, as the catalog names it."""
+    kept = tables(rollups)
+    names = {*kept, *(index for indexes in kept.values() for index in indexes)}
+    names |= {each.name for each in rollups if each.name and not each.kept}
+    names |= {f"{name}_plain" for name in kept}
+    daily = {each.name for each in rollups if each.kept.startswith("day")}
+    names |= {f"{name}_live" for name in daily} | {
+        f"{name}_current" for name in kept if name.removesuffix("_agents").removesuffix("_months") in daily
+    }
+    routines = {name for each in rollups for name in FUNCTION.findall(each.text)}
+    return frozenset(
+        {Thing("relation", "rollup", name) for name in names} | {Thing("routine", "rollup", name) for name in routines}
+    )
+
+
+def triggers(rollups: Sequence[Rollup]) -> Mapping[str, set[str]]:
+    """Return the names of the triggers, by table."""
+    found: dict[str, set[str]] = {}
+    for each in rollups:
+        for name, table in TRIGGER.findall(each.text):
+            found.setdefault(table, set()).add(name)
+    return found
+
+
+def make(connection: sa.Connection, rollups: Sequence[Rollup], standing: Standing) -> None:
+    """Make views, tables and triggers; fill what is kept by call, and touch every day. `analytics` has no view of ours now.
+
+    Raises ForeignObjects where something of somebody else stands on what has to change.
+    """
+    earlier = {
+        name: [column.name for column in _columns(connection, name)] for name in standing.relations("rollup", "view")
+    }
+    _drop(connection, "VIEW", standing.relations("rollup", "view"))
+    wanted = tables(rollups)
+    _drop(
+        connection, "TABLE", [name for name in standing.relations("rollup", "table") if name not in {*wanted, *BOOKS}]
+    )
+    there = {name for name in standing.relations("rollup", "table") if name in wanted}
+
+    def table(name: str) -> None:
+        if name in there:
+            _fit(connection, name, earlier.get(f"{name}_plain", ()))
+        else:
+            connection.exec_driver_sql(f"CREATE TABLE rollup.{name} AS TABLE rollup.{name}_plain WITH NO DATA")
+
+    for each in rollups:
+        run(connection, each.text)
+        if each.kept:
+            table(each.name)
+        if each.kept == "call":
+            _fill(connection, each.name, has_key=each.name in there)
+        elif each.kept:
+            _make_daily(connection, each, table)
+    touch_everything(connection)
+
+
+def _make_daily(connection: sa.Connection, each: Rollup, table: Callable[[str], None]) -> None:
+    """Make what stands on a roll-up by day: the view of stale days, the one that is read, and its sums by agent and month."""
+    live = each.text.replace(f"rollup.{each.name}_plain", f"rollup.{each.name}_live")
+    run(connection, live.replace("rollup.day_bounds", "rollup.stale_bounds"))
+    columns = [column for column in _columns(connection, f"{each.name}_plain") if column.name not in {"account", "day"}]
+    parts = {
+        "name": each.name,
+        "columns": ", ".join(column.name for column in columns),
+        "dimensions": ", ".join(column.name for column in columns if column.is_dimension),
+        "measures": ", ".join(column.name for column in columns if not column.is_dimension),
+        "sums": ", ".join(column.sum for column in columns if not column.is_dimension),
+    }
+    connection.exec_driver_sql(CURRENT.format(**parts))
+    if each.kept == "day, agent and month":
+        for templates, name in ((AGENTS, f"{each.name}_agents"), (MONTHS, f"{each.name}_months")):
+            plain, rest = templates.format(**parts).split("\n--\n")
+            connection.exec_driver_sql(plain)
+            table(name)
+            connection.exec_driver_sql(rest)
+
+
+def identify(connection: sa.Connection) -> None:
+    """Give each table of ours without a key a replica identity where it has the default one, which is none without a key.
+
+    What somebody has chosen instead stays. The book is up to date.
+    """
+    for name in connection.execute(sa.text(_WITHOUT)).scalars().all():
+        connection.exec_driver_sql(f"ALTER TABLE {name} REPLICA IDENTITY FULL")
+
+
+def touch_everything(connection: sa.Connection) -> None:
+    """Mark every day of every account as not up to date."""
+    connection.exec_driver_sql("DELETE FROM rollup.days")
+    connection.exec_driver_sql("DELETE FROM rollup.touched")
+    connection.exec_driver_sql(TOUCH_ALL)
+
+
+def _fill(connection: sa.Connection, name: str, *, has_key: bool) -> None:
+    names = ", ".join(column.name for column in _columns(connection, f"{name}_plain"))
+    connection.exec_driver_sql(f"INSERT INTO rollup.{name} ({names}) SELECT {names} FROM rollup.{name}_plain")
+    if not has_key:
+        connection.exec_driver_sql(f"ALTER TABLE rollup.{name} ADD PRIMARY KEY (call_id)")
+
+
+def _fit(connection: sa.Connection, name: str, ours: Sequence[str]) -> None:
+    """Empty a table that is there, and give it the columns of its definition. `ours` are those that we gave it before."""
+    has = {column.name: column.type for column in _columns(connection, name)}
+    wanted = {column.name: column.type for column in _columns(connection, f"{name}_plain")}
+    theirs = [one for one in wanted if one in has and has[one] != wanted[one] and one not in ours]
+    if theirs:
+        raise ForeignObjects(
+            f"the table rollup.{name} has columns of somebody else that the replicator would make: {', '.join(theirs)}",
+            advice="rename them, and run replicator migrate again; nothing was changed",
+        )
+    table = f"rollup.{name}"
+    # Whoever publishes everything but TRUNCATE would keep the old rows on the other side.
+    is_untold = connection.exec_driver_sql("SELECT EXISTS (SELECT FROM pg_publication WHERE NOT pubtruncate)").scalar()
+    steps = [f"DELETE FROM {table}" if is_untold else f"TRUNCATE {table}"]
+    gone = [one for one in has if one in ours and one not in wanted]
+    for one in gone:
+        row = connection.execute(sa.text(_GOES_WITH), {"table": table, "column": one}).scalar()
+        if row:
+            raise _stands_on_it(table, row)
+    steps += [f"ALTER TABLE {table} DROP COLUMN {one}" for one in gone]
+    changed = [one for one in wanted if one in has and has[one] != wanted[one]]
+    steps += [f"ALTER TABLE {table} ALTER COLUMN {one} TYPE {wanted[one]} USING NULL" for one in changed]
+    steps += [f"ALTER TABLE {table} ADD COLUMN {one} {kind}" for one, kind in wanted.items() if one not in has]
+    for step in steps:
+        _run_unless_stood_on(connection, step, table)
+
+
+def _drop(connection: sa.Connection, word: str, names: Sequence[str]) -> None:
+    """Drop what is ours, all at once and never by cascade."""
+    if names:
+        all_ = ", ".join(f'rollup."{name}"' for name in names)
+        _run_unless_stood_on(connection, f"DROP {word} {all_}", "schema rollup")
+
+
+def _run_unless_stood_on(connection: sa.Connection, statement: str, name: str) -> None:
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if isinstance(error.orig, STANDS_ON_IT):
+            raise _stands_on_it(name, error.orig.diag.message_detail or error.orig.diag.message_primary or "") from None
+        raise
+
+
+def _stands_on_it(name: str, detail: str) -> ForeignObjects:
+    return ForeignObjects(
+        f"roll-ups changed ({name}), and something of yours stands on them: {detail}",
+        advice="drop it, run replicator migrate, and make it again; nothing was changed",
+    )
+
+
+def _columns(connection: sa.Connection, name: str) -> list[Column]:
+    rows = connection.execute(
+        sa.text(
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) "
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        ),
+        {"name": f"rollup.{name}"},
+    )
+    return [Column(*row) for row in rows]
+
+
+_WITHOUT = """
+SELECT format('%I.%I', o.schema, o.name) FROM replicator.objects o JOIN pg_class c ON c.oid = o.oid
+WHERE o.kind = 'relation' AND c.relkind = 'r' AND c.relreplident = 'd'
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+"""
+_GOES_WITH = """
+SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d JOIN pg_attribute a
+    ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = CAST(:table AS regclass) AND a.attname = :column AND d.deptype = 'a'
+"""
