@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
-import traceback
 import webbrowser
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import datetime  # noqa: TC003 - typer reads the annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -20,12 +19,14 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
-from replicator import __version__, assembly, landing
-from replicator import settings as environment
-from replicator.errors import ConfigurationError, ReplicatorError, SourceError
+from replicator import __version__, assembly, frame, landing, streams
+from replicator.doctor import examination, findings
+from replicator.errors import ConfigurationError
 from replicator.export import asking, running
+from replicator.frame import guarded
 from replicator.report import exporting, figures, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
+from replicator.safe_text import shown, visible
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
 from replicator.store import status as books
@@ -37,9 +38,8 @@ from replicator.sync.schedule import Service, describe
 from replicator.sync.verifying import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from replicator.settings import Settings
     from replicator.store.catalogue import Choice
     from replicator.store.lease import Lease
 
@@ -57,32 +57,8 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def main() -> None:
-    """Run the command line. A defect of ours shows where it happened, not the data it happened with."""
-    try:
-        app()
-    except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
-        typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
-        typer.echo(
-            f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True
-        )
-        sys.exit(1)
-
-
-@contextmanager
-def guarded(*, as_json: bool = False) -> Iterator[Settings]:
-    """Give the settings; turn our errors into a message and an exit code."""
-    try:
-        yield environment.load()
-    except ReplicatorError as error:
-        if as_json:
-            facts: dict[str, Any] = {"error": type(error).__name__, "message": error.message, "advice": error.hint}
-            if isinstance(error, SourceError):
-                facts |= {"status": error.status, "code": error.code}
-            typer.echo(terminal.as_json(facts))
-        typer.echo(error.explain(), err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(1) from None
+    """Run the command line."""
+    frame.run(app)
 
 
 def _version(value: bool) -> None:
@@ -98,10 +74,7 @@ def _options(
     ] = False,
 ) -> None:
     assembly.be_frugal()
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    # Other people's loggers may name URLs and headers.
-    for name in ("httpx", "httpcore", "sqlalchemy", "alembic", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    frame.log_to_stderr()
 
 
 @app.command()
@@ -212,11 +185,11 @@ def report(
             return
         text = page.render(found)
         if is_printed:
-            typer.echo(text, nl=False)
+            streams.write_bytes(text.encode("utf-8", "backslashreplace"))
             return
         path = output or page.default_name(found.period.today)
         landing.write(path, text)
-        typer.echo(path)
+        typer.echo(visible(str(path)))
         if open_ and not webbrowser.open(path.absolute().as_uri()):
             typer.echo("no browser was found; open the file by hand", err=True)
 
@@ -328,7 +301,7 @@ def recording(
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
         else:
-            typer.echo(found.recording_url)
+            typer.echo(visible(found.recording_url))
 
 
 @app.command()
@@ -360,6 +333,21 @@ def roles(
             typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
         else:
             typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
+
+
+@app.command()
+def doctor(
+    no_source: Annotated[bool, typer.Option("--no-source", help="Send no request to the source.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at settings, files, machine, database and source, and say what is wrong and what to do."""
+    examined = examination.examine(with_source=not no_source)
+    if as_json:
+        typer.echo(terminal.as_json(examined.as_dict()))
+    else:
+        for line in findings.lines(examined.found):
+            typer.echo(shown(line))
+    raise typer.Exit(examined.exit_code)
 
 
 @app.command()
@@ -452,7 +440,9 @@ def psql(
 
 def _warn_of_personal_data(choice: Choice) -> None:
     if asking.is_personal(choice):
-        typer.echo(f"{choice.view.full_name} holds personal data: keep the export as you must keep those", err=True)
+        typer.echo(
+            f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
+        )
 
 
 def _facts(report: Report) -> dict[str, Any]:

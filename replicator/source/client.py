@@ -89,6 +89,7 @@ class Reader:
                 "User-Agent": _USER_AGENT,
             }
         )
+        self._key = key
         self._quoted_key = re.compile(re.escape(key.encode()), re.IGNORECASE)
         self._transport = transport or LeanTransport(timeout_seconds=timeout_seconds)
         # Our own transport has these from its constructor; another one reads them from the request.
@@ -178,7 +179,7 @@ class Reader:
         if not is_success(status):
             # A server may quote the key it refuses, even as its error code.
             body = self._quoted_key.sub(b"", body)
-            raise refusal(what, status, body, answered_headers, is_collection=is_collection)
+            raise refusal(what, status, body, answered_headers, is_collection=is_collection, key=self._key)
         if body.lstrip().startswith(b"<"):
             raise NotTheApi(f"{what} answered {status} with a web page, not the API's JSON", status=status)
         return _Reply(status, body, fields.http_date(answered_headers.get("date")))

@@ -6,6 +6,7 @@ own words are never repeated: they may quote a payload.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replicator.errors import (
@@ -19,6 +20,7 @@ from replicator.errors import (
     SourceError,
     SourceUnavailable,
 )
+from replicator.safe_text import echoes
 from replicator.source import fields
 from replicator.source.envelope import parse_error
 
@@ -38,14 +40,18 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004 - HTTP's own
 
 
-def refusal(what: str, status: int, body: bytes, headers: Mapping[str, str], *, is_collection: bool) -> SourceError:
+def refusal(
+    what: str, status: int, body: bytes, headers: Mapping[str, str], *, is_collection: bool, key: str = ""
+) -> SourceError:
     """Return the error for an answer that is no success.
 
     `what` is the request as method and path. `is_collection`: the path exists wherever the API does, so a 404 means
     that this is not the API. Elsewhere a 404 says that a call or a detail is not there, and only a JSON answer may say
-    so: a proxy's 404 proves nothing.
+    so: a proxy's 404 proves nothing. A code that holds a part of the `key` is not repeated.
     """
     found = parse_error(body, headers=headers, date=fields.http_date(headers.get("date")))
+    if found.code is not None and echoes(found.code, key):
+        found = replace(found, code=None)
     message = f"{what} answered {status}" + (f" ({found.code})" if found.code else "")
     known = {"status": status, "code": found.code, "server_time": found.server_time}
     if status == 429 or (status >= 500 and found.is_rate_limit):  # noqa: PLR2004
