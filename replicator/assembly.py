@@ -59,13 +59,6 @@ def be_frugal() -> None:
         libc.mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
-def open_standard_streams() -> None:
-    """Open what the caller closed, on nothing: else the next file or socket would be taken for standard input or output."""
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is None and os.open(os.devnull, os.O_RDWR) == number:
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the database is: its URL, and the server of our own where it is one."""
@@ -293,7 +286,6 @@ __all__ = [
     "interruptible",
     "live_page",
     "migrated",
-    "open_standard_streams",
     "opened",
     "options",
     "own_key",

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from replicator import assembly, child, landing
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
+from replicator.safe_text import shown
 from replicator.store import embedded, status
 from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
@@ -75,9 +76,7 @@ REPORTS = (
 def its(settings: Settings) -> Settings:
     """Return the settings with the demo's own folder, and its embedded database whatever DATABASE_URL says."""
     folder = assembly.data_dir(settings) / "demo"
-    return settings.model_copy(
-        update={"replicator_data_dir": folder, "database_url": None, "replicator_account": "demo"}
-    )
+    return settings.but(replicator_data_dir=folder, database_url=None, replicator_account="demo")
 
 
 def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> None:
@@ -108,14 +107,12 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
 
 
 def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> None:
-    theirs = settings.model_copy(
-        update={
-            "truedy_base_url": source["base_url"],
-            "truedy_api_key": SecretStr(source["key"]),
-            "truedy_requests_per_minute": REQUESTS_PER_WINDOW,
-            "truedy_window_seconds": 60.0,
-            "replicator_pseudonym_key": SecretStr(assembly.own_key(settings).decode()),
-        }
+    theirs = settings.but(
+        truedy_base_url=source["base_url"],
+        truedy_api_key=SecretStr(source["key"]),
+        truedy_requests_per_minute=REQUESTS_PER_WINDOW,
+        truedy_window_seconds=60.0,
+        replicator_pseudonym_key=SecretStr(assembly.own_key(settings).decode()),
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
         options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs))
@@ -176,7 +173,7 @@ def _page(settings: Settings, url: str) -> None:
     out = terminal.console()
     sparks.show(out, recent)
     out.print()
-    out.print(f"The whole report as one HTML page: {path}", soft_wrap=True)
+    out.print(f"The whole report as one HTML page: {shown(str(path))}", soft_wrap=True)
 
 
 def _connect(where: assembly.Place, *, seconds: float) -> None:
@@ -188,10 +185,10 @@ def _connect(where: assembly.Place, *, seconds: float) -> None:
     if server is not None:
         out.print(
             f"  host 127.0.0.1, port {server.port}, database {embedded.DATABASE}, user {embedded.USER}, "
-            f"password in {server.data_dir / 'password'}   (while the demo stays up)"
+            f"password in {shown(str(server.data_dir / 'password'))}   (while the demo stays up)"
         )
     out.print("Then try:  SELECT * FROM analytics.calls ORDER BY created_at DESC LIMIT 10;")
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(shown(text), err=True)

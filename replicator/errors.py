@@ -1,4 +1,5 @@
-"""Everything that can go wrong, as one tree. The only module that every other may import.
+"""Everything that can go wrong, as one tree. With safe_text, which makes its texts fit to be shown, the only module that
+every other may import.
 
     ReplicatorError
     ├── ConfigurationError        the operator's: a setting, an option, a file       exit 2
@@ -29,6 +30,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from replicator.safe_text import shown, shown_lines
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -42,9 +45,9 @@ class ReplicatorError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, advice: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = self.advice if advice is None else advice
+        self.message = shown(message)
+        self.hint = shown_lines(self.advice if advice is None else advice)
+        super().__init__(self.message)
 
     def explain(self) -> str:
         """Return what happened, whose fault it is, whether waiting helps and what to do, on a few lines."""

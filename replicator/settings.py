@@ -1,38 +1,44 @@
 """The environment: every setting, its default and its meaning. The only module that reads environment variables.
 
-Each may also stand in a file `.env` in the working directory. `docs/settings.md` is generated from here
-(`python -m replicator.settings`), and a test compares the two.
+Each may also stand in a file `.env` in the working directory (env_file.py); origins.py says which place counts, and each
+setting remembers its own. `docs/settings.md` is generated from here (`python -m replicator.settings`), and a test compares
+the two.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 
+from replicator import env_file, origins, safe_text, setting_values, trusted_files
 from replicator.errors import ConfigurationError
-from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from replicator.sync.ledger import RenewalPolicy
 
 VENDOR_URL = "https://api.truedy.ai/api/public/v1"
-RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
 LEAST_KEY = 32
-OTHERS = 0o007
-"""The rights in a file's mode of those who neither own it nor are of its group."""
+KEY = re.compile(r"[\x21-\x7e]{1,1000}\Z")
+SECRETS = {"truedy_api_key", "database_url", "replicator_pseudonym_key"}
+LIBPQ = re.compile(r"PG[A-Z]{2,}\Z")
+PROXY = re.compile(r"(https?|all)_proxy\Z", re.IGNORECASE)
 HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z|\[[0-9a-f:.]+\]\Z")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings. Names in the environment are the field names in capitals."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
-    )
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, allow_inf_nan=False)
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _file: env_file.EnvFile = PrivateAttr(default_factory=env_file.EnvFile)
+    _unknown: tuple[origins.Unknown, ...] = PrivateAttr(default=())
 
     truedy_api_key: Annotated[
         SecretStr | None,
@@ -42,10 +48,15 @@ class Settings(BaseSettings):
         ),
     ] = None
     truedy_api_key_file: Annotated[
-        Path | None, Field(description="File that holds the key, instead of `TRUEDY_API_KEY`.")
+        Path | None,
+        Field(description="File that holds the key, instead of `TRUEDY_API_KEY`. Nobody else may be able to write it."),
     ] = None
     truedy_base_url: Annotated[
-        str, Field(description="Base URL of the source, up to and including `/api/public/v1`.")
+        str,
+        Field(
+            description="Base URL of the source, up to and including `/api/public/v1`. A key is sent to another one than "
+            "the vendor's only where both come from the same place (the environment, or `.env`).",
+        ),
     ] = VENDOR_URL
     truedy_requests_per_minute: Annotated[
         int,
@@ -112,10 +123,9 @@ class Settings(BaseSettings):
             description="How often calls are compared again, by age: `age:period` pairs with s, m, h or d, by rising "
             "age; the last age is `older`.",
         ),
-    ] = RENEWAL_WORDS
+    ] = setting_values.RENEWAL_WORDS
     replicator_details: Annotated[
         tuple[str, ...],
-        NoDecode,
         Field(description="What is fetched beside the calls: `transcript`, `recording`, both, or `none`."),
     ] = ("transcript", "recording")
     replicator_give_up_days: Annotated[
@@ -147,7 +157,9 @@ class Settings(BaseSettings):
     ] = None
     replicator_pseudonym_key_file: Annotated[
         Path | None,
-        Field(description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`; closed to others (`chmod 600`)."),
+        Field(
+            description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
+        ),
     ] = None
     replicator_role_prefix: Annotated[
         str,
@@ -176,7 +188,6 @@ class Settings(BaseSettings):
     ] = "127.0.0.1"
     replicator_http_names: Annotated[
         tuple[str, ...],
-        NoDecode,
         Field(
             description="Names under which the page may be asked for, beside `localhost`, the loopback addresses and "
             "`REPLICATOR_HTTP_HOST`; comma separated. Behind a reverse proxy, the name that it passes on.",
@@ -219,7 +230,7 @@ class Settings(BaseSettings):
     @field_validator("replicator_renewal")
     @classmethod
     def _renewal(cls, value: str) -> str:
-        parse_renewal(value)
+        setting_values.parse_renewal(value)
         return value
 
     @property
@@ -228,95 +239,177 @@ class Settings(BaseSettings):
         return any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"))
 
     @property
+    def names_a_database(self) -> bool:
+        """Say whether another database than the embedded one is used."""
+        return self.database_url is not None or self.has_libpq_variables
+
+    @property
+    def libpq_variables(self) -> tuple[str, ...]:
+        """The names of libpq's own variables that are set."""
+        return tuple(sorted(name for name, value in os.environ.items() if value and LIBPQ.match(name)))
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The names of the variables that name a proxy. None is used: the key goes to the base URL and nowhere else."""
+        return tuple(sorted(name for name, value in os.environ.items() if value and PROXY.match(name)))
+
+    @property
+    def home(self) -> str:
+        """The home folder that the environment names, or nothing."""
+        return os.environ.get("HOME", "")
+
+    @property
     def renewal(self) -> RenewalPolicy:
-        return parse_renewal(self.replicator_renewal)
+        return setting_values.parse_renewal(self.replicator_renewal)
+
+    def origin(self, name: str) -> str:
+        """Return where the value of a field comes from."""
+        return self._origins.get(name, origins.DEFAULT)
+
+    @property
+    def env_file(self) -> env_file.EnvFile:
+        """The file `.env` that was read."""
+        return self._file
+
+    @property
+    def unknown(self) -> tuple[origins.Unknown, ...]:
+        """Names that begin like our settings, in the environment and in the file, and are none."""
+        return self._unknown
+
+    def warnings(self) -> list[str]:
+        """Return what is odd about where the settings come from, one sentence each, without any value."""
+        return [*map(str, self._unknown), *self._file.notes]
+
+    def by_origin(self) -> dict[str, list[str]]:
+        """Return the names of the settings that are set, by where they come from."""
+        found: dict[str, list[str]] = {}
+        for name in self.model_fields_set & set(self._origins):
+            found.setdefault(self._origins[name], []).append(name.upper())
+        return {place: sorted(found[place]) for place in origins.ORDER if place in found}
+
+    def described(self) -> str:
+        """Return the same on one line, without any value."""
+        said = "; ".join(f"from {place}: {', '.join(names)}" for place, names in self.by_origin().items())
+        return f"settings {said or 'are all at their defaults'}"
+
+    def but(self, **values: Any) -> Self:
+        """Return these settings with some values of the program's own."""
+        copy = self.model_copy(update=values)
+        copy._origins = {**self._origins, **dict.fromkeys(values, origins.PROGRAM)}  # noqa: SLF001 - of its own kind
+        return copy
+
+    @property
+    def has_api_key(self) -> bool:
+        """Say whether a key is set, be it right or wrong."""
+        return origins.first(("truedy_api_key", "truedy_api_key_file"), self._origins) is not None
 
     def api_keys(self) -> list[str]:
-        """Return the API keys, at least one; raise ConfigurationError where there is none."""
-        text = ""
-        if self.truedy_api_key is not None:
-            text = self.truedy_api_key.get_secret_value()
-        elif self.truedy_api_key_file is not None:
-            text = _text_of("TRUEDY_API_KEY_FILE", self.truedy_api_key_file)
+        """Return the API keys, at least one. Raise ConfigurationError where there is none, or where they must not be sent
+        to the base URL: whoever can write one place must not get the key that stands in another.
+        """
+        text, name = self._secret("truedy_api_key")
         keys = [key.strip() for key in text.split(",") if key.strip()]
         if not keys:
             raise ConfigurationError(
                 "no API key: TRUEDY_API_KEY is not set",
                 advice="set TRUEDY_API_KEY (or TRUEDY_API_KEY_FILE), or try `replicator demo`, which needs none",
             )
+        for key in keys:
+            if not KEY.match(key) or key[0] in "\"'" or key[-1] in "\"'":
+                raise ConfigurationError(
+                    f"{name.upper()} holds quotes, white space, control or non-ASCII characters: that is no API key",
+                    advice="give it as copied from the vendor's dashboard; several keys have a comma between them",
+                )
+        mine, place = self.origin(name), self.origin("truedy_base_url")
+        is_vendor = self.truedy_base_url.strip().rstrip("/") == VENDOR_URL
+        if place not in {mine, origins.DEFAULT, origins.PROGRAM} and not is_vendor:
+            raise ConfigurationError(
+                f"{name.upper()} comes from {mine}, and TRUEDY_BASE_URL from {place}: a key is sent only to a base URL that "
+                "comes from the same place, or to the vendor's",
+                advice=f"set TRUEDY_BASE_URL in {mine} too, or the key in {place}; without TRUEDY_BASE_URL the vendor's is used",
+            )
+        safe_text.hide(*keys)
         return list(dict.fromkeys(keys))
 
     def pseudonym_key(self) -> bytes | None:
         """Return the secret for pseudonyms, or None where there is none; raise ConfigurationError where it is no good."""
-        name, path = "REPLICATOR_PSEUDONYM_KEY", self.replicator_pseudonym_key_file
-        if self.replicator_pseudonym_key is not None:
-            text = self.replicator_pseudonym_key.get_secret_value()
-        elif path is not None:
-            name = "REPLICATOR_PSEUDONYM_KEY_FILE"
-            text = _text_of(name, path)
-            if path.stat().st_mode & OTHERS:
-                raise ConfigurationError(f"{name} can be read by everybody", advice="close it to others: chmod 600")
-        else:
+        text, name = self._secret("replicator_pseudonym_key")
+        if not name:
             return None
         key = text.strip().encode()
         if len(key) < LEAST_KEY:
             raise ConfigurationError(
-                f"{name} holds less than {LEAST_KEY} characters", advice="make one with: openssl rand -base64 32"
+                f"{name.upper()} holds less than {LEAST_KEY} characters",
+                advice="make one with: openssl rand -base64 32",
             )
+        safe_text.hide(text.strip())
         return key
 
-
-def _text_of(name: str, path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{name} cannot be read: {type(error).__name__}",
-            advice="expected a text file with the key in it, readable by this user",
-        ) from None
-
-
-def parse_renewal(text: str) -> RenewalPolicy:
-    """Read a renewal policy such as `6h:10m, 7d:1d, older:90d`; raise ValueError where it is none."""
-    rules = []
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    for number, word in enumerate(words):
-        age, _, every = word.partition(":")
-        is_last = number == len(words) - 1
-        if (age.strip() == "older") is not is_last:
-            raise ValueError("the last pair, and only the last, has the age `older`")
-        rules.append(RenewalRule(timedelta.max if is_last else _duration(age), _duration(every)))
-    ages = [rule.age for rule in rules]
-    if not rules or ages != sorted(set(ages)):
-        raise ValueError("expected pairs age:period by rising age, such as 6h:10m, 7d:1d, older:90d")
-    policy = RenewalPolicy(tuple(rules))
-    return DEFAULT_POLICY if text == RENEWAL_WORDS else policy
-
-
-def _duration(text: str) -> timedelta:
-    text = text.strip()
-    try:
-        duration = timedelta(seconds=float(text[:-1]) * UNITS[text[-1]])
-    except (KeyError, IndexError, ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a duration such as 10m, 6h or 7d") from None
-    if duration <= timedelta(0):
-        raise ValueError(f"{text!r} is not a duration above zero")
-    return duration
+    def _secret(self, field: str) -> tuple[str, str]:
+        """Return a secret and the field that gave it, itself or as a file; both are empty where neither is set."""
+        name = origins.first((field, f"{field}_file"), self._origins)
+        if name is None:
+            return "", ""
+        value = getattr(self, name)
+        return (value.get_secret_value() if name == field else trusted_files.secret(name.upper(), value)), name
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the environment; raise ConfigurationError naming each wrong setting and what was expected."""
+    """Read the environment and `.env`; raise ConfigurationError naming each wrong setting and what was expected."""
+    known = {name.upper() for name in Settings.model_fields}
+    settings, problem = _made(env_file.read(lambda name: name in known or name.startswith(origins.PREFIXES)), overrides)
+    if problem is not None:
+        raise problem
+    return settings
+
+
+def examine() -> tuple[Settings, list[ConfigurationError]]:
+    """Read as much as can be read, with defaults for the rest, and return what is wrong: for `doctor`."""
+    known = {name.upper() for name in Settings.model_fields}
+    file, problems = env_file.EnvFile(), []
     try:
-        return Settings(**overrides)
+        file = env_file.read(lambda name: name in known or name.startswith(origins.PREFIXES))
+    except ConfigurationError as error:
+        problems.append(error)
+    settings, problem = _made(file, {})
+    return settings, [*problems, *([problem] if problem else [])]
+
+
+def _made(file: env_file.EnvFile, overrides: Mapping[str, Any]) -> tuple[Settings, ConfigurationError | None]:
+    """Return the settings, without those that are wrong, and what to say of these."""
+    known = {name.upper() for name in Settings.model_fields}
+    # Names in small letters are taken too; the usual spelling beats them.
+    given = {name.upper(): os.environ[name] for name in sorted(os.environ, reverse=True)}
+    values, places = origins.merged(
+        {
+            origins.PROGRAM: overrides,
+            origins.ENVIRONMENT: {name.lower(): given[name] for name in known if name in given},
+            origins.FILE: {name.lower(): value for name, value in file.values.items() if name in known},
+        }
+    )
+    secrets = {name: value for name, value in values.items() if isinstance(value, str) and name in SECRETS}
+    safe_text.hide(given.get("PGPASSWORD", ""), *setting_values.parts_of(secrets))
+    wrong = dict(setting_values.unreadable(values))
+    trimmed = {name: setting_values.trimmed(name, value) for name, value in values.items()}
+    try:
+        made = Settings.model_validate({name: value for name, value in trimmed.items() if name not in wrong})
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{str(one['loc'][0]).upper() if one['loc'] else 'settings'}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors(include_input=False, include_url=False)
-        )
-        raise ConfigurationError(
-            f"a setting is wrong. {wrong}",
-            advice="correct it in the environment or in .env; docs/settings.md lists all",
-        ) from None
+        for one in error.errors(include_input=False, include_url=False):
+            wrong.setdefault(str(one["loc"][0]) if one["loc"] else "settings", setting_values.expected(one))
+        made = Settings.model_validate({name: value for name, value in trimmed.items() if name not in wrong})
+    made._origins, made._file = {name: place for name, place in places.items() if name not in wrong}, file  # noqa: SLF001 - made here
+    made._unknown = (  # noqa: SLF001
+        *origins.unknown(given, origins.ENVIRONMENT, known),
+        *origins.unknown(file.values, origins.FILE, known),
+    )
+    if not wrong:
+        return made, None
+    said = "; ".join(
+        f"{name.upper()}{' in .env' if places.get(name) == origins.FILE else ''}: {why}" for name, why in wrong.items()
+    )
+    return made, ConfigurationError(
+        f"a setting is wrong. {said}", advice="correct it in the environment or in .env; docs/settings.md lists all"
+    )
 
 
 def document() -> str:
@@ -324,8 +417,11 @@ def document() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables; a file `.env` in the working directory may carry the same names. A wrong value is named",
-        "with what was expected, and a secret is never printed. Generated by `python -m replicator.settings`.",
+        "Environment variables; a file `.env` in the working directory may carry the same names. The environment beats the",
+        "file, and the file beats the default; an empty value counts as not set. `NAME` beats `NAME_FILE` in the same place.",
+        "A wrong value is named with what was expected, and a secret is never printed. `replicator doctor` says where each",
+        "setting comes from. Which files are believed: [operations.md](operations.md#settings-and-secrets).",
+        "Generated by `python -m replicator.settings`.",
         "",
         "| name | meaning | default |",
         "| --- | --- | --- |",

@@ -37,17 +37,6 @@ def test_the_key_comes_from_the_settings_or_a_closed_file(tmp_path: Path) -> Non
     assert KEY not in repr(settings.load(replicator_pseudonym_key=KEY))
 
 
-@pytest.mark.parametrize("mode", [0o604, 0o644, 0o602, 0o666])
-def test_a_file_that_is_open_to_everybody_is_refused(tmp_path: Path, mode: int) -> None:
-    """A secret that every user of the machine can read or replace is none."""
-    file = tmp_path / "key"
-    file.write_text(KEY, encoding="utf-8")
-    file.chmod(mode)
-    with pytest.raises(ConfigurationError, match="everybody") as failure:
-        settings.load(replicator_pseudonym_key_file=file).pseudonym_key()
-    assert KEY not in failure.value.explain()
-
-
 def test_a_key_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
     """Less than 32 characters are refused, and a file that is not there is named."""
     with pytest.raises(ConfigurationError, match="less than 32"):

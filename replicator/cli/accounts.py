@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from replicator import assembly
-from replicator.cli.front import Json, guarded
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.report import terminal
 from replicator.store import accounts, lease, migrate
 

@@ -15,12 +15,15 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
-from replicator import assembly, landing
-from replicator.cli.front import Json, app, guarded
+from replicator import assembly, landing, streams
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json, app
+from replicator.doctor import examination, findings
 from replicator.errors import ConfigurationError
 from replicator.export import asking, running
 from replicator.report import exporting, figures, kept, page, progress, sparks, terminal, web
 from replicator.report.verification import show_verification
+from replicator.safe_text import shown, visible
 from replicator.store import migrate as schema
 from replicator.store import quarantine as aside
 from replicator.store import status as books
@@ -149,11 +152,11 @@ def report(
             return
         text = page.render(found)
         if is_printed:
-            typer.echo(text, nl=False)
+            streams.write_bytes(text.encode("utf-8", "backslashreplace"))
             return
         path = output or page.default_name(found.period.today)
         landing.write(path, text)
-        typer.echo(path)
+        typer.echo(visible(str(path)))
         if open_ and not webbrowser.open(path.absolute().as_uri()):
             typer.echo("no browser was found; open the file by hand", err=True)
 
@@ -265,7 +268,7 @@ def recording(
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
         else:
-            typer.echo(found.recording_url)
+            typer.echo(visible(found.recording_url))
 
 
 @app.command()
@@ -297,6 +300,21 @@ def roles(
             typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
         else:
             typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
+
+
+@app.command()
+def doctor(
+    no_source: Annotated[bool, typer.Option("--no-source", help="Send no request to the source.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at settings, files, machine, database and source, and say what is wrong and what to do."""
+    examined = examination.examine(with_source=not no_source)
+    if as_json:
+        typer.echo(terminal.as_json(examined.as_dict()))
+    else:
+        for line in findings.lines(examined.found):
+            typer.echo(shown(line))
+    raise typer.Exit(examined.exit_code)
 
 
 @app.command()
@@ -389,7 +407,9 @@ def psql(
 
 def _warn_of_personal_data(choice: Choice) -> None:
     if asking.is_personal(choice):
-        typer.echo(f"{choice.view.full_name} holds personal data: keep the export as you must keep those", err=True)
+        typer.echo(
+            f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
+        )
 
 
 def _facts(report: Report) -> dict[str, Any]:

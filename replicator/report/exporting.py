@@ -6,9 +6,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from replicator import safe_text
+from replicator.report import terminal
 from replicator.report.progress import QUIET_SECONDS
 from replicator.report.terminal import plural
 
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from rich.console import Console
+
 MEGABYTE = 10**6
 
 
 @contextmanager
 def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
     """Give a function that shows rows and bytes so far: in a terminal always, in a pipe a line now and then, if wanted."""
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     if not (console.is_terminal if is_wanted is None else is_wanted):
         yield lambda _rows, _bytes: None
         return
@@ -44,7 +47,7 @@ def _lines(console: Console, begun: float) -> Callable[[int, int], None]:
         now = time.monotonic()
         if now - last >= QUIET_SECONDS:
             last = now
-            console.print(line(rows, size, now - begun), highlight=False, soft_wrap=True)
+            console.print(line(rows, size, now - begun), soft_wrap=True)
 
     return show
 
@@ -57,6 +60,6 @@ def line(rows: int, size: int, seconds: float) -> str:
 def describe(view: str, file: str, rows: int, size: int, sha256: str, snapshot_at: datetime) -> str:
     """Return what was written, on two lines."""
     return (
-        f"{plural(rows, 'row')} of {view} as of {snapshot_at:%Y-%m-%d %H:%M:%S} UTC, {size / MEGABYTE:,.1f} MB: {file}\n"
+        f"{plural(rows, 'row')} of {safe_text.shown(view)} as of {snapshot_at:%Y-%m-%d %H:%M:%S} UTC, {size / MEGABYTE:,.1f} MB: {safe_text.shown(file)}\n"
         f"sha256 {sha256}"
     )

@@ -6,12 +6,15 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from replicator.report import terminal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.console import Console
 
     from replicator.sync.run import Progress
 
@@ -22,7 +25,7 @@ REDRAW_SECONDS = 0.1
 @contextmanager
 def shown(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows a run's progress."""
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     if is_quiet:
         yield lambda _progress: None
     elif console.is_terminal:
@@ -40,7 +43,7 @@ def _bars(console: Console) -> Iterator[Callable[[Progress], None]]:
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Bars(*columns, console=console, refresh_per_second=10) as bars:
         calls = bars.add_task("calls", total=None, note="")
@@ -88,7 +91,7 @@ def _lines(console: Console) -> Callable[[Progress], None]:
         if now - last < QUIET_SECONDS:
             return
         last = now
-        console.print(line(progress), highlight=False, soft_wrap=True)
+        console.print(line(progress), soft_wrap=True)
 
     return show
 

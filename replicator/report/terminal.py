@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 from rich.text import Text
+
+from replicator import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from replicator.store.status import Status
 
 WIDE = 200
+NARROW, WIDEST, LOW = 40, 1000, 10
 DETAIL_COLUMNS = ("kind", "state", "details", "due", "later")
 DAY_COLUMNS = ("day", "calls", "proven calls", "time proven", "never compared", "why unsure")
 DELAY_COLUMNS = ("age of a call", "calls", "looked at every", "a change is seen within", "oldest look")
@@ -27,15 +30,22 @@ RUN_COLUMNS = (
 )  # fmt: skip
 
 
-def console() -> Console:
-    """Return the console for results. In a pipe lines are not folded."""
-    made = Console(markup=False, highlight=False)
-    return made if made.is_terminal else Console(markup=False, highlight=False, width=WIDE)
+def console(*, stderr: bool = False) -> Console:
+    """Return the console for results, or for progress. In a pipe lines are not folded.
+
+    Its size is told and not left to be guessed: COLUMNS and LINES may hold anything.
+    """
+    columns, lines = shutil.get_terminal_size()
+    columns, lines = min(max(columns, NARROW), WIDEST), min(max(lines, LOW), WIDEST)
+    made = Console(stderr=stderr, markup=False, highlight=False, width=columns, height=lines)
+    if not made.is_terminal:
+        made.size = ConsoleDimensions(WIDE, lines)
+    return made
 
 
 def as_json(value: Any) -> str:
     """Return facts as JSON: instants in ISO 8601, amounts as text with all their digits."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    return safe_text.json_text(value, default=_plain)
 
 
 def _plain(value: object) -> object:
@@ -71,8 +81,7 @@ def cell(value: object) -> str:
         return f"{value:,.1f}"
     if isinstance(value, int):
         return f"{value:,}"
-    text = str(value)
-    return "".join(character if character.isprintable() else "·" for character in text)
+    return safe_text.visible(str(value))
 
 
 def plural(count: int, word: str) -> str:

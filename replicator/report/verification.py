@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from replicator.report.terminal import cell, console, plural
+from replicator.safe_text import visible
 
 if TYPE_CHECKING:
     from replicator.sync.comparing import Difference
@@ -47,7 +48,7 @@ def show_verification(found: Verified) -> None:
         lines.append(("note", f"{plural(facts['known_unreadable'], 'row')} known to be unreadable: in quarantine"))
     lines += [("note", note) for note in facts["notes"]]
     for name, text in lines:
-        out.print(Text(f"{name:<10} {text}"))
+        out.print(Text(f"{name:<10} {visible(text)}"))
     if found.differences:
         out.print()
     for one in found.differences[:MOST_SHOWN]:
@@ -72,7 +73,7 @@ def _line(one: Difference) -> str:
     if one.reason:
         parts.append(cell(one.reason))
     if one.looked_at is not None:
-        status = f" (then {one.open_status})" if one.open_status else ""
+        status = f" (then {cell(one.open_status)})" if one.open_status else ""
         parts.append(f"last looked at {cell(one.looked_at)}{status}")
     if not one.is_confirmed:
         parts.append("not confirmed by a second look")

@@ -42,8 +42,6 @@ _TLS_ADVICE = (
     "the server did not prove that it is the one of TRUEDY_BASE_URL, so the key was not sent: check the address and this "
     "machine's clock; where an authority of your own signs, name its certificate by SSL_CERT_FILE"
 )
-_LEAST_QUOTE = 12
-"""So many characters of the key in a row are a quotation of it."""
 
 
 class _Unset:
@@ -95,7 +93,8 @@ class Reader:
                 "User-Agent": _USER_AGENT,
             }
         )
-        self._key_parts = _parts(key.lower())
+        self._key = key
+        self._quoted_key = re.compile(re.escape(key.encode()), re.IGNORECASE)
         self._transport = transport or LeanTransport(timeout_seconds=timeout_seconds)
         # Our own transport has these from its constructor; another one reads them from the request.
         timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds))
@@ -184,16 +183,12 @@ class Reader:
                 raise UnreadableAnswer(f"{what}: {error.message}", status=status) from None
             body = b""
         if not is_success(status):
-            raise refusal(
-                what, status, body, answered_headers, is_collection=is_collection, is_shown=self._is_no_quotation
-            )
+            # A server may quote the key it refuses, even as its error code.
+            body = self._quoted_key.sub(b"", body)
+            raise refusal(what, status, body, answered_headers, is_collection=is_collection, key=self._key)
         if body.lstrip().startswith(b"<"):
             raise NotTheApi(f"{what} answered {status} with a web page, not the API's JSON", status=status)
         return _Reply(status, body, fields.http_date(answered_headers.get("date")))
-
-    def _is_no_quotation(self, code: str) -> bool:
-        """Say whether an error's code can be shown: a server may quote the key that it refuses, or the most of it."""
-        return not any(part in code for part in self._key_parts)
 
 
 class Client(Reader):
@@ -294,10 +289,6 @@ def _reason(error: Exception) -> str:
         kind = "the connection broke"
     detail = str(error) if isinstance(error, httpx.TransportError) else ""
     return f"{kind} ({detail})" if detail and re.fullmatch(r"[A-Za-z0-9 ,.:()'_-]{1,100}", detail) else kind
-
-
-def _parts(key: str) -> frozenset[str]:
-    return frozenset(key[at : at + _LEAST_QUOTE] for at in range(max(1, len(key) - _LEAST_QUOTE + 1)))
 
 
 def _checked_key(key: str) -> str:

@@ -6,6 +6,7 @@ own words are never repeated: they may quote a payload.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replicator.errors import (
@@ -19,11 +20,12 @@ from replicator.errors import (
     SourceError,
     SourceUnavailable,
 )
+from replicator.safe_text import echoes
 from replicator.source import fields
 from replicator.source.envelope import parse_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _BY_STATUS: dict[int, type[SourceError]] = {
     401: BadKey,
@@ -39,24 +41,19 @@ def is_success(status: int) -> bool:
 
 
 def refusal(
-    what: str,
-    status: int,
-    body: bytes,
-    headers: Mapping[str, str],
-    *,
-    is_collection: bool,
-    is_shown: Callable[[str], bool] = lambda _: True,
+    what: str, status: int, body: bytes, headers: Mapping[str, str], *, is_collection: bool, key: str = ""
 ) -> SourceError:
     """Return the error for an answer that is no success.
 
     `what` is the request as method and path. `is_collection`: the path exists wherever the API does, so a 404 means
     that this is not the API. Elsewhere a 404 says that a call or a detail is not there, and only a JSON answer may say
-    so: a proxy's 404 proves nothing. `is_shown` says whether an error's code may be shown.
+    so: a proxy's 404 proves nothing. A code that holds a part of the `key` is not repeated.
     """
     found = parse_error(body, headers=headers, date=fields.http_date(headers.get("date")))
-    code = found.code if found.code and is_shown(found.code) else None
-    message = f"{what} answered {status}" + (f" ({code})" if code else "")
-    known = {"status": status, "code": code, "server_time": found.server_time}
+    if found.code is not None and echoes(found.code, key):
+        found = replace(found, code=None)
+    message = f"{what} answered {status}" + (f" ({found.code})" if found.code else "")
+    known = {"status": status, "code": found.code, "server_time": found.server_time}
     if status == 429 or (status >= 500 and found.is_rate_limit):  # noqa: PLR2004
         return RateLimited(
             message,
@@ -64,7 +61,7 @@ def refusal(
             limit=found.limit,
             retry_after_seconds=found.retry_after_seconds,
             status=status,
-            code=code,
+            code=found.code,
             server_time=found.server_time,
         )
     return _kind(status, is_collection=is_collection, is_json=found.is_json)(

@@ -104,6 +104,11 @@ def forget(database: Database, lease: Lease) -> None:
     _taken.discard((database.place, lease.epoch))
 
 
+def is_dead(host: str | None, pid: int | None) -> bool:
+    """Say whether a holder is a process of this machine that does not run any more. Of another machine nobody can tell."""
+    return pid is not None and host == this_host() and not _is_running(pid)
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -156,8 +156,9 @@ class Service:
                 log.error("sync failed, and is tried again in %g s: %s", self._poll_seconds, error.message)  # noqa: TRY400 - a known error needs no traceback
         except Exception as error:  # noqa: BLE001 - see below
             # A defect of ours must not leave a service that looks alive. Its text may quote a row: the place will do.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            log.critical("the service ends by a defect: %s\n%s", type(error).__name__, frames)
+            log.critical("the service ends by a defect: %s", type(error).__name__)
+            for frame in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+                log.critical("%s", frame)
             self._end_with(ReplicatorError(f"a defect of the replicator: {type(error).__name__}", advice="report it"))
         finally:
             self._idle.set()

@@ -1,0 +1,94 @@
+"""What is around every command: its settings, its log, and how it ends, whatever happens in it.
+
+Our errors are explained on standard error, and give the exit code. A defect shows where it happened, not the data that it
+happened with. Everything that is said goes through safe_text.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from replicator import settings as environment
+from replicator import streams
+from replicator.errors import ReplicatorError, SourceError
+from replicator.report import terminal
+from replicator.safe_text import LogFormatter, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from replicator.settings import Settings
+
+Usage: type[Any] = typer.BadParameter.__mro__[1]
+"""What is wrong with the words of a command line (click's UsageError, which typer carries inside itself)."""
+
+
+def run(app: Callable[..., Any]) -> None:
+    """Run the command line and end the process. A defect of ours shows where it happened, not the data it happened with."""
+    streams.prepare()
+    code = 1
+    try:
+        code = app(standalone_mode=False) or 0
+        streams.finish()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BrokenPipeError:
+        streams.give_up()  # whoever read the output has had enough
+        code = 1
+    except Usage as error:
+        # The words of the command line are the user's, or whoever's made them up.
+        error.message = shown(error.message)
+        error.show()
+        code = error.exit_code
+    except ReplicatorError as error:
+        typer.echo(error.explain(), err=True)
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
+        typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        typer.echo(
+            f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True
+        )
+    with suppress(ReplicatorError, BrokenPipeError):
+        streams.finish()
+    sys.exit(code)
+
+
+@contextmanager
+def guarded(*, as_json: bool = False) -> Iterator[Settings]:
+    """Give the settings, and say what is odd about them; turn our errors into a message and an exit code."""
+    try:
+        settings = environment.load()
+        for odd in settings.warnings():
+            typer.echo(f"warning: {shown(odd)}", err=True)
+        if settings.replicator_log_level == "DEBUG":
+            logging.getLogger("replicator").setLevel("DEBUG")
+            logging.getLogger("replicator.settings").debug("%s", settings.described())
+        yield settings
+    except ReplicatorError as error:
+        if as_json:
+            facts: dict[str, Any] = {"error": type(error).__name__, "message": error.message, "advice": error.hint}
+            if isinstance(error, SourceError):
+                facts |= {"status": error.status, "code": error.code}
+            typer.echo(terminal.as_json(facts))
+        typer.echo(error.explain(), err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(1) from None
+
+
+def log_to_stderr() -> None:
+    """Log warnings and errors, and nothing of what other people's loggers say: they may name URLs and headers."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    for name in ("httpx", "httpcore", "sqlalchemy", "alembic", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+__all__ = ["guarded", "log_to_stderr", "run"]

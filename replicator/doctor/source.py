@@ -1,0 +1,136 @@
+"""One request to the source, charged to the budget where there are books, and what its answer means."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from replicator.doctor.findings import Finding, fine, of, warning
+from replicator.errors import RateLimited, ReplicatorError, SourceError
+from replicator.sync.asking import Asker, SpentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from replicator.records import Page
+    from replicator.store.database import Database
+    from replicator.store.diagnosis import Facts
+    from replicator.sync.asking import Asking
+    from replicator.sync.spending import Limits
+
+MOST_WAIT_SECONDS = 65.0
+"""So long it waits for the budget: a window, not a refusal of hours."""
+MOST_CLOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of the request: an answer with its total, or an error; neither where it was not sent."""
+
+    total: int | None = None
+    failure: ReplicatorError | None = None
+    server_time: datetime | None = None
+    sent_at: datetime | None = None
+    received_at: datetime | None = None
+    is_charged: bool = True
+
+
+class _TooLongError(Exception):
+    """The budget opens too late."""
+
+
+def ask(readers: Sequence[tuple[str, Asking]], limits: Limits, database: Database | None) -> Asked:
+    """Ask each key's reader for one call until one fails. `database` holds the books; without one nothing is charged."""
+    asked = Asked()
+    for key, reader in readers:
+        asked = _ask(key, reader, limits, database)
+        if asked.failure is not None or asked.sent_at is None:
+            break
+    return asked
+
+
+def _ask(key: str, reader: Asking, limits: Limits, database: Database | None) -> Asked:
+    seen: list[Asked] = []
+
+    def question(reader: Asking) -> Page:
+        sent = datetime.now(UTC)
+        try:
+            page = reader.list_calls(limit=1, offset=0)
+        except SourceError as error:
+            seen.append(Asked(None, error, error.server_time, sent, datetime.now(UTC), database is not None))
+            raise
+        seen.append(Asked(page.total, None, page.server_time, sent, datetime.now(UTC), database is not None))
+        return page
+
+    with suppress(SourceError, SpentError, _TooLongError):
+        if database is None:
+            question(reader)
+        else:
+            clock = lambda: datetime.now(UTC)  # noqa: E731 - a clock is a function
+            Asker(database, [(key, reader)], limits, 1, clock, on_wait=_refuse_long_waits).ask(question)
+    return seen[0] if seen else Asked()
+
+
+def _refuse_long_waits(seconds: float) -> None:
+    if seconds > MOST_WAIT_SECONDS:
+        raise _TooLongError
+
+
+def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_limit: int | None) -> Iterator[Finding]:
+    """Give what is to be said of the answer. Pure."""
+    if isinstance(asked.failure, RateLimited):
+        yield warning(
+            "source", f"{base_url} answers, and its rate limit is reached", "nothing: it is waited for", "the source"
+        )
+    elif asked.failure is not None:
+        yield of("source", asked.failure)
+    elif asked.sent_at is None:
+        yield warning("source", "not asked: the source refuses requests for a while", "try again later", "the source")
+    else:
+        total = "calls" if asked.total is None else f"{asked.total:,} calls"
+        yield fine("source", f"{base_url} answers, accepts the key and lists {total}")
+    if not asked.is_charged:
+        yield fine("source", "the request was not charged: the database has no books yet, or cannot be written")
+    yield from _clock(asked)
+    if facts is not None:
+        yield from _books(facts, base_url, configured_limit)
+
+
+def _clock(asked: Asked) -> Iterator[Finding]:
+    if asked.server_time is None or asked.sent_at is None or asked.received_at is None:
+        return
+    early = (asked.sent_at - asked.server_time).total_seconds()
+    late = (asked.server_time - asked.received_at).total_seconds()
+    away = max(early, late, 0.0)
+    if away > MOST_CLOCK_SECONDS:
+        yield warning(
+            "source",
+            f"its clock and this machine's are {away:,.0f} s apart: the budget allows for it, ages do not",
+            "set this machine's clock by NTP",
+            "a machine's clock",
+        )
+    else:
+        yield fine("source", f"its clock and this machine's agree to {max(away, 1):,.0f} s")
+
+
+def _books(facts: Facts, base_url: str, configured_limit: int | None) -> Iterator[Finding]:
+    for budget in facts.rows.get("budgets", ()):
+        learned = budget["learned_limit"]
+        if learned is not None and (configured_limit is None or learned < configured_limit):
+            yield warning(
+                "source",
+                f"the source allows {learned} requests in a window, fewer than configured",
+                "set TRUEDY_REQUESTS_PER_MINUTE to what the vendor allows",
+            )
+    stored = facts.row("source").get("base_url")
+    if stored is not None and str(stored).rstrip("/") != base_url.rstrip("/"):
+        yield warning(
+            "source",
+            f"the calls that are stored of this account came from {stored}",
+            "correct TRUEDY_BASE_URL, or set REPLICATOR_ACCOUNT for another account",
+        )
+
+
+__all__ = ["Asked", "ask", "of_source"]

@@ -1,0 +1,106 @@
+"""What the value of a setting means, or what is wrong with it: in plain words, and without the value. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic_core import ErrorDetails
+
+RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+AS_IT_STANDS = {"replicator_account", "replicator_pseudonym_key"}
+"""Of these a value keeps its quotes and spaces: another one would name another account, or change all pseudonyms."""
+BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+PLAIN = {
+    "int_parsing": "expected a whole number",
+    "int_parsing_size": "expected a whole number of usual size",
+    "int_from_float": "expected a whole number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a number",
+    "string_too_short": "expected a text that is not empty",
+    "string_pattern_mismatch": "expected a text of the form {pattern}",
+    "string_too_long": "expected at most {max_length} characters",
+}
+_PASSWORD = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
+
+
+def trimmed(name: str, value: Any) -> Any:
+    """Return a value without white space around it: container tools and Windows editors leave line ends there."""
+    return value.strip() if isinstance(value, str) and name not in AS_IT_STANDS else value
+
+
+def unreadable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the fields whose text cannot be meant, each with the reason."""
+    for name, value in values.items():
+        if not isinstance(value, str):
+            continue
+        text = trimmed(name, value)
+        if not name.endswith(("_file", "_dir")) and any("\ud800" <= character <= "\udfff" for character in text):
+            yield name, "expected text in UTF-8"
+        elif "\0" in text:
+            yield name, "expected text without NUL characters"
+        elif len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and name not in AS_IT_STANDS:
+            yield name, "the value stands in quotes, which are taken as a part of it: leave them out"
+
+
+def expected(error: ErrorDetails) -> str:
+    """Return what a setting should have been."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in BOUNDS:
+        words, bound = BOUNDS[kind]
+        return f"expected a number that is {words} {context[bound]:g}"
+    return PLAIN[kind].format(**context) if kind in PLAIN else error["msg"].removeprefix("Value error, ")
+
+
+def parts_of(secrets: Mapping[str, str]) -> set[str]:
+    """Return what must not be shown: the secrets, and the parts into which an `@` that is not escaped splits a password."""
+    found = {value.strip() for name, value in secrets.items() if name != "database_url"}
+    if url := secrets.get("database_url", ""):
+        password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+        found |= {password, unquote(password), *password.split("@")}
+        found |= {word.strip("'") for word in _PASSWORD.findall(url)}
+    return found
+
+
+def parse_renewal(text: str) -> RenewalPolicy:
+    """Read a renewal policy such as `6h:10m, 7d:1d, older:90d`; raise ValueError where it is none."""
+    rules = []
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for number, word in enumerate(words):
+        age, _, every = word.partition(":")
+        is_last = number == len(words) - 1
+        if (age.strip() == "older") is not is_last:
+            raise ValueError("the last pair, and only the last, has the age `older`")
+        rules.append(RenewalRule(timedelta.max if is_last else _duration(age), _duration(every)))
+    ages = [rule.age for rule in rules]
+    if not rules or ages != sorted(set(ages)):
+        raise ValueError("expected pairs age:period by rising age, such as 6h:10m, 7d:1d, older:90d")
+    policy = RenewalPolicy(tuple(rules))
+    return DEFAULT_POLICY if text == RENEWAL_WORDS else policy
+
+
+def _duration(text: str) -> timedelta:
+    text = text.strip()
+    try:
+        duration = timedelta(seconds=float(text[:-1]) * UNITS[text[-1]])
+    except (KeyError, IndexError, ValueError, OverflowError):
+        raise ValueError("expected durations such as 10m, 6h or 7d") from None
+    if duration <= timedelta(0):
+        raise ValueError("expected durations above zero")
+    return duration
+
+
+__all__ = ["RENEWAL_WORDS", "expected", "parse_renewal", "parts_of", "trimmed", "unreadable"]

@@ -1,0 +1,148 @@
+"""What a database says of itself, for `doctor`: facts, each asked for by itself, so that one that is refused hides no other.
+
+Reads only. What an answer means is decided in replicator/doctor; a question that cannot be answered gives the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from replicator.errors import ReplicatorError
+from replicator.store import lease, migrate
+from replicator.store.roles import Names
+from replicator.store.schema import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from replicator.store.database import Database
+
+SCHEMAS = ("analytics", "replicator", "rollup", "truedy")
+Rows = list[dict[str, Any]]
+
+QUESTIONS: Mapping[str, str] = {
+    # One row: the server, this user and this session. Settings as they were when the session began: what our own
+    # transactions change for themselves is not what anybody else gets.
+    "server": """
+        SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_version') AS version_text,
+            pg_is_in_recovery() AS is_standby, current_setting('server_encoding') AS encoding,
+            current_database()::text AS database, current_user::text AS user, pg_backend_pid() AS backend,
+            host(inet_server_addr()) AS address, r.rolsuper AS is_superuser, r.rolcreaterole AS may_make_roles,
+            has_database_privilege(current_database(), 'CREATE') AS may_make_schemas, clock_timestamp() AS now,
+            pg_database_size(current_database()) AS bytes
+        FROM pg_roles r WHERE r.rolname = current_user""",
+    "settings": """
+        SELECT name, reset_val AS value FROM pg_settings WHERE name IN ('default_transaction_read_only', 'jit',
+            'statement_timeout', 'idle_in_transaction_session_timeout', 'log_error_verbosity', 'max_connections',
+            'session_replication_role', 'fsync')""",
+    "tls": "SELECT ssl AS is_encrypted, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    "folder": "SELECT current_setting('data_directory') AS path",
+    "sessions": "SELECT count(*) AS used FROM pg_stat_activity WHERE backend_type = 'client backend'",
+    "schemas": """
+        SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner,
+            pg_has_role(n.nspowner, 'USAGE') AS is_ours, has_schema_privilege(n.oid, 'USAGE') AS may_use
+        FROM pg_namespace n WHERE n.nspname = ANY(%(schemas)s) ORDER BY 1""",
+    "relations": """
+        SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2""",
+    "views": "SELECT 'analytics' AS schema, name FROM replicator.views",
+    "book": "SELECT schema, name FROM replicator.objects WHERE kind = 'relation'",
+    "zone": """
+        SELECT r.time_zone AS name, EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = r.time_zone) AS is_known
+        FROM replicator.reporting r""",
+    "wanted_zone": "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s) AS is_known",
+    "publications": """
+        SELECT p.pubname::text AS publication, format('%%I.%%I', p.schemaname, p.tablename) AS name
+        FROM pg_publication_tables p JOIN pg_publication b ON b.pubname = p.pubname
+        JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', p.schemaname, p.tablename))
+        WHERE p.schemaname = ANY(%(schemas)s) AND (b.pubupdate OR b.pubdelete) AND (c.relreplident = 'n'
+            OR (c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)))
+        ORDER BY 1, 2""",
+    "rights": """
+        SELECT has_table_privilege('truedy.calls', 'SELECT') AS may_read, has_table_privilege('truedy.calls', 'INSERT')
+            AND has_table_privilege('replicator.lease', 'UPDATE') AND has_table_privilege('rollup.touched', 'INSERT') AS may_write""",
+    "roles": """
+        SELECT rolname::text AS name, pg_has_role(oid, 'USAGE') AS is_member FROM pg_roles WHERE rolname = ANY(%(roles)s)
+        ORDER BY 1""",
+    "statistics": """
+        SELECT c.reltuples < 0 AS is_missing, coalesce(s.n_live_tup, 0) AS calls
+        FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.oid = to_regclass('truedy.calls')""",
+    "writer": """
+        SELECT holder, host, pid, expires_at > clock_timestamp() AS is_live,
+            ceil(extract(epoch FROM expires_at - clock_timestamp()))::int AS seconds_left
+        FROM replicator.lease WHERE expires_at > clock_timestamp()""",
+    "source": "SELECT base_url, total FROM replicator.source_state WHERE account = %(account)s",
+    "budgets": "SELECT key_id, request_limit AS learned_limit, not_before > now() AS is_refused FROM replicator.budgets",
+    "locks": """
+        SELECT count(*) AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'truedy%%'""",
+}  # fmt: skip
+"""By the name of the fact: what is asked. The names of the columns are those of the facts."""
+AFTER_A_MIGRATION = frozenset({"views", "book", "zone", "rights", "writer", "source", "budgets"})
+"""What can be asked only where our tables are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found: rows by question, and why there are none where one could not be answered."""
+
+    rows: Mapping[str, Rows]
+    unseen: Mapping[str, str]
+    fits: ReplicatorError | None
+    """Why the schema does not fit this program; None where it does."""
+    has_schema: bool
+    is_pooled: bool
+    """The process that answers is not the one that the connection was made to: a pooler is between."""
+    is_writer_dead: bool
+    """The lease is held by a process of this machine that does not run any more."""
+
+    def row(self, question: str) -> dict[str, Any]:
+        """Return the one row of an answer; empty where there is none."""
+        return next(iter(self.rows.get(question, ())), {})
+
+
+def read(database: Database, *, account: str, role_prefix: str, time_zone: str | None) -> Facts:
+    """Ask everything. Raises what connecting raises; a question that fails is noted and hides nothing else."""
+    given = {
+        "schemas": list(SCHEMAS), "account": account, "zone": time_zone, "roles": list(Names.of(role_prefix).all),
+    }  # fmt: skip
+    with database.connection() as connection:
+        own = connection.info.backend_pid
+        row = connection.execute("SELECT to_regclass('replicator.schema_version')::text, pg_backend_pid()").fetchone()
+    has_schema, answering = (row[0] is not None, row[1]) if row else (False, own)
+    rows: dict[str, Rows] = {}
+    unseen: dict[str, str] = {}
+    for name, question in QUESTIONS.items():
+        if name in AFTER_A_MIGRATION and not has_schema:
+            continue
+        try:
+            with database.connection() as connection:
+                rows[name] = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
+        except ReplicatorError as error:
+            unseen[name] = error.message
+    fits: ReplicatorError | None = None
+    try:
+        migrate.check(database)
+    except ReplicatorError as error:
+        fits = error
+    writer = next(iter(rows.get("writer", ())), {})
+    return Facts(rows, unseen, fits, has_schema, answering != own, lease.is_dead(writer.get("host"), writer.get("pid")))
+
+
+def foreign(facts: Facts) -> list[str]:
+    """Return the tables and views in our schemas that we did not make, as far as can be told. Pure."""
+    ours = {(table.schema or "", table.name) for table in metadata.tables.values()} if facts.has_schema else set()
+    ours |= {("replicator", "schema_version")} if facts.has_schema else set()
+    ours |= {(row["schema"], row["name"]) for question in ("views", "book") for row in facts.rows.get(question, ())}
+    # Without a book of what we made, the many parts of the roll-ups cannot be told from anybody else's.
+    is_unclear = {"rollup"} if facts.has_schema and "book" not in facts.rows else set()
+    return [
+        f"{row['schema']}.{row['name']}"
+        for row in facts.rows.get("relations", ())
+        if row["schema"] not in is_unclear and (row["schema"], row["name"]) not in ours
+    ]
+
+
+__all__ = ["SCHEMAS", "Facts", "foreign", "read"]

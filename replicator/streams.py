@@ -1,0 +1,101 @@
+"""Standard input, output and error as this process was given them: open, closed, full, broken, in whatever encoding.
+
+A closed one is opened on nothing, so that no connection or file gets its number and is written into. What an encoding
+cannot say is escaped, and never an error. What standard output does not take is an error that says so.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+from replicator.errors import OutputFailed
+
+FALLBACK = "backslashreplace"
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output, whose failures are ours to explain. A reader that has gone away is no failure of anybody's."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _failed(error) from None
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _failed(error) from None
+
+
+def prepare() -> None:
+    """Make the three streams usable. Call it before anything is opened."""
+    # Nothing can be written to a descriptor that was opened for reading: results that nobody can get are an error.
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # the lowest free number, which is this one
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    out, encoding, is_watched = 1, "utf-8", False
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        encoding, is_watched = sys.stdout.encoding, sys.stdout.line_buffering
+        sys.stdout.flush()
+    sys.stdout = _Output(
+        open(out, "wb", closefd=False),  # noqa: SIM115
+        encoding=encoding,
+        errors=FALLBACK,
+        line_buffering=is_watched,
+    )
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors=FALLBACK)
+
+
+def write_bytes(content: bytes) -> None:
+    """Write to standard output as it is, whatever its encoding."""
+    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _failed(error) from None
+
+
+def finish() -> None:
+    """Write what still waits. Raises OutputFailed, or BrokenPipeError; nothing waits any more afterwards."""
+    try:
+        sys.stdout.flush()
+    except (OutputFailed, BrokenPipeError):
+        give_up()
+        raise
+
+
+def give_up() -> None:
+    """Let what still waits go nowhere, so that the end of the process does not fail by it."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _failed(error: OSError) -> OutputFailed:
+    why = (error.strerror or type(error).__name__).lower()
+    return OutputFailed(
+        f"standard output takes no more: {why}", advice="see where it leads to: a full disk, or a closed descriptor"
+    )
+
+
+__all__ = ["finish", "give_up", "prepare", "write_bytes"]
