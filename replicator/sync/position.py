@@ -144,6 +144,11 @@ def absorb(
             UnreadRow(row.call_id, str(outcome.request), row.reason, row.raw, outcome.sent_at)
             for row in page.unreadable
         ]
+        bad += [
+            UnreadRow(call.id, str(outcome.request), one.reason, one.raw, outcome.sent_at, one.field)
+            for call in page.calls
+            for one in call.set_aside
+        ]
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(

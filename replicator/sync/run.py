@@ -152,7 +152,7 @@ class Run:
         self._position = replace(begun.position, state=state)
         account, wanted = self._options.account, self._options.pseudonyms
         pseudonyms = self._patiently(partial(catch_up, self._database, held, account, wanted, self._stop))
-        details = self._options.details
+        details = replace(self._options.details, stages=begun.stages)
         self._committer = Committer(account, held, begun.run_id, details, self._spendings, pseudonyms)
         for reader in self._careful:
             reader.is_apart = begun.is_apart
@@ -398,9 +398,12 @@ class Run:
         and the batch is written again, which changes nothing if it did.
         """
         account, batch = self._options.account, self._batch
+        is_long_ago = (now - self._held_at).total_seconds() >= HEARTBEAT_SECONDS
 
         def write() -> Position:
             with self._database.transaction() as tx:
+                if is_long_ago:
+                    self._committer.reload_stages(tx)
                 stored = load_ledger(tx, account) if tries else self._position.stored
                 return self._committer.commit(tx, replace(self._position, stored=stored), batch)
 
