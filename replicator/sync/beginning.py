@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from replicator import __version__
 from replicator.store import absences, books, lease, merge, quarantine, stages
 from replicator.sync.committing import load_ledger, save_policy
+from replicator.sync.bounds import Bound
 from replicator.sync.planning import State
 from replicator.sync.position import Position, Source
 from replicator.sync.replaying import note_proven
@@ -61,14 +62,15 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
     known = books.load_source(tx, account)
     remembered = merge.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
+    live = merge.count_live(tx, account) if known.live_calls is None else known.live_calls
     position = Position(
-        State(ledger, options.renewal, options.poll_every, sliced_at=known.sliced_at),
+        State(ledger, options.renewal, options.poll_every, sliced_at=known.sliced_at, bound=Bound(live)),
         ledger,
         Source(options.base_url),
         merge.oldest_live(tx, account),
         quarantine.is_any_open(tx, account),
         absences.has_open(tx, account),
-        merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        live,
         difference=known.difference,
     )
     if deaths >= MOST_DEATHS:

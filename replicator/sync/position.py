@@ -149,6 +149,9 @@ def absorb(
             for call in page.calls
             for one in call.set_aside
         ]
+        if absorbed.state.bound is not None and not asked.filter:
+            bound = absorbed.state.bound.answered(page.rows, page.total)
+            absorbed = replace(absorbed, state=replace(absorbed.state, bound=bound))
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(

@@ -411,7 +411,8 @@ def _extended(walk: Walk) -> Walk:
 def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     """Take a page without a readable row: the end of the list, an empty account, a page too deep, or a fault."""
     walk = replace(walk, empties=walk.empties + 1, stuck=walk.stuck + 1)
-    nothing_behind = seen.rows == 0 and (seen.total is None or seen.total <= seen.offset)
+    # Where this answer does not say how long the list is, an earlier one did.
+    nothing_behind = seen.rows == 0 and (walk.total is None or walk.total <= seen.offset)
     if nothing_behind and (walk.ending is not None or seen.offset == 0):
         if seen.total is None and walk.empties < 2:  # noqa: PLR2004 - without a total the end needs two looks
             return Advance((), walk)
