@@ -134,7 +134,9 @@ def sync(
         if report.is_held:
             typer.echo(_held(report.suspected), err=True)
         if report.unfinished:
-            typer.echo(f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True)
+            typer.echo(
+                f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True
+            )
         elif report.result == "bounded":
             typer.echo(f"stopped at the bound; what is done is kept. Left: {_left(report)}", err=True)
         if report.result == "stopped":

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
 from replicator.store import absences, books, lease, merge, quarantine, stages
-from replicator.sync.committing import load_ledger, save_policy
 from replicator.sync.bounds import Bound
+from replicator.sync.committing import load_ledger, save_policy
 from replicator.sync.planning import State
-from replicator.sync.position import Position, Source
+from replicator.sync.position import FUTURE_SLACK, Position, Source
 from replicator.sync.replaying import note_proven
 from replicator.sync.stages import Stages
 
@@ -64,7 +64,14 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
     note_proven(tx, account, ledger, now)
     live = merge.count_live(tx, account) if known.live_calls is None else known.live_calls
     position = Position(
-        State(ledger, options.renewal, options.poll_every, sliced_at=known.sliced_at, bound=Bound(live)),
+        # A release before this one believed a row, or a clock, that said a time which has not come.
+        State(
+            ledger.until(now + FUTURE_SLACK),
+            options.renewal,
+            options.poll_every,
+            sliced_at=known.sliced_at,
+            bound=Bound(live),
+        ),
         ledger,
         Source(options.base_url),
         merge.oldest_live(tx, account),

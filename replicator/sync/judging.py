@@ -99,7 +99,11 @@ class Judge:
             return Verdict.FATAL
         if isinstance(error, RequestRefused | NotFound) and not is_list:
             return Verdict.TAKEN
-        if isinstance(error, RequestRefused) and walk is not None and not (self.answers and (walk.offset or walk.filter)):
+        if (
+            isinstance(error, RequestRefused)
+            and walk is not None
+            and not (self.answers and (walk.offset or walk.filter))
+        ):
             return Verdict.FATAL  # the plainest page is refused
         if not is_list and isinstance(error, UnreadableAnswer):
             return Verdict.TAKEN

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from replicator.sync.bounds import Bound
 from replicator.sync.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
@@ -29,7 +30,6 @@ from replicator.sync.ledger import (
     RenewalPolicy,
     prove,
 )
-from replicator.sync.bounds import Bound
 from replicator.sync.searching import Search
 from replicator.sync.searching import absorb as absorb_step
 from replicator.sync.slicing import COUNTED_FROM, SPLIT_TIE, WITNESS, Slicing
@@ -38,6 +38,7 @@ from replicator.sync.walking import (
     BEYOND,
     CAPPED,
     EMPTY,
+    MOST_IN_A_ROW,
     PAGE_LIMIT,
     ROUND,
     SLICED,
@@ -99,6 +100,8 @@ class Sweep:
     passes_without_news: int = 0
     started_at: datetime | None = None
     empties: int = 0
+    failures: int = 0
+    """Pages that failed since one was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ class State:
     """When a capped list was last read through filters."""
     search: Search | None = None
     """What is left of the search for where replica and source differ in membership."""
+    searches: int = 0
+    """Searches that this run has begun."""
     renew_before: datetime | None = None
     """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
     unreadable: Interval | None = None
@@ -138,6 +143,8 @@ class State:
     """Details that are due and at hand, by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
+    left: frozenset[datetime] = frozenset()
+    """The upper ends of holes that are left for this run, because every page there fails."""
     bound: Bound | None = None
     """How many requests the run may make, whatever comes; None: as many as it likes."""
 
@@ -172,7 +179,11 @@ def goals(state: State, now: datetime) -> list[Goal]:
         )
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
-    return [Goal(lane, hole) for lane, hole in found.items() if hole and _is_wanted(state, now, lane, hole)]
+    return [
+        Goal(lane, hole)
+        for lane, hole in found.items()
+        if hole and hole.until not in state.left and _is_wanted(state, now, lane, hole)
+    ]
 
 
 def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
@@ -237,7 +248,7 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
     walk = state.walks.get(Lane.FRESH)
-    if walk is not None and walk.hole.until == END:
+    if (walk is not None and walk.hole.until == END) or END in state.left:
         return False
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 
@@ -458,12 +469,17 @@ def absorb_failure(state: State, asked: Walk) -> Absorbed:
     if asked.lane is Lane.SEARCH:
         return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
     if state.sweep is not None:
-        step = max(1, PAGE_LIMIT // 2)
-        return Absorbed(replace(state, sweep=replace(state.sweep, offset=state.sweep.offset + step)))
+        sweep = replace(state.sweep, offset=state.sweep.offset + PAGE_LIMIT // 2, failures=state.sweep.failures + 1)
+        if sweep.failures >= MOST_IN_A_ROW:
+            return Absorbed(replace(state, sweep=None, swept_at=state.head_asked_at or sweep.started_at))
+        return Absorbed(replace(state, sweep=sweep))
     outcome = fail(asked)
     walks = dict(state.walks)
     if outcome.walk is None:
         walks.pop(asked.lane, None)
+    elif outcome.walk.failures >= MOST_IN_A_ROW:
+        walks.pop(asked.lane, None)
+        state = replace(state, left=state.left | {asked.hole.until})
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)
@@ -487,7 +503,7 @@ def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
     """Go on with a whole pass; at its end decide whether another one is needed."""
     sweep = state.sweep
     assert sweep is not None  # noqa: S101 - the caller's condition
-    sweep = replace(sweep, news=sweep.news + news, empties=sweep.empties + 1 if seen.rows == 0 else 0)
+    sweep = replace(sweep, news=sweep.news + news, failures=0, empties=sweep.empties + 1 if seen.rows == 0 else 0)
     is_end = seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or sweep.empties > 1)
     # A source that shows rows behind its own end does not go by the offset.
     is_end = is_end or (seen.total is not None and seen.offset >= seen.total + PAGE_LIMIT)

@@ -55,11 +55,18 @@ class Hostile:
 
     def page(self, query: dict[str, str]) -> dict[str, Any]:
         limit, offset = int(query["limit"]), int(query["offset"])
-        rows = [row for row in self.rows if all(row[name] == query.get(name, row[name]) for name in ("status", "direction"))]
+        rows = [
+            row for row in self.rows if all(row[name] == query.get(name, row[name]) for name in ("status", "direction"))
+        ]
         shown = rows[offset : offset + limit]
         return {
             "data": shown,
-            "pagination": {"total": len(rows), "limit": limit, "offset": offset, "has_more": offset + limit < len(rows)},
+            "pagination": {
+                "total": len(rows),
+                "limit": limit,
+                "offset": offset,
+                "has_more": offset + limit < len(rows),
+            },
             "meta": {"ts": datetime.now(UTC).isoformat()},
         }
 
@@ -142,7 +149,10 @@ def renumbered(there: Hostile, _: dict[str, str], rows: list[dict[str, Any]]) ->
 
 def restamped(there: Hostile, _: dict[str, str], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Show the same calls, created earlier each time."""
-    return [{**row, "created_at": (START - timedelta(seconds=100 * there.lists + n)).isoformat()} for n, row in enumerate(rows)]
+    return [
+        {**row, "created_at": (START - timedelta(seconds=100 * there.lists + n)).isoformat()}
+        for n, row in enumerate(rows)
+    ]
 
 
 def everything(there: Hostile, _query: dict[str, str], _rows: Any) -> list[dict[str, Any]]:
@@ -262,7 +272,9 @@ SINGLES: dict[str, Oddity] = {
     "502 of the provider": on_singles(lambda *_: (502, dump({"error": {"code": "provider_error"}}))),
     "redirects": on_singles(lambda *_: (307, b"")),
     "empty segments": on_singles(lambda *_: {"data": {"transcript": [{}]}}),
-    "other words each time": on_singles(lambda there, *_: {"data": [{"speaker": "agent", "text": str(there.requests)}]}),
+    "other words each time": on_singles(
+        lambda there, *_: {"data": [{"speaker": "agent", "text": str(there.requests)}]}
+    ),
 }
 
 

@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile import LISTS, SINGLES, Hostile, mixed
+from hostile import LISTS, Hostile
 
 from replicator.errors import SourceError
 from replicator.source.client import Reader
-from replicator.sync.bounds import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
-from replicator.sync.judging import REFUSED_PATIENCE, Judge, Verdict
+from replicator.sync.bounds import FREE_BY_ID, FREE_LIST, TIMES
 from replicator.sync.run import Options, Run
 from replicator.sync.spending import Limits
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.sync.shapes import Report
 
-FASTER = 60
+FASTER = 20
 CALLS = 130
 LONGEST = timedelta(hours=6)
 """In the engine's time. Each oddity by itself ends far sooner."""
