@@ -21,7 +21,7 @@ from replicator.records import Call
 from replicator.source.budget import Budget, Landing
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
-from replicator.sync.merging import Change, Observation, Policy, details_of, is_over, missing_detail, settle
+from replicator.sync.merging import Change, Observation, Policy, details_of, missing_detail, settle
 from replicator.sync.planning import (
     ACTIVE_AGE,
     DETAIL_AGE,
@@ -362,7 +362,7 @@ class Simulation:
             self.known[call.id] = KnownCall(
                 call.fingerprint, call.updated_at, sent_at, 1, call.status, call.ended_at, None, None, is_deleted=False
             )
-            if is_over(call) and (before is None or before.ended_at is None):
+            if self.details_policy.stages.is_over(call) and (before is None or before.ended_at is None):
                 life = self.lives[call.id.int]
                 self.measured.end_delays.append((self.now - life.ended_at).total_seconds())
             mine = {kind: self.details.get((kind, call.id)) for kind in self.details_policy.kinds}

@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+CONTRACT_STATUSES = ("queued", "ringing", "in_progress", "completed", "failed", "no_answer", "busy", "voicemail")
+DIRECTIONS = ("inbound", "outbound")
+"""The contract's words. What each status means is said by the rows of replicator.status_stages, nowhere in code."""
+
+
+READING_VERSION = 2
+"""Raised where a payload reads otherwise than before: stored calls are then written anew, without a version, when they are
+looked at next. 1: one form of each value; 2: every usual form, and fields set aside one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """One field of a call that cannot be stored: where it stood, the bytes as received (or their beginning), and why."""
+
+    field: str
+    raw: bytes
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One utterance. `position` is 0-based; `speaker` is agent, contact, tool, system or the raw word."""
@@ -56,7 +75,7 @@ class Call:
 
     `fingerprint` is the SHA-256 of the canonical payload without `updated_at` and without the signature of
     `recording_url`: reading a call can move both while its content stays the same.
-    `problems` names fields whose value could not be read; they are None here and whole in `raw`.
+    `problems` names fields whose value could not be read; they are None here and whole in `raw`, unless set aside.
     """
 
     id: UUID
@@ -82,6 +101,8 @@ class Call:
     is_transcription_enabled: bool | None = None
     has_escapes: bool = False
     problems: tuple[str, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    """Fields that cannot be stored: in `raw` a note stands in the place of each."""
 
 
 @dataclass(frozen=True, slots=True)

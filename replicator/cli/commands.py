@@ -73,7 +73,11 @@ def sync(
         typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
         if report.is_held:
             typer.echo(_held(report.suspected), err=True)
-        if report.result == "bounded":
+        if report.unfinished:
+            typer.echo(
+                f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True
+            )
+        elif report.result == "bounded":
             typer.echo(f"stopped at the bound; what is done is kept. Left: {_left(report)}", err=True)
         if report.result == "stopped":
             typer.echo("stopped by a signal; what is done is kept, and the next sync goes on from there", err=True)
@@ -423,6 +427,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "next_due_at": report.next_due_at,
         "deletions_suspected": report.suspected,
         "deletions_held": report.is_held,
+        "unfinished": report.unfinished,
     }
 
 

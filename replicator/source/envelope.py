@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -25,6 +26,8 @@ T_co = TypeVar("T_co", covariant=True)
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RATE_LIMIT = re.compile(r"rate_?limit|too_many_requests")
 _HEADER_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+SAME_CLOCK = timedelta(minutes=5)
+"""How far meta.ts and the Date header may be apart and still be one clock."""
 _EPOCH_STARTS = 1_000_000_000
 """An X-RateLimit-Reset below this is a wait in seconds, above it Unix seconds."""
 
@@ -69,6 +72,94 @@ def open_body(body: bytes, status: int = 200) -> Envelope:
     return Envelope(**{name: msgspec.Raw(members.get(name, b"")) for name in Envelope.__struct_fields__})
 
 
+_LIST_NAMES = ("calls", "data", "items", "results", "records", "rows", "list")
+"""Under what name a list may stand that is wrapped once more."""
+_WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+NO_ROWS = msgspec.Raw(b"[]")
+
+
+def open_list(body: bytes) -> Envelope:
+    """Return the members of an answer to a list request, with an array as its `data`.
+
+    An array is made of what means one: null, {} and no body at all are empty lists (PHP writes {} for one); a list wrapped
+    once more, or in a text, or without an envelope, is that list, and its pagination counts. Raises NotTheApi where there is no
+    list, UnreadableAnswer where an error stands in its place.
+    """
+    text = jsontext.without_bom(body)
+    if not text:
+        return Envelope(data=NO_ROWS)
+    if text.startswith(b"["):
+        return Envelope(data=msgspec.Raw(text))
+    envelope = open_body(body)
+    data = bytes(envelope.data).strip()
+    if data.startswith(b"["):
+        return envelope
+    if _says_more(envelope.error) or (_says_more(envelope.detail) and not data):
+        raise UnreadableAnswer("the answer (200) to a list request holds an error", status=200)
+    if data.startswith(b'"'):
+        data = _in_text(data)
+    if data.startswith(b"{"):
+        return _unwrapped(envelope, data)
+    if data.startswith(b"["):
+        return msgspec.structs.replace(envelope, data=msgspec.Raw(data))
+    pagination, meta = member(bytes(envelope.pagination)), member(bytes(envelope.meta))
+    is_counted = fields.count(pagination.get("total", meta.get("total"))) == 0
+    if data == b"null" or (not data and is_counted):
+        return msgspec.structs.replace(envelope, data=NO_ROWS)
+    if not data:
+        for name, value in _members(text).items():
+            if name in _LIST_NAMES and value.startswith((b"[", b"{")):
+                return msgspec.structs.replace(envelope, data=msgspec.Raw(value))
+    raise NotTheApi("the answer (200) to a list request has no list of calls", status=200)
+
+
+def _says_more(raw: msgspec.Raw) -> bool:
+    """Say whether a member is there and holds anything: `"error": null` stands beside many good answers."""
+    return bytes(raw).strip() not in (b"", b"null", b"{}", b"[]", b'""', b"false")
+
+
+def _in_text(data: bytes) -> bytes:
+    """Return the JSON that a text holds, if it does."""
+    try:
+        value, _ = fields.unwrapped(jsontext.decode(jsontext.storable(data)[0]))
+    except MalformedError:
+        return data
+    return data if isinstance(value, str) else jsontext.canonical(value)
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    try:
+        return {name: bytes(value).strip() for name, value in _WRAPPER.decode(data).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return dict(jsontext.split(data))
+    except MalformedError as error:
+        raise UnreadableAnswer(f"the list of calls is no JSON: {error}", status=200) from None
+
+
+def _unwrapped(envelope: Envelope, data: bytes) -> Envelope:
+    """Return the envelope with the list that `data`, an object, holds: under a name, under numbers, or one call by itself."""
+    inner = _members(data)
+    lists = [name for name in _LIST_NAMES if inner.get(name, b"").startswith((b"[", b"null"))]
+    if not inner:
+        rows = b"[]"
+    elif lists:
+        rows = next((inner[name] for name in lists if inner[name].startswith(b"[")), b"[]")
+    elif all(name.isdecimal() and value.startswith(b"{") for name, value in inner.items()):
+        rows = b"[" + b",".join(inner.values()) + b"]"
+    elif "id" in inner:
+        rows = b"[" + data + b"]"
+    else:
+        raise NotTheApi("the answer (200) to a list request has no list of calls", status=200)
+    pagination = envelope.pagination
+    if not _says_more(pagination):
+        beside = {name: value for name, value in inner.items() if name in ("total", "has_more")}
+        own = b"{" + b",".join(b'"%b":%b' % (name.encode(), value) for name, value in beside.items()) + b"}"
+        pagination = msgspec.Raw(inner.get("pagination", own) if "pagination" in inner or beside else b"")
+    return msgspec.structs.replace(envelope, data=msgspec.Raw(rows), pagination=pagination)
+
+
 def rows_of(data: bytes) -> list[bytes]:
     """Return the elements of a JSON array, each as its own bytes.
 
@@ -95,8 +186,15 @@ def member(raw: bytes) -> dict[str, Any]:
 
 
 def clock(meta: Mapping[str, Any], date: datetime | None) -> datetime | None:
-    """Return the server's clock: meta.ts (without a zone it is UTC), else what the Date header said."""
-    return fields.instant(meta.get("ts")) or date
+    """Return the server's clock: meta.ts (without a zone it is UTC), else what the Date header said.
+
+    Where the two are far apart one of them was not made for this answer (a cached body, a field that is no clock): then the
+    header counts, which is made anew for each.
+    """
+    said = fields.instant(meta.get("ts"))
+    if said is None or (date is not None and abs(said - date) > SAME_CLOCK):
+        return date
+    return said
 
 
 @dataclass(frozen=True, slots=True)

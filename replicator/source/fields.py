@@ -1,109 +1,118 @@
-"""How single values read: instants, money, identifiers, durations. Pure; every function gives None for "cannot"."""
+"""How single values read: texts, numbers of phones, identifiers, URLs. Pure; every reader gives None for "cannot".
+
+Instants, money and durations have modules of their own. A reader gives NOT_KNOWN where the value says that there is none.
+"""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import msgspec
 
+from replicator.source import jsontext
+from replicator.source.amounts import count, decimal, money, read_seconds, seconds, whole_seconds
+from replicator.source.instants import epoch, http_date, instant, read_instant
+from replicator.source.jsontext import MalformedError
+from replicator.source.limits import MAX_NUMBER_CHARACTERS
+from replicator.source.unknowns import NIL, NOT_KNOWN, NotKnown, is_no_value, is_unknown, is_withheld
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998
-"""Year 1 is Go's "no time" and year 9999 everybody's "never"; neither is an instant of a call."""
-_INT32 = 2**31
-_DECIMAL = re.compile(r"-?[0-9]{1,1000}(?:\.[0-9]{1,1000})?(?:[eE][+-]?[0-9]{1,3})?")
-_SECONDS_SUFFIX = "s"
+__all__ = [
+    "NOT_KNOWN",
+    "agent",
+    "boolean",
+    "count",
+    "decimal",
+    "epoch",
+    "http_date",
+    "identifier",
+    "instant",
+    "is_no_value",
+    "is_unknown",
+    "money",
+    "phone",
+    "read_instant",
+    "read_seconds",
+    "seconds",
+    "text",
+    "unwrapped",
+    "url_expiry",
+    "url_without_signature",
+    "whole_seconds",
+    "word",
+]  # fmt: skip
+
 _HTTP_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-_LONGEST_INSTANT = 64
+_BOOLEANS = {"true": True, "false": False}
+_MOST_WRAPPINGS = 3
+"""JSON in a string in a string: nobody has been seen to go further."""
+_JSON_LIKE = re.compile(r"""\s*(?:\{\s*["'}]|\[\s*[\[{"'\]]|"\s*(?:\\"|[\[{]))""")
+"""How JSON begins that holds an object or an array, perhaps once more in a string; not "[noise] hello"."""
 
 
-def text(value: Any) -> str | None:
+def text(value: Any) -> str | NotKnown | None:
     """Read a text; nothing else is turned into one."""
-    return value if type(value) is str else None
+    return (NOT_KNOWN if is_unknown(value) else value) if type(value) is str else None
 
 
-def instant(value: Any) -> datetime | None:
-    """Read an ISO 8601 instant (T or a space; Z, an offset, or none: then UTC; a fraction is cut to µs; second 60) in UTC."""
-    if type(value) is not str or not 19 <= len(value) <= _LONGEST_INSTANT:  # noqa: PLR2004 - YYYY-MM-DDTHH:MM:SS
+def word(value: Any) -> str | NotKnown | None:
+    """Read a word of the source's vocabulary, such as a status; "unknown" is one."""
+    return (NOT_KNOWN if is_no_value(value) else value) if type(value) is str else None
+
+
+def phone(value: Any) -> str | NotKnown | None:
+    """Read a phone number or address, as received. What says that it is withheld is none; what is too long is none."""
+    if type(value) is not str or len(value) > MAX_NUMBER_CHARACTERS:
         return None
-    # fromisoformat() knows more forms than the source has any business to send: week dates, basic dates, any separator.
-    if value[4] != "-" or value[7] != "-" or value[10] not in "T t" or value[13] != ":" or value[16] != ":":
-        return None
-    is_leap = value[17:19] == "60"
-    try:
-        moment = datetime.fromisoformat((value if not is_leap else f"{value[:17]}59{value[19:]}").upper())
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        moment += timedelta(seconds=is_leap)  # a leap second is the next one, as PostgreSQL reads it
-    except (ValueError, OverflowError):
-        return None
-    return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
-
-
-def http_date(value: str | None) -> datetime | None:
-    """Read a Date header."""
-    return _http_date(value) if value else None
-
-
-@lru_cache(maxsize=64)
-def _http_date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
-    return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
+    return NOT_KNOWN if is_withheld(value) else value
 
 
 def identifier(value: Any) -> UUID | None:
-    """Read a UUID, with or without hyphens."""
+    """Read a UUID, with or without hyphens, in braces or as a URN. The nil UUID identifies nothing."""
     if type(value) is not str:
         return None
     try:
-        return msgspec.convert(value, UUID)
+        found = msgspec.convert(value.strip().removeprefix("urn:uuid:").removeprefix("{").removesuffix("}"), UUID)
     except msgspec.ValidationError:
         return None
+    return None if found == NIL else found
 
 
-def decimal(value: Any) -> Decimal | None:
-    """Read an exact decimal from a number or from its digits in a string."""
-    if type(value) is Decimal:
-        return value
-    if type(value) is int:
-        return Decimal(value)
-    return Decimal(value) if type(value) is str and _DECIMAL.fullmatch(value) else None
+def agent(value: Any) -> UUID | NotKnown | None:
+    """Read the agent's id; nil and words for nothing are NOT_KNOWN."""
+    if is_unknown(value) or (type(value) is str and not value.strip("{}0-")):
+        return NOT_KNOWN
+    return identifier(value)
 
 
-def seconds(value: Any) -> Decimal | None:
-    """Read a number of seconds, also as "1.5s"."""
-    return decimal(value.removesuffix(_SECONDS_SUFFIX) if type(value) is str else value)
+def boolean(value: Any) -> bool | None:
+    """Read true or false, also as a text."""
+    if type(value) is str:
+        return _BOOLEANS.get(value.strip().lower())
+    return value if type(value) is bool else None
 
 
-def whole_seconds(value: Any) -> int | None:
-    """Read a duration as completed seconds: 12, 12.0 and "12" are 12, and so is 12.9; None beyond 32 bits.
+def unwrapped(value: Any) -> tuple[Any, bool]:
+    """Return the object or array that a text holds as JSON, else the value itself; and whether all is well.
 
-    The contract says integer. A fraction is cut, as a server's int() cuts it; the fraction stays in `raw`.
+    It is not where a text looks like JSON and is none: cut off in the middle, or another language's notation.
     """
-    number = decimal(value)
-    if number is None or not -_INT32 <= number < _INT32:
-        return None
-    return int(number)
-
-
-def count(value: Any) -> int | None:
-    """Read a number of things: a whole number that is not negative and fits 64 bits."""
-    number = value if type(value) is int else decimal(value) if type(value) is Decimal else None
-    if number is None or not 0 <= number < 2**63 or number != int(number):
-        return None
-    return int(number)
+    inner = value
+    for _ in range(_MOST_WRAPPINGS):
+        if type(inner) is not str or not _JSON_LIKE.match(inner):
+            break
+        try:
+            inner = jsontext.decode(jsontext.storable(inner.strip().encode())[0])
+        except MalformedError:
+            return value, inner.lstrip().startswith('"')
+    return (inner, True) if isinstance(inner, (dict, list)) else (value, True)
 
 
 def url_without_signature(url: str) -> str:
@@ -132,14 +141,4 @@ def _signed_at_plus(query: Mapping[str, str], vendor: str) -> datetime | None:
         return None
     with suppress(ValueError, OverflowError):
         return datetime.strptime(signed_at, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=int(lifetime))
-    return None
-
-
-def epoch(value: str) -> datetime | None:
-    """Read Unix seconds."""
-    if not re.fullmatch(r"[0-9]{1,12}", value):
-        return None
-    with suppress(ValueError, OverflowError, OSError):
-        moment = datetime.fromtimestamp(int(value), UTC)
-        return moment if moment.year <= _LAST_YEAR else None
     return None

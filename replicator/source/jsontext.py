@@ -40,6 +40,7 @@ _JSON_UNSTORABLE = re.compile(
     rb"|(?P<character>" + _ESCAPE_BYTES + rb")"
 )
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},:]', re.DOTALL)
+_WORD = re.compile(rb'[^\s"{}\[\],:]+')
 _SEAM = re.compile(rb"\}\s*,\s*\{")
 _BOM = b"\xef\xbb\xbf"
 
@@ -86,8 +87,11 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _CANONICAL = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
-def decode(raw: bytes) -> Any:
-    """Return the value of storable JSON text: int and Decimal for numbers. Raises MalformedError, nothing else."""
+def decode(raw: bytes, *, inside: int = 0) -> Any:
+    """Return the value of storable JSON text: int and Decimal for numbers. Raises MalformedError, nothing else.
+
+    `inside` is how many brackets stand around the text already.
+    """
     try:
         value = _DECODER.decode(raw)
     except RecursionError:
@@ -101,7 +105,7 @@ def decode(raw: bytes) -> Any:
             raise MalformedError("a number is out of range") from None
         raise MalformedError(str(error)) from None
     # Depth needs as many brackets: counting bytes spares almost every row the walk.
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH - inside and _depth(value) > MAX_DEPTH - inside:
         raise MalformedError(f"nested deeper than {MAX_DEPTH}")
     return value
 
@@ -179,6 +183,19 @@ def is_one_value(raw: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_one_token(raw: bytes) -> bool:
+    """Say whether what was cut out is a single string, word or bracket, whatever is in it: nothing of its neighbours."""
+    if raw[:1] == b'"':
+        match = _TOKEN.match(raw)
+        return match is not None and match.end() == len(raw) > 1
+    if raw[:1] not in (b"{", b"["):
+        return _WORD.fullmatch(raw) is not None
+    try:
+        return [at for symbol, at in _outer_symbols(raw) if symbol in b"]}"] == [len(raw) - 1]
+    except MalformedError:
+        return False
 
 
 def _outer_symbols(text: bytes) -> Iterator[tuple[bytes, int]]:

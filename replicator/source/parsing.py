@@ -2,8 +2,10 @@
 
 Three levels, and what is wrong on one never spreads to the one above:
 
-- a **field** that has the wrong type or cannot be read is None and named in `problems`; it is whole in `raw`;
-- a **row** that is no JSON jsonb could hold, that is too large, or that has no id, is an `Unreadable` with the bytes as
+- a **field** that has the wrong type or cannot be read is None and named in `problems`; it is whole in `raw`. One that jsonb
+  could not hold, or that makes its row too large, is set aside with its bytes (salvage.py). One that says "not known", in
+  whatever words, is None, and no problem;
+- a **row** without a usable id, or that cannot be cut into its fields for certain, is an `Unreadable` with the bytes as
   received;
 - a **body** that cannot be read as a whole, or not be cut into its rows for certain, raises UnreadableAnswer (or
   NotTheApi).
@@ -16,13 +18,15 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from replicator.errors import NotTheApi, UnreadableAnswer
-from replicator.records import Call, Page, Recording, Transcript, Unreadable
+from replicator.errors import UnreadableAnswer
+from replicator.records import Call, Page, Recording, SetAside, Transcript, Unreadable
 from replicator.source import fields, jsontext
-from replicator.source.envelope import Answer, clock, member, open_body, rows_of
+from replicator.source.envelope import Answer, clock, member, open_body, open_list, rows_of
 from replicator.source.jsontext import MalformedError
 from replicator.source.limits import MAX_ROW_BYTES
+from replicator.source.salvage import salvage
 from replicator.source.transcripts import read_transcript
+from replicator.source.unknowns import NOT_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,19 +37,16 @@ if TYPE_CHECKING:
 def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | None = None) -> Page:
     """Read one list answer. `limit` and `offset` are what was asked, `server_time` what the Date header said.
 
-    Contract: List Calls. Raises UnreadableAnswer, or NotTheApi where there is no `data` array.
+    Contract: List Calls. No body at all, `data: null` and a list under another name are lists, too (envelope.open_list);
+    whether an empty one is believed is decided where it is known how many calls there are. Raises UnreadableAnswer, or
+    NotTheApi where there is no list.
     """
-    envelope = open_body(body)
-    data = bytes(envelope.data)
-    if not data.startswith(b"["):
-        if envelope.error or envelope.detail:
-            raise UnreadableAnswer("the answer (200) to a list request holds an error", status=200)
-        raise NotTheApi("the answer (200) to a list request has no list of calls", status=200)
+    envelope = open_list(body)
     calls: list[Call] = []
     unreadable: list[Unreadable] = []
     created: list[datetime | None] = []
     try:
-        rows = rows_of(data)
+        rows = rows_of(bytes(envelope.data))
     except MalformedError as error:
         raise UnreadableAnswer(f"the list of calls is no JSON: {error}", status=200) from None
     for raw in rows:
@@ -64,7 +65,7 @@ def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | 
         offset=offset,
         limit=limit,
         total=fields.count(pagination.get("total", meta.get("total"))),
-        has_more=has_more if isinstance(has_more, bool) else None,
+        has_more=fields.boolean(has_more),
         server_time=clock(meta, server_time),
     )
 
@@ -122,27 +123,38 @@ def _value(data: bytes, what: str, status: int, at: datetime | None) -> tuple[An
 def parse_row(raw: bytes) -> Call | Unreadable:
     """Read one call object. Contract: Call Object. Never raises."""
     if len(raw) > MAX_ROW_BYTES:
-        return _too_large(raw)
+        return _salvaged(raw, f"larger than {MAX_ROW_BYTES >> 20} MiB ({len(raw):,} bytes): only its beginning is kept")
     stored, has_escapes = jsontext.storable(raw)
     try:
         row = jsontext.decode(stored)
         text = stored.decode()
     except UnicodeDecodeError:
-        return _rescue(raw, "not UTF-8")
+        return _salvaged(raw, "not UTF-8")
     except MalformedError as error:
-        return _rescue(raw, str(error))
+        return _salvaged(raw, str(error))
     if not isinstance(row, dict):
         return Unreadable(raw, "not an object")
     call_id = fields.identifier(row.get("id"))
     if call_id is None:
         return Unreadable(raw, "no valid id", None, fields.instant(row.get("created_at")))
-    return _call(call_id, row, text, has_escapes=has_escapes)
+    return _call(call_id, row, text, (), has_escapes=has_escapes)
 
 
-def _too_large(raw: bytes) -> Unreadable:
-    """Keep the beginning of a row that is larger than anybody's call."""
-    reason = f"larger than {MAX_ROW_BYTES >> 20} MiB ({len(raw):,} bytes): only its beginning is kept"
-    return _rescue(raw[:MAX_ROW_BYTES], reason)
+def _salvaged(raw: bytes, reason: str) -> Call | Unreadable:
+    """Read a row without the fields that cannot be stored; one whose id is among them, or has no fields, as a whole."""
+    found = salvage(raw)
+    if found is None:
+        return _rescue(raw[:MAX_ROW_BYTES], reason)
+    stored, has_escapes = jsontext.storable(found[0])
+    try:
+        row = jsontext.decode(stored)
+        text = stored.decode()
+    except (UnicodeDecodeError, MalformedError):
+        return _rescue(raw[:MAX_ROW_BYTES], reason)
+    call_id = fields.identifier(row.get("id"))
+    if call_id is None:
+        return Unreadable(raw[:MAX_ROW_BYTES], reason, None, fields.instant(row.get("created_at")))
+    return _call(call_id, row, text, found[1], has_escapes=has_escapes)
 
 
 def _rescue(raw: bytes, reason: str) -> Unreadable:
@@ -157,66 +169,87 @@ def _rescue(raw: bytes, reason: str) -> Unreadable:
     return Unreadable(raw, reason, fields.identifier(found.get("id")), fields.instant(found.get("created_at")))
 
 
-def _call(call_id: UUID, row: dict[str, Any], text: str, *, has_escapes: bool) -> Call:
-    problems: list[str] = []
+def _call(call_id: UUID, row: dict[str, Any], text: str, set_aside: tuple[SetAside, ...], *, has_escapes: bool) -> Call:
+    lost = {one.field for one in set_aside}
+    problems = dict.fromkeys(one.field.partition(".")[0] for one in set_aside)
 
     def read(name: str, how: Callable[[Any], Any], alias: str = "") -> Any:
-        value = row.get(name)
-        if value is None and (not alias or (value := row.get(alias)) is None):
-            return None
-        if (known := how(value)) is None:
-            problems.append(name)
-        return known
+        for key in (name, alias):
+            value = row.get(key)
+            if value is None or key in lost or (known := how(value)) is NOT_KNOWN:
+                continue
+            if known is None:
+                problems[name] = None
+            return known
+        return None
 
     summary = read("summary", fields.text)
     recording_url = read("recording_url", fields.text)
-    context = row.get("context")
-    if context is None:
-        context = row.get("metadata")
     return Call(
         id=call_id,
-        agent_id=read("agent_id", fields.identifier),
-        phone_number=read("phone_number", fields.text, "to"),
-        from_number=read("from_number", fields.text, "from"),
-        direction=read("direction", fields.text),
-        status=read("status", fields.text),
-        started_at=read("started_at", fields.instant),
-        ended_at=read("ended_at", fields.instant),
-        duration_seconds=read("duration_seconds", fields.whole_seconds),
-        cost_usd=read("cost_usd", fields.decimal),
+        agent_id=read("agent_id", fields.agent),
+        phone_number=read("phone_number", fields.phone, "to"),
+        from_number=read("from_number", fields.phone, "from"),
+        direction=read("direction", fields.word),
+        status=read("status", fields.word),
+        started_at=read("started_at", fields.read_instant),
+        ended_at=read("ended_at", fields.read_instant),
+        duration_seconds=_duration(row, read, problems),
+        cost_usd=read("cost_usd", fields.money),
         summary=summary,
         recording_url=recording_url,
         recording_expires_at=fields.url_expiry(recording_url) if recording_url else None,
-        context=None if context is None else jsontext.encode(context),
-        created_at=read("created_at", fields.instant),
-        updated_at=read("updated_at", fields.instant),
+        context=_context(row, lost, problems),
+        created_at=read("created_at", fields.read_instant),
+        updated_at=read("updated_at", fields.read_instant),
         raw=text,
-        transcript=_embedded(row.get("transcript"), summary, problems),
+        transcript=None if "transcript" in lost else _embedded(row.get("transcript"), summary, problems),
         is_recording_enabled=_setting(row, "recording_enabled", problems),
         is_transcription_enabled=_setting(row, "transcription_enabled", problems),
         has_escapes=has_escapes,
-        # The last two: all problems are known by now, and the fingerprint takes the row apart.
+        # The last: all problems are known by now, and the fingerprint takes the row apart.
+        set_aside=set_aside,
         problems=tuple(problems),
         fingerprint=_fingerprint(row),
     )
 
 
-def _embedded(data: Any, summary: str | None, problems: list[str]) -> Transcript | None:
+def _duration(row: dict[str, Any], read: Callable[..., Any], problems: dict[str, None]) -> int | None:
+    """Return the duration in seconds; where there is none, what a field in milliseconds says."""
+    found: int | None = read("duration_seconds", fields.whole_seconds)
+    if found is None and "duration_seconds" not in problems:
+        milliseconds = fields.decimal(row.get("duration_ms"))
+        found = None if milliseconds is None else fields.whole_seconds(milliseconds / 1000)  # type: ignore[assignment]
+    return found if type(found) is int else None
+
+
+def _context(row: dict[str, Any], lost: set[str], problems: dict[str, None]) -> str | None:
+    """Return the context as JSON text. One that is an object in a text is that object."""
+    name = "metadata" if row.get("context") is None or fields.is_no_value(row["context"]) else "context"
+    value, is_well = fields.unwrapped(row.get(name))
+    if not is_well:
+        problems["context"] = None
+    return None if value is None or name in lost or fields.is_no_value(value) else jsontext.encode(value)
+
+
+def _embedded(data: Any, summary: str | None, problems: dict[str, None]) -> Transcript | None:
     """Read the transcript that a row can carry; None where it has no segments."""
     if not data:
         return None
     transcript = read_transcript(data, summary=summary)
-    problems += [f"transcript.{name}" for name in transcript.problems]
+    problems.update(dict.fromkeys(f"transcript.{name}" for name in transcript.problems))
     return transcript if transcript.segments else None
 
 
-def _setting(row: dict[str, Any], name: str, problems: list[str]) -> bool | None:
-    settings = row.get("call_settings")
+def _setting(row: dict[str, Any], name: str, problems: dict[str, None]) -> bool | None:
+    settings, _ = fields.unwrapped(row.get("call_settings"))
     value = settings.get(name) if isinstance(settings, dict) else settings
-    if value is None or isinstance(value, bool):
-        return value if isinstance(settings, dict) else None
-    problems.append(f"is_{name}")
-    return None
+    if value is None or fields.is_no_value(value) or isinstance(settings, bool):
+        return None
+    found = fields.boolean(value) if isinstance(settings, dict) else None
+    if found is None:
+        problems[f"is_{name}"] = None
+    return found
 
 
 def _fingerprint(row: dict[str, Any]) -> bytes:

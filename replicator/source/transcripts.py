@@ -50,6 +50,9 @@ def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
     problems: dict[str, None] = {}
     beside: dict[str, Any] = {}
     turns = _turns(data, beside, problems)
+    if turns and not any(map(_says_something, turns)):
+        # A placeholder: no segment holds a word. It is none yet, and what it holds is kept beside.
+        beside, turns = {**beside, "segments": turns}, []
     if isinstance(own := beside.get("summary"), str):
         summary = own
     elif own is not None:
@@ -67,11 +70,14 @@ def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
 
 
 def _turns(data: Any, beside: dict[str, Any], problems: dict[str, None]) -> list[Any]:
-    """Return the turns in `data`, and put what stands beside them into `beside`."""
+    """Return the turns in `data`, and put what stands beside them into `beside`. A text may hold them as JSON."""
+    data, is_well = fields.unwrapped(data)
+    if not is_well:
+        problems["transcript"] = None
     if isinstance(data, list):
         return data
     if isinstance(data, str):
-        return [data] if data else []
+        return [] if fields.is_no_value(data) else [data]
     if isinstance(data, dict):
         return _turns_within(data, beside, problems)
     if data is not None:
@@ -82,7 +88,7 @@ def _turns(data: Any, beside: dict[str, Any], problems: dict[str, None]) -> list
 
 def _turns_within(data: dict[str, Any], beside: dict[str, Any], problems: dict[str, None]) -> list[Any]:
     for name in _LISTS:
-        inner = data.get(name)
+        inner, _ = fields.unwrapped(data.get(name))
         if isinstance(inner, (list, str)):
             beside.update({key: value for key, value in data.items() if key != name})
             return _turns(inner, beside, problems)
@@ -98,11 +104,18 @@ def _turns_within(data: dict[str, Any], beside: dict[str, Any], problems: dict[s
     beside.update(data)
     if isinstance(beside.get("text"), str):
         text = beside.pop("text")
-        return [text] if text else []
+        return [] if fields.is_no_value(text) else [text]
     # {"transcript": null} and {} say that there is nothing; anything else says something that we cannot read.
     if data and not any(name in data and data[name] is None for name in (*_LISTS, "text")):
         problems["transcript"] = None
     return []
+
+
+def _says_something(turn: Any) -> bool:
+    """Say whether a turn holds a word; an odd value may stand for one."""
+    if isinstance(turn, dict):
+        turn = _first(turn, _TEXTS)
+    return bool(turn.strip()) if isinstance(turn, str) else turn not in (None, [], {})
 
 
 def _segment(position: int, turn: Any, problems: dict[str, None]) -> Segment:
@@ -135,9 +148,10 @@ def _first(turn: dict[str, Any], names: tuple[str, ...], otherwise: Any = None) 
 def _seconds(name: str, value: Any, problems: dict[str, None]) -> Any:
     if value is None:
         return None
-    if (number := fields.seconds(value)) is None:
+    number = fields.read_seconds(value)
+    if number is None:
         problems[name] = None
-    return number
+    return None if number is fields.NOT_KNOWN else number
 
 
 def _text(turn: dict[str, Any], problems: dict[str, None]) -> str:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from replicator.errors import AnotherAccount
-from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
+from replicator.records import CONTRACT_STATUSES, DIRECTIONS, READING_VERSION
+from replicator.store import stages
+from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, StampConflict, VersionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +34,7 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 CALL_COLUMNS = (
     "id", "account", "agent_id", "phone_number", "from_number", "direction", "status", "started_at", "ended_at",
     "duration_seconds", "cost_usd", "summary", "recording_url", "context", "created_at", "updated_at", "raw",
-    "fingerprint", "problems", "has_escapes", "version", "observed_at", "first_seen_at", "changed_at",
+    "fingerprint", "problems", "has_escapes", "reading_version", "version", "observed_at", "first_seen_at", "changed_at",
 )  # fmt: skip
 DETAIL_COLUMNS = (
     "call_id", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
@@ -48,13 +50,35 @@ TABLES: Mapping[Kind, str] = {"transcript": "transcripts", "recording": "recordi
 def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
     """Return what is stored of these calls. Raises AnotherAccount where one is stored under another account's name."""
     rows = tx.execute(
-        "SELECT id, fingerprint, updated_at, observed_at, version, status, ended_at, duration_seconds, summary, "
-        "deleted_at IS NOT NULL, account FROM truedy.calls WHERE id = ANY(%b)",
+        "SELECT c.id, c.fingerprint, c.updated_at, c.observed_at, c.version, c.status, c.ended_at, c.duration_seconds, "
+        "c.summary, c.deleted_at IS NOT NULL, c.reading_version, z.stored_updated_at, z.seen_updated_at, z.first_seen_at, "
+        "z.believed_at, c.account FROM truedy.calls c LEFT JOIN replicator.stamp_conflicts z ON z.call_id = c.id "
+        "WHERE c.id = ANY(%b)",
         [list(ids)],
     ).fetchall()
     if other := next((row[-1] for row in rows if row[-1] != account), None):
         raise AnotherAccount(other, account)
-    return {row[0]: KnownCall(*row[1:-1]) for row in rows}
+    found = {row[0]: (KnownCall(*row[1:11]), row[11:-1]) for row in rows}
+    return {
+        call_id: known if conflict[0] is None else replace(known, conflict=StampConflict(call_id, *conflict))
+        for call_id, (known, conflict) in found.items()
+    }
+
+
+def note_conflicts(tx: psycopg.Connection[Any], account: str, conflicts: Iterable[StampConflict]) -> None:
+    """Keep what contradicts itself in the source's stamps: the latest conflict of each call."""
+    rows = [
+        (one.call_id, account, one.stored_updated_at, one.seen_updated_at, one.first_seen_at, one.believed_at)
+        for one in conflicts
+    ]
+    if rows:
+        tx.cursor().executemany(
+            "INSERT INTO replicator.stamp_conflicts AS z (call_id, account, stored_updated_at, seen_updated_at, "
+            "first_seen_at, believed_at) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (call_id) DO UPDATE SET "
+            "stored_updated_at = excluded.stored_updated_at, seen_updated_at = excluded.seen_updated_at, "
+            "first_seen_at = excluded.first_seen_at, believed_at = coalesce(excluded.believed_at, z.believed_at)",
+            rows,
+        )
 
 
 def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) -> dict[UUID, KnownDetail]:
@@ -238,17 +262,20 @@ def count_live(connection: psycopg.Connection[Any], account: str) -> int:
 def known_values(
     connection: psycopg.Connection[Any], account: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the statuses (those of the contract too), the directions and the agents (at most 50) of the stored calls."""
+    """Return the statuses, the directions (those of the contract too) and the agents of the stored calls, the most frequent
+    first: at most 40, 20 and 50, and none that is too long for a word in a URL.
+    """
     found = []
-    for column, more, most in (
-        ("status", "UNION SELECT status FROM replicator.status_stages", 100),
-        ("direction", "UNION SELECT unnest(ARRAY['inbound', 'outbound'])", 20),
-        ("agent_id::text", "", 50),
+    for column, words, most in (
+        ("status", CONTRACT_STATUSES, 40),
+        ("direction", DIRECTIONS, 20),
+        ("agent_id::text", (), 50),
     ):
         rows = connection.execute(
-            f"SELECT value FROM (SELECT DISTINCT {column} AS value FROM truedy.calls WHERE account = %s {more}) v "
-            "WHERE value IS NOT NULL ORDER BY value LIMIT %s",
-            [account, most],
+            f"SELECT value FROM (SELECT {column} AS value, count(*) AS calls FROM truedy.calls WHERE account = %s "
+            "GROUP BY 1 UNION ALL SELECT unnest(%s::text[]), 0) v "
+            "WHERE length(value) <= 64 GROUP BY value ORDER BY sum(calls) DESC, value LIMIT %s",
+            [account, list(words), most],
         )
         found.append(tuple(row[0] for row in rows))
     return found[0], found[1], found[2]
@@ -279,9 +306,9 @@ def some_calls(connection: psycopg.Connection[Any], account: str) -> list[UUID]:
 def open_calls(connection: psycopg.Connection[Any], account: str, since: datetime) -> list[datetime]:
     """Return the created_at of live calls created after `since` whose status is not a terminal one."""
     rows = connection.execute(
-        "SELECT DISTINCT c.created_at FROM truedy.calls c LEFT JOIN replicator.status_stages s ON s.status = c.status "
+        f"SELECT DISTINCT c.created_at FROM truedy.calls c {stages.JOIN}"
         "WHERE c.account = %s AND c.created_at >= %s AND c.deleted_at IS NULL "
-        "AND NOT coalesce(s.is_terminal, c.ended_at IS NOT NULL)",
+        "AND NOT coalesce(s.is_terminal, alike.is_terminal, c.ended_at IS NOT NULL)",
         [account, since],
     )
     return sorted(row[0] for row in rows)
@@ -294,7 +321,7 @@ def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
         call.id, account, call.agent_id, call.phone_number, call.from_number, call.direction, call.status,
         call.started_at, call.ended_at, call.duration_seconds, call.cost_usd, call.summary, call.recording_url,
         call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, _array(call.problems),
-        call.has_escapes, row.version, row.observed_at, row.first_seen_at or row.observed_at, changed_at,
+        call.has_escapes, READING_VERSION, row.version, row.observed_at, row.first_seen_at or row.observed_at, changed_at,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from replicator.store.rows import KeptRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from replicator.store.rows import UnreadRow
 
-FACTS = "id, call_id, request, reason, attempts, first_seen_at, last_seen_at, resolved_at, length(raw) AS bytes"
+FACTS = "id, call_id, field, request, reason, attempts, first_seen_at, last_seen_at, resolved_at, length(raw) AS bytes"
 
 
 def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -> int:
@@ -33,8 +33,8 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
     new = 0
     for row in rows:
         found = tx.execute(
-            "INSERT INTO replicator.quarantine AS q (account, call_id, request, reason, raw, raw_sha256, first_seen_at, "
-            "last_seen_at) VALUES (%s, %s, %s, %s, %b, %b, %s, %s) "
+            "INSERT INTO replicator.quarantine AS q (account, call_id, field, request, reason, raw, raw_sha256, "
+            "first_seen_at, last_seen_at) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s) "
             "ON CONFLICT (account, raw_sha256, reason) DO UPDATE SET attempts = q.attempts + 1, "
             "last_seen_at = excluded.last_seen_at, resolved_at = NULL "
             "WHERE q.last_seen_at < excluded.last_seen_at - interval '1 hour' OR q.resolved_at < excluded.last_seen_at "
@@ -42,10 +42,11 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
             [
                 account,
                 row.call_id,
+                row.field,
                 row.request,
                 row.reason,
                 row.raw,
-                sha256(row.raw).digest(),
+                _identity(row),
                 row.seen_at,
                 row.seen_at,
             ],
@@ -54,12 +55,29 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
     return new
 
 
-def resolve(tx: psycopg.Connection[Any], account: str, seen: Mapping[UUID, datetime]) -> int:
-    """Mark the rows of calls that were read after all, each by a request sent at or after the row's; return how many."""
+def _identity(row: UnreadRow) -> bytes:
+    """Return the SHA-256 by which the same row is known again. A row's bytes hold its id; a field's do not."""
+    if row.field is None:
+        return sha256(row.raw).digest()
+    return sha256(f"{row.call_id} {row.field}\0".encode() + row.raw).digest()
+
+
+def resolve(
+    tx: psycopg.Connection[Any],
+    account: str,
+    seen: Mapping[UUID, datetime],
+    still_aside: Iterable[tuple[UUID, str]] = (),
+) -> int:
+    """Mark the rows and fields of calls that were read after all, each by a request sent at or after the row's; return how
+    many. `still_aside` are the fields that these calls were read without.
+    """
+    aside = list(still_aside)
     return tx.execute(
         "UPDATE replicator.quarantine q SET resolved_at = s.at FROM unnest(%s::uuid[], %s::timestamptz[]) AS s (id, at) "
-        "WHERE q.account = %s AND q.resolved_at IS NULL AND q.call_id = s.id AND q.last_seen_at <= s.at",
-        [list(seen), list(seen.values()), account],
+        "WHERE q.account = %s AND q.resolved_at IS NULL AND q.call_id = s.id AND q.last_seen_at <= s.at "
+        "AND NOT EXISTS (SELECT FROM unnest(%s::uuid[], %s::text[]) AS x (id, field) "
+        "WHERE x.id = q.call_id AND x.field = q.field)",
+        [list(seen), list(seen.values()), account, [one[0] for one in aside], [one[1] for one in aside]],
     ).rowcount
 
 
@@ -114,7 +132,7 @@ def open_sizes(connection: psycopg.Connection[Any], account: str) -> list[tuple[
 def load(connection: psycopg.Connection[Any], account: str, ids: Sequence[int]) -> list[KeptRow]:
     """Return rows with their bytes."""
     rows = connection.execute(
-        "SELECT id, call_id, request, reason, raw, first_seen_at, last_seen_at, resolved_at FROM replicator.quarantine "
+        "SELECT id, call_id, request, reason, raw, first_seen_at, last_seen_at, resolved_at, field FROM replicator.quarantine "
         "WHERE account = %s AND id = ANY(%s) ORDER BY id",
         [account, list(ids)],
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from replicator.records import READING_VERSION
+
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
@@ -13,6 +15,19 @@ if TYPE_CHECKING:
 
 Kind = Literal["transcript", "recording"]
 State = Literal["pending", "present", "absent_final", "denied", "gave_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class StampConflict:
+    """The source's own stamps contradict our order of looks: a later look showed an earlier `updated_at`, or the stored one lay
+    in the future. `believed_at` is when the later look came to count.
+    """
+
+    call_id: UUID
+    stored_updated_at: datetime
+    seen_updated_at: datetime
+    first_seen_at: datetime
+    believed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,10 @@ class KnownCall:
     duration_seconds: int | None
     summary: str | None
     is_deleted: bool
+    reading_version: int = READING_VERSION
+    """How the stored row was read."""
+    conflict: StampConflict | None = None
+    """That the source has shown an earlier `updated_at` since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +111,15 @@ class DetailRow:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRow:
-    """One row for the quarantine: what could not be read. `seen_at` is when the request that brought it was sent."""
+    """One row for the quarantine: what could not be read, a row or one of its fields. `seen_at` is when the request that brought it was sent."""
 
     call_id: UUID | None
     request: str
     reason: str
     raw: bytes
     seen_at: datetime
+    field: str | None = None
+    """The field that these bytes were, of a call that was read without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +134,4 @@ class KeptRow:
     first_seen_at: datetime
     last_seen_at: datetime
     resolved_at: datetime | None
+    field: str | None = None

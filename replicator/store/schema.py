@@ -15,6 +15,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, UUID
 
+from replicator.store import stages
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,6 +57,7 @@ calls = sa.Table(
     sa.Column("fingerprint", BYTEA, nullable=False),
     sa.Column("problems", ARRAY(sa.Text), nullable=False, server_default="{}"),
     sa.Column("has_escapes", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reading_version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("observed_at", Instant, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
@@ -216,6 +219,7 @@ quarantine = sa.Table(
     sa.Column("id", Count, sa.Identity(always=True), primary_key=True),
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("call_id", UUID),
+    sa.Column("field", sa.Text),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("raw", BYTEA, nullable=False),
@@ -361,7 +365,22 @@ status_stages = sa.Table(
     sa.Column("status", sa.Text, primary_key=True),
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("is_terminal", sa.Boolean, nullable=False),
+    # The word without case and separators (store/stages.py), for spellings that have no row of their own.
+    sa.Column("status_key", sa.Text, sa.Computed(stages.KEY.format(word="status"), persisted=True)),
     sa.CheckConstraint(STAGES, name="stage"),
+    sa.Index("ix_status_stages_status_key", "status_key"),
+    schema="replicator",
+)
+
+stamp_conflicts = sa.Table(
+    "stamp_conflicts",
+    metadata,
+    sa.Column("call_id", UUID, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("stored_updated_at", Instant, nullable=False),
+    sa.Column("seen_updated_at", Instant, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("believed_at", Instant),
     schema="replicator",
 )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from replicator.errors import Forbidden, NotFound
-from replicator.records import Recording, Transcript
+from replicator.records import Page, Recording, Transcript
 from replicator.store.rows import DetailRow
 from replicator.sync.merging import details_of, fetched_recording, fetched_transcript, missing_detail
 
@@ -18,8 +18,23 @@ if TYPE_CHECKING:
     from replicator.sync.fetching import Outcome
     from replicator.sync.merging import Observation, Policy, Settled
 
+PAST_THE_END = frozenset({400, 404, 410, 416, 422})
+"""What some APIs answer in place of an empty page to an offset behind the last row."""
 EMPTY_TRIES = 3
 """How often an empty transcript is taken for one that is not there yet."""
+
+
+def as_past_the_end(outcome: Outcome) -> Outcome:
+    """Return the refusal of a page behind all rows that the list says it has as what it means: an empty page, without a
+    total. A refusal of any other page stays one.
+    """
+    walk, error = outcome.request.walk, outcome.error
+    if walk is None or error is None or error.status not in PAST_THE_END or isinstance(error, Forbidden):
+        return outcome
+    if walk.offset == 0 or walk.filter or walk.total is None or walk.offset < walk.total:
+        return outcome
+    empty = Page((), (), (), walk.offset, walk.limit, None, None, outcome.server_time)
+    return replace(outcome, page=empty, error=None)
 
 
 def is_absent(outcome: Outcome) -> bool:

@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, books, lease, merge, quarantine
+from replicator.store import absences, books, lease, merge, quarantine, stages
+from replicator.sync.bounds import Bound
 from replicator.sync.committing import load_ledger, save_policy
 from replicator.sync.planning import State
-from replicator.sync.position import Position, Source
+from replicator.sync.position import FUTURE_SLACK, Position, Source
 from replicator.sync.replaying import note_proven
+from replicator.sync.stages import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,8 @@ class Beginning:
     position: Position
     is_apart: bool
     """Answers are read in a process apart, one at a time."""
+    stages: Stages
+    """What statuses mean, as of now."""
 
 
 def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: int, now: datetime) -> Beginning:
@@ -58,14 +62,22 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
     known = books.load_source(tx, account)
     remembered = merge.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
+    live = merge.count_live(tx, account) if known.live_calls is None else known.live_calls
     position = Position(
-        State(ledger, options.renewal, options.poll_every, sliced_at=known.sliced_at),
+        # A release before this one believed a row, or a clock, that said a time which has not come.
+        State(
+            ledger.until(now + FUTURE_SLACK),
+            options.renewal,
+            options.poll_every,
+            sliced_at=known.sliced_at,
+            bound=Bound(live),
+        ),
         ledger,
         Source(options.base_url),
         merge.oldest_live(tx, account),
         quarantine.is_any_open(tx, account),
         absences.has_open(tx, account),
-        merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        live,
         difference=known.difference,
     )
     if deaths >= MOST_DEATHS:
@@ -73,4 +85,4 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
         books.read_apart(tx, account, apart_until)
         log.warning("%d runs in a row died: for a week, answers are read one at a time in a process apart", deaths)
     is_apart = apart_until is not None and now < apart_until
-    return Beginning(run_id, was_killed, remembered, position, is_apart)
+    return Beginning(run_id, was_killed, remembered, position, is_apart, Stages.of_rows(stages.load(tx)))

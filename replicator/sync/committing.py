@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import WentBack
 from replicator.records import Recording, Transcript
-from replicator.store import absences, books, merge, quarantine
+from replicator.store import absences, books, merge, quarantine, stages
 from replicator.store.lease import hold
 from replicator.sync.answering import answered, is_absent, one_each, wanted_of
 from replicator.sync.delays import age_classes
@@ -26,6 +26,7 @@ from replicator.sync.merging import (
     settle,
 )
 from replicator.sync.pseudonyms import name_parties
+from replicator.sync.stages import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +73,7 @@ class Committer:
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
-            quarantine.resolve(tx, self.account, _seen_at(batch))
+            quarantine.resolve(tx, self.account, _seen_at(batch), _still_aside(batch))
         suspected, deleted = self._absences(tx, batch, counters)
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
@@ -94,6 +95,10 @@ class Committer:
             has_absences=position.has_absences or suspected > 0,
         )
 
+    def reload_stages(self, tx: psycopg.Connection[Any]) -> None:
+        """Take note of rows of replicator.status_stages that were changed while this run goes on."""
+        self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
+
     def committed(self) -> None:
         """Say that the last commit took: its counts are kept."""
         self.counters = self._next
@@ -105,7 +110,7 @@ class Committer:
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
         observations = [
-            Observation(call, outcome.sent_at, verified_at(position.stored, call))
+            Observation(call, outcome.sent_at, verified_at(position.stored, call), outcome.server_time)
             for outcome in batch.outcomes
             for call in _calls(outcome)
         ]
@@ -114,6 +119,7 @@ class Committer:
         ids = list({seen.call.id for seen in observations})
         settled = settle(merge.known_calls(tx, self.account, ids), observations)
         merge.write_calls(tx, self.account, settled.calls, settled.versions)
+        merge.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:
             by_time: dict[datetime, list[UUID]] = defaultdict(list)
@@ -219,6 +225,14 @@ def _seen_at(batch: Batch) -> dict[UUID, datetime]:
     """Return when each call that the batch shows was asked for last."""
     outcomes = sorted(batch.outcomes, key=lambda outcome: outcome.sent_at)
     return {call.id: outcome.sent_at for outcome in outcomes for call in _calls(outcome)}
+
+
+def _still_aside(batch: Batch) -> list[tuple[UUID, str]]:
+    """Return the fields without which the calls of the batch were read by its latest answers."""
+    latest: dict[UUID, Call] = {}
+    for outcome in sorted(batch.outcomes, key=lambda outcome: outcome.sent_at):
+        latest |= {call.id: call for call in _calls(outcome)}
+    return [(call.id, one.field) for call in latest.values() for one in call.set_aside]
 
 
 def _calls(outcome: Outcome) -> Sequence[Call]:

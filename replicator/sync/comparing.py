@@ -15,7 +15,7 @@ from replicator.source import jsontext
 from replicator.source.fields import url_without_signature
 from replicator.source.jsontext import MalformedError
 from replicator.sync.ledger import BEGINNING
-from replicator.sync.merging import OPEN
+from replicator.sync.stages import CONTRACT, Stages
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -111,14 +111,15 @@ def compare_page(
     asked_at: datetime,
     skew: timedelta = timedelta(0),
     quarantined: tuple[Collection[UUID], Collection[bytes]] = ((), ()),
+    stages: Stages = CONTRACT,
 ) -> Comparison:
     """Compare a page with what is stored of its calls.
 
     `inside` are the live calls in the interval that the page proves, `ledger` says what the replica has read and when,
     `asked_at` is when the page was asked for (our clock), `skew` how far the server's clock may be ahead of ours,
-    `quarantined` what is known to be unreadable: ids, and SHA-256 of raw rows.
+    `quarantined` what is known to be unreadable: ids, and SHA-256 of raw rows. `stages` says which statuses go on.
     """
-    tally = _Tally()
+    tally = _Tally(stages)
     for call in page.calls:
         _take_call(tally, call, stored.get(call.id), ledger, asked_at, skew)
     for number, row in enumerate(page.unreadable):
@@ -128,7 +129,7 @@ def compare_page(
     # A row without a readable id may be any of them: then nothing is claimed.
     if len(extra) > sum(row.call_id is None for row in page.unreadable):
         for gone in extra:
-            tally.differences.append(extra_of(gone, ledger))
+            tally.differences.append(extra_of(gone, ledger, stages))
             tally.explain(gone.id, gone.created_at, -1)
     return Comparison(
         tuple(tally.differences),
@@ -145,6 +146,7 @@ def compare_page(
 class _Tally:
     """A comparison in the making."""
 
+    stages: Stages
     differences: list[Difference] = field(default_factory=list)
     newer: set[UUID] = field(default_factory=set)
     touched: set[UUID] = field(default_factory=set)
@@ -169,7 +171,7 @@ def _take_call(
         tally.differences.append(_missing(call, mine, ledger))
         tally.explain(call.id, call.created_at, 1)
     else:
-        verdict = _compare(call, mine, ledger, skew)
+        verdict = _compare(call, mine, ledger, skew, tally.stages)
         if verdict == "touched":
             tally.touched.add(call.id)
         elif isinstance(verdict, Difference):
@@ -200,7 +202,7 @@ def _take_unreadable(
         )  # fmt: skip
 
 
-def extra_of(call: LiveCall, ledger: Ledger, *, is_confirmed: bool = False) -> Difference:
+def extra_of(call: LiveCall, ledger: Ledger, stages: Stages = CONTRACT, *, is_confirmed: bool = False) -> Difference:
     """Return the difference of a live call that the source does not have."""
     return Difference(
         "extra",
@@ -208,7 +210,7 @@ def extra_of(call: LiveCall, ledger: Ledger, *, is_confirmed: bool = False) -> D
         call.created_at,
         is_confirmed=is_confirmed,
         looked_at=_looked_at(call, ledger),
-        open_status=call.status if call.status in OPEN else None,
+        open_status=call.status if stages.is_open(call.status) else None,
     )
 
 
@@ -228,7 +230,9 @@ def _looked_at(mine: StoredCall | LiveCall, ledger: Ledger) -> datetime:
     return mine.observed_at if piece is None else max(mine.observed_at, piece.verified_at)
 
 
-def _compare(call: Call, mine: StoredCall, ledger: Ledger, skew: timedelta) -> Difference | Literal["same", "touched"]:
+def _compare(
+    call: Call, mine: StoredCall, ledger: Ledger, skew: timedelta, stages: Stages
+) -> Difference | Literal["same", "touched"]:
     """Compare one call with what is stored of it."""
     names = differing_fields(call, mine)
     is_same_content = call.fingerprint == mine.fingerprint
@@ -246,7 +250,7 @@ def _compare(call: Call, mine: StoredCall, ledger: Ledger, skew: timedelta) -> D
         fields=names,
         reason="" if names else "the same values, spelt in another way",
         looked_at=_looked_at(mine, ledger),
-        open_status=status if status in OPEN else None,
+        open_status=status if stages.is_open(status) else None,
     )
 
 

@@ -36,6 +36,8 @@ FIRST_ANSWERS = 18
 """Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
 PATIENCE = timedelta(seconds=150)
 """How long a source that did answer may fail before the run ends: more than two rate windows."""
+REFUSED_PATIENCE = timedelta(hours=1)
+"""How long a run waits at a source that does nothing but refuse (429), longer than any rate window but a day's."""
 LONGEST_PAUSE_SECONDS = 20.0
 PROVIDER_ERROR = "provider_error"
 """The API's code for a fault of the telephony provider behind it (502)."""
@@ -65,6 +67,8 @@ class Judge:
     has_spoken: bool = False
     """An error came from it since the last answer: whoever closes the connection after that is there."""
     failing_since: datetime | None = None
+    refused_since: datetime | None = None
+    """When the first refusal came since the last answer."""
     resume_at: datetime | None = None
     """Nothing is asked before this."""
     provider_faults: Counter[Kind] = field(default_factory=Counter)
@@ -84,16 +88,23 @@ class Judge:
             if request.detail is not None and error is None:
                 self.provider_faults[request.detail.kind] = 0
             self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
-            self.has_spoken = False
+            self.has_spoken, self.refused_since = False, None
             if walk is not None:
                 self.pace.answered(walk, now)
             return Verdict.TAKEN
         if isinstance(error, RateLimited):
-            return Verdict.REFUSED
+            self.refused_since = self.refused_since or now
+            return Verdict.FATAL if now - self.refused_since > REFUSED_PATIENCE else Verdict.REFUSED
         if isinstance(error, AccessRefused) or (isinstance(error, NotTheApi) and not self.answers):
             return Verdict.FATAL
-        if isinstance(error, RequestRefused | NotFound):
-            return Verdict.FATAL if is_list else Verdict.TAKEN
+        if isinstance(error, RequestRefused | NotFound) and not is_list:
+            return Verdict.TAKEN
+        if (
+            isinstance(error, RequestRefused)
+            and walk is not None
+            and not (self.answers and (walk.offset or walk.filter))
+        ):
+            return Verdict.FATAL  # the plainest page is refused
         if not is_list and isinstance(error, UnreadableAnswer):
             return Verdict.TAKEN
         if request.detail is not None and error.code == PROVIDER_ERROR:

@@ -176,6 +176,10 @@ class Ledger:
         """The upper end of coverage, or BEGINNING where nothing is covered."""
         return self.pieces[-1].until if self.pieces else BEGINNING
 
+    def until(self, instant: datetime) -> Ledger:
+        """Return the ledger without what lies at or after an instant."""
+        return Ledger(_without(self.pieces, Interval(instant, END)))
+
     def at(self, instant: datetime) -> Piece | None:
         """Return the piece that holds this instant."""
         index = bisect_right(self.pieces, instant, key=lambda piece: piece.since) - 1

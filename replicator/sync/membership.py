@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AT_HAND = 400
 """Suspected calls that are held at hand."""
+MOST_SEARCHES = 3
+"""Searches that one run begins: where the total is another one each time, there is no end to explaining it."""
 LOOK_EVERY = timedelta(seconds=30)
 """How often suspected calls are looked for that have become due."""
 
@@ -132,6 +134,7 @@ class Membership:
         if is_after_search or not surplus:
             is_new = (surplus or None) != position.difference
             return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
-        if surplus == position.difference:
+        if surplus == position.difference or state.searches >= MOST_SEARCHES:
             return position
-        return replace(position, state=replace(state, search=begin(now, total=total, surplus=surplus)))
+        search = begin(now, total=total, surplus=surplus)
+        return replace(position, state=replace(state, search=search, searches=state.searches + 1))

@@ -3,6 +3,9 @@
 - Sameness is `updated_at` *and* the content fingerprint; what is the same is not written.
 - A newer observation is never overwritten by an older one, in whatever order responses arrive: the source's
   `updated_at` decides where both have one and they differ, else the request that was sent later wins.
+- The source's stamps are believed only as far as they agree with what we see. One that lies in the future orders nothing.
+  One that went back, between two looks of ours, is first taken for an answer out of a stale cache; shown again by a later
+  look, it is what the source has. Each such conflict is kept and shown (`analytics.data_quality`).
 - Every change of a call's content appends a version. When only `updated_at` moved, the row follows without a version.
 - A detail (transcript, recording) is looked for when the call can have one, taken from the list row where it is
   already there, and asked again when the call changes in a way that can concern it; some time later, where only
@@ -11,13 +14,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from replicator.records import Recording
-from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, VersionRow
+from replicator.records import READING_VERSION, Recording
+from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, StampConflict, VersionRow
+from replicator.sync.stages import CONTRACT, Stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,12 +45,14 @@ class Change(Enum):
 class Observation:
     """One call as one response showed it. `asked_at` is when the request was sent (our clock).
 
-    `verified_at` is when a later request that is already stored saw the call's place in the list, if one did.
+    `verified_at` is when a later request that is already stored saw the call's place in the list, if one did;
+    `server_time` the server's clock when it answered, if it said so.
     """
 
     call: Call
     asked_at: datetime
     verified_at: datetime | None = None
+    server_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class Policy:
 
     kinds: tuple[Kind, ...] = ("transcript", "recording")
     give_up_age: timedelta = timedelta(days=7)
+    stages: Stages = field(default=CONTRACT)
+    """What statuses mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,20 @@ class Settled:
     calls: tuple[CallRow, ...]
     versions: tuple[VersionRow, ...]
     changes: tuple[tuple[Call, Change, KnownCall | None], ...]
+    conflicts: tuple[StampConflict, ...] = ()
+    """Stamps that contradict what was seen."""
+
+
+STAMP_SLACK = timedelta(minutes=5)
+"""A stamp so far beyond the clock when it was seen lies in the future: no clock is that wrong by itself."""
+STALE_FOR = timedelta(seconds=1)
+"""How long after the first look that showed an earlier stamp another one must show it, to be believed. If it was a stale
+cache after all, the newer stamp wins again as soon as it is shown."""
+
+
+def is_in_the_future(stamp: datetime, *clocks: datetime | None) -> bool:
+    """Say whether a stamp of the source lies beyond all clocks of the moment when it was seen."""
+    return all(clock is None or stamp > clock + STAMP_SLACK for clock in clocks)
 
 
 def compare(known: KnownCall | None, seen: Observation) -> Change:
@@ -72,17 +94,51 @@ def compare(known: KnownCall | None, seen: Observation) -> Change:
         return Change.NEW
     call = seen.call
     if call.fingerprint == known.fingerprint and call.updated_at == known.updated_at and not known.is_deleted:
-        return Change.SAME
-    if call.updated_at is not None and known.updated_at is not None and call.updated_at != known.updated_at:
-        is_late = call.updated_at < known.updated_at
-    else:
-        last_look = known.observed_at if seen.verified_at is None else max(known.observed_at, seen.verified_at)
-        is_late = seen.asked_at < last_look
-    if is_late:
+        is_read_otherwise = known.reading_version < READING_VERSION and seen.asked_at >= known.observed_at
+        return Change.TOUCHED if is_read_otherwise else Change.SAME
+    if _is_late(known, seen):
         return Change.LATE
     if call.fingerprint == known.fingerprint and not known.is_deleted:
         return Change.TOUCHED
     return Change.CHANGED
+
+
+def _is_late(known: KnownCall, seen: Observation) -> bool:
+    now, before = seen.call.updated_at, known.updated_at
+    if now is None or before is None or now == before or _is_unordered(known, seen):
+        last_look = known.observed_at if seen.verified_at is None else max(known.observed_at, seen.verified_at)
+        return seen.asked_at < last_look
+    return now < before and not _is_shown_again(known.conflict, known, seen)
+
+
+def _is_unordered(known: KnownCall, seen: Observation) -> bool:
+    """Say whether one of the two stamps lies in the future, so that they order nothing."""
+    now, before = seen.call.updated_at, known.updated_at
+    if now is None or before is None:
+        return True
+    return is_in_the_future(now, seen.asked_at, seen.server_time) or is_in_the_future(before, known.observed_at)
+
+
+def _is_shown_again(conflict: StampConflict | None, known: KnownCall, seen: Observation) -> bool:
+    """Say whether an earlier look, itself later than the stored one, showed that the source's stamp went back."""
+    if conflict is None or conflict.first_seen_at <= known.observed_at or seen.call.updated_at is None:
+        return False
+    return seen.asked_at >= conflict.first_seen_at + STALE_FOR and seen.call.updated_at >= conflict.seen_updated_at
+
+
+def conflict_of(known: KnownCall | None, seen: Observation, change: Change) -> StampConflict | None:
+    """Return the conflict that an observation shows and that is not noted yet, or that it ends."""
+    now, before = seen.call.updated_at, known.updated_at if known else None
+    if known is None or now is None or before is None or now >= before or seen.asked_at <= known.observed_at:
+        return None
+    noted = known.conflict
+    first_seen_at = seen.asked_at
+    if noted is not None and noted.first_seen_at > known.observed_at and now >= noted.seen_updated_at:
+        first_seen_at = noted.first_seen_at
+        if change is Change.LATE:
+            return None
+    believed_at = None if change is Change.LATE else seen.asked_at
+    return StampConflict(seen.call.id, before, now, first_seen_at, believed_at)
 
 
 def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation]) -> Settled:
@@ -91,12 +147,16 @@ def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation])
     rows: dict[UUID, CallRow] = {}
     versions: list[VersionRow] = []
     changes: list[tuple[Call, Change, KnownCall | None]] = []
+    conflicts: dict[UUID, StampConflict] = {}
     for seen in sorted(observations, key=lambda one: one.asked_at):
         call, before = seen.call, now_known.get(seen.call.id)
         change = compare(before, seen)
         changes.append((call, change, before))
         if change is Change.SAME:
             continue
+        if (conflict := conflict_of(before, seen, change)) is not None and before is not None:
+            conflicts[call.id] = conflict
+            now_known[call.id] = before = replace(before, conflict=conflict)
         if change is Change.LATE:
             versions.append(VersionRow(call, 0, seen.asked_at, is_late=True))
             continue
@@ -116,27 +176,14 @@ def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation])
             call.fingerprint, call.updated_at, seen.asked_at, version, call.status, call.ended_at,
             call.duration_seconds, call.summary, is_deleted=False,
         )  # fmt: skip
-    return Settled(tuple(rows.values()), tuple(versions), tuple(changes))
+    return Settled(tuple(rows.values()), tuple(versions), tuple(changes), tuple(conflicts.values()))
 
 
-NEVER_CONNECTED = frozenset({"failed", "no_answer", "busy", "cancelled", "canceled"})
-OPEN = frozenset({"queued", "ringing", "in_progress", "in-progress"})
-
-
-def is_over(call: Call) -> bool:
-    """Say whether the call has ended, as far as can be told; an unknown status counts once the call has an end."""
-    if call.status in OPEN:
-        return False
-    return call.status is not None or call.ended_at is not None
-
-
-def can_have(call: Call, kind: Kind) -> bool:
+def can_have(call: Call, kind: Kind, stages: Stages) -> bool:
     """Say whether a call can have a transcript or a recording: it is over and was connected, and neither is off."""
     if (call.is_transcription_enabled if kind == "transcript" else call.is_recording_enabled) is False:
         return False
-    if not is_over(call):
-        return False
-    return call.status not in NEVER_CONNECTED or call.started_at is not None or (call.duration_seconds or 0) > 0
+    return stages.is_over(call) and stages.was_connected(call)
 
 
 def details_of(
@@ -159,8 +206,8 @@ def details_of(
         elif (
             (kind == "transcript" and call.transcript)
             or (kind == "recording" and call.recording_url)
-            or change is Change.SAME
-            or not can_have(call, kind)
+            or (change is Change.SAME and detail is not None)
+            or not can_have(call, kind, policy.stages)
         ):
             continue
         elif detail is None:
@@ -178,7 +225,7 @@ def details_of(
             )
         elif detail.due_at is None and before is not None and _concerns_details(call, before):
             rows.append(_again(kind, call, detail, seen_at))
-        elif detail.due_at is None and _has_moved_since(call, kind, detail):
+        elif detail.due_at is None and _has_moved_since(call, kind, detail, seen_at):
             looks = min(detail.attempts, 10) if detail.state == "present" else 0
             rows.append(_again(kind, call, detail, seen_at + min(REREAD_AFTER * 4**looks, LONGEST_REREAD_WAIT)))
     return rows
@@ -192,14 +239,14 @@ and it goes with the details of history, after all that is new."""
 LONGEST_REREAD_WAIT = timedelta(days=30)
 
 
-def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail) -> bool:
+def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datetime) -> bool:
     """Say whether the row moved after our last look at the detail, for whatever reason: a transcript that is replaced
     moves nothing but `updated_at`, and so does one that comes after we gave up. A recording that is there stays: its
     row carries another URL, or it is renewed when it is wanted.
     """
     if (kind == "recording" and detail.state == "present") or detail.state == "denied":
         return False
-    if call.updated_at is None or detail.asked_at is None:
+    if call.updated_at is None or detail.asked_at is None or is_in_the_future(call.updated_at, seen_at):
         return False
     return call.updated_at > detail.asked_at + REREAD_SLACK
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from replicator.sync.bounds import Bound
 from replicator.sync.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
@@ -37,6 +38,7 @@ from replicator.sync.walking import (
     BEYOND,
     CAPPED,
     EMPTY,
+    MOST_IN_A_ROW,
     PAGE_LIMIT,
     ROUND,
     SLICED,
@@ -68,8 +70,12 @@ ACTIVE_AGE = timedelta(hours=6)
 """An open call older than this is no longer hot: its end was probably lost at the source."""
 DETAIL_AGE = timedelta(hours=1)
 """Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
+MOST_PASSES = 6
+"""Whole passes after which it is left at that, though each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
+NOTHING_MORE = "the source does not list by created_at: whole passes found nothing more"
+STILL_MORE = "the source does not list by created_at: each whole pass still found something"
 SWEEP_OVERLAP = 5
 SWEEP_EVERY = timedelta(minutes=10)
 """An unsorted list is read as a whole again so often at most."""
@@ -90,9 +96,12 @@ class Sweep:
 
     offset: int = 0
     news: int = 0
+    passes: int = 0
     passes_without_news: int = 0
     started_at: datetime | None = None
     empties: int = 0
+    failures: int = 0
+    """Pages that failed since one was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,8 @@ class State:
     """When a capped list was last read through filters."""
     search: Search | None = None
     """What is left of the search for where replica and source differ in membership."""
+    searches: int = 0
+    """Searches that this run has begun."""
     renew_before: datetime | None = None
     """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
     unreadable: Interval | None = None
@@ -132,6 +143,10 @@ class State:
     """Details that are due and at hand, by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
+    left: frozenset[datetime] = frozenset()
+    """The upper ends of holes that are left for this run, because every page there fails."""
+    bound: Bound | None = None
+    """How many requests the run may make, whatever comes; None: as many as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +179,11 @@ def goals(state: State, now: datetime) -> list[Goal]:
         )
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
-    return [Goal(lane, hole) for lane, hole in found.items() if hole and _is_wanted(state, now, lane, hole)]
+    return [
+        Goal(lane, hole)
+        for lane, hole in found.items()
+        if hole and hole.until not in state.left and _is_wanted(state, now, lane, hole)
+    ]
 
 
 def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
@@ -229,7 +248,7 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
     walk = state.walks.get(Lane.FRESH)
-    if walk is not None and walk.hole.until == END:
+    if (walk is not None and walk.hole.until == END) or END in state.left:
         return False
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 
@@ -292,6 +311,18 @@ def choose(state: State, now: datetime, free: int, spare: int | None = None) -> 
 
 def _work(state: State, now: datetime) -> dict[Lane, int]:
     """Return how many requests each lane could send now."""
+    work = _wanted(state, now)
+    if state.bound is None:
+        return work
+    if state.bound.is_list_spent:
+        work = {lane: count for lane, count in work.items() if lane not in LIST_LANES}
+    if state.bound.is_by_id_spent:
+        work = {lane: count for lane, count in work.items() if lane in LIST_LANES}
+    return work
+
+
+def _wanted(state: State, now: datetime) -> dict[Lane, int]:
+    """Return how many requests each lane would send, if there were no bound."""
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
     if state.sweep is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
@@ -317,8 +348,15 @@ def detail_lane(call_created_at: datetime | None, now: datetime) -> Lane:
     return Lane.DETAIL if is_young else Lane.BACKLOG
 
 
+def is_cut_short(state: State, now: datetime) -> bool:
+    """Say whether there is something to ask for, and nothing of it may be asked for any more in this run."""
+    return not any(_work(state, now).values()) and any(_wanted(state, now).values())
+
+
 def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at: datetime | None = None) -> State:
     """Return the state after requests of this lane were sent."""
+    if state.bound is not None:
+        state = replace(state, bound=state.bound.sent(is_list=is_head or lane in LIST_LANES, count=count))
     spent = {**state.spent, lane: state.spent.get(lane, 0) + count}
     if sum(spent.values()) > SPENT_HORIZON:
         spent = {key: value / 2 for key, value in spent.items()}
@@ -431,12 +469,17 @@ def absorb_failure(state: State, asked: Walk) -> Absorbed:
     if asked.lane is Lane.SEARCH:
         return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
     if state.sweep is not None:
-        step = max(1, PAGE_LIMIT // 2)
-        return Absorbed(replace(state, sweep=replace(state.sweep, offset=state.sweep.offset + step)))
+        sweep = replace(state.sweep, offset=state.sweep.offset + PAGE_LIMIT // 2, failures=state.sweep.failures + 1)
+        if sweep.failures >= MOST_IN_A_ROW:
+            return Absorbed(replace(state, sweep=None, swept_at=state.head_asked_at or sweep.started_at))
+        return Absorbed(replace(state, sweep=sweep))
     outcome = fail(asked)
     walks = dict(state.walks)
     if outcome.walk is None:
         walks.pop(asked.lane, None)
+    elif outcome.walk.failures >= MOST_IN_A_ROW:
+        walks.pop(asked.lane, None)
+        state = replace(state, left=state.left | {asked.hole.until})
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)
@@ -460,8 +503,10 @@ def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
     """Go on with a whole pass; at its end decide whether another one is needed."""
     sweep = state.sweep
     assert sweep is not None  # noqa: S101 - the caller's condition
-    sweep = replace(sweep, news=sweep.news + news, empties=sweep.empties + 1 if seen.rows == 0 else 0)
+    sweep = replace(sweep, news=sweep.news + news, failures=0, empties=sweep.empties + 1 if seen.rows == 0 else 0)
     is_end = seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or sweep.empties > 1)
+    # A source that shows rows behind its own end does not go by the offset.
+    is_end = is_end or (seen.total is not None and seen.offset >= seen.total + PAGE_LIMIT)
     pieces = []
     is_last = seen.total is not None and seen.behind >= seen.total > 0
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time, is_last=is_last)
@@ -475,10 +520,11 @@ def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
         sweep = replace(sweep, offset=seen.offset + (step or PAGE_LIMIT // 2))
         return Absorbed(replace(state, sweep=sweep, ledger=ledger), tuple(pieces))
     quiet = sweep.passes_without_news + 1 if sweep.news == 0 else 0
-    if quiet < PASSES_WITHOUT_NEWS:
-        again = Sweep(passes_without_news=quiet, started_at=seen.asked_at)
+    is_given_up = sweep.passes + 1 >= MOST_PASSES
+    if quiet < PASSES_WITHOUT_NEWS and not is_given_up:
+        again = Sweep(passes=sweep.passes + 1, passes_without_news=quiet, started_at=seen.asked_at)
         return Absorbed(replace(state, sweep=again, ledger=ledger), tuple(pieces))
-    reason = "the source does not list by created_at: whole passes found nothing more"
+    reason = NOTHING_MORE if quiet >= PASSES_WITHOUT_NEWS else STILL_MORE
     for hole in ledger.holes(Interval(BEGINNING, seen.asked_at)):
         doubt = Piece(hole.since, hole.until, seen.asked_at, is_proven=False, reason=reason)
         pieces.append(doubt)

@@ -8,6 +8,7 @@ ledger, and a crash forgets both: those pages are asked again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.store.rows import UnreadRow
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
 """The reason of a row in quarantine that no answer ever showed: in the place of its bytes stands where it begins."""
+FUTURE_SLACK = timedelta(minutes=5)
+"""How far ahead of both clocks a row may say that it was created."""
+UNCHECKED_SLACK = timedelta(days=1)
+"""The same ahead of ours, where the server does not tell its own, or one that cannot be."""
 CHARACTERS_A_ROW = 4_000
 """So much of a row's text weighs as much as one more row: heavy pages are written soon, not held."""
 SEGMENTS_A_ROW = 10
@@ -127,7 +132,7 @@ def absorb(
     bad: list[UnreadRow] = []
     if page is not None:
         ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
-        seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time, ids)
+        seen = Seen(placed(page, outcome), page.offset, page.total, outcome.sent_at, believed_clock(page, outcome), ids)
         is_head = outcome.request.is_head
         if asked.lane is Lane.SLICE:
             absorbed = absorb_slice(
@@ -144,6 +149,14 @@ def absorb(
             UnreadRow(row.call_id, str(outcome.request), row.reason, row.raw, outcome.sent_at)
             for row in page.unreadable
         ]
+        bad += [
+            UnreadRow(call.id, str(outcome.request), one.reason, one.raw, outcome.sent_at, one.field)
+            for call in page.calls
+            for one in call.set_aside
+        ]
+        if absorbed.state.bound is not None and not asked.filter:
+            bound = absorbed.state.bound.answered(page.rows, page.total)
+            absorbed = replace(absorbed, state=replace(absorbed.state, bound=bound))
         dates = [call.created_at for call in page.calls if call.created_at is not None]
         oldest = min(dates if oldest is None else [oldest, *dates], default=None)
         source = replace(
@@ -167,6 +180,26 @@ def absorb(
         oldest_known=oldest,
         has_quarantine=position.has_quarantine or bool(bad),
     )
+
+
+def believed_clock(page: Page, outcome: Outcome) -> datetime | None:
+    """Return the server's clock as far as it is no later than ours: nothing is proven of a time that has not come, whoever's
+    clock is wrong.
+    """
+    return None if page.server_time is None else min(page.server_time, outcome.received_at)
+
+
+def placed(page: Page, outcome: Outcome) -> tuple[datetime | None, ...]:
+    """Return when each row of a page was created, None where it says a time that has not come by either clock: such a row
+    stands nowhere in the order, or everything up to then would count as read.
+    """
+    if page.server_time is None:
+        latest = outcome.received_at + UNCHECKED_SLACK
+    else:
+        latest = max(page.server_time, outcome.received_at) + FUTURE_SLACK
+    if page.server_time is not None and page.server_time - outcome.received_at > UNCHECKED_SLACK:
+        latest = outcome.received_at + UNCHECKED_SLACK
+    return tuple(None if at is not None and at > latest else at for at in page.created)
 
 
 def _is_honoured(page: Page, filters: Filter) -> bool:

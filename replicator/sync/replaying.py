@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import books, lease, merge, quarantine
+from replicator.store import books, lease, merge, quarantine, stages
 from replicator.store.migrate import check
 from replicator.store.rows import VersionRow
 from replicator.sync.answering import one_each
@@ -27,6 +27,7 @@ from replicator.sync.committing import details_of_all, load_ledger, verified_at
 from replicator.sync.merging import Change, Observation, Policy, Settled, settle
 from replicator.sync.position import STEPPED_OVER
 from replicator.sync.pseudonyms import catch_up, name_parties
+from replicator.sync.stages import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -96,6 +97,7 @@ def settle_kept(
         tuple(replace(row, first_seen_at=first_seen_at[row.call.id]) if row.is_new else row for row in settled.calls),
         (*settled.versions, *(VersionRow(one.call, 0, one.asked_at, is_late=True) for one in gone)),
         (*settled.changes, *((one.call, Change.LATE, known[one.call.id]) for one in gone)),
+        settled.conflicts,
     ), seen
 
 
@@ -153,6 +155,7 @@ def _replay(
     now: datetime,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
+    policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
     found: list[tuple[KeptRow, Call]] = []
     proven: list[int] = []
     unread: list[int] = []
@@ -160,12 +163,13 @@ def _replay(
     for kept in quarantine.load(tx, account, ids):
         if kept.reason == STEPPED_OVER:
             (proven if kept.resolved_at or is_proven_by_now(kept, ledger) else empty).append(kept.id)
-        elif isinstance(call := parse_row(kept.raw), Call):
+        elif kept.field is None and isinstance(call := parse_row(kept.raw), Call):
             found.append((kept, call))
         else:
             unread.append(kept.id)
     settled, seen = settle_kept(merge.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
     merge.write_calls(tx, account, settled.calls, settled.versions)
+    merge.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     books.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))

@@ -27,6 +27,7 @@ from replicator.source.budget import Landing
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
 from replicator.sync.aiming import next_page, set_goals
+from replicator.sync.answering import as_past_the_end
 from replicator.sync.beginning import APART_FOR, Beginning, begin
 from replicator.sync.clock import steady_clock
 from replicator.sync.committing import Committer, load_ledger
@@ -35,7 +36,16 @@ from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.patience import Patience
-from replicator.sync.planning import MOST_LIST_REQUESTS, State, choose, detail_lane, is_head_due, landed, sent
+from replicator.sync.planning import (
+    MOST_LIST_REQUESTS,
+    State,
+    choose,
+    detail_lane,
+    is_cut_short,
+    is_head_due,
+    landed,
+    sent,
+)
 from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
@@ -127,7 +137,9 @@ class Run:
             self._begin(held)
             result = self._loop(fetcher)
             outcome = result
-            return self._report(result, time.monotonic() - started)
+            report = self._report(result, time.monotonic() - started)
+            message = report.unfinished or None
+            return report
         except BaseException as error:
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
@@ -152,7 +164,7 @@ class Run:
         self._position = replace(begun.position, state=state)
         account, wanted = self._options.account, self._options.pseudonyms
         pseudonyms = self._patiently(partial(catch_up, self._database, held, account, wanted, self._stop))
-        details = self._options.details
+        details = replace(self._options.details, stages=begun.stages)
         self._committer = Committer(account, held, begun.run_id, details, self._spendings, pseudonyms)
         for reader in self._careful:
             reader.is_apart = begun.is_apart
@@ -206,7 +218,7 @@ class Run:
                 self._commit(now)
                 continue
             if wake_at is None and fetcher.in_flight == 0:
-                return "done"
+                return "bounded" if self._is_cut_short(now) else "done"
             self._tell(fetcher, wake_at)
             timeout = _seconds_until(wake_at, now) if wake_at else float(HEARTBEAT_SECONDS)
             if deadline is not None:
@@ -214,6 +226,11 @@ class Run:
             if self._batch.since is not None:
                 timeout = min(timeout, _seconds_until(self._batch.since + BATCH_AGE, now))
             self._take(fetcher.collect(min(timeout, 0.25 if self._stop else timeout), BATCH_SIZE))
+
+    def _is_cut_short(self, now: datetime) -> bool:
+        """Say whether something would still be asked for, if this run might."""
+        at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
+        return is_cut_short(replace(self._position.state, details=at_hand), now)
 
     def _drain(self, fetcher: Fetcher, at_most_seconds: float | None) -> None:
         """Take what is still in flight: all of it, or what comes in within so many seconds."""
@@ -310,7 +327,7 @@ class Run:
         now = self._clock()
         fatal: SourceError | None = None
         self._note_landed(outcomes)
-        for outcome in sorted(outcomes, key=lambda one: one.sent_at):
+        for outcome in map(as_past_the_end, sorted(outcomes, key=lambda one: one.sent_at)):
             verdict = self._note(outcome, now)
             if outcome.request.detail is not None:
                 self._landed.append((outcome.request.detail.kind, outcome.request.detail.call_id))
@@ -398,9 +415,12 @@ class Run:
         and the batch is written again, which changes nothing if it did.
         """
         account, batch = self._options.account, self._batch
+        is_long_ago = (now - self._held_at).total_seconds() >= HEARTBEAT_SECONDS
 
         def write() -> Position:
             with self._database.transaction() as tx:
+                if is_long_ago:
+                    self._committer.reload_stages(tx)
                 stored = load_ledger(tx, account) if tries else self._position.stored
                 return self._committer.commit(tx, replace(self._position, stored=stored), batch)
 
@@ -413,6 +433,7 @@ class Run:
                     spending.restore(tx)
             raise
         self._committer.committed()
+        self._note_inserted()
         self._asked.difference_update(self._landed)
         # Not before: what has landed and is not committed counts as asked, and would be passed over.
         self._may_be_more_due = self._may_be_more_due or self._is_some_to_be_asked_again
@@ -423,6 +444,13 @@ class Run:
         self._position = self._membership.compare(self._position, now)
         self._batch, self._landed = Batch(), []
         self._held_at = now
+
+    def _note_inserted(self) -> None:
+        """Tell the run's bound of the calls that are stored by now: only they can raise it."""
+        state = self._position.state
+        if state.bound is not None:
+            bound = replace(state.bound, inserted=self._committer.counters.calls_inserted)
+            self._position = replace(self._position, state=replace(state, bound=bound))
 
     def _ask_database(self, ask: Callable[[Any], T]) -> T:
         def read() -> T:
@@ -469,7 +497,21 @@ class Run:
             next_due_at,
             suspected,
             is_held,
+            unfinished=self._unfinished(result, is_complete=is_complete),
         )
+
+    def _unfinished(self, result: Result, *, is_complete: bool) -> str:
+        """Say what the answers kept the run from reading, where it was not stopped from outside."""
+        state, total = self._position.state, self._position.source.total
+        if result == "bounded" and state.bound is not None and (why := state.bound.why()):
+            return why
+        if result != "done" or is_complete:
+            return ""
+        if state.left:
+            return "every page of a part of the list fails: it is tried again by the next sync"
+        if total:
+            return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
+        return ""
 
 
 def _seconds_until(at: datetime, now: datetime) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import exp, lgamma, log, log1p
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from replicator.records import CONTRACT_STATUSES, DIRECTIONS
 from replicator.sync.ledger import BEGINNING, order_of
 from replicator.sync.walking import PAGE_LIMIT
 
@@ -30,8 +31,6 @@ OVERLAP = 2
 """Rows that neighbouring pages share, so that together they prove the instants between them too."""
 STRIDE = PAGE_LIMIT - OVERLAP
 CONFIDENCE = 0.95
-STATUSES = ("queued", "ringing", "in_progress", "completed", "failed", "no_answer", "busy", "voicemail")
-DIRECTIONS = ("inbound", "outbound")
 LONGEST_WORD = 64
 """A stored status longer than this is no word to filter by."""
 
@@ -81,7 +80,7 @@ def filters_of(
 ) -> list[tuple[Literal["status", "direction"], str]]:
     """Return the filters whose totals are asked for, the largest first: those stored and those of the contract."""
     found: list[tuple[int, Literal["status", "direction"], str]] = []
-    found += [(statuses.get(value, 0), "status", value) for value in {*STATUSES, *statuses}]
+    found += [(statuses.get(value, 0), "status", value) for value in {*CONTRACT_STATUSES, *statuses}]
     found += [(directions.get(value, 0), "direction", value) for value in {*DIRECTIONS, *directions}]
     found = [one for one in found if 0 < len(one[2]) <= LONGEST_WORD]
     return [(name, value) for _, name, value in sorted(found, key=lambda one: (-one[0], one[1], one[2]))[:most]]

@@ -72,7 +72,9 @@ class Search:
 def begin(now: datetime, *, total: int, surplus: int) -> Search:
     """Begin a search: the source lists `total` calls, the replica holds `surplus` more (or fewer, if negative)."""
     whole = Stretch(Mark(BEGINNING, 0, 0), Mark(END, total, surplus))
-    patience = max(LEAST_PATIENCE, min(total // PAGE_LIMIT, PER_SURPLUS * abs(surplus)))
+    # A total that is far beyond what is stored, while all of the list was read, is no number of pages.
+    listed = min(total, 2 * (total + surplus))
+    patience = max(LEAST_PATIENCE, min(listed // PAGE_LIMIT, PER_SURPLUS * abs(surplus)))
     return Search(now, (whole,) if surplus else (), patience)
 
 

@@ -74,3 +74,5 @@ class Report:
     """Calls that are missing at the source and not confirmed as deleted yet."""
     is_held: bool = False
     """They are too many to be believed: the operator has to release them."""
+    unfinished: str = ""
+    """Where the run ended at its own bound: what did not come to an end, and so was not proven."""

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
-from replicator.store import books, verification
+from replicator.store import books, stages, verification
 from replicator.store.migrate import check
 from replicator.sync import comparing, sampling
 from replicator.sync.asking import Asker, Asking, SpentError
@@ -23,6 +23,7 @@ from replicator.sync.committing import load_ledger
 from replicator.sync.ledger import BEGINNING, EVERYTHING, TICK, Ledger, Piece, order_of, prove, prove_empty
 from replicator.sync.sampling import Point, Reason, Stretch
 from replicator.sync.spending import Limits
+from replicator.sync.stages import Stages
 from replicator.sync.walking import PAGE_LIMIT
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Verification:
         )  # fmt: skip
         self._found = _Findings()
         self._ledger = Ledger()
+        self._stages = Stages()
         self._order: Order = "descending"
         self._total: int | None = None
         self._head: Total | None = None
@@ -170,6 +172,7 @@ class Verification:
         with self._database.connection() as connection:
             source = books.load_source(connection, self._account)
             self._ledger = load_ledger(connection, self._account)
+            self._stages = Stages.of_rows(stages.load(connection))
         if source.head_at is None or not self._ledger.pieces:
             raise Incomplete(
                 f"nothing to verify: account {self._account} was never synced into this database",
@@ -293,7 +296,7 @@ class Verification:
                 self._found.note("the list ends before calls that the source still has: it does not show all of them")
                 self._found.explained["hidden"] = ("hidden", call.created_at, stretch.calls)
                 return
-            gone = comparing.extra_of(call, self._ledger, is_confirmed=True)
+            gone = comparing.extra_of(call, self._ledger, self._stages, is_confirmed=True)
             self._found.differences[gone.identity] = gone
             self._found.explained[call.id] = (call.id, call.created_at, -1)
             stretch = replace(stretch, calls=stretch.calls + 1)
@@ -364,6 +367,7 @@ class Verification:
             asked_at=asked_at,
             skew=self._asker.skew,
             quarantined=quarantined,
+            stages=self._stages,
         )
         return page, comparison, self._note_total(page)
 

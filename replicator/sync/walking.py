@@ -38,6 +38,9 @@ CALM_PAGES = 20
 """Pages in a row that used less than their slack before it is made smaller by one row."""
 MOST_FAILURES = 3
 """Pages without a readable row, one after the other, before they are stepped over."""
+MOST_IN_A_ROW = 40
+"""Failures of one walk in a row, with no page of it answered, before it is left for this run: the source answers others, and
+fails here whatever is asked."""
 MOST_PROBES = 4
 """Rows behind an unreadable one that are asked for a sign of life."""
 SEEK_PATIENCE = 48
@@ -131,6 +134,8 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    failures: int = 0
+    """Pages that failed since one of this walk was answered."""
     has_failed: bool = False
     """A page has failed since the last full one was answered: small pages are small for that reason."""
     suspect: int | None = None
@@ -198,10 +203,10 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
 def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     total = walk.total if seen.total is None else seen.total
     if walk.suspect is not None and seen.offset != walk.suspect:
-        return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True))
+        return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True, failures=0))
     walk = replace(
         walk, limit=min(PAGE_LIMIT, 2 * walk.limit), total=total, suspect=None, is_alive=False,
-        has_failed=walk.has_failed and walk.limit < PAGE_LIMIT,
+        has_failed=walk.has_failed and walk.limit < PAGE_LIMIT, failures=0,
     )  # fmt: skip
     known = [at for at in seen.created if at is not None]
     if not known:
@@ -285,6 +290,7 @@ def fail(walk: Walk) -> Advance:
     row is left. That row is stepped over only when a row behind it is answered and it then fails again: a source that fails
     altogether convicts nobody. What lies around it is unsure.
     """
+    walk = replace(walk, failures=walk.failures + 1)
     if walk.limit > 1:
         wall = walk.offset + walk.limit
         is_extended = walk.read_to is not None and walk.offset < walk.read_to < wall
@@ -411,7 +417,8 @@ def _extended(walk: Walk) -> Walk:
 def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     """Take a page without a readable row: the end of the list, an empty account, a page too deep, or a fault."""
     walk = replace(walk, empties=walk.empties + 1, stuck=walk.stuck + 1)
-    nothing_behind = seen.rows == 0 and (seen.total is None or seen.total <= seen.offset)
+    # Where this answer does not say how long the list is, an earlier one did.
+    nothing_behind = seen.rows == 0 and (walk.total is None or walk.total <= seen.offset)
     if nothing_behind and (walk.ending is not None or seen.offset == 0):
         if seen.total is None and walk.empties < 2:  # noqa: PLR2004 - without a total the end needs two looks
             return Advance((), walk)

@@ -29,7 +29,8 @@ SELECT
         WHERE c.account = a.account AND t.due_at IS NOT NULL) AS pending_transcripts,
     (SELECT count(*) FROM truedy.recordings g JOIN truedy.calls c ON c.id = g.call_id
         WHERE c.account = a.account AND g.due_at IS NOT NULL) AS pending_recordings,
-    (SELECT count(*) FROM replicator.quarantine q WHERE q.account = a.account AND q.resolved_at IS NULL) AS quarantined_rows,
+    (SELECT count(*) FROM replicator.quarantine q WHERE q.account = a.account AND q.resolved_at IS NULL
+        AND q.field IS NULL) AS quarantined_rows,
     r.started_at AS last_run_started_at,
     r.finished_at AS last_run_finished_at,
     coalesce(r.outcome, CASE WHEN r.started_at IS NOT NULL THEN 'running' END) AS last_run_outcome,

@@ -16,7 +16,7 @@ FROM (VALUES
     ('length does not match', 'duration_seconds differs by more than 2 seconds from started_at to ended_at'),
     ('lasts longer than a day', 'more than 24 hours by its instants or its duration: concurrency counts 24 of them'),
     ('negative length', 'duration_seconds is below zero: not measured'),
-    ('over without an end', 'connected and over, and ended_at is not there'),
+    ('over without an end', 'connected and over, or of some length, and ended_at is not there'),
     ('stale and open', 'open for longer than replicator.reporting.stale_open_hours: its end was probably lost'),
     ('status not mapped', 'replicator.status_stages does not know its status: in no rate'),
     ('cost is implausible', '1,000,000 US dollars or more: in no sum'),
@@ -25,7 +25,9 @@ FROM (VALUES
     ('number is missing', 'inbound or outbound, and one of its numbers is not there: of no contact'),
     ('no creation', 'created_at is not there: on the day null'),
     ('created after it was seen', 'created_at is more than 5 minutes after the first look at it: one clock is wrong'),
-    ('fields that cannot be read', 'a field of the call or its transcript has another type than the contract says'),
+    ('updated in the future', 'updated_at was more than 5 minutes after it was seen: our own looks order this call''s contents'),
+    ('updated_at went back', 'a later look showed an earlier updated_at, again and again: it counts, and call_history has both'),
+    ('fields that cannot be read', 'a field of the call or its transcript is of no form that can be read for certain, or is set aside'),
     ('escaped characters', 'characters that PostgreSQL cannot store: kept escaped'),
     ('segment ends before it begins', 'a spoken segment of its transcript: conversation reports do not count its times')
 ) AS q (rule, what_is_wrong)
@@ -39,7 +41,8 @@ LEFT JOIN (
             CASE WHEN abs(f.span_seconds - f.duration_seconds) > 2 THEN 'length does not match' END,
             CASE WHEN f.span_seconds > 86400 OR f.talk_seconds > 86400 THEN 'lasts longer than a day' END,
             CASE WHEN f.duration_seconds < 0 THEN 'negative length' END,
-            CASE WHEN f.is_terminal AND f.is_connected AND f.ended_at IS NULL THEN 'over without an end' END,
+            CASE WHEN f.ended_at IS NULL AND (f.is_terminal AND f.is_connected OR f.stage <> 'open' AND f.duration_seconds > 0)
+                THEN 'over without an end' END,
             CASE WHEN f.stale_at < now() THEN 'stale and open' END,
             CASE WHEN f.stage = 'unmapped' THEN 'status not mapped' END,
             CASE WHEN f.cost_state = 'implausible' THEN 'cost is implausible' END,
@@ -49,6 +52,8 @@ LEFT JOIN (
                 THEN 'number is missing' END,
             CASE WHEN f.created_at IS NULL THEN 'no creation' END,
             CASE WHEN f.created_at > f.first_seen_at + interval '5 minutes' THEN 'created after it was seen' END,
+            CASE WHEN c.updated_at > c.observed_at + interval '5 minutes' THEN 'updated in the future' END,
+            CASE WHEN z.believed_at IS NOT NULL THEN 'updated_at went back' END,
             CASE WHEN cardinality(c.problems) > 0 OR cardinality(t.problems) > 0
                 THEN 'fields that cannot be read' END,
             CASE WHEN c.has_escapes OR t.has_escapes THEN 'escaped characters' END
@@ -63,6 +68,7 @@ LEFT JOIN (
         ) f
         JOIN truedy.calls c ON c.id = f.call_id
         LEFT JOIN truedy.transcripts t ON t.call_id = f.call_id
+        LEFT JOIN replicator.stamp_conflicts z ON z.call_id = f.call_id
         UNION ALL
         SELECT c.account, c.id, 'segment ends before it begins'
         FROM rollup.call_conversations v

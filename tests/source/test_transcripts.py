@@ -42,6 +42,7 @@ def read(data: Any) -> Transcript:
         ),
         ({"role": "MESSAGE_ROLE_USER", "text": "Yes", "timespan": {"start": "0s"}}, ("contact", "Yes", "0", None)),
         ({"role": "MESSAGE_ROLE_TOOL_CALL", "toolName": "x"}, ("tool", "", None, None)),
+        ({"speaker": "agent", "text": "Hi", "start": "00:01:05.5", "end": "PT1M6S"}, ("agent", "Hi", "65.5", "66")),
         ({"role": "MESSAGE_ROLE_TOOL_RESULT", "text": "{}"}, ("tool", "{}", None, None)),
         ({"role": "system", "text": "s"}, ("system", "s", None, None)),
         ({"speaker": "Jane", "role": "user", "text": "s"}, ("contact", "s", None, None)),
@@ -53,8 +54,8 @@ def read(data: Any) -> Transcript:
 )  # fmt: skip
 def test_every_segment_shape_has_one_form(segment: Any, expected: tuple[str, str, str | None, str | None]) -> None:
     """Speaker, text and seconds are found under all names seen, without a problem; the segment's own JSON is kept."""
-    transcript = read({"transcript": [segment], "summary": "s"})
-    (found,) = transcript.segments
+    transcript = read({"transcript": [segment, {"text": "words"}], "summary": "s"})
+    found, _ = transcript.segments
     start, end = (None if text is None else Decimal(text) for text in expected[2:])
     assert (found.speaker, found.text, found.start_seconds, found.end_seconds) == (*expected[:2], start, end)
     assert json.loads(found.raw) == segment
@@ -66,6 +67,9 @@ def test_every_segment_shape_has_one_form(segment: Any, expected: tuple[str, str
     [
         ({"transcript": [{"text": "a"}, {"text": "b"}], "summary": None}, ["a", "b"], {"summary": None}),
         ({"transcript": "all of it"}, ["all of it"], {}),
+        ({"transcript": '[{"text": "a"}, {"text": "b"}]'}, ["a", "b"], {}),
+        ('{"transcript": [{"text": "a"}]}', ["a"], {}),
+        ({"transcript": "[noise] hello"}, ["[noise] hello"], {}),
         ({"transcript": {"text": "all of it", "language": "en"}}, ["all of it"], {"transcript": {"language": "en"}}),
         ({"transcript": {"messages": [{"text": "a"}]}, "id": 1}, ["a"], {"id": 1}),
         ({"text": "all of it", "n": 1}, ["all of it"], {"n": 1}),
@@ -106,6 +110,22 @@ def test_what_cannot_be_read_is_named_and_kept(data: Any, problem: str) -> None:
     assert transcript.problems == (problem,)
     everything = transcript.raw + "".join(segment.raw for segment in transcript.segments)
     assert "3" in everything or transcript.segments
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"transcript": [{}]}, [{"speaker": "agent", "text": ""}], " ", {"transcript": [{"speaker": "agent", "text": "  "}]},
+        {"transcript": " "}, {"transcript": [{"role": "user", "text": None}]}, {"text": "\n"}, "null", ["", " "], [None],
+        {"transcript": "[]"}, [{"role": "MESSAGE_ROLE_TOOL_CALL", "toolName": "x"}],
+    ],
+)  # fmt: skip
+def test_segments_without_a_word_are_no_transcript(data: Any) -> None:
+    """A placeholder has no segments, so it is asked for again; what it held is kept in `raw`."""
+    transcript = read(data)
+    assert transcript.segments == ()
+    if isinstance(data, list) and data[0]:
+        assert json.loads(transcript.raw)["segments"] == data
 
 
 def test_segments_keep_their_order_and_place() -> None:

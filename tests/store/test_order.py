@@ -34,7 +34,7 @@ class Sight:
 
     def observation(self) -> Observation:
         payload = {
-            "id": str(UUID(int=self.call)),
+            "id": str(UUID(int=self.call + 1)),
             "status": "completed",
             "cost_usd": f"0.{self.content:04d}",
             "created_at": NOON.isoformat(),
@@ -91,7 +91,7 @@ def test_order_and_repetition_do_not_matter(database: Database, sights: list[Sig
     for first in range(0, len(shuffled), size):
         write(database, shuffled[first : first + size])
     found = state(database)
-    assert [(row[0].int, str(row[1])) for row in found] == [
+    assert [(row[0].int - 1, str(row[1])) for row in found] == [
         (call, f"0.{sight.content:04d}") for call, sight in sorted(latest.items())
     ]
     with database.connection() as connection:
@@ -99,7 +99,7 @@ def test_order_and_repetition_do_not_matter(database: Database, sights: list[Sig
         doubled = connection.execute(
             "SELECT 1 FROM truedy.call_versions v JOIN truedy.calls c ON c.id = v.call_id WHERE v.version > c.version"
         ).fetchall()
-    assert {(call.int, cost) for call, cost in kept} == {(sight.call, f"0.{sight.content:04d}") for sight in sights}
+    assert {(call.int - 1, cost) for call, cost in kept} == {(sight.call, f"0.{sight.content:04d}") for sight in sights}
     assert doubled == []
 
 
