@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-# By size: what was just written is not yet counted in pg_stat_all_tables.
+# By size, too: what was just written is not yet counted in the server's books.
 DUE = """
 SELECT c.oid::bigint
 FROM pg_class c
@@ -21,10 +21,12 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages) s
 WHERE n.nspname IN ('truedy', 'replicator', 'rollup') AND c.relkind = 'r' AND s.pages > 0
     AND (coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) IS NULL
-        OR s.pages > 2 * c.relpages + 16)
+        OR s.pages > 2 * c.relpages + 16
+        OR (c.reltuples >= 50 AND pg_stat_get_mod_since_analyze(c.oid) > 100 + c.reltuples / 2))
 ORDER BY s.pages DESC
 """
-"""Tables that were never analyzed, or have more than doubled since."""
+"""Tables that were never analyzed, or have doubled since, or of whose rows as many as half were changed: a queue that a sync
+has filled and emptied would be taken for full."""
 MAY = "SELECT coalesce(has_function_privilege(to_regprocedure('rollup.analyze_table(regclass)'), 'EXECUTE'), false)"
 
 
