@@ -106,11 +106,11 @@ def test_no_failure_shows_a_secret(replica: dict[str, str], tmp_path: Path) -> N
         "a number that is none": {"REPLICATOR_WORKERS": CANARY},
     }
     for name, wrong in elsewhere.items():
-        for arguments in (["sync", "--max-seconds", "2"], ["sync", "--json", "--max-seconds", "2"], ["status"]):
-            done = run(*arguments, cwd=tmp_path, **{**replica, "REPLICATOR_DATABASE_PATIENCE_SECONDS": "1", **wrong})
-            if name != "a number that is none":  # it is no secret, and its message may quote it
-                assert held(done.stdout + done.stderr) == [], (name, arguments, done.stderr)
-            assert "Traceback" not in done.stderr, (name, done.stderr)
+        asked = {**replica, "REPLICATOR_DATABASE_PATIENCE_SECONDS": "1", **wrong}
+        done = run("sync", "--json", "--max-seconds", "1", cwd=tmp_path, **asked)
+        if name != "a number that is none":  # it is no secret, and its message may quote it
+            assert held(done.stdout + done.stderr) == [], (name, done.stderr)
+        assert "Traceback" not in done.stderr, (name, done.stderr)
 
 
 @pytest.mark.slow
