@@ -118,7 +118,9 @@ def test_its_urls_are_read_alike_by_libpq_sqlalchemy_and_psql(postgres_server: e
 
 
 def test_only_the_server_and_root_reach_its_socket(postgres_server: embedded.Server) -> None:
-    """The socket lies in a folder that belongs to the server's account and is closed to everybody else."""
+    """Our own connections go through a socket in a folder that belongs to the server's account and is closed to others."""
+    with psycopg.connect(postgres_server.url) as connection:
+        assert connection.execute("SELECT inet_server_addr() IS NULL").fetchone() == (True,)
     facts = postgres_server.sockets.lstat()
     assert (facts.st_uid, stat.S_IMODE(facts.st_mode)) == (postgres_server.account.uid, 0o700)
 
@@ -168,12 +170,18 @@ class Listener(threading.Thread):
                         self.heard += [first, wire.recv(1000)]
 
 
-def test_a_listener_on_its_port_gets_no_password(made: Path) -> None:
-    """Whoever listens on the port before the server starts is never spoken to, and another port is shown."""
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_a_listener_on_its_port_gets_no_password(made: Path, is_seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever listens on the port before the server starts is never spoken to, and another port is shown; also where the
+    listener came a moment after the port was seen to be free.
+    """
     with embedded.running(made, settings=QUICK) as server:
         before = server.port
     listener = Listener(before)
     listener.start()
+    if not is_seen:
+        ports = iter([before, address.free_port(0)])
+        monkeypatch.setattr(address, "free_port", lambda _wanted: next(ports))
     try:
         with embedded.running(made, settings=QUICK) as server:
             assert server.port != before
