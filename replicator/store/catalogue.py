@@ -26,9 +26,10 @@ Row = tuple[str | None, ...]
 
 _TEXT_FORM = (
     "SET LOCAL client_encoding = 'UTF8'; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'; "
-    "SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'"
+    "SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; "
+    "SET LOCAL statement_timeout TO DEFAULT"
 )
-"""What a role or a database may have set otherwise. LOCAL, so that nothing stays in a pooled session."""
+"""What the digits rest on, beside the terms of every transaction; how long a reader may read is the administrator's to say."""
 
 _VIEWS = """
 SELECT c.oid, c.relname, coalesce(obj_description(c.oid, 'pg_class'), '')

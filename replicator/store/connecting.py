@@ -7,9 +7,11 @@ DATABASE_URL and is in the server's language, so it is compared with a table and
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+from psycopg import pq
 
 from replicator.store.sqlstates import AWAY, CLASSES, STATES, WRONG, Meaning
 
@@ -25,6 +27,10 @@ CONNECT_TIMEOUT_SECONDS: Final = 10
 ADDRESS: Final = "check host and port in DATABASE_URL, that the server runs, and that no firewall is in between"
 TLS: Final = "check sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL; docs/operations.md has the usual ones"
 SPELLING: Final = "correct it in DATABASE_URL or in libpq's variable"
+
+BAD_VALUE: Final = (
+    r'invalid (?:integer value ".*" for connection option "(\w+)"|port number|"?(\w+)"? value)|could not match'
+)
 
 FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
     # What the server answers. The code is not in libpq's text.
@@ -88,6 +94,8 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         "unrecognized configuration parameter|invalid value for parameter|invalid command-line argument|permission denied to set",
         Meaning(WRONG, "refuses a setting of the session", "correct `options` in DATABASE_URL, or PGOPTIONS"),
     ),
+    # What cannot be read before anything is sent.
+    (BAD_VALUE, Meaning(WRONG, "is given with a parameter that libpq cannot read", SPELLING)),
     # What kind of server it is.
     (
         "(session|server) is (not )?(read-only|in hot standby)",
@@ -124,7 +132,6 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
     ),
     ("GSSAPI", Meaning(WRONG, "offers no GSSAPI as gssencmode asks for", "set gssencmode=disable in DATABASE_URL")),
     ("peer .*required|requirepeer", Meaning(WRONG, "runs as another user than requirepeer says", SPELLING)),
-    # What cannot be read before anything is sent.
     (
         "definition of service|service file",
         Meaning(WRONG, "is named by a service that cannot be found", "check service, PGSERVICE and PGSERVICEFILE"),
@@ -179,6 +186,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
 UNKNOWN: Final = Meaning(
     AWAY, "cannot be reached, for a reason that is not known here", f"look into the server's log; {ADDRESS}"
 )
+KEYWORDS: Final = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 ATTEMPT = re.compile(r"^- host: .*?, hostaddr: \S+: ", re.MULTILINE)
 
 
@@ -205,7 +213,12 @@ def unavailable(error: Exception, place: str) -> DatabaseError:
 
 
 def _meaning(text: str) -> Meaning:
-    return next((meant for pattern, meant in FAILURES if re.search(pattern, text)), UNKNOWN)
+    meant = next((meant for pattern, meant in FAILURES if re.search(pattern, text)), UNKNOWN)
+    found = re.search(BAD_VALUE, text)
+    name = (found[1] or found[2]) if found else None
+    if meant.advice == SPELLING and name in KEYWORDS:
+        return replace(meant, what=f"is given with a value of {name} that libpq cannot read")
+    return meant
 
 
 __all__ = ["connect", "unavailable"]

@@ -12,6 +12,7 @@ longer than ten minutes, and after any error of the database all of them are ope
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -34,7 +35,7 @@ LOCK_TIMEOUT_SECONDS: Final = 30
 MOST_STATEMENT_SECONDS: Final = 600
 MOST_AGE_SECONDS: Final = 600
 """A connection that is older is opened anew: settings, rights and passwords that changed meanwhile count from then on."""
-MOST_CONNECTIONS: Final = 4
+POOL_SIZE: Final = 4
 
 TERMS: Final[Mapping[str, str]] = {
     # What our SQL means: no name of ours is looked up on a path, and a backslash is a backslash.
@@ -56,6 +57,21 @@ TERMS: Final[Mapping[str, str]] = {
 }
 """What each transaction says, whatever the role, the database or a pooled session says otherwise."""
 
+WARY_SECONDS: Final = 3600
+"""A pooler keeps its sessions for an hour (PgBouncer's server_lifetime), and with them what they were opened with."""
+IS_ORDERED: Final = """
+SELECT pg_catalog.pg_is_in_recovery() OR EXISTS (
+    SELECT FROM pg_catalog.pg_settings
+    WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source NOT IN ('database', 'user', 'database user')
+) OR EXISTS (
+    SELECT FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
+    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+        AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
+        AND pg_catalog.lower(c.setting) ~ '^default_transaction_read_only=(on|t|true|y|yes|1)$'
+)
+"""
+"""Whether somebody wants the database to be read-only now, and not only when a pooler opened the session."""
+
 
 def terms(**others: str) -> str:
     """Return the statements that state our terms for the rest of a transaction."""
@@ -65,7 +81,7 @@ def terms(**others: str) -> str:
 class Database:
     """A PostgreSQL database, as `target.read` reads its conninfo; libpq's own variables fill what that leaves out."""
 
-    def __init__(self, conninfo: str, *, pool_size: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, conninfo: str, *, pool_size: int = POOL_SIZE) -> None:
         self._target = target.read(conninfo)
         self._pool = QueuePool(
             lambda: cast("Any", connect(self._target)),
@@ -77,6 +93,8 @@ class Database:
         """Connections of an earlier one are used no more."""
         self._others: dict[str, str] = {}
         """Terms that this server made necessary."""
+        self._wary_until = 0.0
+        """Until then it is asked whether a session that is read-only is so by anybody's present wish."""
 
     @property
     def place(self) -> str:
@@ -122,8 +140,9 @@ class Database:
                 if is_new:
                     pooled.info["epoch"] = self._epoch
                     self._look(_driver(pooled))
+                mode = "READ COMMITTED" + self._mode(_driver(pooled))
                 # One round trip for all: what is sent without parameters may be several statements.
-                _driver(pooled).execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; {terms(**self._others)}".encode())
+                _driver(pooled).execute(f"BEGIN ISOLATION LEVEL {mode}; {terms(**self._others)}".encode())
             except psycopg.Error as error:
                 pooled.invalidate()
                 failed = self._renewed(error)
@@ -163,11 +182,20 @@ class Database:
                 )
             self._others["session_replication_role"] = "origin"
 
+    def _mode(self, connection: psycopg.Connection[Any]) -> str:
+        """Return what to add to BEGIN. A read-only default is respected, unless it is one that only the session remembers."""
+        if time.monotonic() >= self._wary_until:
+            return ""
+        row = connection.execute(IS_ORDERED.encode()).fetchone()
+        return "" if row is None or row[0] else ", READ WRITE"
+
     def _renewed(self, error: psycopg.Error) -> DatabaseError:
         """Return our error for psycopg's; from now on all connections are new."""
         self._epoch += 1
         if meaning(error.sqlstate or "", error.diag.source_function or "") is SHARED_MEMORY:
             self._others["max_parallel_workers_per_gather"] = "0"
+        if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            self._wary_until = time.monotonic() + WARY_SECONDS
         return translate(error, self.place)
 
 

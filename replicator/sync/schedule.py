@@ -27,6 +27,7 @@ from replicator.errors import (
     BadKey,
     ConfigurationError,
     DatabaseError,
+    DatabaseMisconfigured,
     LeaseHeld,
     LeaseLost,
     NotTheApi,
@@ -54,7 +55,7 @@ TURN_SECONDS = 0.5
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 """A tick that is late, however late, is one tick, and never two at once."""
 
-HOPELESS = (ConfigurationError, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
+HOPELESS = (ConfigurationError, DatabaseMisconfigured, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
 """What the first sync may show that no waiting changes: the service then ends with that error."""
 
 
