@@ -9,6 +9,7 @@ and says which it did not run.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -54,6 +55,8 @@ class Server:
         """Return the URL of another database of this server."""
         return f"{self.url.rsplit('/', 1)[0]}/{database}"
 
+    tcp_url_of = url_of
+
 
 def newest_of_debian() -> str | None:
     """Return the newest major version of Debian's packages here, None where there is none."""
@@ -64,6 +67,24 @@ def newest_of_debian() -> str | None:
 def binaries(version: str) -> Path:
     """Return the folder of the programs of a major version that `.ci/servers` brings."""
     return TOP / "build" / f"postgresql-{version}" / "bin"
+
+
+def version(bin_dir: Path) -> str:
+    """Return the major version of the server in a folder."""
+    said = subprocess.run([str(bin_dir / "postgres"), "--version"], check=True, capture_output=True, text=True)
+    found = re.search(r"\) (\d+)", said.stdout)
+    assert found is not None
+    return found[1]
+
+
+def all_of_them() -> dict[str, Path]:
+    """Return the folders of programs by major version: the embedded one, Debian's, and those in build."""
+    folders = [embedded.find_binaries(), *sorted(DEBIAN.glob("*/bin")), *sorted(TOP.glob("build/postgresql-*/bin"))]
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if (folder / "postgres").exists() and (folder / "initdb").exists():
+            found.setdefault(version(folder), folder)
+    return found
 
 
 def missing(name: str) -> str | None:

@@ -1,6 +1,6 @@
 """The book of what is ours and the row that refreshing locks.
 
-Adds a table and a row, so the release before goes on working with this schema. The book is filled by `migrate` itself at
+Adds a table, a row and an index that some databases lack, so the release before goes on working with this schema. The book is filled by `migrate` itself at
 its end (store/objects.py), which also knows what earlier releases made.
 """
 
@@ -28,6 +28,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "schema", "name", name=op.f("pk_objects")),
         schema="replicator",
     )
+    # It came into migration 0004 after that was first published, so some databases have it and some do not.
+    op.create_index(
+        "ix_calls_deleted_at", "calls", ["deleted_at"], unique=False, schema="truedy", if_not_exists=True,
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    )  # fmt: skip
     op.execute("INSERT INTO replicator.lease (name, epoch) VALUES ('roll-ups', 0) ON CONFLICT DO NOTHING")
 
 

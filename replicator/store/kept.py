@@ -90,8 +90,11 @@ def give_back(connection: sa.Connection, before: Taken, standing: Standing) -> N
                 )
             continue
         _attempt(connection, thing, _definitions(had, has))
-        _give_rights(connection, had, has)
-        _attempt(connection, thing, _comments(had, has, standing.comments.get(str(thing)), thing))
+    now = _views(connection)  # another owner has other rights by himself
+    for thing, had in before.views.items():
+        if thing in now:
+            _give_rights(connection, had, now[thing])
+            _attempt(connection, thing, _comments(had, now[thing], standing.comments.get(str(thing)), thing))
     for table, trigger, how in before.firing:
         _attempt(connection, None, [f"ALTER TABLE {table} {how} TRIGGER {trigger}"])
 

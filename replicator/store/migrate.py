@@ -173,11 +173,12 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
     names = roles.Names.of(role_prefix)
     try:
         with alone(url) as connection:
-            standing = objects.read(connection, _wanted(rollups.load(bundled("sql") / "rollups"), _views()))
+            with roles.as_owner(connection, names):
+                standing = objects.read(connection, _wanted(rollups.load(bundled("sql") / "rollups"), _views()))
+                if not standing.is_new and not only_show:
+                    _lock(connection)
             if only_show:
                 return list(chain(*roles.missing(connection, names, _views(), standing)))
-            if not standing.is_new:
-                _lock(connection)
             return roles.make(connection, names, _views(), standing)
     except DatabaseError as error:
         if isinstance(getattr(error.__cause__, "orig", None), psycopg.errors.InsufficientPrivilege):

@@ -15,6 +15,7 @@ makes a role may grant it, and not yet work as it: he grants it to himself.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from replicator.errors import DatabaseError
 from replicator.store.objects import SCHEMAS, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from replicator.store.views import View
 
@@ -252,6 +253,18 @@ def assume(connection: sa.Connection, names: Names) -> bool:
         )
     _run(connection, [f"SET LOCAL ROLE {names.owner}"])
     return True
+
+
+@contextmanager
+def as_owner(connection: sa.Connection, names: Names) -> Iterator[None]:
+    """Work as the owner for the while, where our tables are its and this user may: a member need not inherit its rights."""
+    catalog = read(connection, names, Standing())
+    is_owner = catalog.is_owner and catalog.owner_of_tables == names.owner
+    if is_owner:
+        _run(connection, [f"SET LOCAL ROLE {names.owner}"])
+    yield
+    if is_owner:
+        _run(connection, ["SET LOCAL ROLE NONE"])
 
 
 def settle(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> None:
