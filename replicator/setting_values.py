@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 AS_IT_STANDS = {"replicator_account", "replicator_pseudonym_key"}
 """Of these a value keeps its quotes and spaces: another one would name another account, or change all pseudonyms."""
+PATHS = ("_FILE", "_DIR")
+"""How the names of settings end that are paths."""
 BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -37,6 +40,19 @@ PLAIN = {
 _PASSWORD = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
 
 
+def as_meant(name: str, value: str) -> str:
+    """Return a value as it was meant, whatever the locale: texts are UTF-8, and a path is the bytes of its name.
+
+    Where the locale is not UTF-8, Python has the bytes of the environment as lone surrogates, and no file has a name of ours.
+    """
+    if name.endswith(PATHS):
+        return os.fsdecode(value.encode("utf-8", "surrogateescape"))
+    try:
+        return value.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
 def trimmed(name: str, value: Any) -> Any:
     """Return a value without white space around it: container tools and Windows editors leave line ends there."""
     return value.strip() if isinstance(value, str) and name not in AS_IT_STANDS else value
@@ -48,7 +64,7 @@ def unreadable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if not isinstance(value, str):
             continue
         text = trimmed(name, value)
-        if not name.endswith(("_file", "_dir")) and any("\ud800" <= character <= "\udfff" for character in text):
+        if not name.upper().endswith(PATHS) and any("\ud800" <= character <= "\udfff" for character in text):
             yield name, "expected text in UTF-8"
         elif "\0" in text:
             yield name, "expected text without NUL characters"
@@ -103,4 +119,4 @@ def _duration(text: str) -> timedelta:
     return duration
 
 
-__all__ = ["RENEWAL_WORDS", "expected", "parse_renewal", "parts_of", "trimmed", "unreadable"]
+__all__ = ["RENEWAL_WORDS", "as_meant", "expected", "parse_renewal", "parts_of", "trimmed", "unreadable"]

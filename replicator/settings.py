@@ -383,8 +383,14 @@ def _made(file: env_file.EnvFile, overrides: Mapping[str, Any]) -> tuple[Setting
     values, places = origins.merged(
         {
             origins.PROGRAM: overrides,
-            origins.ENVIRONMENT: {name.lower(): given[name] for name in known if name in given},
-            origins.FILE: {name.lower(): value for name, value in file.values.items() if name in known},
+            origins.ENVIRONMENT: {
+                name.lower(): setting_values.as_meant(name, given[name]) for name in known & set(given)
+            },
+            origins.FILE: {
+                name.lower(): setting_values.as_meant(name, value)
+                for name, value in file.values.items()
+                if name in known
+            },
         }
     )
     secrets = {name: value for name, value in values.items() if isinstance(value, str) and name in SECRETS}

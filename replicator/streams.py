@@ -36,8 +36,25 @@ class _Output(io.TextIOWrapper):
             raise _failed(error) from None
 
 
+class _Said(io.TextIOWrapper):
+    """Standard error. Where it takes no more, nobody can be told: the command goes on, and its exit code says how it ended."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _lead_nowhere(2)
+
+
 def prepare() -> None:
-    """Make the three streams usable. Call it before anything is opened."""
+    """Make the three streams usable, once. To be called before anything else is opened or imported."""
+    if isinstance(sys.stdout, _Output):
+        return
     # Nothing can be written to a descriptor that was opened for reading: results that nobody can get are an error.
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -46,20 +63,29 @@ def prepare() -> None:
             os.open(os.devnull, flags)  # the lowest free number, which is this one
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    out, encoding, is_watched = 1, "utf-8", False
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        encoding, is_watched = sys.stdout.encoding, sys.stdout.line_buffering
-        sys.stdout.flush()
+    encoding, is_watched = _kind(sys.stdout)
     sys.stdout = _Output(
-        open(out, "wb", closefd=False),  # noqa: SIM115
+        open(1, "wb", closefd=False),  # noqa: SIM115
         encoding=encoding,
         errors=FALLBACK,
         line_buffering=is_watched,
     )
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr.reconfigure(errors=FALLBACK)
+    encoding, _ = _kind(sys.stderr)
+    sys.stderr = _Said(
+        open(2, "wb", closefd=False),  # noqa: SIM115
+        encoding=encoding,
+        errors=FALLBACK,
+        line_buffering=True,
+    )
+
+
+def _kind(stream: object) -> tuple[str, bool]:
+    """Return the encoding of a stream, and whether each line of it is to be seen at once."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return "utf-8", False
+    with suppress(OSError):
+        stream.flush()
+    return stream.encoding, stream.line_buffering
 
 
 def write_bytes(content: bytes) -> None:
@@ -84,14 +110,19 @@ def finish() -> None:
 
 
 def give_up() -> None:
-    """Let what still waits go nowhere, so that the end of the process does not fail by it."""
+    """Let what still waits for standard output go nowhere, so that the end of the process does not fail by it."""
+    _lead_nowhere(1)
+
+
+def _lead_nowhere(number: int) -> None:
     with suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, number)
         os.close(nowhere)
 
 
 def _failed(error: OSError) -> OutputFailed:
+    give_up()  # it is said once
     why = (error.strerror or type(error).__name__).lower()
     return OutputFailed(
         f"standard output takes no more: {why}", advice="see where it leads to: a full disk, or a closed descriptor"

@@ -51,7 +51,7 @@ RUNGS = {
         "demo",
         "simulator",
     },
-    "__main__": {"cli"},
+    "__main__": {"streams", "cli"},
 }
 """Each room, and the rooms that it may import. safe_text, which imports none, is for all of them."""
 
