@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.bounds import Bound
 from replicator.sync.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
@@ -52,6 +51,8 @@ from replicator.sync.walking import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from replicator.sync.bounds import Bound
 
 SHARES: Mapping[Lane, float] = {
     Lane.ACTIVE: 0.15,

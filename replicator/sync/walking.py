@@ -38,6 +38,8 @@ CALM_PAGES = 20
 """Pages in a row that used less than their slack before it is made smaller by one row."""
 MOST_FAILURES = 3
 """Pages without a readable row, one after the other, before they are stepped over."""
+MOST_GAPS = 3
+"""Stretches of the list without any row that are stepped over before its total is taken for wrong."""
 MOST_IN_A_ROW = 40
 """Failures of one walk in a row, with no page of it answered, before it is left for this run: the source answers others, and
 fails here whatever is asked."""
@@ -134,6 +136,8 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    gaps: int = 0
+    """Stretches without any row that were stepped over, one after the other, though the total says that more is there."""
     failures: int = 0
     """Pages that failed since one of this walk was answered."""
     has_failed: bool = False
@@ -213,7 +217,7 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
         return _advance_without_rows(walk, seen, oldest_known)
     if order_of(seen.created) != "descending":
         return Advance((), walk, is_unsorted=True)
-    walk, pieces = _land(replace(walk, empties=0, ending=None), seen, known[0])
+    walk, pieces = _land(replace(walk, empties=0, gaps=0, ending=None), seen, known[0])
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
     if proven:
         pieces = (*pieces, Piece(proven.since, proven.until, seen.asked_at))
@@ -430,10 +434,12 @@ def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None)
         return _after((), replace(_search(walk, seen, high=end), empties=0))
     if walk.empties < MOST_FAILURES:
         return Advance((), replace(walk, ending=None))
-    if nothing_behind:
+    gaps = 0 if seen.rows else walk.gaps + 1
+    if nothing_behind or gaps >= MOST_GAPS:
         return _give_up_the_end(walk, seen, ())
     beyond = seen.offset + max(seen.rows, PAGE_LIMIT // 2)
-    return _after((), replace(walk, empties=0, ending=None, offset=beyond, jump_reason="pages without a readable row"))
+    left = replace(walk, empties=0, gaps=gaps, ending=None, offset=beyond, jump_reason="pages without a readable row")
+    return _after((), left)
 
 
 def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
