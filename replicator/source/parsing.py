@@ -49,13 +49,19 @@ def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | 
         rows = rows_of(bytes(envelope.data))
     except MalformedError as error:
         raise UnreadableAnswer(f"the list of calls is no JSON: {error}", status=200) from None
+    shown: dict[UUID, bytes] = {}
     for raw in rows:
         row = parse_row(raw)
-        created.append(row.created_at)
-        if isinstance(row, Call):
+        if not isinstance(row, Call):
+            unreadable.append(row)
+        elif row.id not in shown:
+            shown[row.id] = row.fingerprint
             calls.append(row)
         else:
-            unreadable.append(row)
+            # The same call once more takes no place in the list, or a page of repetitions would reach to the list's end.
+            calls += [row] if row.fingerprint != shown[row.id] else []
+            continue
+        created.append(row.created_at)
     meta, pagination = member(bytes(envelope.meta)), member(bytes(envelope.pagination))
     has_more = pagination.get("has_more", meta.get("has_more"))
     return Page(
