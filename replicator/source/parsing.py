@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+TWICE = "its page shows the call before, with another content"
+"""Why a row that can be read is kept aside: one answer is one look, and a call has one content in it."""
+
+
 def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | None = None) -> Page:
     """Read one list answer. `limit` and `offset` are what was asked, `server_time` what the Date header said.
 
@@ -59,7 +63,8 @@ def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | 
             calls.append(row)
         else:
             # The same call once more takes no place in the list, or a page of repetitions would reach to the list's end.
-            calls += [row] if row.fingerprint != shown[row.id] else []
+            if row.fingerprint != shown[row.id]:
+                unreadable.append(Unreadable(raw[:MAX_ROW_BYTES], TWICE, row.id, row.created_at))
             continue
         created.append(row.created_at)
     meta, pagination = member(bytes(envelope.meta)), member(bytes(envelope.pagination))

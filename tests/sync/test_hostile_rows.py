@@ -72,7 +72,7 @@ FIELD_ASIDE: dict[str, tuple[Spoil, str, str]] = {
     "200 deep and the row": (with_value("context", nested(MAX_DEPTH)), "context", "nested"),
     "5,000 deep": (with_value("context", nested(5_000)), "context", "nested"),
     "100,000 deep": (with_value("context", nested(100_000)), "context", "nested"),
-    X,
+    "100,000 objects deep": (with_value("context", b'{"a":' * 100_000 + b"1" + b"}" * 100_000), "context", "nested"),
     "5,000 digits in context": (with_value("context", b'{"n":%b}' % (b"1" * 5_000)), "context.n", "range"),
     "5,000 digits in cost": (with_value("cost_usd", b"1" * 5_000), "cost_usd", "range"),
     "1,001 digits in cost": (with_value("cost_usd", b"0." + b"1" * 1_000), "cost_usd", "digits"),
