@@ -122,7 +122,7 @@ Order = Literal["descending", "ascending", "mixed"]
 class Page:
     """One list response: an atomic snapshot of a contiguous slice of the source's list.
 
-    `rows` counts everything received, readable or not. `created` holds the `created_at` of each row in the order
+    `rows` counts everything received, readable or not, each call once. `created` holds the `created_at` of each row in the order
     received (None where unreadable). `total` is None where the source did not say. `server_time` is the server's
     clock when it answered.
     """

@@ -41,6 +41,7 @@ _JSON_UNSTORABLE = re.compile(
 )
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{},:]', re.DOTALL)
 _WORD = re.compile(rb'[^\s"{}\[\],:]+')
+_QUOTE, _COMMA, _COLON, _OPENING, _CLOSING = b'"'[0], b","[0], b":"[0], b"[{", b"]}"
 _SEAM = re.compile(rb"\}\s*,\s*\{")
 _BOM = b"\xef\xbb\xbf"
 
@@ -150,15 +151,33 @@ def split(raw: bytes) -> list[tuple[str, bytes]]:
 
 def members(raw: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield what `split` returns; what stands before a fault is yielded before MalformedError is raised."""
+    for key, value, _ in _members(raw):
+        yield key, value
+
+
+def members_for_certain(raw: bytes) -> dict[str, bytes]:
+    """Return the members of an object each of which is a single string, word or bracket, whatever is in it, and so nothing of
+    its neighbours. Raises MalformedError where one may be more.
+    """
+    found: dict[str, bytes] = {}
+    for key, value, things in _members(raw):
+        is_thing = value[:1] in (b'"', b"{", b"[") and value[-1:] in (b'"', b"}", b"]") and things == 1
+        if not key or not (is_thing or (not things and _WORD.fullmatch(value))):
+            raise MalformedError("a member has no clear end")
+        found[key] = value
+    return found
+
+
+def _members(raw: bytes) -> Iterator[tuple[str, bytes, int]]:
     text = raw.strip()
     if text[:1] not in (b"{", b"["):
         raise MalformedError("neither an object nor an array")
     start, key, is_first = 1, "", True
-    for symbol, at in _outer_symbols(text):
-        if symbol == b":":
+    for symbol, at, things in _outer_symbols(text):
+        if symbol == _COLON:
             key = _key(text[start:at])
-        elif (value := text[start:at].strip()) or not is_first or symbol == b",":
-            yield key, value
+        elif (value := text[start:at].strip()) or not is_first or symbol == _COMMA:
+            yield key, value, things
             key, is_first = "", False
         start = at + 1
     if text[start:]:
@@ -185,37 +204,29 @@ def is_one_value(raw: bytes) -> bool:
     return True
 
 
-def is_one_token(raw: bytes) -> bool:
-    """Say whether what was cut out is a single string, word or bracket, whatever is in it: nothing of its neighbours."""
-    if raw[:1] == b'"':
-        match = _TOKEN.match(raw)
-        return match is not None and match.end() == len(raw) > 1
-    if raw[:1] not in (b"{", b"["):
-        return _WORD.fullmatch(raw) is not None
-    try:
-        return [at for symbol, at in _outer_symbols(raw) if symbol in b"]}"] == [len(raw) - 1]
-    except MalformedError:
-        return False
-
-
-def _outer_symbols(text: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield the commas, the colons and the closing bracket of the outermost container, with their places."""
-    depth, is_object = 0, text[:1] == b"{"
+def _outer_symbols(text: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield the commas, the colons and the closing bracket of the outermost container, with their places and the number of
+    strings and brackets that stand before each, since the last.
+    """
+    depth, things, is_object = 0, 0, text[:1] == b"{"
     for token in _TOKEN.finditer(text):
         at = token.start()
-        symbol = text[at : at + 1]
-        if symbol == b'"':
+        symbol = text[at]
+        if symbol == _QUOTE:
             if token.end() - at == 1:
                 raise MalformedError("a string does not end")
-        elif symbol in b"[{":
+            things += depth == 1
+        elif symbol in _OPENING:
+            things += depth == 1
             depth += 1
-        elif symbol in b"]}":
+        elif symbol in _CLOSING:
             depth -= 1
             if depth == 0:
-                yield symbol, at
+                yield symbol, at, things
                 return
-        elif depth == 1 and (symbol == b"," or is_object):
-            yield symbol, at
+        elif depth == 1 and (symbol == _COMMA or is_object):
+            yield symbol, at, things
+            things = 0
     raise MalformedError("cut off")
 
 

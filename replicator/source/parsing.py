@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+TWICE = "its page shows the call before, with another content"
+"""Why a row that can be read is kept aside: one answer is one look, and a call has one content in it."""
+
+
 def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | None = None) -> Page:
     """Read one list answer. `limit` and `offset` are what was asked, `server_time` what the Date header said.
 
@@ -49,13 +53,20 @@ def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | 
         rows = rows_of(bytes(envelope.data))
     except MalformedError as error:
         raise UnreadableAnswer(f"the list of calls is no JSON: {error}", status=200) from None
+    shown: dict[UUID, bytes] = {}
     for raw in rows:
         row = parse_row(raw)
-        created.append(row.created_at)
-        if isinstance(row, Call):
+        if not isinstance(row, Call):
+            unreadable.append(row)
+        elif row.id not in shown:
+            shown[row.id] = row.fingerprint
             calls.append(row)
         else:
-            unreadable.append(row)
+            # The same call once more takes no place in the list, or a page of repetitions would reach to the list's end.
+            if row.fingerprint != shown[row.id]:
+                unreadable.append(Unreadable(raw[:MAX_ROW_BYTES], TWICE, row.id, row.created_at))
+            continue
+        created.append(row.created_at)
     meta, pagination = member(bytes(envelope.meta)), member(bytes(envelope.pagination))
     has_more = pagination.get("has_more", meta.get("has_more"))
     return Page(

@@ -17,12 +17,14 @@ import msgspec
 from replicator.records import SetAside
 from replicator.source import jsontext
 from replicator.source.jsontext import MalformedError
-from replicator.source.limits import MAX_ROW_BYTES
+from replicator.source.limits import MAX_BODY_BYTES, MAX_ROW_BYTES
 
 OTHER = "other field"
 """What a field is called whose name is no plain word."""
 _LEVELS = 2
 """The row, and the objects in it."""
+_LARGEST_INSIDE = 256 * 1024
+"""Bytes of an object within a row that is cut by its brackets, one by one, where it is no JSON as a whole."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 TOO_LARGE = f"with it the row is larger than {MAX_ROW_BYTES >> 20} MiB"
@@ -40,17 +42,16 @@ def salvage(raw: bytes) -> tuple[bytes, tuple[SetAside, ...]] | None:
     return _joined(rest), tuple(found)
 
 
-def _members(raw: bytes) -> dict[str, bytes] | None:
+def _members(raw: bytes, most_bytes: int = MAX_BODY_BYTES) -> dict[str, bytes] | None:
     """Cut an object into its members; None where a member may hold a part of its neighbour."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {name: bytes(value) for name, value in _MEMBERS.decode(raw).items()}
-    if not raw.startswith(b"{"):
+    if not raw.startswith(b"{") or len(raw) > most_bytes:
         return None
     try:
-        members = dict(jsontext.members(raw))
+        return jsontext.members_for_certain(raw)
     except MalformedError:
         return None
-    return members if all(map(jsontext.is_one_token, members.values())) and "" not in members else None
 
 
 def _without_faults(members: dict[str, bytes], path: str, level: int, found: list[SetAside]) -> dict[str, bytes]:
@@ -60,7 +61,7 @@ def _without_faults(members: dict[str, bytes], path: str, level: int, found: lis
         if (reason := _fault(value, level)) is None:
             continue
         field = _label(path, name)
-        inner = _members(value) if level < _LEVELS else None
+        inner = _members(value, _LARGEST_INSIDE) if level < _LEVELS else None
         if inner:
             rest[name] = _joined(_without_faults(inner, f"{field}.", level + 1, found))
         else:
@@ -75,7 +76,7 @@ def _without_weight(members: dict[str, bytes], path: str, surplus: int, found: l
         if surplus <= 0:
             break
         value, field = members[name], _label(path, name)
-        inner = _members(value) if not path else None
+        inner = _members(value, _LARGEST_INSIDE) if not path else None
         if inner:
             rest[name] = _joined(_without_weight(inner, f"{field}.", surplus, found))
         else:

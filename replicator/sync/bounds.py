@@ -44,8 +44,11 @@ class Bound:
     @property
     def calls(self) -> int:
         """The calls that the bound is measured by."""
-        most = UNCOUNTED_CALLS if self.claimed is None else 2 * self.claimed + FREE_CALLS
-        return self.stored + min(self.inserted, most)
+        return self.stored + min(self.inserted, self.most_inserted)
+
+    @property
+    def most_inserted(self) -> int:
+        return UNCOUNTED_CALLS if self.claimed is None else 2 * self.claimed + FREE_CALLS
 
     @property
     def most_lists(self) -> int:
@@ -58,7 +61,7 @@ class Bound:
 
     @property
     def is_list_spent(self) -> bool:
-        return self.lists >= self.most_lists
+        return self.lists >= self.most_lists or self.inserted >= self.most_inserted
 
     @property
     def is_by_id_spent(self) -> bool:
@@ -75,6 +78,8 @@ class Bound:
 
     def why(self) -> str:
         """Say what ended the run, or nothing."""
+        if self.inserted >= self.most_inserted:
+            return f"the list had said that it holds {self.claimed or 0:,} calls, and has shown {self.inserted:,} new ones: it grows as it is read"
         if self.is_list_spent:
             return f"{self.lists:,} requests for the list were not enough: what it answers contradicts itself or does not end"
         if self.is_by_id_spent:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.bounds import Bound
+from replicator.sync.bounds import FREE_CALLS
 from replicator.sync.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
@@ -53,6 +53,8 @@ from replicator.sync.walking import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from replicator.sync.bounds import Bound
+
 SHARES: Mapping[Lane, float] = {
     Lane.ACTIVE: 0.15,
     Lane.DETAIL: 0.15,
@@ -74,8 +76,8 @@ MOST_PASSES = 6
 """Whole passes after which it is left at that, though each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
-NOTHING_MORE = "the source does not list by created_at: whole passes found nothing more"
-STILL_MORE = "the source does not list by created_at: each whole pass still found something"
+NOTHING_MORE = "the source's list has no order that proves anything: whole passes found nothing more"
+STILL_MORE = "the source's list has no order that proves anything: each whole pass still found something"
 SWEEP_OVERLAP = 5
 SWEEP_EVERY = timedelta(minutes=10)
 """An unsorted list is read as a whole again so often at most."""
@@ -506,7 +508,8 @@ def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
     sweep = replace(sweep, news=sweep.news + news, failures=0, empties=sweep.empties + 1 if seen.rows == 0 else 0)
     is_end = seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or sweep.empties > 1)
     # A source that shows rows behind its own end does not go by the offset.
-    is_end = is_end or (seen.total is not None and seen.offset >= seen.total + PAGE_LIMIT)
+    behind = seen.total if seen.total is not None else 2 * state.bound.calls + FREE_CALLS if state.bound else None
+    is_end = is_end or (behind is not None and seen.offset >= behind + PAGE_LIMIT)
     pieces = []
     is_last = seen.total is not None and seen.behind >= seen.total > 0
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time, is_last=is_last)

@@ -136,10 +136,8 @@ class Run:
         try:
             self._begin(held)
             result = self._loop(fetcher)
-            outcome = result
-            report = self._report(result, time.monotonic() - started)
+            outcome, report = result, self._report(result, time.monotonic() - started)
             message = report.unfinished or None
-            return report
         except BaseException as error:
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
@@ -149,6 +147,7 @@ class Run:
         finally:
             fetcher.close()
             self._end(held, outcome, message, fetcher.in_flight, is_ours=is_ours)
+        return report
 
     def _begin(self, held: lease.Lease) -> None:
         """Open the run in the books, and start from where the last one left off."""

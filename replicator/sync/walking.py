@@ -38,6 +38,11 @@ CALM_PAGES = 20
 """Pages in a row that used less than their slack before it is made smaller by one row."""
 MOST_FAILURES = 3
 """Pages without a readable row, one after the other, before they are stepped over."""
+MOST_LONELY = 4
+"""Pages in a row that hold one row, though more were asked for and are there: nothing lies between the ends of such a page, so
+the order proves nothing."""
+MOST_GAPS = 3
+"""Stretches of the list without any row that are stepped over before its total is taken for wrong."""
 MOST_IN_A_ROW = 40
 """Failures of one walk in a row, with no page of it answered, before it is left for this run: the source answers others, and
 fails here whatever is asked."""
@@ -134,6 +139,10 @@ class Walk:
     """The page that looked like the last one: what is asked now is whether anything lies behind it."""
     endings: int = 0
     empties: int = 0
+    lonely: int = 0
+    """Pages in a row that held a single row, for no reason that is known."""
+    gaps: int = 0
+    """Stretches without any row that were stepped over, one after the other, though the total says that more is there."""
     failures: int = 0
     """Pages that failed since one of this walk was answered."""
     has_failed: bool = False
@@ -201,7 +210,7 @@ def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance
 
 
 def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
-    total = walk.total if seen.total is None else seen.total
+    total, asked_limit = walk.total if seen.total is None else seen.total, walk.limit
     if walk.suspect is not None and seen.offset != walk.suspect:
         return Advance((), replace(walk, total=total, offset=walk.suspect, limit=1, is_alive=True, failures=0))
     walk = replace(
@@ -211,9 +220,11 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
     known = [at for at in seen.created if at is not None]
     if not known:
         return _advance_without_rows(walk, seen, oldest_known)
-    if order_of(seen.created) != "descending":
+    is_lonely = asked_limit > MOST_LONELY and seen.rows == 1 and (total is None or seen.behind < total)
+    walk = replace(walk, lonely=walk.lonely + 1 if is_lonely else 0)
+    if order_of(seen.created) != "descending" or walk.lonely >= MOST_LONELY:
         return Advance((), walk, is_unsorted=True)
-    walk, pieces = _land(replace(walk, empties=0, ending=None), seen, known[0])
+    walk, pieces = _land(replace(walk, empties=0, gaps=0, ending=None), seen, known[0])
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
     if proven:
         pieces = (*pieces, Piece(proven.since, proven.until, seen.asked_at))
@@ -430,10 +441,12 @@ def _advance_without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None)
         return _after((), replace(_search(walk, seen, high=end), empties=0))
     if walk.empties < MOST_FAILURES:
         return Advance((), replace(walk, ending=None))
-    if nothing_behind:
+    gaps = 0 if seen.rows else walk.gaps + 1
+    if nothing_behind or gaps >= MOST_GAPS:
         return _give_up_the_end(walk, seen, ())
     beyond = seen.offset + max(seen.rows, PAGE_LIMIT // 2)
-    return _after((), replace(walk, empties=0, ending=None, offset=beyond, jump_reason="pages without a readable row"))
+    left = replace(walk, empties=0, gaps=gaps, ending=None, offset=beyond, jump_reason="pages without a readable row")
+    return _after((), left)
 
 
 def _at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
