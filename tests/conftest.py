@@ -21,8 +21,6 @@ from replicator.store.database import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Tests may lose their database with the machine, so they need not wait for its disk.
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
 OURS = ("TRUEDY_", "REPLICATOR_", "DATABASE_URL", "PG")
 
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True, print_blob=True)
@@ -55,7 +53,9 @@ def reachable_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(reachable_folder: Path, request: pytest.FixtureRequest) -> Iterator[embedded.Server]:
     """The PostgreSQL that was chosen, one for each test process."""
-    with servers.running(request.config.getoption("--postgres"), reachable_folder / "postgres", QUICK) as server:
+    with servers.running(
+        request.config.getoption("--postgres"), reachable_folder / "postgres", servers.QUICK
+    ) as server:
         yield server
 
 

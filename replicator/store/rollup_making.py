@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from replicator.store.objects import Standing
 
-FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+\(\))", re.MULTILINE)
+FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+\([a-z_ ]*\))", re.MULTILINE)
 TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
 BOOKS = frozenset({"touched", "days"})
 """What migrations make in schema rollup."""

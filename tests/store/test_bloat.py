@@ -39,7 +39,7 @@ def test_fifty_updates_of_each_call_stay_on_their_pages(database: Database, orde
             calls = [parse_row(json.dumps(row | moved, default=str).encode()) for row in rows[first : first + PAGE]]
             seen = [Observation(call, at) for call in calls if isinstance(call, Call)]
             with database.transaction() as tx:
-                settled = settle(merge.known_calls(tx, [one.call.id for one in seen]), seen)
+                settled = settle(merge.known_calls(tx, "default", [one.call.id for one in seen]), seen)
                 merge.write_calls(tx, "default", settled.calls, settled.versions)
 
     with database.connection() as connection:

@@ -32,7 +32,7 @@ def observe(database: Database, *rows: bytes, first_minute: int = 0) -> None:
         assert isinstance(call, Call), call
         with database.transaction() as tx:
             seen = [Observation(call, NOON + timedelta(minutes=minute))]
-            settled = settle(merge.known_calls(tx, [call.id]), seen)
+            settled = settle(merge.known_calls(tx, "default", [call.id]), seen)
             merge.write_calls(tx, "default", settled.calls, settled.versions)
 
 
@@ -56,10 +56,10 @@ def test_every_character_of_unicode_comes_back(database: Database, ascii_only: b
         sent = text[::-1] if "\ud800" in text else text
         if not ascii_only and any("\ud800" <= character <= "\udfff" for character in sent):
             continue  # a lone surrogate has no UTF-8
-        row = {"id": str(UUID(int=number)), "summary": sent, "context": {sent: sent}}
+        row = {"id": str(UUID(int=number + 1)), "summary": sent, "context": {sent: sent}}
         observe(database, json.dumps(row, ensure_ascii=ascii_only).encode())
         ((summary, context, raw, has_escapes),) = rows(
-            database, f"SELECT summary, context, raw, has_escapes FROM truedy.calls WHERE id = '{UUID(int=number)}'"
+            database, f"SELECT summary, context, raw, has_escapes FROM truedy.calls WHERE id = '{UUID(int=number + 1)}'"
         )
         assert unescape(summary) == sent
         assert {unescape(key): unescape(value) for key, value in context.items()} == {sent: sent}
@@ -99,7 +99,7 @@ def test_instants_come_back_wherever_the_session_is(database: Database, zone: st
         "soon": None,
     }
     for number, (text, expected) in enumerate(spelled.items()):
-        call_id = UUID(int=number)
+        call_id = UUID(int=number + 1)
         observe(database, json.dumps({"id": str(call_id), "ended_at": text}).encode())
         with database.transaction() as tx:
             tx.execute(f"SET LOCAL TIME ZONE '{zone}'")

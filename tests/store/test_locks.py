@@ -126,7 +126,7 @@ def test_first_migrations_at_the_same_time(empty_database: str, schemas: str) ->
 
 def test_an_earlier_release_waits_for_this_one(database_url: str) -> None:
     """Its advisory lock is taken where it is free, so a `migrate` of an earlier release beside this one does nothing meanwhile."""
-    with migrate._alone(database_url) as connection:
+    with migrate.alone(database_url) as connection:
         migrate._lock(connection)
         with psycopg.connect(database_url) as earlier:
             row = earlier.execute("SELECT pg_try_advisory_xact_lock(%s)", [migrate.EARLIER_LOCK]).fetchone()

@@ -69,7 +69,7 @@ def clear(database: Database) -> None:
 def write(database: Database, sights: list[Sight]) -> None:
     seen = [sight.observation() for sight in sights]
     with database.transaction() as tx:
-        settled = settle(merge.known_calls(tx, [one.call.id for one in seen]), seen)
+        settled = settle(merge.known_calls(tx, "default", [one.call.id for one in seen]), seen)
         merge.write_calls(tx, "default", settled.calls, settled.versions)
 
 

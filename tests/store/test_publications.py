@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from catalog import described
-from conftest import QUICK
+from servers import QUICK
 from world import source
 
 from replicator.errors import ForeignObjects

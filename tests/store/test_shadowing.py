@@ -220,7 +220,9 @@ def test_a_writer_cannot_lend_its_functions_to_the_owner(logins: dict[str, str])
 
 
 def test_every_function_of_ours_works_as_its_caller(database_url: str) -> None:
-    """None is SECURITY DEFINER, each has pg_catalog first and the temporary schema last, and none builds SQL from text."""
+    """None but `analyze_table` is SECURITY DEFINER and builds SQL from text, which it takes from the catalog alone; each has
+    pg_catalog first and the temporary schema last.
+    """
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
             "SELECT p.oid::regprocedure::text, prosecdef, proconfig, prosrc FROM pg_proc p "
@@ -229,6 +231,7 @@ def test_every_function_of_ours_works_as_its_caller(database_url: str) -> None:
         ).fetchall()
     assert len(rows) >= 3
     for name, is_definer, chosen, text in rows:
-        assert not is_definer, name
         assert chosen == ["search_path=pg_catalog, pg_temp"], name
-        assert not re.search(r"\bEXECUTE\b", text), name
+        if name != "rollup.analyze_table(regclass)":
+            assert not is_definer, name
+            assert not re.search(r"\bEXECUTE\b", text), name

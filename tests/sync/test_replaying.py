@@ -57,7 +57,7 @@ class Books:
     def observe(self, raw: bytes, minute: float) -> None:
         """Store what an answer showed in a readable form, and note the look at its place."""
         with self.database.transaction() as tx:
-            settled = settle(merge.known_calls(tx, [ID]), [Observation(read(raw), at(minute))])
+            settled = settle(merge.known_calls(tx, "default", [ID]), [Observation(read(raw), at(minute))])
             merge.write_calls(tx, "default", settled.calls, settled.versions)
             quarantine.resolve(tx, "default", {ID: at(minute)})
 

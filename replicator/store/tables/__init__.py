@@ -1,0 +1,1 @@
+"""The tables, one module for each room of the database; schema.py puts them together."""
