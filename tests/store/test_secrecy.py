@@ -36,10 +36,10 @@ REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSuppor
 @pytest.fixture(scope="module")
 def admin_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
     """A migrated database for all of these tests: what they try changes nothing."""
-    server, name = postgres_server.url.rsplit("/", 1)[0], f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server.tcp_url_of("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield f"{server}/{name}"
+        yield postgres_server.tcp_url_of(name)
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
