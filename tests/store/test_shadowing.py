@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 import shadows
+from psycopg import sql
 from world import source
 
 from replicator.report import figures
@@ -220,18 +221,58 @@ def test_a_writer_cannot_lend_its_functions_to_the_owner(logins: dict[str, str])
 
 
 def test_every_function_of_ours_works_as_its_caller(database_url: str) -> None:
-    """None but `analyze_table` is SECURITY DEFINER and builds SQL from text, which it takes from the catalog alone; each has
-    pg_catalog first and the temporary schema last.
+    """But for those that roles.py names. Each has pg_catalog first and the temporary schema last, and only those that need
+    their owner's rights build SQL, of quoted names alone.
     """
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
-            "SELECT p.oid::regprocedure::text, prosecdef, proconfig, prosrc FROM pg_proc p "
-            "WHERE pronamespace::regnamespace::text = ANY(%s) AND prosqlbody IS NULL",
+            "SELECT format('%%s.%%s(%%s)', pronamespace::regnamespace, proname, pg_get_function_identity_arguments(p.oid)), "
+            "prosecdef, proconfig, prosrc FROM pg_proc p WHERE pronamespace::regnamespace::text = ANY(%s) AND prosqlbody IS NULL",
             [roles.schemas()],
         ).fetchall()
     assert len(rows) >= 3
+    assert {name for name, is_definer, _, _ in rows if is_definer} == roles.DEFINERS_FOR_WRITER
     for name, is_definer, chosen, text in rows:
         assert chosen == ["search_path=pg_catalog, pg_temp"], name
-        if name != "rollup.analyze_table(regclass)":
-            assert not is_definer, name
-            assert not re.search(r"\bEXECUTE\b", text), name
+        builds_sql = re.search(r"\bEXECUTE\b", text)
+        assert is_definer or not builds_sql, name
+        assert not builds_sql or not re.search(r"%s|%L", text), name
+
+
+def test_new_statistics_run_nothing_of_a_stranger(logins: dict[str, str], database_url: str, role_prefix: str) -> None:
+    """The writer's way to ANALYZE, which works with the owner's rights, takes tables of ours only: not one with an index on a
+    stranger's function, not a temporary one under our table's name, not a catalog; and readers have no way to it.
+    """
+    name = 'a"; DROP TABLE truedy.calls; --'
+    with (
+        psycopg.connect(database_url, autocommit=True) as admin,
+        psycopg.connect(logins["writer"], autocommit=True) as writer,
+    ):
+        user = f'"{writer.info.user}"'
+        admin.execute(f"CREATE SCHEMA theirs AUTHORIZATION {user}")
+        writer.execute(
+            f"CREATE FUNCTION theirs.trap(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS "
+            f"$$ BEGIN IF current_user <> '{writer.info.user}' THEN RAISE EXCEPTION '{shadows.MARK}'; END IF; RETURN $1; END $$"
+        )
+        writer.execute("CREATE TABLE theirs.calls (a integer)")
+        writer.execute("CREATE INDEX ON theirs.calls (theirs.trap(a))")
+        writer.execute("INSERT INTO theirs.calls SELECT generate_series(1, 100)")
+        writer.execute("CREATE TEMP TABLE calls (a integer)")
+        writer.execute("INSERT INTO pg_temp.calls SELECT generate_series(1, 100)")
+        writer.execute(sql.SQL("CREATE TABLE theirs.{} (a integer)").format(sql.Identifier(name)))
+        seen = "SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n FROM pg_stats WHERE schemaname = 'theirs' OR schemaname ~ '^pg_temp') x"
+        for (oid,) in writer.execute(
+            "SELECT c.oid::bigint FROM pg_class c WHERE relnamespace IN ('theirs'::regnamespace, pg_my_temp_schema()) OR relname = 'pg_authid'"
+        ).fetchall():
+            for path in PATHS:
+                writer.execute(f"SET search_path = {path}")
+                writer.execute(
+                    "SELECT rollup.analyze_table(%s::pg_catalog.int8::pg_catalog.oid::pg_catalog.regclass)", [oid]
+                )
+        assert admin.execute(seen).fetchone() == (0,)
+        writer.execute("SELECT rollup.analyze_table('truedy.calls'::pg_catalog.regclass)")
+        assert admin.execute("SELECT count(*) FROM truedy.calls").fetchone() == (0,)
+    for role in ("reader", "auditor"):
+        with psycopg.connect(logins[role], autocommit=True) as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT rollup.analyze_table('pg_class'::regclass)")
