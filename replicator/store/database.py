@@ -43,6 +43,7 @@ TERMS: Final[Mapping[str, str]] = {
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
     # What psycopg reads: other styles it refuses, or reads as something else.
     "client_encoding": "'UTF8'",
     "timezone": "'UTC'",
