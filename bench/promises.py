@@ -74,7 +74,8 @@ def promises() -> list[Promise]:
         Promise(
             "At least the latest version",
             "After a change the row becomes what the source has, within the bound of its age class; a newer observation is "
-            "never overwritten by an older one, in whatever order answers come; every content that was seen is kept.",
+            "never overwritten by an older one, in whatever order answers come; every content that was seen is kept. Where the "
+            "source's own stamps lie in the future, or go back and stay there, our looks decide, and it is said.",
             "Contents between two looks; a fixed delay that depends on neither the size nor the limit. Each class's bound is "
             "computed in `analytics.update_delay`, beside what was achieved. A transcript that came, or was replaced, while "
             "nothing told of it: the row's `updated_at` is null, or did not move more than five minutes after our last look; the "
@@ -82,6 +83,7 @@ def promises() -> list[Promise]:
             "for want of something else.",
             (
                 "tests/store/test_order.py::test_order_and_repetition_do_not_matter",
+                "tests/sync/test_stamps.py",
                 "tests/sync/test_service_simulation.py",
                 "tests/sync/test_whole.py::test_transcripts_are_what_the_source_has",
                 "tests/sync/test_whole.py::test_the_simulation_sees",
@@ -146,7 +148,11 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "Bad input is contained",
-            "A row that cannot be read never stops the other 99; its bytes are kept, can be listed and read again. One that "
+            "A value that cannot be read costs its field, not its call: the call, its status, times and cost count, the field's "
+            "bytes are kept and named. A row without an identity never stops the other 99; its bytes are kept, can be listed and "
+            'read again. Every usual form of instants, money, durations and of "not known" is read, what has two meanings is '
+            "named and not guessed. No answer keeps a run from ending: it makes at most 400 list requests, 8 for each page of "
+            "calls and as many as by id; by id 1,000, and 8 for each call. One that "
             "breaks its page is isolated once, costs a poll nothing, and is looked at again each hour. Unknown "
             "fields and words are kept. Bombs, depth and digits have limits, and memory does not grow with the account: "
             f"{largest['peak_megabytes']} MB for {largest['calls']:,} calls.",
@@ -155,6 +161,9 @@ def promises() -> list[Promise]:
             (
                 "tests/test_quarantine.py",
                 "tests/test_limits.py",
+                "tests/source/test_forms.py",
+                "tests/sync/test_hostile_rows.py",
+                "tests/sync/test_bounds.py",
                 "tests/sync/test_observed.py",
                 "tests/sync/test_walking.py",
                 "tests/store/test_exact.py",

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
-from replicator.source import client, jsontext
+from replicator.source import client, jsontext, parsing, transcripts
 from replicator.store import books, lease
-from replicator.sync import absence, committing, fetching, merging, planning, position, probing, walking
+from replicator.sync import absence, bounds, committing, fetching, merging, planning, position, probing, stages, walking
 from replicator.sync.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 
 if TYPE_CHECKING:
@@ -179,6 +179,31 @@ def log_that_prints_the_key() -> None:
     client.Reader._send = telling  # type: ignore[method-assign]
 
 
+def row_falls_with_its_field() -> None:
+    """One field that cannot be stored costs the whole call."""
+    parsing.salvage = lambda _: None  # type: ignore[attr-defined]
+
+
+def stamps_are_believed() -> None:
+    """The source's `updated_at` orders contents, whatever it says."""
+    merging.is_in_the_future = lambda *_: False  # type: ignore[assignment]
+
+
+def statuses_by_the_letter() -> None:
+    """A status means something only in the very spelling of its row."""
+    stages.Stages.of = lambda self, status: self.by_word.get(status)  # type: ignore[method-assign,assignment,arg-type]
+
+
+def placeholder_is_a_transcript() -> None:
+    """Segments without a word are what was said."""
+    transcripts._says_something = lambda _: True  # type: ignore[assignment]
+
+
+def bound_by_the_sources_word() -> None:
+    """How much a run may ask for is what the list says that it holds."""
+    bounds.Bound.calls = property(lambda self: self.claimed or 0)  # type: ignore[assignment,method-assign]
+
+
 BUGS = (
     Bug("naive pager", naive_pager, ("tests/sync/test_simulation.py::test_some_histories_lose_nothing",)),
     Bug(
@@ -211,6 +236,31 @@ BUGS = (
         "retry not counted against the budget",
         retry_not_counted,
         ("tests/sync/test_cuts.py::test_a_cut_source_loses_nothing[answer dropped]",),
+    ),
+    Bug(
+        "a row falls with its field",
+        row_falls_with_its_field,
+        ("tests/sync/test_hostile_rows.py::test_a_field_that_cannot_be_stored_is_set_aside_alone[NaN in cost]",),
+    ),
+    Bug(
+        "stamps are believed",
+        stamps_are_believed,
+        ("tests/sync/test_stamps.py::test_a_stamp_of_the_future_freezes_nothing",),
+    ),
+    Bug(
+        "statuses by the letter",
+        statuses_by_the_letter,
+        ("tests/sync/test_stages.py::test_views_and_engine_agree",),
+    ),
+    Bug(
+        "a placeholder is a transcript",
+        placeholder_is_a_transcript,
+        ("tests/source/test_transcripts.py::test_segments_without_a_word_are_no_transcript",),
+    ),
+    Bug(
+        "bound by the source's word",
+        bound_by_the_sources_word,
+        ("tests/sync/test_bounds.py::test_the_bound_is_raised_by_new_calls_only",),
     ),
     Bug("float money", float_money, ("tests/store/test_order.py::test_cost_keeps_every_digit",)),
     Bug(

@@ -32,6 +32,7 @@ FACTS = (
     "attempts",
     "bytes",
     "call_id",
+    "field",
     "reason",
     "request",
 )
@@ -56,7 +57,7 @@ def show_list(rows: Sequence[Mapping[str, Any]], total: int) -> None:
         head = f"{row['id']:<6}{state(row)}, {plural(row['bytes'], 'byte')}, seen {seen}, {plural(row['attempts'], 'attempt')}"
         for line in (
             head,
-            f"      call {cell(row['call_id'])}",
+            f"      call {cell(row['call_id'])}" + (f", field {cell(row['field'])}" if row["field"] else ""),
             f"      {cell(row['reason'])}",
             f"      {cell(row['request'])}",
         ):

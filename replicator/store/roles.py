@@ -53,6 +53,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.schema_version": READ,
     "replicator.source_state": MOVE,
     "replicator.stage_rules": READ,
+    "replicator.stamp_conflicts": MOVE,
     "replicator.status_stages": READ,
     "replicator.verifications": ADD,
     "replicator.views": READ,

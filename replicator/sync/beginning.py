@@ -69,6 +69,7 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
             ledger.until(now + FUTURE_SLACK),
             options.renewal,
             options.poll_every,
+            begun_at=now,
             sliced_at=known.sliced_at,
             bound=Bound(live),
         ),

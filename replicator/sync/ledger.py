@@ -35,6 +35,9 @@ UNREADABLE = "a call that cannot be read"
 UNREADABLE_EVERY = timedelta(hours=1)
 """How often such a stretch is looked at again at most: each look narrows pages down to the row."""
 
+AGAIN_AFTER = timedelta(minutes=5)
+"""How soon one run looks at a stretch for the second time at most."""
+
 HEAD_MARGIN = timedelta(seconds=5)
 """How far behind the server's clock a page at offset 0 is believed: a row's transaction may commit a little later
 than the created_at that it carries."""
@@ -222,9 +225,10 @@ class Ledger:
             kept = _without(kept, part.interval)
         return Ledger(tuple(_coalesce(sorted(kept + fresh), new.verified_at, policy)))
 
-    def due(self, now: datetime, policy: RenewalPolicy) -> Interval | None:
+    def due(self, now: datetime, policy: RenewalPolicy, begun_at: datetime | None = None) -> Interval | None:
         """Return what should be compared again first, or None: of the youngest age class in which something is older
-        than its age allows, the connected stretch with the oldest look.
+        than its age allows, the connected stretch with the oldest look. What was looked at since `begun_at` is not due
+        again at once, whatever the policy: else a run might never end.
 
         Not the newest one: where a class is more than can be read in its time, its oldest part would wait for ever.
         """
@@ -235,6 +239,8 @@ class Ledger:
                 if piece.until <= age_class.since:
                     break
                 wait = max(every, UNREADABLE_EVERY) if piece.reason == UNREADABLE else every
+                if begun_at is not None and piece.verified_at >= begun_at:
+                    wait = max(wait, AGAIN_AFTER)
                 if now - piece.verified_at < wait or not (common := piece.interval.overlap(age_class)):
                     stretch = None
                     continue

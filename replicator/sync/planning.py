@@ -113,6 +113,8 @@ class State:
     ledger: Ledger
     policy: RenewalPolicy = DEFAULT_POLICY
     poll_every: timedelta = timedelta(seconds=60)
+    begun_at: datetime | None = None
+    """When this run began."""
     head_asked_at: datetime | None = None
     """When the head was last asked in this run."""
     walks: Mapping[Lane, Walk] = field(default_factory=dict)
@@ -175,7 +177,7 @@ def goals(state: State, now: datetime) -> list[Goal]:
             break
     if state.renews and not state.in_flight.get(Lane.RENEWAL):
         due = (
-            state.ledger.due(now, state.policy)
+            state.ledger.due(now, state.policy, state.begun_at)
             or _before(state.ledger, state.renew_before)
             or _doubtful(state.ledger, now)
         )

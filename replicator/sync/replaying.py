@@ -8,7 +8,8 @@ A kept row takes part as if it had been readable when it was last seen, so it ne
   the call's place counts as a later observation.
 - It cannot bring back a call that is deleted, whatever it says: then, and where it is late, it only joins the history.
 
-A row that no answer ever showed has no bytes to read; it is resolved once its place in the list is proven.
+A row that no answer ever showed has no bytes to read; it is resolved once its place in the list is proven. A field that was set
+aside is no row: it is read again when its call is looked at next, and resolved if it can be.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import books, lease, merge, quarantine, stages
 from replicator.store.migrate import check
-from replicator.store.rows import VersionRow
+from replicator.store.rows import UnreadRow, VersionRow
 from replicator.sync.answering import one_each
 from replicator.sync.committing import details_of_all, load_ledger, verified_at
 from replicator.sync.merging import Change, Observation, Policy, Settled, settle
@@ -174,6 +175,12 @@ def _replay(
     books.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
     merge.write_details(tx, details)
+    aside = [
+        UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
+        for kept, call in found
+        for one in call.set_aside
+    ]
+    quarantine.keep(tx, account, aside)
     quarantine.mark_read(tx, {kept.id: call.id for kept, call in found}, now)
     quarantine.mark_resolved(tx, proven, now)
     quarantine.mark_tried(tx, unread)

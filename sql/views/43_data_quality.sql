@@ -22,7 +22,7 @@ FROM (VALUES
     ('cost is implausible', '1,000,000 US dollars or more: in no sum'),
     ('negative cost', 'below zero: taken for a refund'),
     ('settled without its cost', 'over for longer than replicator.reporting.settle_hours, its cost still pending'),
-    ('number is missing', 'inbound or outbound, and one of its numbers is not there: of no contact'),
+    ('number is missing', 'inbound or outbound, and one of its numbers is not there or withheld: of no contact'),
     ('no creation', 'created_at is not there: on the day null'),
     ('created after it was seen', 'created_at is more than 5 minutes after the first look at it: one clock is wrong'),
     ('updated in the future', 'updated_at was more than 5 minutes after it was seen: our own looks order this call''s contents'),

@@ -144,7 +144,7 @@ def test_whatever_a_row_holds_is_stored(database: Database, context: Any, summar
         settled = settle({}, [Observation(call, NOON)])
         merge.write_calls(tx, "default", settled.calls, settled.versions)
         stored = tx.execute(
-            "SELECT raw = %s::jsonb, summary = %s FROM truedy.calls", [call.raw, call.summary]
+            "SELECT raw = %s::jsonb, summary IS NOT DISTINCT FROM %s FROM truedy.calls", [call.raw, call.summary]
         ).fetchone()
     assert stored == (True, True)
 
