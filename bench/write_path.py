@@ -19,9 +19,9 @@ from replicator.sync.committing import Committer
 from replicator.sync.fetching import Detail, Outcome, Request
 from replicator.sync.ledger import Ledger
 from replicator.sync.merging import Policy
-from replicator.sync.planning import State
 from replicator.sync.position import Batch, Position, Source
 from replicator.sync.run import BATCH_SIZE
+from replicator.sync.state import State
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:

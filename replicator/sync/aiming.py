@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from replicator.sync import slicing
 from replicator.sync.ledger import EVERYTHING, TICK
-from replicator.sync.planning import (
-    ACTIVE_AGE,
-    clear_of,
-    goals,
-    head_walk,
-    is_head_due,
-    newest_unreadable,
-    to_slice,
-)
+from replicator.sync.planning import ACTIVE_AGE, clear_of, goals, head_walk, is_head_due, newest_unreadable, to_slice
 from replicator.sync.searching import next_offset
 from replicator.sync.walking import PAGE_LIMIT, Lane, Walk, start
 
@@ -23,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from replicator.sync.planning import Goal, State
     from replicator.sync.position import Position
+    from replicator.sync.state import Goal, State
 
 
 class Ranks(Protocol):

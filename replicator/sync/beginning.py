@@ -11,10 +11,10 @@ from replicator import __version__
 from replicator.store import absences, books, lease, merge, quarantine, stages
 from replicator.sync.bounds import Bound
 from replicator.sync.committing import load_ledger, save_policy
-from replicator.sync.planning import State
 from replicator.sync.position import FUTURE_SLACK, Position, Source
 from replicator.sync.replaying import note_proven
 from replicator.sync.stages import Stages
+from replicator.sync.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

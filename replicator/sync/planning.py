@@ -12,14 +12,13 @@ goes first, but none starves: each has a guaranteed share of the requests while 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.sync.bounds import FREE_CALLS
 from replicator.sync.ledger import (
     BEGINNING,
-    DEFAULT_POLICY,
     END,
     TICK,
     UNREADABLE,
@@ -27,13 +26,12 @@ from replicator.sync.ledger import (
     Interval,
     Ledger,
     Piece,
-    RenewalPolicy,
     prove,
 )
-from replicator.sync.searching import Search
 from replicator.sync.searching import absorb as absorb_step
-from replicator.sync.slicing import COUNTED_FROM, SPLIT_TIE, WITNESS, Slicing
+from replicator.sync.slicing import COUNTED_FROM, SPLIT_TIE, WITNESS
 from replicator.sync.slicing import absorb as absorb_filtered
+from replicator.sync.state import Absorbed, Goal, State, Sweep
 from replicator.sync.walking import (
     BEYOND,
     CAPPED,
@@ -53,7 +51,6 @@ from replicator.sync.walking import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from replicator.sync.bounds import Bound
 
 SHARES: Mapping[Lane, float] = {
     Lane.ACTIVE: 0.15,
@@ -88,77 +85,6 @@ DOUBTS_EVERY = timedelta(hours=1)
 LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
 PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONFIRM, Lane.RENEWAL)
 """Lanes that leave a part of each rate window to the others."""
-MOST_LIST_REQUESTS = 2
-"""List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Whole passes over a source that does not list newest first."""
-
-    offset: int = 0
-    news: int = 0
-    passes: int = 0
-    passes_without_news: int = 0
-    started_at: datetime | None = None
-    empties: int = 0
-    failures: int = 0
-    """Pages that failed since one was answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the decision what to do next depends on, except the time."""
-
-    ledger: Ledger
-    policy: RenewalPolicy = DEFAULT_POLICY
-    poll_every: timedelta = timedelta(seconds=60)
-    begun_at: datetime | None = None
-    """When this run began."""
-    head_asked_at: datetime | None = None
-    """When the head was last asked in this run."""
-    walks: Mapping[Lane, Walk] = field(default_factory=dict)
-    slicing: Slicing | None = None
-    """What is being read through filters."""
-    sliced_at: datetime | None = None
-    """When a capped list was last read through filters."""
-    search: Search | None = None
-    """What is left of the search for where replica and source differ in membership."""
-    searches: int = 0
-    """Searches that this run has begun."""
-    renew_before: datetime | None = None
-    """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
-    unreadable: Interval | None = None
-    """The newest stretch that is known to hold a row that cannot be read, and was looked at lately."""
-    clear: int = PAGE_LIMIT
-    """So many rows of the list come before it, as far as is known; pages from above end there."""
-    is_identified: bool = True
-    """The source has shown that it is the one that is stored; until then only its first page is asked for."""
-    sweep: Sweep | None = None
-    swept_at: datetime | None = None
-    """When whole passes over an unsorted list last came to an end."""
-    in_flight: Mapping[Lane, int] = field(default_factory=dict)
-    head_in_flight: bool = False
-    open_calls: tuple[datetime, ...] = ()
-    """created_at of calls that have not ended, oldest first."""
-    most_pages: int = MOST_LIST_REQUESTS
-    """So many list requests may be in flight at once."""
-    details: Mapping[Lane, int] = field(default_factory=dict)
-    """Details that are due and at hand, by lane."""
-    spent: Mapping[Lane, float] = field(default_factory=dict)
-    renews: bool = True
-    left: frozenset[datetime] = frozenset()
-    """The upper ends of holes that are left for this run, because every page there fails."""
-    bound: Bound | None = None
-    """How many requests the run may make, whatever comes; None: as many as it likes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """A hole worth a walk."""
-
-    lane: Lane
-    hole: Interval
 
 
 def goals(state: State, now: datetime) -> list[Goal]:
@@ -374,14 +300,6 @@ def landed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -
     if is_head:
         return replace(state, head_in_flight=False)
     return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - count)})
-
-
-@dataclass(frozen=True, slots=True)
-class Absorbed:
-    """The state after an answer, and what it proved."""
-
-    state: State
-    pieces: tuple[Piece, ...] = ()
 
 
 def absorb_page(

@@ -15,7 +15,7 @@ from replicator.store.rows import UnreadRow
 from replicator.sync.absence import claims
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import UNREADABLE
-from replicator.sync.planning import Absorbed, State, absorb_failure, absorb_page, absorb_search, absorb_slice
+from replicator.sync.planning import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.walking import Lane, Seen
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replicator.sync.absence import Absence, Claim
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
+    from replicator.sync.state import Absorbed, State
     from replicator.sync.walking import Filter
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
@@ -220,3 +221,17 @@ def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
         for piece in absorbed.pieces
         if piece.reason == UNREADABLE
     ]
+
+
+def unfinished(position: Position, result: str, *, is_complete: bool) -> str:
+    """Say what the answers kept a run from reading, where it was not stopped from outside; `result` is how it ended."""
+    state, total = position.state, position.source.total
+    if result == "bounded" and state.bound is not None and (why := state.bound.why()):
+        return why
+    if result != "done" or is_complete:
+        return ""
+    if state.left:
+        return "every page of a part of the list fails: it is tried again by the next sync"
+    if total:
+        return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
+    return ""

@@ -36,21 +36,13 @@ from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.patience import Patience
-from replicator.sync.planning import (
-    MOST_LIST_REQUESTS,
-    State,
-    choose,
-    detail_lane,
-    is_cut_short,
-    is_head_due,
-    landed,
-    sent,
-)
-from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.planning import choose, detail_lane, is_cut_short, is_head_due, landed, sent
+from replicator.sync.position import Batch, Position, Source, absorb, unfinished
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
 from replicator.sync.shapes import Options, Progress, Report, Result
 from replicator.sync.spending import Spending
+from replicator.sync.state import MOST_LIST_REQUESTS, State
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
@@ -496,21 +488,8 @@ class Run:
             next_due_at,
             suspected,
             is_held,
-            unfinished=self._unfinished(result, is_complete=is_complete),
+            unfinished=unfinished(self._position, result, is_complete=is_complete),
         )
-
-    def _unfinished(self, result: Result, *, is_complete: bool) -> str:
-        """Say what the answers kept the run from reading, where it was not stopped from outside."""
-        state, total = self._position.state, self._position.source.total
-        if result == "bounded" and state.bound is not None and (why := state.bound.why()):
-            return why
-        if result != "done" or is_complete:
-            return ""
-        if state.left:
-            return "every page of a part of the list fails: it is tried again by the next sync"
-        if total:
-            return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
-        return ""
 
 
 def _seconds_until(at: datetime, now: datetime) -> float:

@@ -13,17 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from replicator.source.budget import Budget, Landing
 from replicator.sync.ledger import BEGINNING, END, EVERYTHING, Interval, Ledger
-from replicator.sync.planning import (
-    LIST_LANES,
-    State,
-    absorb_page,
-    choose,
-    goals,
-    head_walk,
-    is_head_due,
-    landed,
-    sent,
-)
+from replicator.sync.planning import LIST_LANES, absorb_page, choose, goals, head_walk, is_head_due, landed, sent
+from replicator.sync.state import State
 from replicator.sync.walking import Lane, Seen, Walk, start
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)

@@ -11,8 +11,8 @@ from replicator.sync.fetching import Outcome, Request
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Ledger, Piece
 from replicator.sync.membership import Membership
-from replicator.sync.planning import State
 from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.state import State
 from replicator.sync.walking import Lane, Walk
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

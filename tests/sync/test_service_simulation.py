@@ -13,7 +13,8 @@ from bench.service import Service, Simulation
 from replicator.source.budget import KEPT_SHARE, Budget, ClockOffset
 from replicator.sync.delays import delays
 from replicator.sync.ledger import BEGINNING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
-from replicator.sync.planning import State, choose, goals
+from replicator.sync.planning import choose, goals
+from replicator.sync.state import State
 from replicator.sync.walking import Lane, Walk
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

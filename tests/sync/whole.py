@@ -36,8 +36,9 @@ from replicator.sync.judging import Judge, Verdict
 from replicator.sync.ledger import BEGINNING, Interval, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.merging import REREAD_SLACK, Change, Observation, Policy, settle
-from replicator.sync.planning import MOST_LIST_REQUESTS, State, choose, detail_lane, is_head_due, landed, sent
+from replicator.sync.planning import choose, detail_lane, is_head_due, landed, sent
 from replicator.sync.position import STEPPED_OVER, Batch, Position, Source, absorb
+from replicator.sync.state import MOST_LIST_REQUESTS, State
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
