@@ -294,7 +294,7 @@ def test_without_a_home_it_is_said_where_to_put_it(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mask", [0o000, 0o077, 0o777])
+@pytest.mark.parametrize("mask", [0o000, 0o027, 0o077])
 def test_modes_do_not_follow_the_umask(place: Path, mask: int) -> None:
     """What is ours is closed to others and what the server needs is open to it, in a new folder below new folders."""
     folder = place / f"umask-{mask:03o}" / "below" / "data"
