@@ -73,7 +73,12 @@ def its(settings: Settings) -> Settings:
     """Return the settings with the demo's own folder, and its embedded database whatever DATABASE_URL says."""
     folder = assembly.data_dir(settings) / "demo"
     return settings.model_copy(
-        update={"replicator_data_dir": folder, "database_url": None, "replicator_account": "demo"}
+        update={
+            "replicator_data_dir": folder,
+            "database_url": None,
+            "replicator_account": "demo",
+            "replicator_schemas": None,
+        }
     )
 
 

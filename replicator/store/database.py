@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import OperationalError as PoolOperationalError
 
 from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable, ReportingUnusable
+from replicator.store.naming import THE_USUAL, Names, cursor_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +27,10 @@ CONNECT_TIMEOUT_SECONDS = 10
 class Database:
     """A PostgreSQL database. `url` is a libpq URL; libpq's own environment variables fill what it leaves out."""
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
-        self._engine = make_engine(url, pool_size=pool_size)
+    def __init__(self, url: str, *, pool_size: int = 4, names: Names = THE_USUAL) -> None:
+        self._engine = make_engine(url, pool_size=pool_size, names=names)
+        self.names = names
+        """What our schemas are called there."""
 
     @property
     def place(self) -> str:
@@ -69,7 +72,7 @@ class Database:
         self._engine.dispose()
 
 
-def make_engine(url: str, *, pool_size: int = 4) -> sa.Engine:
+def make_engine(url: str, *, pool_size: int = 4, names: Names = THE_USUAL) -> sa.Engine:
     """Return an engine for a libpq URL."""
     try:
         parsed = sa.make_url(url)
@@ -86,6 +89,7 @@ def make_engine(url: str, *, pool_size: int = 4) -> sa.Engine:
                 "prepare_threshold": None,
                 "application_name": "truedy-replicator",
                 "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "cursor_factory": cursor_class(names),
             },
         )
     except (ArgumentError, ValueError):
