@@ -42,7 +42,7 @@ def run(connection: sa.Connection) -> None:
         include_schemas=True,
         include_name=is_ours,
         version_table="schema_version",
-        version_table_schema="replicator",
+        version_table_schema=context.config.attributes.get("books", "replicator"),
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=False,

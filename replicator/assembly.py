@@ -19,7 +19,7 @@ from replicator.errors import ConfigurationError
 from replicator.report import figures, page, web
 from replicator.source.apart import CarefulReader
 from replicator.store import absences as store
-from replicator.store import books, embedded, migrate
+from replicator.store import books, embedded, migrate, naming
 from replicator.store.database import Database
 from replicator.store.psql import run as run_psql
 from replicator.sync.absence import cap, is_held
@@ -105,7 +105,7 @@ def opened(settings: Settings) -> Iterator[Database]:
     with place(settings) as where:
         if where.server is not None:
             migrated(settings, where)
-        with connected(where.url) as database:
+        with connected(where.url, naming.parse(settings.replicator_schemas)) as database:
             yield database
 
 
@@ -118,13 +118,14 @@ def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) ->
         time_zone=settings.replicator_reporting_time_zone,
         is_time_zone_for_new=not is_asked_for,
         role_prefix=settings.replicator_role_prefix,
+        schemas=naming.parse(settings.replicator_schemas),
     )
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Database]:
+def connected(url: str, names: naming.Names = naming.THE_USUAL) -> Iterator[Database]:
     """Give a database, closed at the end."""
-    database = Database(url)
+    database = Database(url, names=names)
     try:
         yield database
     finally:

@@ -76,7 +76,9 @@ REPORTS = (
 def its(settings: Settings) -> Settings:
     """Return the settings with the demo's own folder, and its embedded database whatever DATABASE_URL says."""
     folder = assembly.data_dir(settings) / "demo"
-    return settings.but(replicator_data_dir=folder, database_url=None, replicator_account="demo")
+    return settings.but(
+        replicator_data_dir=folder, database_url=None, replicator_account="demo", replicator_schemas=None
+    )
 
 
 def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> None:

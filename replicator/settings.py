@@ -169,6 +169,14 @@ class Settings(BaseModel):
             "`_reader` and `_auditor` follow. Small letters, digits and `_`.",
         ),
     ] = "truedy"
+    replicator_schemas: Annotated[
+        str | None,
+        Field(
+            description="Other names for the replicator's schemas, where the database has one of somebody else: pairs such as "
+            "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `replicator`, `rollup` and `truedy`. Every command "
+            "needs it as the first `migrate` had it.",
+        ),
+    ] = None
     replicator_http_port: Annotated[
         int | None,
         Field(

@@ -10,7 +10,7 @@ from replicator import assembly
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.report import terminal
-from replicator.store import accounts, lease, migrate
+from replicator.store import accounts, lease, migrate, naming
 
 app = typer.Typer(help="Show the accounts of the database, or give one another name.", no_args_is_help=True)
 
@@ -34,12 +34,13 @@ def rename(
     with (
         guarded(as_json=as_json) as settings,
         assembly.place(settings) as where,
-        assembly.connected(where.url) as database,
+        assembly.connected(where.url, names := naming.parse(settings.replicator_schemas)) as database,
     ):
         migrate.check(database)
         held = lease.acquire(database, "accounts rename")
         try:
-            calls = accounts.rename(where.url, old, new, role_prefix=settings.replicator_role_prefix)
+            prefix = settings.replicator_role_prefix
+            calls = accounts.rename(where.url, old, new, role_prefix=prefix, schemas=names)
         finally:
             lease.release(database, held)
         if as_json:

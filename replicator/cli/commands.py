@@ -25,6 +25,7 @@ from replicator.report import exporting, figures, kept, page, progress, sparks, 
 from replicator.report.verification import show_verification
 from replicator.safe_text import shown, visible
 from replicator.store import migrate as schema
+from replicator.store import naming
 from replicator.store import quarantine as aside
 from replicator.store import status as books
 from replicator.sync import replaying
@@ -297,7 +298,8 @@ def roles(
     """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
         prefix = settings.replicator_role_prefix
-        statements = schema.make_roles(where.url, prefix, only_show=only_print)
+        names = naming.parse(settings.replicator_schemas)
+        statements = schema.make_roles(where.url, prefix, only_show=only_print, schemas=names)
         if as_json:
             typer.echo(terminal.as_json({"prefix": prefix, "is_done": not only_print, "statements": statements}))
         elif only_print:

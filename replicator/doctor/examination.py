@@ -13,7 +13,7 @@ from replicator import settings as environment
 from replicator.doctor import database as bases
 from replicator.doctor import findings, source, surroundings
 from replicator.errors import ReplicatorError
-from replicator.store import diagnosis
+from replicator.store import diagnosis, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -85,7 +85,7 @@ def _database(
 
     def part() -> Iterator[Finding]:
         where = stack.enter_context(assembly.place(settings))
-        database = stack.enter_context(assembly.connected(where.url))
+        database = stack.enter_context(assembly.connected(where.url, naming.parse(settings.replicator_schemas)))
         sent = datetime.now(UTC)
         facts = diagnosis.read(
             database,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator.errors import ConfigurationError, RightMissing
-from replicator.store.catalogue import SCHEMA, Choice
+from replicator.store.catalogue import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,13 +75,13 @@ def read_columns(text: str | None) -> tuple[str, ...] | None:
 
 def choose_name(there: Offer, asked: str) -> str:
     """Return the name of the view that is asked for, with the schema or without."""
-    name = asked.removeprefix(f"{SCHEMA}.")
+    name = asked.removeprefix(f"{there.schema}.")
     if name in there.oids:
         return name
     schema, dot, _ = asked.rpartition(".")
     what = (
-        f"only views of schema {SCHEMA} are exported, not {asked!r}"
-        if dot and schema != SCHEMA
+        f"only views of schema {there.schema} are exported, not {asked!r}"
+        if dot and schema != there.schema
         else f"there is no view {asked!r}"
     )
     raise ConfigurationError(
@@ -121,7 +121,8 @@ def choose(there: Offer, view: View, asked: Asked) -> Choice:
 def _check_rights(there: Offer, view: View, used: Sequence[Column], is_part: bool) -> None:
     if not there.is_usable:
         raise RightMissing(
-            f"the user {there.user!r} may not use schema {SCHEMA}", advice=_grant(f"USAGE ON SCHEMA {SCHEMA}", there)
+            f"the user {there.user!r} may not use schema {there.schema}",
+            advice=_grant(f"USAGE ON SCHEMA {there.schema}", there),
         )
     denied = list(dict.fromkeys(column.name for column in used if not column.is_readable))
     if not denied:
@@ -129,11 +130,13 @@ def _check_rights(there: Offer, view: View, used: Sequence[Column], is_part: boo
     if not any(column.is_readable for column in view.columns):
         raise RightMissing(
             f"the user {there.user!r} may not read {view.full_name}",
-            advice=_grant(f"SELECT ON {_quoted(SCHEMA)}.{_quoted(view.name)}", there),
+            advice=_grant(f"SELECT ON {_quoted(there.schema)}.{_quoted(view.name)}", there),
         )
     raise RightMissing(
         f"the user {there.user!r} may not read these columns of {view.full_name}: {', '.join(denied)}",
-        advice=_grant(f"SELECT ({', '.join(map(_quoted, denied))}) ON {_quoted(SCHEMA)}.{_quoted(view.name)}", there)
+        advice=_grant(
+            f"SELECT ({', '.join(map(_quoted, denied))}) ON {_quoted(there.schema)}.{_quoted(view.name)}", there
+        )
         + ("" if is_part else "; or name the others in --columns"),
     )
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from psycopg.rows import dict_row
 
 from replicator.errors import ConfigurationError
-from replicator.store import migrate, roles
+from replicator.store import migrate, naming, roles
 from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
         return connection.cursor(row_factory=dict_row).execute(_LISTED).fetchall()
 
 
-def rename(url: str, old: str, new: str, *, role_prefix: str) -> int:
+def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Names) -> int:
     """Give an account another name, in one transaction; return how many calls it has.
 
     Whoever may migrate may do it. Nobody may be writing: the caller holds the lease. The pseudonyms of its numbers are
@@ -55,7 +55,7 @@ def rename(url: str, old: str, new: str, *, role_prefix: str) -> int:
     """
     if not new.strip() or len(new) > LONGEST or old == new:
         raise ConfigurationError(f"the new name must be another one, of 1 to {LONGEST} characters")
-    with migrate.alone(url) as connection:
+    with migrate.alone(url, schemas) as connection:
         roles.assume(connection, roles.Names.of(role_prefix))
         tables = _tables()
         if not any(_holds(connection, table, old) for table in tables):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from replicator.errors import SchemaTooOld
+from replicator.store import naming
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     import psycopg
 
-SCHEMA = "analytics"
 Row = tuple[str | None, ...]
 """One row, each cell as PostgreSQL writes it; None is null."""
 
@@ -34,7 +34,7 @@ _TEXT_FORM = (
 _VIEWS = """
 SELECT c.oid, c.relname, coalesce(obj_description(c.oid, 'pg_class'), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relkind IN ('v', 'm') ORDER BY c.relname
+WHERE n.nspname = 'analytics' AND c.relkind IN ('v', 'm') ORDER BY c.relname
 """
 _COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, t.typcategory = 'A',
@@ -63,10 +63,11 @@ class View:
     name: str
     comment: str
     columns: tuple[Column, ...]
+    schema: str = "analytics"
 
     @property
     def full_name(self) -> str:
-        return f"{SCHEMA}.{self.name}"
+        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Offer:
     """Whether this user has USAGE on the schema."""
     oids: dict[str, int]
     comments: dict[str, str]
+    schema: str = "analytics"
+    """What it is called in this database."""
 
     @property
     def names(self) -> list[str]:
@@ -109,19 +112,20 @@ def begin(tx: psycopg.Connection[Any]) -> datetime:
 def offer(tx: psycopg.Connection[Any], place: str) -> Offer:
     """Return what there is; raise SchemaTooOld where there is no such schema."""
     row = tx.execute(
-        "SELECT current_user, has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %s", [SCHEMA]
+        "SELECT current_user, has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'analytics'"
     ).fetchone()
+    schema = naming.of(tx).analytics
     if row is None:
-        raise SchemaTooOld(f"the database at {place} has no schema {SCHEMA} yet")
-    found = tx.execute(_VIEWS, [SCHEMA]).fetchall()
+        raise SchemaTooOld(f"the database at {place} has no schema {schema} yet")
+    found = tx.execute(_VIEWS).fetchall()
     oids, comments = {name: oid for oid, name, _ in found}, {name: comment for _, name, comment in found}
-    return Offer(row[0], row[1], oids, comments)
+    return Offer(row[0], row[1], oids, comments, schema)
 
 
 def view(tx: psycopg.Connection[Any], there: Offer, name: str) -> View:
     """Return one of the views that are there."""
     rows = tx.execute(_COLUMNS, [there.oids[name]]).fetchall()
-    return View(name, there.comments[name], tuple(Column(*row) for row in rows))
+    return View(name, there.comments[name], tuple(Column(*row) for row in rows), there.schema)
 
 
 def rows(tx: psycopg.Connection[Any], choice: Choice) -> Generator[Row, None, None]:
@@ -145,7 +149,7 @@ def _statement(choice: Choice) -> sql.Composed:
         conditions.append(_compared("account", "=", choice.account))
     return sql.SQL("COPY (SELECT {columns} FROM {view}{where}) TO STDOUT").format(
         columns=sql.SQL(", ").join(map(_selected, choice.columns)),
-        view=sql.Identifier(SCHEMA, choice.view.name),
+        view=sql.Identifier("analytics", choice.view.name),
         where=sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL(""),
     )
 
@@ -159,4 +163,4 @@ def _selected(column: Column) -> sql.Composed:
     return sql.SQL("to_json({})" if column.is_array else "{}").format(sql.Identifier(column.name))
 
 
-__all__: Sequence[str] = ["SCHEMA", "Choice", "Column", "Offer", "Row", "View", "begin", "offer", "rows", "view"]
+__all__: Sequence[str] = ["Choice", "Column", "Offer", "Row", "View", "begin", "offer", "rows", "view"]

@@ -190,12 +190,14 @@ KEYWORDS: Final = frozenset(option.keyword.decode() for option in pq.Conninfo.ge
 ATTEMPT = re.compile(r"^- host: .*?, hostaddr: \S+: ", re.MULTILINE)
 
 
-def connect(target: Target) -> psycopg.Connection[Any]:
+def connect(target: Target, cursor_factory: type[psycopg.Cursor[Any]] = psycopg.Cursor) -> psycopg.Connection[Any]:
     """Return a new connection in autocommit, without prepared statements; raise psycopg's error where there is none."""
     options: dict[str, Any] = {"fallback_application_name": APPLICATION, "client_encoding": "UTF8"}
     if target.get("connect_timeout") is None:
         options["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
-    return psycopg.connect(target.conninfo, autocommit=True, prepare_threshold=None, **options)
+    return psycopg.connect(
+        target.conninfo, autocommit=True, prepare_threshold=None, cursor_factory=cursor_factory, **options
+    )
 
 
 def unavailable(error: Exception, place: str) -> DatabaseError:

@@ -24,6 +24,7 @@ from sqlalchemy.pool import QueuePool
 from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable, StatementDefect
 from replicator.store import target
 from replicator.store.connecting import connect, unavailable
+from replicator.store.naming import THE_USUAL, Names, cursor_class
 from replicator.store.sqlstates import DEFECT, NEW_DATABASE, SHARED_MEMORY, meaning
 
 if TYPE_CHECKING:
@@ -82,10 +83,12 @@ def terms(**others: str) -> str:
 class Database:
     """A PostgreSQL database, as `target.read` reads its conninfo; libpq's own variables fill what that leaves out."""
 
-    def __init__(self, conninfo: str, *, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, conninfo: str, *, pool_size: int = POOL_SIZE, names: Names = THE_USUAL) -> None:
         self._target = target.read(conninfo)
+        self.names = names
+        """What our schemas are called there."""
         self._pool = QueuePool(
-            lambda: cast("Any", connect(self._target)),
+            lambda: cast("Any", connect(self._target, cursor_class(names))),
             pool_size=pool_size,
             recycle=MOST_AGE_SECONDS,
             reset_on_return=None,
@@ -218,11 +221,14 @@ def _give_up(connection: psycopg.Connection[Any]) -> bool:
     return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-def make_engine(conninfo: str) -> sa.Engine:
+def make_engine(conninfo: str, *, names: Names = THE_USUAL) -> sa.Engine:
     """Return an engine for migrations, whose statements are SQLAlchemy's."""
     where = target.read(conninfo)
     return sa.create_engine(
-        "postgresql+psycopg://", creator=lambda: connect(where), isolation_level="AUTOCOMMIT", use_native_hstore=False
+        "postgresql+psycopg://",
+        creator=lambda: connect(where, cursor_class(names)),
+        isolation_level="AUTOCOMMIT",
+        use_native_hstore=False,
     )
 
 

@@ -106,7 +106,7 @@ class Facts:
 def read(database: Database, *, account: str, role_prefix: str, time_zone: str | None) -> Facts:
     """Ask everything. Raises what connecting raises; a question that fails is noted and hides nothing else."""
     given = {
-        "schemas": list(SCHEMAS), "account": account, "zone": time_zone, "roles": list(Names.of(role_prefix).all),
+        "schemas": list(database.names.all), "account": account, "zone": time_zone, "roles": list(Names.of(role_prefix).all),
     }  # fmt: skip
     with database.connection() as connection:
         own = connection.info.backend_pid
@@ -122,6 +122,10 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
                 rows[name] = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
         except ReplicatorError as error:
             unseen[name] = error.message
+    # What is ours is told by the names that our SQL uses, whatever the schemas are called there.
+    for name, column in (("relations", "schema"), ("book", "schema"), ("views", "schema"), ("schemas", "name")):
+        for found in rows.get(name, ()):
+            found[column] = database.names.usual(found[column])
     fits: ReplicatorError | None = None
     try:
         migrate.check(database)

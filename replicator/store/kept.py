@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import DatabaseError, ForeignObjects
-from replicator.store.objects import SCHEMAS, Thing
+from replicator.store import naming
+from replicator.store.objects import Thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,10 +66,11 @@ class Taken:
 def taken(connection: sa.Connection, standing: Standing) -> Taken:
     """Note what our views have, and how our triggers fire."""
     views = {thing: kept for thing, kept in _views(connection).items() if thing in standing.ours}
+    usual = naming.of(connection).usual
     firing = [
         (row.table_name, row.trigger, row.how)
-        for row in connection.execute(sa.text(_FIRING), {"schemas": list(SCHEMAS)})
-        if Thing("routine", row.schema, row.routine) in standing.ours
+        for row in connection.execute(sa.text(_FIRING))
+        if Thing("routine", usual(row.schema), row.routine) in standing.ours
     ]
     return Taken(views, firing)
 
@@ -184,7 +186,8 @@ def _attempt(connection: sa.Connection, thing: Thing | None, statements: Iterabl
 
 
 def _run(connection: sa.Connection, statement: str) -> None:
-    connection.exec_driver_sql(statement.replace("%", "%%"))
+    # Names are those of the catalog, and a comment or a condition may say anything.
+    connection.exec_driver_sql(naming.AS_IT_IS + statement.replace("%", "%%"))
 
 
 def _quoted(name: str) -> str:
@@ -196,9 +199,9 @@ def _literal(text: str) -> str:
 
 
 def _views(connection: sa.Connection) -> dict[Thing, Kept]:
-    rows = connection.execute(sa.text(_VIEWS), {"schemas": list(SCHEMAS)}).all()
+    rows, usual = connection.execute(sa.text(_VIEWS)).all(), naming.of(connection).usual
     return {
-        Thing("relation", row.schema, row.name): Kept(
+        Thing("relation", usual(row.schema), row.name): Kept(
             row.full_name,
             row.owner,
             frozenset(row.columns),
@@ -238,7 +241,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, format('%I.%I', n.nsp
         LEFT JOIN pg_attribute t ON t.attrelid = d.objoid AND t.attnum = d.objsubid AND t.attnum > 0
         WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass) AS comments
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY(:schemas) AND c.relkind = 'v'
+WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND c.relkind = 'v'
 """
 _FIRING = """
 SELECT format('%I.%I', n.nspname, c.relname) AS table_name, quote_ident(t.tgname) AS trigger,
@@ -246,5 +249,5 @@ SELECT format('%I.%I', n.nspname, c.relname) AS table_name, quote_ident(t.tgname
     f.nspname::text AS schema, format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) AS routine
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
-WHERE n.nspname = ANY(:schemas) AND NOT t.tgisinternal AND t.tgenabled <> 'O'
+WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal AND t.tgenabled <> 'O'
 """

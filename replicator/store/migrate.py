@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -26,11 +26,12 @@ from replicator.errors import (
     DatabaseError,
     DatabaseUnavailable,
     ForeignObjects,
+    ReplicatorError,
     SchemaTooNew,
     SchemaTooOld,
 )
 from replicator.store import kept as keeping
-from replicator.store import objects, roles, rollup_making, rollups, target, views, waiting
+from replicator.store import naming, objects, roles, rollup_making, rollups, target, views, waiting
 from replicator.store.database import (
     LOCK_TIMEOUT_SECONDS,
     Database,
@@ -89,6 +90,7 @@ def migrate(
     time_zone: str | None = None,
     is_time_zone_for_new: bool = False,
     role_prefix: str = ROLE_PREFIX,
+    schemas: naming.Names = naming.THE_USUAL,
 ) -> Migrated:
     """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone; None leaves it as it is.
 
@@ -99,7 +101,7 @@ def migrate(
     """
     for _ in range(MOST_TRIES):
         with suppress(_RacedError):
-            return _migrate(url, time_zone, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
+            return _migrate(url, schemas, time_zone, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
     raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
 
 
@@ -107,10 +109,12 @@ class _RacedError(Exception):
     """Somebody else made the first table while we were about to."""
 
 
-def _migrate(url: str, time_zone: str | None, names: roles.Names, *, is_for_new: bool) -> Migrated:
+def _migrate(
+    url: str, schemas: naming.Names, time_zone: str | None, names: roles.Names, *, is_for_new: bool
+) -> Migrated:
     kept, shown = rollups.load(bundled("sql") / "rollups"), _views()
     wanted = _wanted(kept, shown)
-    with alone(url) as connection:
+    with alone(url, schemas) as connection:
         has_roles = roles.assume(connection, names)
         standing = objects.read(connection, wanted)
         if not standing.is_new:
@@ -126,7 +130,7 @@ def _migrate(url: str, time_zone: str | None, names: roles.Names, *, is_for_new:
             _make_first(connection, standing)
             config = Config()
             config.set_main_option("script_location", str(bundled("migrations")))
-            config.attributes["connection"] = connection
+            config.attributes.update(connection=connection, books=schemas.replicator)
             command.upgrade(config, "head")
         if time_zone is not None and not (is_for_new and before is not None):
             _set_time_zone(connection, time_zone)
@@ -165,14 +169,20 @@ def _lock(connection: sa.Connection) -> None:
     connection.exec_driver_sql("LOCK TABLE replicator.schema_version IN SHARE ROW EXCLUSIVE MODE")
 
 
-def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = False) -> list[str]:
+def make_roles(
+    url: str,
+    role_prefix: str = ROLE_PREFIX,
+    *,
+    only_show: bool = False,
+    schemas: naming.Names = naming.THE_USUAL,
+) -> list[str]:
     """Make the roles and give them their rights, in one transaction; return the statements. `only_show` changes nothing.
 
     Raises DatabaseError where this user may not do it: an administrator runs the statements that are shown.
     """
     names = roles.Names.of(role_prefix)
     try:
-        with alone(url) as connection:
+        with alone(url, schemas) as connection:
             with roles.as_owner(connection, names):
                 standing = objects.read(connection, _wanted(rollups.load(bundled("sql") / "rollups"), _views()))
                 if not standing.is_new and not only_show:
@@ -190,9 +200,9 @@ def make_roles(url: str, role_prefix: str = ROLE_PREFIX, *, only_show: bool = Fa
 
 
 @contextmanager
-def alone(url: str) -> Iterator[sa.Connection]:
+def alone(url: str, schemas: naming.Names = naming.THE_USUAL) -> Iterator[sa.Connection]:
     """Give a connection in one transaction; say our errors for the database's, and who holds what it waited for in vain."""
-    engine = make_engine(url).execution_options(isolation_level="READ COMMITTED")
+    engine = make_engine(url, names=schemas).execution_options(isolation_level="READ COMMITTED")
     place = target.read(url).place
     holders = waiting.Holders()
     try:
@@ -200,8 +210,13 @@ def alone(url: str) -> Iterator[sa.Connection]:
             # In it no name is looked up where others can make things: their function would be run with the owner's rights.
             begin_migration(connection)
             pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+            objects.refuse_other_names(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
             with waiting.watched(engine, pid) as holders:
                 yield connection
+    except ReplicatorError as error:
+        error.message, error.hint = schemas.renamed(error.message), schemas.renamed(error.hint)
+        error.args = (error.message,)
+        raise
     except DBAPIError as error:
         origin = error.orig
         if isinstance(origin, psycopg.OperationalError) and not origin.sqlstate:
@@ -231,6 +246,7 @@ def _views() -> dict[str, views.View]:
 def check(database: Database) -> None:
     """Raise SchemaTooOld or SchemaTooNew where the database does not fit this program."""
     with database.connection() as connection:
+        objects.refuse_other_names(connection)
         row = connection.execute("SELECT to_regclass('replicator.schema_version')").fetchone()
         if row is None or row[0] is None:
             raise SchemaTooOld(f"the database at {database.place} has no replicator schema yet")

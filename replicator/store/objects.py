@@ -12,18 +12,21 @@ Databases of releases before the book (up to 0005) are known by what those relea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from replicator.errors import DatabaseError, ForeignObjects
+from replicator.errors import ConfigurationError, DatabaseError, ForeignObjects
+from replicator.store import naming
+from replicator.store.naming import USUAL
 from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    import psycopg
+
 Kind = Literal["schema", "relation", "routine"]
-SCHEMAS = ("analytics", "replicator", "rollup", "truedy")
 VERSION = ("replicator", "schema_version")
 MOST_NAMED = 12
 """A message names so many objects; more would hide what it says."""
@@ -135,9 +138,17 @@ def tables() -> frozenset[Thing]:
 
 def read(connection: sa.Connection, wanted: Collection[Thing]) -> Standing:
     """Look at what is there. Changes nothing. Who may not read the book takes what is `wanted` and there for ours."""
-    rows = connection.execute(sa.text(_EVERYTHING), {"schemas": list(SCHEMAS)}).all()
+    rows = connection.execute(sa.text(_EVERYTHING)).all()
+    names = naming.of(connection)
     found = tuple(
-        Found(Thing(row.kind, row.schema, row.name), row.word, row.oid, row.owner, row.part_of or 0, row.is_bare)
+        Found(
+            Thing(row.kind, names.usual(row.schema), row.name),
+            row.word,
+            row.oid,
+            row.owner,
+            row.part_of or 0,
+            row.is_bare,
+        )
         for row in rows
     )
     there = {one.thing[1:]: one for one in found if one.thing.kind == "relation" and one.word == "table"}
@@ -213,12 +224,13 @@ def refuse_triggers(connection: sa.Connection, standing: Standing, wanted: Mappi
 
     `wanted` has the names by table. A trigger is ours where it calls a function of ours.
     """
-    rows = connection.execute(sa.text(_TRIGGERS), {"schemas": list(SCHEMAS)}).all()
+    rows = connection.execute(sa.text(_TRIGGERS)).all()
+    usual = naming.of(connection).usual
     wrong = [
-        f"trigger {row.trigger} on {row.table_name}"
+        f"trigger {row.trigger} on {usual(row.table_schema)}.{row.table_name}"
         for row in rows
-        if row.trigger in wanted.get(row.table_name, ())
-        and Thing("routine", row.schema, row.routine) not in standing.ours
+        if row.trigger in wanted.get(f"{usual(row.table_schema)}.{row.table_name}", ())
+        and Thing("routine", usual(row.schema), row.routine) not in standing.ours
     ]
     if wrong:
         raise ForeignObjects(
@@ -230,23 +242,16 @@ def refuse_triggers(connection: sa.Connection, standing: Standing, wanted: Mappi
 def refuse_without_rights(connection: sa.Connection, standing: Standing) -> None:
     """Raise DatabaseError where this user may not make what is to be made: in a schema, or a schema."""
     there = {one.thing.schema: one for one in standing.found if one.thing.kind == "schema"}
-    row = connection.execute(
-        sa.text(
-            "SELECT quote_ident(current_user) AS name, quote_ident(current_database()) AS database, "
-            "has_database_privilege(current_database(), 'CREATE') AS may, "
-            "ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname = ANY(:schemas) "
-            "AND NOT has_schema_privilege(oid, 'CREATE')) AS closed"
-        ),
-        {"schemas": list(SCHEMAS)},
-    ).one()
+    row = connection.execute(sa.text(_RIGHTS)).one()
+    usual, called = naming.of(connection).usual, naming.of(connection).of
     if row.closed:
-        whose = ", ".join(f"{name} (it belongs to {there[name].owner})" for name in row.closed)
+        whose = ", ".join(f"{name} (it belongs to {there[usual(name)].owner})" for name in row.closed)
         grants = "; ".join(f'GRANT USAGE, CREATE ON SCHEMA "{name}" TO {row.name}' for name in row.closed)
         raise DatabaseError(
             f"this user may not make anything in the schema {whose}",
             advice=f"nothing was changed. Have its owner run: {grants}; or set REPLICATOR_SCHEMAS to use others",
         )
-    missing = [name for name in SCHEMAS if name not in there]
+    missing = [called(name) for name in USUAL if name not in there]
     if missing and not row.may:
         raise DatabaseError(
             f"this user may not make the schemas {', '.join(missing)} in this database",
@@ -258,7 +263,15 @@ def refuse_without_rights(connection: sa.Connection, standing: Standing) -> None
 def make_schemas(connection: sa.Connection, standing: Standing) -> None:
     """Make the schemas that are missing. Where all are there, no right on the database is needed."""
     there = {one.thing.schema for one in standing.found if one.thing.kind == "schema"}
-    for name in SCHEMAS:
+    words = connection.execute(
+        sa.text("SELECT word FROM pg_get_keywords() WHERE word = ANY(:names) AND catcode IN ('R', 'T')"),
+        {"names": list(naming.of(connection).all)},
+    )
+    for word in words.scalars():
+        raise ConfigurationError(
+            f"REPLICATOR_SCHEMAS has the name {word}, which is a word of SQL itself", advice="choose another one"
+        )
+    for name in USUAL:
         if name not in there:
             connection.exec_driver_sql(f"CREATE SCHEMA {name}")
 
@@ -269,9 +282,9 @@ def record(connection: sa.Connection, before: Standing, made: Collection[Thing],
     `applied` are the views of `analytics` that were made just now: their comments are noted as ours.
     """
     had = {one.thing for one in before.found if one.thing.kind == "schema"}
-    entries = []
-    for row in connection.execute(sa.text(_EVERYTHING), {"schemas": list(SCHEMAS)}).all():
-        thing = Thing(row.kind, row.schema, row.name)
+    entries, usual = [], naming.of(connection).usual
+    for row in connection.execute(sa.text(_EVERYTHING)).all():
+        thing = Thing(row.kind, usual(row.schema), row.name)
         is_new_schema = thing.kind == "schema" and thing not in had
         if not row.part_of and not row.is_bare and (thing in before.ours or thing in made or is_new_schema):
             entries.append({"kind": thing.kind, "schema": thing.schema, "name": thing.name, "oid": row.oid})
@@ -294,6 +307,12 @@ def _named(found: Sequence[Found]) -> str:
     return ", ".join(shown) + (f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else "")
 
 
+_RIGHTS = """
+SELECT quote_ident(current_user) AS name, quote_ident(current_database()) AS database,
+    has_database_privilege(current_database(), 'CREATE') AS may,
+    ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+        AND NOT has_schema_privilege(oid, 'CREATE')) AS closed
+"""
 _MAY_READ = """
 SELECT bool_and(has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(oid, 'SELECT')) FROM pg_class
 WHERE relnamespace = 'replicator'::regnamespace AND relname IN ('schema_version', 'views', 'objects')
@@ -312,7 +331,7 @@ WHERE o.kind = 'relation' AND o.schema = 'analytics' AND o.name = ANY (:applied)
 _EVERYTHING = """
 SELECT 'schema' AS kind, nspname::text AS schema, '' AS name, 'schema' AS word, n.oid::bigint AS oid,
     pg_get_userbyid(nspowner)::text AS owner, 0::bigint AS part_of, false AS is_bare
-FROM pg_namespace n WHERE nspname = ANY(:schemas)
+FROM pg_namespace n WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
 UNION ALL
 SELECT 'relation', nspname, relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
     WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'index' END,
@@ -320,22 +339,50 @@ SELECT 'relation', nspname, relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'p'
     coalesce(i.indrelid, (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
         AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND relkind = 'S' LIMIT 1))::bigint, relkind = 'c'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
-WHERE nspname = ANY(:schemas) AND relkind <> 't'
+WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND relkind <> 't'
 UNION ALL
 SELECT 'relation', nspname, typname, CASE typtype WHEN 'd' THEN 'domain' ELSE 'type' END, t.oid::bigint,
     pg_get_userbyid(typowner)::text, 0, true
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE nspname = ANY(:schemas) AND typrelid = 0 AND typcategory <> 'A' AND typtype IN ('b', 'd', 'e', 'r')
+WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND typrelid = 0 AND typcategory <> 'A' AND typtype IN ('b', 'd', 'e', 'r')
 UNION ALL
 SELECT 'routine', nspname, format('%s(%s)', proname, oidvectortypes(proargtypes)), CASE prokind WHEN 'p' THEN 'procedure'
     WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::bigint, pg_get_userbyid(proowner)::text, 0, false
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname = ANY(:schemas)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
 ORDER BY kind, schema, name
 """
 _TRIGGERS = """
-SELECT t.tgname::text AS trigger, format('%s.%s', n.nspname, c.relname) AS table_name, f.nspname::text AS schema,
+SELECT t.tgname::text AS trigger, n.nspname::text AS table_schema, c.relname::text AS table_name, f.nspname::text AS schema,
     format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) AS routine
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
-WHERE n.nspname = ANY(:schemas) AND NOT t.tgisinternal
+WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal
 """
+_MARKS = {
+    "analytics": ("calls", "coverage_daily", "replication_freshness", "call_cost_daily"),
+    "replicator": ("schema_version", "coverage", "quarantine", "source_state", "lease"),
+    "rollup": ("touched", "days", "facts", "stale"),
+    "truedy": ("calls", "call_versions", "transcript_segments", "transcript_versions"),
+}
+"""By schema, relations that only ours has all of: by them it is known under any name."""
+_MARKED = """
+SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ANY(%s)
+GROUP BY n.nspname HAVING count(*) = %s ORDER BY 1
+"""
+
+
+def refuse_other_names(connection: psycopg.Connection[Any]) -> None:
+    """Raise ConfigurationError where our schemas are in this database under other names than the setting says."""
+    names = naming.of(connection)
+    there: dict[str, list[str]] = {}
+    for usual, marks in _MARKS.items():
+        rows = connection.execute(_MARKED, [list(marks), len(marks)]).fetchall()
+        there[usual] = [name for (name,) in rows]
+    if all(not found or names.of(usual) in found for usual, found in there.items()):
+        return
+    has = ",".join(f"{usual}={found[0]}" for usual, found in there.items() if found and found[0] != usual)
+    said = str(names) or "not set"
+    raise ConfigurationError(
+        f"the replicator's schemas have other names in this database than REPLICATOR_SCHEMAS says ({said})",
+        advice=f"set REPLICATOR_SCHEMAS={has}" if has else "leave REPLICATOR_SCHEMAS unset: they have the usual names",
+    )

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from replicator.errors import DatabaseError
-from replicator.store.objects import SCHEMAS, Standing
+from replicator.store import naming
+from replicator.store.objects import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,11 +88,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that rights are given on. `name` is as SQL writes it; `grants` are pairs of (role or PUBLIC, right)."""
+    """One thing that rights are given on. `name` is as SQL writes it in this database; `schema` is the usual name of ours, and
+    `object` the name in it; `grants` are pairs of (role or PUBLIC, right).
+    """
 
     kind: str
     """DATABASE, SCHEMA, TABLE (views too), SEQUENCE or ROUTINE."""
     schema: str
+    object: str
     name: str
     owner: str
     grants: frozenset[tuple[str, str]] = frozenset()
@@ -136,8 +140,11 @@ def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tup
     if item.schema == "analytics":
         return frozenset(_on_analytics(item, names, views))
     if item.kind == "TABLE":
-        rights = {(names.writer, right) for right in (READ if item.is_view else WRITES.get(item.name, ALL))}
-        is_audited = item.schema == "replicator" and item.name not in CLOSED_BOOKS
+        rights = {
+            (names.writer, right)
+            for right in (READ if item.is_view else WRITES.get(f"{item.schema}.{item.object}", ALL))
+        }
+        is_audited = item.schema == "replicator" and f"{item.schema}.{item.object}" not in CLOSED_BOOKS
         return frozenset(rights | ({(names.auditor, "SELECT")} if is_audited else set()))
     if item.kind == "SCHEMA":
         return frozenset(
@@ -160,7 +167,7 @@ def _on_analytics(item: Item, names: Names, views: Mapping[str, View]) -> Iterab
     if item.kind == "ROUTINE":
         # A view's functions are called with the rights of whoever reads the view.
         return () if item.is_definer else ((role, "EXECUTE") for role in everybody)
-    view = views.get(item.name.removeprefix("analytics."))
+    view = views.get(item.object)
     if item.kind != "TABLE" or view is None:
         return ()
     return ((role, "SELECT") for role in (everybody if view.audience == "reader" else (names.auditor,)))
@@ -280,25 +287,28 @@ def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
 
 def schemas() -> list[str]:
     """Return our schemas."""
-    return sorted(SCHEMAS)
+    return sorted(naming.USUAL)
 
 
 def read(connection: sa.Connection, names: Names, standing: Standing) -> Catalog:
     """Read the catalog: the database, the schemas, and of what is in them what is ours."""
     about = connection.execute(sa.text(_ABOUT), {"owner": names.owner, "roles": list(names.all)}).one()
-    items = []
-    for row in connection.execute(sa.text(_ITEMS), {"schemas": schemas()}).all():
+    items, usual = [], naming.of(connection).usual
+    for row in connection.execute(sa.text(_ITEMS)).all():
+        schema = usual(row.schema)
         is_ours = row.kind == "DATABASE" or (
-            standing.has(row.schema, row.object, "routine" if row.kind == "ROUTINE" else "relation")
+            standing.has(schema, row.part_of, "routine" if row.kind == "ROUTINE" else "relation")
         )
         if is_ours or row.kind == "SCHEMA":
+            grants = _grants(row.grants)
             items.append(
                 Item(
                     row.kind,
-                    row.schema,
+                    schema,
+                    row.object,
                     row.name,
                     row.owner,
-                    _grants(row.grants),
+                    grants,
                     row.is_definer,
                     row.follows_table,
                     row.is_view,
@@ -330,16 +340,16 @@ _EXPLODED = (
     "a.privilege_type]) FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) a)"
 )
 _ITEMS = f"""
-SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, '' AS object, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
+SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, '' AS object, '' AS part_of, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
     {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table,
     false AS is_view
 FROM pg_database WHERE datname = current_database()
 UNION ALL
-SELECT 2, 'SCHEMA', nspname, '', quote_ident(nspname), pg_get_userbyid(nspowner)::text,
+SELECT 2, 'SCHEMA', nspname, '', '', quote_ident(nspname), pg_get_userbyid(nspowner)::text,
     {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false, false
-FROM pg_namespace WHERE nspname = ANY(:schemas)
+FROM pg_namespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
 UNION ALL
-SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname,
+SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname,
     coalesce((SELECT p.relname FROM pg_depend d JOIN pg_class p ON p.oid = d.refobjid WHERE relkind = 'S'
         AND d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
         AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1), relname),
@@ -350,11 +360,11 @@ SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQU
         AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')),
     relkind = 'v'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE nspname = ANY(:schemas) AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 UNION ALL
-SELECT 5, 'ROUTINE', nspname, format('%s(%s)', proname, oidvectortypes(proargtypes)), format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
+SELECT 5, 'ROUTINE', nspname, proname, format('%s(%s)', proname, oidvectortypes(proargtypes)), format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
     pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false, false
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE nspname = ANY(:schemas)
+WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
 ORDER BY rank, schema, name
 """

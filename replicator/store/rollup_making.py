@@ -242,7 +242,7 @@ def _fit(connection: sa.Connection, name: str, ours: Sequence[str]) -> None:
     steps = [f"DELETE FROM {table}" if is_untold else f"TRUNCATE {table}"]
     gone = [one for one in has if one in ours and one not in wanted]
     for one in gone:
-        row = connection.execute(sa.text(_GOES_WITH), {"table": table, "column": one}).scalar()
+        row = connection.execute(sa.text(_GOES_WITH.format(table=table)), {"column": one}).scalar()
         if row:
             raise _stands_on_it(table, row)
     steps += [f"ALTER TABLE {table} DROP COLUMN {one}" for one in gone]
@@ -280,10 +280,9 @@ def _stands_on_it(name: str, detail: str) -> ForeignObjects:
 def _columns(connection: sa.Connection, name: str) -> list[Column]:
     rows = connection.execute(
         sa.text(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = CAST(:name AS regclass) "
+            f"SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = CAST('rollup.{name}' AS regclass) "
             "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
-        ),
-        {"name": f"rollup.{name}"},
+        )
     )
     return [Column(*row) for row in rows]
 
@@ -296,5 +295,5 @@ WHERE o.kind = 'relation' AND c.relkind = 'r' AND c.relreplident = 'd'
 _GOES_WITH = """
 SELECT string_agg(pg_describe_object(d.classid, d.objid, d.objsubid), ', ') FROM pg_depend d JOIN pg_attribute a
     ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = CAST(:table AS regclass) AND a.attname = :column AND d.deptype = 'a'
+WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = CAST('{table}' AS regclass) AND a.attname = :column AND d.deptype = 'a'
 """

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from catalog import described
 
 from replicator.errors import DatabaseError, ForeignObjects
-from replicator.store import migrate, objects, rollup_making, rollups
+from replicator.store import migrate, naming, objects, rollup_making, rollups
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,6 +224,6 @@ def test_a_schema_of_somebody_else_needs_a_right(empty_database: str, deployer: 
 def test_schemas_that_an_administrator_made_are_enough(empty_database: str, deployer: str) -> None:
     """Where all four schemas are there, no right on the database is needed, for a first migration and for later ones."""
     user = psycopg.conninfo.conninfo_to_dict(deployer)["user"]
-    run(empty_database, "; ".join(f"CREATE SCHEMA {name} AUTHORIZATION {user}" for name in objects.SCHEMAS))
+    run(empty_database, "; ".join(f"CREATE SCHEMA {name} AUTHORIZATION {user}" for name in naming.USUAL))
     assert migrate.migrate(deployer).before is None
     assert list(migrate.migrate(deployer).views) == []

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from replicator.errors import DatabaseUnavailable
-from replicator.store import migrate, objects, rollups
+from replicator.store import migrate, naming, rollups
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_first_migrations_at_the_same_time(empty_database: str, schemas: str) ->
     """Four processes in an empty database: one makes everything, the others find it done, whoever made the schemas."""
     if schemas == "made before":
         with psycopg.connect(empty_database, autocommit=True) as connection:
-            connection.execute("; ".join(f"CREATE SCHEMA {name}" for name in objects.SCHEMAS))
+            connection.execute("; ".join(f"CREATE SCHEMA {name}" for name in naming.USUAL))
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         found = pool.map(migrate_it, [empty_database] * 4)
     assert sorted(map(str, found)) == sorted(["None", *[migrate.revisions()[-1]] * 3])
