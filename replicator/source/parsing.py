@@ -103,7 +103,7 @@ def parse_recording(body: bytes, *, server_time: datetime | None = None, status:
     url = value
     if isinstance(value, dict):
         url = value.get("recording_url") or value.get("url")
-    if not isinstance(url, str) or not url:
+    if not isinstance(url, str) or fields.is_unknown(url):
         raise UnreadableAnswer("the recording answer holds no URL", status=status, server_time=at)
     return Answer(Recording(url, fields.url_expiry(url), text, has_escapes), at, status)
 

@@ -54,7 +54,7 @@ def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
         # A placeholder: no segment holds a word. It is none yet, and what it holds is kept beside.
         beside, turns = {**beside, "segments": turns}, []
     if isinstance(own := beside.get("summary"), str):
-        summary = own
+        summary = None if fields.is_unknown(own) else own
     elif own is not None:
         problems["summary"] = None
     segments = tuple(_segment(position, turn, problems) for position, turn in enumerate(turns))

@@ -69,6 +69,8 @@ ACTIVE_AGE = timedelta(hours=6)
 """An open call older than this is no longer hot: its end was probably lost at the source."""
 DETAIL_AGE = timedelta(hours=1)
 """Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
+LEFT_FOR = timedelta(minutes=10)
+"""How long a stretch is left alone in which one page after the other has failed."""
 MOST_PASSES = 6
 """Whole passes after which it is left at that, though each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
@@ -112,8 +114,13 @@ def goals(state: State, now: datetime) -> list[Goal]:
     return [
         Goal(lane, hole)
         for lane, hole in found.items()
-        if hole and hole.until not in state.left and _is_wanted(state, now, lane, hole)
+        if hole and not _is_left(state, now, hole) and _is_wanted(state, now, lane, hole)
     ]
+
+
+def _is_left(state: State, now: datetime, hole: Interval) -> bool:
+    """Say whether every page of a hole failed a while ago: a run that has nothing else to do ends over it."""
+    return now < state.left.get(hole.until, BEGINNING)
 
 
 def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
@@ -178,7 +185,7 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
     walk = state.walks.get(Lane.FRESH)
-    if (walk is not None and walk.hole.until == END) or END in state.left:
+    if (walk is not None and walk.hole.until == END) or now < state.left.get(END, BEGINNING):
         return False
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 
@@ -384,8 +391,8 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
     )
 
 
-def absorb_failure(state: State, asked: Walk) -> Absorbed:
-    """Take the failure of one page while the source answers other requests."""
+def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
+    """Take the failure of one page, at an instant, while the source answers other requests."""
     if asked.lane is Lane.SLICE:
         return _unsliced(state)
     if asked.lane is Lane.SEARCH:
@@ -401,7 +408,7 @@ def absorb_failure(state: State, asked: Walk) -> Absorbed:
         walks.pop(asked.lane, None)
     elif outcome.walk.failures >= MOST_IN_A_ROW:
         walks.pop(asked.lane, None)
-        state = replace(state, left=state.left | {asked.hole.until})
+        state = replace(state, left={**state.left, asked.hole.until: at + LEFT_FOR})
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)

@@ -166,7 +166,7 @@ def absorb(
             head_at=outcome.sent_at if is_head else source.head_at,
         )
     elif verdict is Verdict.BROKEN:
-        absorbed = absorb_failure(position.state, asked)
+        absorbed = absorb_failure(position.state, asked, outcome.received_at)
     else:
         return position
     bad += _unreadable(absorbed, outcome)

@@ -76,8 +76,8 @@ class State:
     """Details that are due and at hand, by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
-    left: frozenset[datetime] = frozenset()
-    """The upper ends of holes that are left for this run, because every page there fails."""
+    left: Mapping[datetime, datetime] = field(default_factory=dict)
+    """The upper ends of holes in which every page fails, and until when each of them is left alone."""
     bound: Bound | None = None
     """How many requests the run may make, whatever comes; None: as many as it likes."""
 

@@ -19,6 +19,7 @@ from hostile import LISTS, SINGLES, Hostile, mixed
 from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
 from replicator.source.client import Reader
+from replicator.store.books import Counters
 from replicator.sync import bounds
 from replicator.sync.answering import as_past_the_end
 from replicator.sync.bounds import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
@@ -26,12 +27,13 @@ from replicator.sync.fetching import Outcome, Request
 from replicator.sync.judging import REFUSED_PATIENCE, Judge, Verdict
 from replicator.sync.ledger import EVERYTHING
 from replicator.sync.run import Options, Run
+from replicator.sync.schedule import describe
+from replicator.sync.shapes import Report
 from replicator.sync.spending import Limits
 from replicator.sync.walking import Lane, Walk
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
-    from replicator.sync.shapes import Report
 
 FASTER = 20
 CALLS = 130
@@ -164,6 +166,21 @@ def test_the_bound_is_raised_by_new_calls_only() -> None:
     assert Bound(lists=399).is_list_spent is False
     assert Bound(lists=400).is_list_spent is True
     assert Bound(by_id=FREE_BY_ID).is_by_id_spent is True
+
+
+def test_the_line_about_a_run_says_what_could_not_be_read() -> None:
+    """The log of `serve` and the last line of `sync` name it."""
+    report = Report(
+        "bounded",
+        Counters(),
+        1.0,
+        0,
+        0,
+        is_listing_complete=False,
+        next_due_at=None,
+        unfinished="it grows as it is read",
+    )
+    assert describe(report).endswith("not all could be read: it grows as it is read")
 
 
 def test_a_source_that_only_refuses_is_left_after_an_hour() -> None:
