@@ -140,6 +140,8 @@ def render() -> str:
         "",
         *reports(load("reports")),
         "",
+        *ordinary(load("ordinary_server")),
+        "",
         "## The simulated source",
         "",
         f"{simulator['requests_per_second']:,} transcript requests a second on one core ({simulator['client']}): it is not what is measured.",
@@ -192,6 +194,32 @@ def reports(found: dict[str, Any]) -> list[str]:
         "- **No partitions**: a partitioned table's key must hold the partition's column, so a call could no longer be found or",
         "  replaced by its id alone; and reports do not read the calls. What partitions would give, dropping old months at once,",
         "  is what this archive must not do.",
+    ]
+
+
+def ordinary(found: dict[str, Any]) -> list[str]:
+    """Return the section about a server that is not ours."""
+    words = {
+        "sync": "first sync",
+        "questions": "the README's ten questions",
+        "report": "the report",
+        "status": "status",
+    }
+    most = {"sync": 1.3, "questions": 2, "report": 2, "status": 2}
+    return [
+        "## On a server as its package sets it up",
+        "",
+        f"A first sync of {found['calls']:,} calls, and right after it the README's questions as an analyst's tool asks them, the",
+        f"report and `status`: PostgreSQL {found['server_version']} with jit {found['jit']} and its own settings, beside the",
+        "embedded server, in turn (`python -m bench.ordinary_server URL`). Our statements say `jit = off`, and a sync makes the",
+        "statistics of new tables; the questions are an analyst's and say nothing.",
+        "",
+        "| | seconds there | embedded | ratio | most |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {words[part]} | {found[part]['ordinary']} | {found[part]['embedded']} | {found[part]['ratio']} | {most[part]} |"
+            for part in words
+        ),
     ]
 
 

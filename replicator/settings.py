@@ -72,8 +72,11 @@ class Settings(BaseModel):
     database_url: Annotated[
         SecretStr | None,
         Field(
-            description="Database, as `postgresql://user:password@host:5432/name`; libpq's own variables fill what it "
-            "leaves out. Without it, a PostgreSQL of our own is started in the data directory for the command.",
+            description="Database, in any form that libpq accepts: `postgresql://user:password@host:5432/name` (several "
+            "hosts, a socket's folder, parameters such as `sslmode` behind a `?`), or keywords such as `service=calls`. "
+            "Special characters of a password as `%40` and so on. libpq's own variables fill what it leaves out; where "
+            "`PGHOST`, `PGHOSTADDR`, `PGSERVICE` or `PGDATABASE` is set, they are enough. Without all of these, a PostgreSQL "
+            "of our own is started in the data directory for the command.",
         ),
     ] = None
     replicator_data_dir: Annotated[

@@ -27,7 +27,11 @@ ORDER BY s.pages DESC
 """
 """Tables that were never analyzed, or have doubled since, or of whose rows as many as half were changed: a queue that a sync
 has filled and emptied would be taken for full."""
-MAY = "SELECT coalesce(has_function_privilege(to_regprocedure('rollup.analyze_table(regclass)'), 'EXECUTE'), false)"
+MAY = """
+SELECT CASE WHEN has_schema_privilege(to_regnamespace('rollup'), 'USAGE')
+    THEN has_function_privilege(to_regprocedure('rollup.analyze_table(regclass)'), 'EXECUTE') ELSE false END
+"""
+"""Null where there is no such function."""
 
 
 def refresh(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> int:
