@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 REQUESTS_PER_WINDOW = 1_000_000
 START_SECONDS = 30.0
 REPORT_DAYS = 30
-HERE = Path(__file__).resolve().parents[1]
-"""Where this package lies: `python -m` believes what it finds in its working directory, whoever put it there."""
 
 REPORTS = (
     (
@@ -131,7 +128,7 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
         "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True, cwd=HERE
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
     )
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
