@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from replicator.store.objects import Standing
 
-FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+\([a-z_ ]*\))", re.MULTILINE)
+FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+)\(([^)]*)\)", re.MULTILINE)
 TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
 BOOKS = frozenset({"touched", "days"})
 """What migrations make in schema rollup."""
@@ -135,10 +135,15 @@ def things(rollups: Sequence[Rollup]) -> frozenset[Thing]:
     names |= {f"{name}_live" for name in daily} | {
         f"{name}_current" for name in kept if name.removesuffix("_agents").removesuffix("_months") in daily
     }
-    routines = {name for each in rollups for name in FUNCTION.findall(each.text)}
+    routines = {f"{name}({_types(given)})" for each in rollups for name, given in FUNCTION.findall(each.text)}
     return frozenset(
         {Thing("relation", "rollup", name) for name in names} | {Thing("routine", "rollup", name) for name in routines}
     )
+
+
+def _types(arguments: str) -> str:
+    """Return the types of `name type, name type`, as the catalog writes them."""
+    return ", ".join(argument.split(maxsplit=1)[1] for argument in arguments.split(",") if argument.strip())
 
 
 def triggers(rollups: Sequence[Rollup]) -> Mapping[str, set[str]]:

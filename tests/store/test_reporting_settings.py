@@ -134,7 +134,7 @@ def test_nothing_is_lost_while_the_zone_is_not_usable(database_url: str, end: st
     """
     with psycopg.connect(database_url) as connection:
         connection.execute(INSERT, [AROUND_MIDNIGHTS])
-    set_zone(database_url, "Asia/Tokyo")
+    set_zone(database_url, "America/Los_Angeles")
     refresh(database_url)
     if end == "settings were missing":
         with psycopg.connect(database_url) as connection:
@@ -149,9 +149,8 @@ def test_nothing_is_lost_while_the_zone_is_not_usable(database_url: str, end: st
         set_zone(database_url, "US/Pacifik", unnoticed=True)
         with psycopg.connect(database_url) as connection:
             connection.execute(INSERT, [[at.replace("03-0", "03-1") for at in AROUND_MIDNIGHTS]])
-        set_zone(database_url, "America/Los_Angeles", unnoticed=end == "known again")
-        if end == "known again":  # and the days before were of another zone: only those of the meantime are looked at
-            set_zone(database_url, "Asia/Tokyo", unnoticed=True)
+        name, unnoticed = ("America/Los_Angeles", True) if end == "known again" else ("Asia/Tokyo", False)
+        set_zone(database_url, name, unnoticed=unnoticed)
     refresh(database_url)
     with psycopg.connect(database_url) as connection:
         for path in sorted(CHECKS.glob("*.sql")):

@@ -37,7 +37,7 @@ OTHERS = naming.parse("analytics=voice_analytics,replicator=voice_books,rollup=v
 LOOKS_LIKE_SQL = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE \w|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|LOCK TABLE|COPY|TRUNCATE|COMMENT ON|FROM \w|JOIN)\b|regclass|nspname"
 )
-WORD = re.compile(rf"\b({'|'.join(naming.USUAL)})\b")
+WORD = re.compile(rf"\b({'|'.join(naming.USUAL)})\b(?!%)")  # the name of a program begins with ours
 NOT_SQL = re.compile(
     r"replicator (migrate|roles|status|sync|deletions|export|demo|quarantine)|`replicator |python -m replicator|[Tt]he replicator\b"
 )
