@@ -16,15 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.records import Call, Page, Unreadable
+from replicator.records import CONTRACT_STATUSES, DIRECTIONS, Call, Page, Unreadable
 from replicator.store.verification import COLUMNS, LiveCall, StoredCall
 from replicator.sync.comparing import Comparison, compare_page, confirm, in_order, shifted
 from replicator.sync.ledger import BEGINNING, Ledger, Piece
 from replicator.sync.sampling import (
     CONFIDENCE,
-    DIRECTIONS,
     OVERLAP,
-    STATUSES,
     Point,
     at_most_share,
     draw,
@@ -238,7 +236,7 @@ def test_filters_begin_with_what_is_most() -> None:
     """Stored values and the contract's, the most frequent first, never more than asked, no empty word."""
     every = filters_of({"ended": 5, "completed": 90, "": 3}, {"webrtc": 2}, 99)
     assert every[:3] == [("status", "completed"), ("status", "ended"), ("direction", "webrtc")]
-    assert {value for _, value in every} == {*STATUSES, *DIRECTIONS, "ended", "webrtc"}
+    assert {value for _, value in every} == {*CONTRACT_STATUSES, *DIRECTIONS, "ended", "webrtc"}
     assert filters_of({"ended": 5}, {}, 1) == [("status", "ended")]
 
 
