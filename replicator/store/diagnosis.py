@@ -53,7 +53,7 @@ QUESTIONS: Mapping[str, str] = {
     "zone": """
         SELECT r.time_zone AS name, EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = r.time_zone) AS is_known
         FROM replicator.reporting r""",
-    "wanted_zone": "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s) AS is_known",
+    "wanted_zone": "SELECT %(zone)s::text IS NULL OR EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s) AS is_known",
     "publications": """
         SELECT p.pubname::text AS publication, format('%%I.%%I', p.schemaname, p.tablename) AS name
         FROM pg_publication_tables p JOIN pg_publication b ON b.pubname = p.pubname
@@ -127,8 +127,8 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str) 
             continue
         try:
             with database.connection() as connection:
-                found = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
-                rows[name] = [{column: _text(value) for column, value in row.items()} for row in found]
+                answer = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
+                rows[name] = [{column: _text(value) for column, value in row.items()} for row in answer]
         except ReplicatorError as error:
             unseen[name] = error.message
     fits: ReplicatorError | None = None
