@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replicator.doctor.findings import Finding, error, fine, of, warning
+from replicator.errors import SchemaTooNew, SchemaTooOld
 from replicator.store.diagnosis import SCHEMAS, Facts, foreign
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ def _session(facts: Facts) -> Iterator[Finding]:
 
 
 def _schema(facts: Facts) -> Iterator[Finding]:
-    if facts.fits is not None:
+    if isinstance(facts.fits, SchemaTooOld | SchemaTooNew):
         yield of("database", facts.fits)
+    elif facts.fits is not None:
+        yield warning("database", f"whether the schema fits cannot be seen: {facts.fits.message}", facts.fits.hint, DBA)
     else:
         yield fine("database", "tables and views fit this program")
 

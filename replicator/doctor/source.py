@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from replicator.sync.asking import Asking
     from replicator.sync.spending import Limits
 
-MOST_WAIT_SECONDS = 65.0
-"""So long it waits for the budget: a window, not a refusal of hours."""
+MOST_WAIT_SECONDS = 10.0
+"""So long it waits for the budget: a doctor who lets people wait for a whole window is not asked again."""
 MOST_CLOCK_SECONDS = 60.0
 
 
@@ -87,7 +87,7 @@ def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_li
     elif asked.failure is not None:
         yield of("source", asked.failure)
     elif asked.sent_at is None:
-        yield warning("source", "not asked: the source refuses requests for a while", "try again later", "the source")
+        yield warning("source", "not asked: the requests of this window are used up", "try again in a minute", "nobody")
     else:
         total = "calls" if asked.total is None else f"{asked.total:,} calls"
         yield fine("source", f"{base_url} answers, accepts the key and lists {total}")

@@ -108,7 +108,7 @@ def _secrets(settings: Settings, *, with_source: bool) -> Iterator[Finding]:
             yield fine("settings", "no API key is set: sync, serve and verify need one")
             return
         keys = settings.api_keys()
-        yield fine("settings", f"{len(keys)} API key{'s' if len(keys) > 1 else ''}, for {settings.truedy_base_url}")
+        yield fine("settings", f"{len(keys)} API key{'s' if len(keys) > 1 else ''}")
     except ReplicatorError as failure:
         yield of("settings", failure)
 

@@ -53,23 +53,28 @@ QUESTIONS: Mapping[str, str] = {
     "zone": """
         SELECT r.time_zone AS name, EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = r.time_zone) AS is_known
         FROM replicator.reporting r""",
-    "wanted_zone": "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s) AS is_known",
+    "wanted_zone": "SELECT %(zone)s::text IS NULL OR EXISTS (SELECT FROM pg_timezone_names WHERE name = %(zone)s) AS is_known",
     "publications": """
         SELECT p.pubname::text AS publication, format('%%I.%%I', p.schemaname, p.tablename) AS name
         FROM pg_publication_tables p JOIN pg_publication b ON b.pubname = p.pubname
-        JOIN pg_class c ON c.oid = to_regclass(format('%%I.%%I', p.schemaname, p.tablename))
+        JOIN pg_namespace n ON n.nspname = p.schemaname
+        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
         WHERE p.schemaname = ANY(%(schemas)s) AND (b.pubupdate OR b.pubdelete) AND (c.relreplident = 'n'
             OR (c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)))
         ORDER BY 1, 2""",
+    # By number and not by name: asking by name needs the right to use the schema.
     "rights": """
-        SELECT has_table_privilege('truedy.calls', 'SELECT') AS may_read, has_table_privilege('truedy.calls', 'INSERT')
-            AND has_table_privilege('replicator.lease', 'UPDATE') AND has_table_privilege('rollup.touched', 'INSERT') AS may_write""",
+        SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FILTER (WHERE relname = 'calls') AS may_read,
+            bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT')) AS may_write
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE (n.nspname, c.relname) IN (('truedy', 'calls'), ('replicator', 'lease'), ('rollup', 'touched'))""",
     "roles": """
         SELECT rolname::text AS name, pg_has_role(oid, 'USAGE') AS is_member FROM pg_roles WHERE rolname = ANY(%(roles)s)
         ORDER BY 1""",
     "statistics": """
         SELECT c.reltuples < 0 AS is_missing, coalesce(s.n_live_tup, 0) AS calls
-        FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid WHERE c.oid = to_regclass('truedy.calls')""",
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
+        WHERE n.nspname = 'truedy' AND c.relname = 'calls'""",
     "writer": """
         SELECT holder, host, pid, expires_at > clock_timestamp() AS is_live,
             ceil(extract(epoch FROM expires_at - clock_timestamp()))::int AS seconds_left
@@ -110,8 +115,11 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
     }  # fmt: skip
     with database.connection() as connection:
         own = connection.info.backend_pid
-        row = connection.execute("SELECT to_regclass('replicator.schema_version')::text, pg_backend_pid()").fetchone()
-    has_schema, answering = (row[0] is not None, row[1]) if row else (False, own)
+        first = connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = 'replicator' AND c.relname = 'schema_version'), pg_backend_pid()"
+        ).fetchone()
+    has_schema, answering = (first[0], first[1]) if first else (False, own)
     rows: dict[str, Rows] = {}
     unseen: dict[str, str] = {}
     for name, question in QUESTIONS.items():
@@ -119,7 +127,8 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
             continue
         try:
             with database.connection() as connection:
-                rows[name] = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
+                answer = connection.cursor(row_factory=dict_row).execute(question.encode(), given).fetchall()
+                rows[name] = [{column: _text(value) for column, value in row.items()} for row in answer]
         except ReplicatorError as error:
             unseen[name] = error.message
     # What is ours is told by the names that our SQL uses, whatever the schemas are called there.
@@ -133,6 +142,11 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
         fits = error
     writer = next(iter(rows.get("writer", ())), {})
     return Facts(rows, unseen, fits, has_schema, answering != own, lease.is_dead(writer.get("host"), writer.get("pid")))
+
+
+def _text(value: Any) -> Any:
+    """Return a value as it is; a database without an encoding gives its texts as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def foreign(facts: Facts) -> list[str]:
