@@ -180,6 +180,15 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         "server closed the connection|Connection reset|SSL SYSCALL|terminating connection|no longer|Broken pipe",
         Meaning(AWAY, "cannot be reached: the connection was closed at its start", ADDRESS),
     ),
+    # A server of another language: a word for FATAL, a colon and two spaces, which libpq itself never writes.
+    (
+        r"failed: [^\s:][^:\n]{2,30}:  ",
+        Meaning(
+            AWAY,
+            "refuses the connection, and says why in words that are not known here",
+            "check user, password and the database's name in DATABASE_URL; the server's log has the reason",
+        ),
+    ),
 )
 """What libpq, the server and the usual poolers say, and what it means; the first that is found counts."""
 

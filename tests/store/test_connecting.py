@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from commands import run
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from replicator.errors import DatabaseMisconfigured, DatabaseUnavailable
@@ -17,6 +18,7 @@ from replicator.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from replicator.errors import DatabaseError
 
@@ -83,6 +85,21 @@ def test_a_role_may_lack_what_a_connection_needs(database_url: str) -> None:
             admin.execute(f"DROP ROLE {role}")
 
 
+def test_a_wrong_setting_ends_a_command_at_once(database_url: str, tmp_path: Path) -> None:
+    """A database that is not there is the configuration's fault for every command, also for the service's first sync:
+    code 2, without a traceback and without waiting.
+    """
+    settings = {
+        "DATABASE_URL": f"{database_url}_not", "TRUEDY_API_KEY": "k", "TRUEDY_BASE_URL": "http://127.0.0.1:1/api/public/v1",
+    }  # fmt: skip
+    for command in (["status"], ["migrate"], ["sync", "--quiet"], ["serve"]):
+        done = run(*command, cwd=tmp_path, **settings)
+        assert done.returncode == 2, done.stderr
+        assert "does not exist on this server" in done.stderr
+        assert "at fault: the configuration; waiting does not help." in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def web_server() -> Iterator[int]:
     """The port of something that answers every connection as a web server does."""
@@ -136,11 +153,15 @@ def test_silence_is_bounded() -> None:
         ("server is in hot standby mode", AWAY, "target_session_attrs"),
         ("server closed the connection unexpectedly", AWAY, "closed at its start"),
         ("connection to server failed: No route to host", AWAY, "no route"),
-        ("ERREUR FATALE:  mot de passe", AWAY, "for a reason that is not known here"),
+        ("FATAL:  Passwort-Authentifizierung", AWAY, "in words that are not known here"),
+        ("FATALE:  autenticazione", AWAY, "in words that are not known here"),
+        ("something new", AWAY, "for a reason that is not known here"),
     ],
 )
 def test_what_cannot_be_provoked_here_is_known_by_its_words(text: str, fault: Fault, said: str) -> None:
     """What libpq, servers and poolers say elsewhere; the rest is not passed on."""
-    error = unavailable(psycopg.OperationalError(f"connection failed: {text}"), "h:5432/d")
+    error = unavailable(
+        psycopg.OperationalError(f'connection failed: connection to server at "h", port 5 failed: {text}'), "h:5432/d"
+    )
     assert type(error) is fault
     assert said in error.message
