@@ -125,7 +125,7 @@ def test_files_that_others_may_read(examined: Callable[..., Examined], database_
     [
         (("ALTER DATABASE {name} SET default_transaction_read_only = on",), "error", 4, "read only by default"),
         (("CREATE PUBLICATION p FOR ALL TABLES", "CREATE TABLE replicator.a_keyless (a int)"), "error", 4, "replicator.a_keyless"),
-        (("UPDATE replicator.reporting SET time_zone = 'Mars/Base'",), "error", 4, "Mars/Base"),
+        (("ALTER TABLE replicator.reporting DISABLE TRIGGER USER", "UPDATE replicator.reporting SET time_zone = 'Mars/Base'"), "error", 4, "Mars/Base"),
         (("CREATE VIEW analytics.mine AS SELECT 1 AS a",), "warning", 0, "analytics.mine"),
         (("ALTER DATABASE {name} SET jit = on",), "warning", 0, "JIT"),
         (("ALTER DATABASE {name} SET statement_timeout = '5s'",), "warning", 0, "5000 ms"),
