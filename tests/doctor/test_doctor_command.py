@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[tuple[Api, str]]:
