@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from replicator.store import embedded
-
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[tuple[Api, str]]:
@@ -125,7 +123,7 @@ def test_files_that_others_may_read(examined: Callable[..., Examined], database_
     [
         (("ALTER DATABASE {name} SET default_transaction_read_only = on",), "error", 4, "read only by default"),
         (("CREATE PUBLICATION p FOR ALL TABLES", "CREATE TABLE replicator.a_keyless (a int)"), "error", 4, "replicator.a_keyless"),
-        (("UPDATE replicator.reporting SET time_zone = 'Mars/Base'",), "error", 4, "Mars/Base"),
+        (("ALTER TABLE replicator.reporting DISABLE TRIGGER USER", "UPDATE replicator.reporting SET time_zone = 'Mars/Base'"), "error", 4, "Mars/Base"),
         (("CREATE VIEW analytics.mine AS SELECT 1 AS a",), "warning", 0, "analytics.mine"),
         (("ALTER DATABASE {name} SET jit = on",), "warning", 0, "JIT"),
         (("ALTER DATABASE {name} SET statement_timeout = '5s'",), "warning", 0, "5000 ms"),
@@ -164,17 +162,13 @@ def test_a_database_of_somebody_else(examined: Callable[..., Examined], empty_da
     assert "no replicator schema yet" in said(done)
 
 
-@pytest.mark.xfail(
-    reason="SQLAlchemy's first look at a connection fails there; store/database.py's own pool makes none", strict=False
-)
-def test_an_encoding_that_loses_text(examined: Callable[..., Examined], postgres_server: embedded.Server) -> None:
+def test_an_encoding_that_loses_text(examined: Callable[..., Examined], empty_database: str) -> None:
     """A database in SQL_ASCII is refused by name."""
-    name = f"ascii_{uuid.uuid4().hex}"
-    admin = postgres_server.url.rsplit("/", 1)[0] + "/postgres"
-    execute(admin, f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
-    done = examined(DATABASE_URL=postgres_server.url.rsplit("/", 1)[0] + f"/{name}")
+    name, server = f"ascii_{uuid.uuid4().hex}", empty_database.rsplit("/", 1)[0]
+    execute(empty_database, f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    done = examined(DATABASE_URL=f"{server}/{name}")
+    execute(empty_database, f"DROP DATABASE {name} WITH (FORCE)")
     assert "encoded in SQL_ASCII" in said(done)
-    execute(admin, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_users_of_every_right(
