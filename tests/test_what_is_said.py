@@ -251,13 +251,6 @@ URLS = {
 BY_URL = (("sync",), ("status", "--json"), ("migrate",), ("doctor",), ("roles", "--print"))
 
 
-PSQL_ECHOES_A_MODE = pytest.mark.xfail(
-    reason="psql itself says the value of a wrong sslmode: DATABASE_URL is to be refused before psql is started",
-    strict=False,
-)
-URLS_FOR_PSQL = [pytest.param(kind, marks=PSQL_ECHOES_A_MODE) if kind == "as a mode" else kind for kind in URLS]
-
-
 @pytest.mark.parametrize("kind", URLS)
 def test_secrets_in_the_databases_url(children: nursery.Nursery, database_url: str, kind: str) -> None:
     """However DATABASE_URL is wrong, no command says a part of the password that stands in it, nor a character that acts."""
@@ -269,7 +262,7 @@ def test_secrets_in_the_databases_url(children: nursery.Nursery, database_url: s
             assert_clean((kind, command), said)
 
 
-@pytest.mark.parametrize("kind", URLS_FOR_PSQL)
+@pytest.mark.parametrize("kind", URLS)
 def test_secrets_in_what_psql_says(children: nursery.Nursery, database_url: str, kind: str) -> None:
     """psql says its own words on its own; the password is not among them, and a tab acts on nothing."""
     url = URLS[kind].format(secret=PASSWORD, port=urlsplit(database_url).port, closed=free_port())

@@ -26,6 +26,22 @@ EXPECTED: Final = (
 ESCAPES: Final = "in a user name, a password or a name of a database write @ as %40, / as %2F, : as %3A and % as %25"
 WITH_DRIVER = re.compile(r"(postgres(?:ql)?)\+[a-z0-9_]+(?=://)")
 SCHEME = re.compile(r"postgres(?:ql)?://")
+TLS_VERSIONS: Final = frozenset({"tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"})
+WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "sslmode": frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}),
+    "channel_binding": frozenset({"disable", "prefer", "require"}),
+    "gssencmode": frozenset({"disable", "prefer", "require"}),
+    "sslcertmode": frozenset({"disable", "allow", "require"}),
+    "sslnegotiation": frozenset({"postgres", "direct"}),
+    "load_balance_hosts": frozenset({"disable", "random"}),
+    "target_session_attrs": frozenset({"any", "read-write", "read-only", "primary", "standby", "prefer-standby"}),
+    "ssl_min_protocol_version": TLS_VERSIONS,
+    "ssl_max_protocol_version": TLS_VERSIONS,
+}
+"""What libpq takes for these. It quotes any other value when it connects, and psql does so on the terminal."""
+NUMBERS: Final = frozenset(
+    {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+)
 BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
@@ -64,6 +80,7 @@ def read(text: str) -> Target:
     ports = parts.get("port", "").split(",")
     if not all(port == "" or (port.isdecimal() and 0 < int(port) < 65536) for port in ports):  # noqa: PLR2004 - a port's limit
         raise ConfigurationError("DATABASE_URL has a port that is no number of a port", advice=ESCAPES)
+    _refuse_values(parts)
     hosts, addresses = parts.get("host", "").split(","), parts.get("hostaddr", "").split(",")
     if (len(ports) > 1 and len(ports) != max(len(hosts), len(addresses))) or (
         "host" in parts and "hostaddr" in parts and len(hosts) != len(addresses)
@@ -72,6 +89,20 @@ def read(text: str) -> Target:
             "DATABASE_URL names another number of ports or addresses than of hosts", advice=EXPECTED
         )
     return Target(parts, _place(parts))
+
+
+def _refuse_values(parts: Mapping[str, str]) -> None:
+    """Refuse values that libpq would quote: what stands in the wrong place may be a secret."""
+    for name, value in parts.items():
+        if name in WORDS and value.lower() not in WORDS[name]:
+            expected = f"one of {', '.join(sorted(WORDS[name]))}"
+        elif name in NUMBERS and not re.fullmatch(r"\s*[-+]?[0-9]{1,9}\s*", value):
+            expected = "a whole number"
+        else:
+            continue
+        raise ConfigurationError(
+            f"DATABASE_URL has a value of {name} that libpq cannot read", advice=f"{name} is {expected}"
+        )
 
 
 def defaults() -> Mapping[str, str]:

@@ -132,6 +132,15 @@ def test_every_form_leads_to_the_database(database_url: str, tmp_path: Path, mon
             assert connection.execute("SELECT current_database()::text").fetchone() == (name,)
 
 
+@pytest.mark.parametrize("name", sorted({*target.WORDS, *target.NUMBERS}))
+def test_a_value_that_libpq_would_quote_is_refused_before_it(name: str) -> None:
+    """A word or a number that libpq does not take is refused with the parameter's name, and not quoted."""
+    for text in (f"postgresql://u@h/d?{name}={SECRET}", f"host=h dbname=d {name}={SECRET}"):
+        with pytest.raises(ConfigurationError, match=f"value of {name} that libpq cannot read") as raised:
+            target.read(text)
+        assert SECRET not in raised.value.explain()
+
+
 def test_a_password_stays_out_of_every_failure(database_url: str) -> None:
     """A wrong password, host, parameter or database is explained, and no value of DATABASE_URL but its place is shown."""
     parts = conninfo_to_dict(database_url)
