@@ -91,6 +91,12 @@ def test_who_reads_a_view_for_long_is_named(
     assert migrate.migrate(logins["owner"], role_prefix=role_prefix).views
 
 
+def lock_soon(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("SET LOCAL lock_timeout = '1s'")
+        rollups._is_alone(tx)
+
+
 def test_two_refresh_one_after_the_other(database: Database) -> None:
     """Where another session refreshes, nothing is done; and the row that is locked is made again where somebody took it away."""
     kept = rollups.daily(migrate.bundled("sql"))
@@ -99,9 +105,8 @@ def test_two_refresh_one_after_the_other(database: Database) -> None:
         tx.execute("DELETE FROM replicator.lease WHERE name = 'roll-ups'")
     with database.transaction() as tx:
         assert rollups._is_alone(tx)
-        with pytest.raises(DatabaseUnavailable, match="55P03"), database.transaction() as other:
-            other.execute("SET LOCAL lock_timeout = '1s'")
-            rollups._is_alone(other)
+        with pytest.raises(DatabaseUnavailable, match="55P03"):
+            lock_soon(database)
     with database.transaction() as tx:
         assert rollups._is_alone(tx)
         assert rollups.refresh(database, kept) == 0
