@@ -150,7 +150,7 @@ def test_an_index_on_a_column_that_goes_is_named(
 def test_a_subscriber_has_what_we_have(reachable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real logical replication of all tables: after syncs, refreshes and a migration every table there equals ours."""
     with embedded.running(reachable_folder / "logical", settings={**QUICK, "wal_level": "logical"}) as server:
-        other = server.url.rsplit("/", 1)[0] + "/other"
+        other = server.url_of("other")
         migrate.migrate(server.url)
         with psycopg.connect(server.url, autocommit=True) as here:
             here.execute("CREATE DATABASE other TEMPLATE template0")

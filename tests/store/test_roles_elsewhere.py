@@ -36,7 +36,7 @@ def server(request: pytest.FixtureRequest, reachable_folder: Path) -> Iterator[s
     """The URL of a server of each version, as its superuser."""
     folder = reachable_folder / f"server-{request.param}"
     with embedded.running(folder, settings=QUICK, bin_dir=SERVERS[request.param]) as running:
-        yield running.url.rsplit("/", 1)[0] + "/postgres"
+        yield running.tcp_url_of("postgres")
 
 
 @dataclass(frozen=True)
