@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replicator.sync.absence import Absence, Claim
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
+    from replicator.sync.shapes import Result
     from replicator.sync.walking import Filter
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
@@ -180,6 +181,28 @@ def absorb(
         oldest_known=oldest,
         has_quarantine=position.has_quarantine or bool(bad),
     )
+
+
+def stored_so_far(position: Position, inserted: int) -> Position:
+    """Tell the run's bound how many calls it has stored by now: only they can raise it."""
+    bound = position.state.bound
+    if bound is None or bound.inserted == inserted:
+        return position
+    return replace(position, state=replace(position.state, bound=replace(bound, inserted=inserted)))
+
+
+def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
+    """Say what the answers kept a run from reading that was not stopped from outside, and so is not proven; or nothing."""
+    state, total = position.state, position.source.total
+    if result == "bounded" and state.bound is not None:
+        return state.bound.why()
+    if result != "done" or is_complete:
+        return ""
+    if state.left:
+        return "every page of a part of the list fails: it is tried again by the next sync"
+    if total:
+        return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
+    return ""
 
 
 def believed_clock(page: Page, outcome: Outcome) -> datetime | None:

@@ -46,7 +46,7 @@ from replicator.sync.planning import (
     landed,
     sent,
 )
-from replicator.sync.position import Batch, Position, Source, absorb
+from replicator.sync.position import Batch, Position, Source, absorb, stored_so_far, unfinished
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
 from replicator.sync.shapes import Options, Progress, Report, Result
@@ -217,7 +217,8 @@ class Run:
                 self._commit(now)
                 continue
             if wake_at is None and fetcher.in_flight == 0:
-                return "bounded" if self._is_cut_short(now) else "done"
+                at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
+                return "bounded" if is_cut_short(replace(self._position.state, details=at_hand), now) else "done"
             self._tell(fetcher, wake_at)
             timeout = _seconds_until(wake_at, now) if wake_at else float(HEARTBEAT_SECONDS)
             if deadline is not None:
@@ -225,11 +226,6 @@ class Run:
             if self._batch.since is not None:
                 timeout = min(timeout, _seconds_until(self._batch.since + BATCH_AGE, now))
             self._take(fetcher.collect(min(timeout, 0.25 if self._stop else timeout), BATCH_SIZE))
-
-    def _is_cut_short(self, now: datetime) -> bool:
-        """Say whether something would still be asked for, if this run might."""
-        at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
-        return is_cut_short(replace(self._position.state, details=at_hand), now)
 
     def _drain(self, fetcher: Fetcher, at_most_seconds: float | None) -> None:
         """Take what is still in flight: all of it, or what comes in within so many seconds."""
@@ -432,7 +428,7 @@ class Run:
                     spending.restore(tx)
             raise
         self._committer.committed()
-        self._note_inserted()
+        self._position = stored_so_far(self._position, self._committer.counters.calls_inserted)
         self._asked.difference_update(self._landed)
         # Not before: what has landed and is not committed counts as asked, and would be passed over.
         self._may_be_more_due = self._may_be_more_due or self._is_some_to_be_asked_again
@@ -443,13 +439,6 @@ class Run:
         self._position = self._membership.compare(self._position, now)
         self._batch, self._landed = Batch(), []
         self._held_at = now
-
-    def _note_inserted(self) -> None:
-        """Tell the run's bound of the calls that are stored by now: only they can raise it."""
-        state = self._position.state
-        if state.bound is not None:
-            bound = replace(state.bound, inserted=self._committer.counters.calls_inserted)
-            self._position = replace(self._position, state=replace(state, bound=bound))
 
     def _ask_database(self, ask: Callable[[Any], T]) -> T:
         def read() -> T:
@@ -496,21 +485,8 @@ class Run:
             next_due_at,
             suspected,
             is_held,
-            unfinished=self._unfinished(result, is_complete=is_complete),
+            unfinished=unfinished(self._position, result, is_complete=is_complete),
         )
-
-    def _unfinished(self, result: Result, *, is_complete: bool) -> str:
-        """Say what the answers kept the run from reading, where it was not stopped from outside."""
-        state, total = self._position.state, self._position.source.total
-        if result == "bounded" and state.bound is not None and (why := state.bound.why()):
-            return why
-        if result != "done" or is_complete:
-            return ""
-        if state.left:
-            return "every page of a part of the list fails: it is tried again by the next sync"
-        if total:
-            return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
-        return ""
 
 
 def _seconds_until(at: datetime, now: datetime) -> float:
