@@ -22,7 +22,7 @@ WORDS = {
     ("open", False): """
         scheduled pending created new initiated initiating started starting dialing dialling calling placing requested
         accepted trying alerting connecting ring early_media waiting allocated registered joining joined active ongoing
-        answered connected live talking bridging bridged transferring forwarding on_hold holding parked in_call
+        answered connected live talking bridging bridged forwarding on_hold holding parked in_call
     """,
     ("answered", True): """
         complete done finished success successful succeeded hangup hung_up user_hangup agent_hangup caller_hangup

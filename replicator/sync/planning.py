@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.bounds import FREE_CALLS
+from replicator.sync import passes
 from replicator.sync.ledger import (
     BEGINNING,
     END,
@@ -28,16 +28,16 @@ from replicator.sync.ledger import (
     Piece,
     prove,
 )
+from replicator.sync.passes import SWEEP_EVERY, Sweep
 from replicator.sync.searching import absorb as absorb_step
 from replicator.sync.slicing import COUNTED_FROM, SPLIT_TIE, WITNESS
 from replicator.sync.slicing import absorb as absorb_filtered
-from replicator.sync.state import Absorbed, Goal, State, Sweep
+from replicator.sync.state import Absorbed, Goal, State
 from replicator.sync.walking import (
     BEYOND,
     CAPPED,
     EMPTY,
     MOST_IN_A_ROW,
-    PAGE_LIMIT,
     ROUND,
     SLICED,
     TIE,
@@ -71,15 +71,6 @@ DETAIL_AGE = timedelta(hours=1)
 """Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
 LEFT_FOR = timedelta(minutes=10)
 """How long a stretch is left alone in which one page after the other has failed."""
-MOST_PASSES = 6
-"""Whole passes after which it is left at that, though each of them still found something."""
-PASSES_WITHOUT_NEWS = 2
-"""Whole passes over an unsorted list that must add nothing before it is taken for read."""
-NOTHING_MORE = "the source's list has no order that proves anything: whole passes found nothing more"
-STILL_MORE = "the source's list has no order that proves anything: each whole pass still found something"
-SWEEP_OVERLAP = 5
-SWEEP_EVERY = timedelta(minutes=10)
-"""An unsorted list is read as a whole again so often at most."""
 SLICE_EVERY = timedelta(days=1)
 """How often a capped list is read through filters."""
 DOUBTS_EVERY = timedelta(hours=1)
@@ -314,7 +305,9 @@ def absorb_page(
 ) -> Absorbed:
     """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
     if state.sweep is not None and not is_head:
-        return _absorb_sweep(state, seen, news)
+        swept = passes.absorb(state.sweep, seen, news, state.ledger, state.policy, state.bound)
+        swept_at = state.swept_at if swept.sweep is not None else seen.asked_at
+        return Absorbed(replace(state, sweep=swept.sweep, swept_at=swept_at, ledger=swept.ledger), swept.pieces)
     outcome = advance(asked, seen, oldest_known=oldest_known)
     if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
         is_early = state.swept_at is not None and seen.asked_at - state.swept_at < SWEEP_EVERY
@@ -398,10 +391,8 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
     if asked.lane is Lane.SEARCH:
         return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
     if state.sweep is not None:
-        sweep = replace(state.sweep, offset=state.sweep.offset + PAGE_LIMIT // 2, failures=state.sweep.failures + 1)
-        if sweep.failures >= MOST_IN_A_ROW:
-            return Absorbed(replace(state, sweep=None, swept_at=state.head_asked_at or sweep.started_at))
-        return Absorbed(replace(state, sweep=sweep))
+        sweep = passes.fail(state.sweep)
+        return Absorbed(replace(state, sweep=sweep, swept_at=state.swept_at if sweep else at))
     outcome = fail(asked)
     walks = dict(state.walks)
     if outcome.walk is None:
@@ -426,37 +417,3 @@ def _unsliced(state: State) -> Absorbed:
     sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
     ledger = state.ledger.record(doubt, state.policy)
     return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
-
-
-def _absorb_sweep(state: State, seen: Seen, news: int) -> Absorbed:
-    """Go on with a whole pass; at its end decide whether another one is needed."""
-    sweep = state.sweep
-    assert sweep is not None  # noqa: S101 - the caller's condition
-    sweep = replace(sweep, news=sweep.news + news, failures=0, empties=sweep.empties + 1 if seen.rows == 0 else 0)
-    is_end = seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or sweep.empties > 1)
-    # A source that shows rows behind its own end does not go by the offset.
-    behind = seen.total if seen.total is not None else 2 * state.bound.calls + FREE_CALLS if state.bound else None
-    is_end = is_end or (behind is not None and seen.offset >= behind + PAGE_LIMIT)
-    pieces = []
-    is_last = seen.total is not None and seen.behind >= seen.total > 0
-    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time, is_last=is_last)
-    if proven and seen.rows > 1:
-        pieces.append(Piece(proven.since, proven.until, seen.asked_at))
-    ledger = state.ledger
-    for piece in pieces:
-        ledger = ledger.record(piece, state.policy)
-    if not is_end:
-        step = max(1, seen.rows - SWEEP_OVERLAP) if not is_last else seen.rows
-        sweep = replace(sweep, offset=seen.offset + (step or PAGE_LIMIT // 2))
-        return Absorbed(replace(state, sweep=sweep, ledger=ledger), tuple(pieces))
-    quiet = sweep.passes_without_news + 1 if sweep.news == 0 else 0
-    is_given_up = sweep.passes + 1 >= MOST_PASSES
-    if quiet < PASSES_WITHOUT_NEWS and not is_given_up:
-        again = Sweep(passes=sweep.passes + 1, passes_without_news=quiet, started_at=seen.asked_at)
-        return Absorbed(replace(state, sweep=again, ledger=ledger), tuple(pieces))
-    reason = NOTHING_MORE if quiet >= PASSES_WITHOUT_NEWS else STILL_MORE
-    for hole in ledger.holes(Interval(BEGINNING, seen.asked_at)):
-        doubt = Piece(hole.since, hole.until, seen.asked_at, is_proven=False, reason=reason)
-        pieces.append(doubt)
-        ledger = ledger.record(doubt, state.policy)
-    return Absorbed(replace(state, sweep=None, swept_at=seen.asked_at, ledger=ledger), tuple(pieces))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replicator.sync.absence import Absence, Claim
     from replicator.sync.fetching import Outcome
     from replicator.sync.ledger import Ledger
+    from replicator.sync.shapes import Result
     from replicator.sync.state import Absorbed, State
     from replicator.sync.walking import Filter
 
@@ -183,6 +184,28 @@ def absorb(
     )
 
 
+def stored_so_far(position: Position, inserted: int) -> Position:
+    """Tell the run's bound how many calls it has stored by now: only they can raise it."""
+    bound = position.state.bound
+    if bound is None or bound.inserted == inserted:
+        return position
+    return replace(position, state=replace(position.state, bound=replace(bound, inserted=inserted)))
+
+
+def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
+    """Say what the answers kept a run from reading that was not stopped from outside, and so is not proven; or nothing."""
+    state, total = position.state, position.source.total
+    if result == "bounded" and state.bound is not None:
+        return state.bound.why()
+    if result != "done" or is_complete:
+        return ""
+    if state.left:
+        return "every page of a part of the list fails: it is tried again by the next sync"
+    if total:
+        return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
+    return ""
+
+
 def believed_clock(page: Page, outcome: Outcome) -> datetime | None:
     """Return the server's clock as far as it is no later than ours: nothing is proven of a time that has not come, whoever's
     clock is wrong.
@@ -221,17 +244,3 @@ def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
         for piece in absorbed.pieces
         if piece.reason == UNREADABLE
     ]
-
-
-def unfinished(position: Position, result: str, *, is_complete: bool) -> str:
-    """Say what the answers kept a run from reading, where it was not stopped from outside; `result` is how it ended."""
-    state, total = position.state, position.source.total
-    if result == "bounded" and state.bound is not None and (why := state.bound.why()):
-        return why
-    if result != "done" or is_complete:
-        return ""
-    if state.left:
-        return "every page of a part of the list fails: it is tried again by the next sync"
-    if total:
-        return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"
-    return ""

@@ -37,7 +37,7 @@ from replicator.sync.ledger import EVERYTHING, Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.patience import Patience
 from replicator.sync.planning import choose, detail_lane, is_cut_short, is_head_due, landed, sent
-from replicator.sync.position import Batch, Position, Source, absorb, unfinished
+from replicator.sync.position import Batch, Position, Source, absorb, stored_so_far, unfinished
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.replica import StoredReplica
 from replicator.sync.shapes import Options, Progress, Report, Result
@@ -209,7 +209,8 @@ class Run:
                 self._commit(now)
                 continue
             if wake_at is None and fetcher.in_flight == 0:
-                return "bounded" if self._is_cut_short(now) else "done"
+                at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
+                return "bounded" if is_cut_short(replace(self._position.state, details=at_hand), now) else "done"
             self._tell(fetcher, wake_at)
             timeout = _seconds_until(wake_at, now) if wake_at else float(HEARTBEAT_SECONDS)
             if deadline is not None:
@@ -217,11 +218,6 @@ class Run:
             if self._batch.since is not None:
                 timeout = min(timeout, _seconds_until(self._batch.since + BATCH_AGE, now))
             self._take(fetcher.collect(min(timeout, 0.25 if self._stop else timeout), BATCH_SIZE))
-
-    def _is_cut_short(self, now: datetime) -> bool:
-        """Say whether something would still be asked for, if this run might."""
-        at_hand = {lane: len(queue) for lane, queue in self._queues.items()}
-        return is_cut_short(replace(self._position.state, details=at_hand), now)
 
     def _drain(self, fetcher: Fetcher, at_most_seconds: float | None) -> None:
         """Take what is still in flight: all of it, or what comes in within so many seconds."""
@@ -424,7 +420,7 @@ class Run:
                     spending.restore(tx)
             raise
         self._committer.committed()
-        self._note_inserted()
+        self._position = stored_so_far(self._position, self._committer.counters.calls_inserted)
         self._asked.difference_update(self._landed)
         # Not before: what has landed and is not committed counts as asked, and would be passed over.
         self._may_be_more_due = self._may_be_more_due or self._is_some_to_be_asked_again
@@ -435,13 +431,6 @@ class Run:
         self._position = self._membership.compare(self._position, now)
         self._batch, self._landed = Batch(), []
         self._held_at = now
-
-    def _note_inserted(self) -> None:
-        """Tell the run's bound of the calls that are stored by now: only they can raise it."""
-        state = self._position.state
-        if state.bound is not None:
-            bound = replace(state.bound, inserted=self._committer.counters.calls_inserted)
-            self._position = replace(self._position, state=replace(state, bound=bound))
 
     def _ask_database(self, ask: Callable[[Any], T]) -> T:
         def read() -> T:

@@ -14,25 +14,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.sync.bounds import Bound
+    from replicator.sync.passes import Sweep
     from replicator.sync.searching import Search
     from replicator.sync.slicing import Slicing
 
 MOST_LIST_REQUESTS = 2
 """List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Whole passes over a source that does not list newest first."""
-
-    offset: int = 0
-    news: int = 0
-    passes: int = 0
-    passes_without_news: int = 0
-    started_at: datetime | None = None
-    empties: int = 0
-    failures: int = 0
-    """Pages that failed since one was answered."""
 
 
 @dataclass(frozen=True, slots=True)

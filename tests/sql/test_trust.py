@@ -33,6 +33,7 @@ BROKEN = {
     "number is missing": "from_number = NULL",
     "no creation": "created_at = NULL",
     "created after it was seen": "first_seen_at = created_at - interval '301 s'",
+    "updated in the future": "updated_at = observed_at + interval '301 s'",
     "fields that cannot be read": "problems = '{summary}'",
     "escaped characters": "has_escapes = true",
 }
@@ -64,6 +65,7 @@ def test_each_rule_sees_its_call(small: Connection, rule: str, change: str) -> N
         "cost_usd = 999999.999999",
         "direction = 'webrtc', from_number = NULL",
         "first_seen_at = created_at - interval '300 s'",
+        "updated_at = observed_at + interval '300 s'",
         "status = 'ringing', created_at = now(), started_at = NULL, ended_at = NULL, duration_seconds = NULL, first_seen_at = now()",
         "status = 'failed', started_at = NULL, ended_at = NULL, duration_seconds = NULL, cost_usd = NULL",
     ],
@@ -87,11 +89,23 @@ def test_rules_about_transcripts(small: Connection) -> None:
     assert found["main", "fields that cannot be read"] == (1, 2)
 
 
+def test_a_conflict_of_stamps_counts_once_it_is_believed(small: Connection) -> None:
+    """An earlier updated_at that was shown once may be a stale answer; shown again, it is the source's contradiction."""
+    small.execute(
+        "INSERT INTO replicator.stamp_conflicts (call_id, account, stored_updated_at, seen_updated_at, first_seen_at) "
+        "VALUES (%s, 'main', now(), now() - interval '1 h', now())",
+        [call_id(2)],
+    )
+    assert quality(small)["main", "updated_at went back"] == (0, None)
+    small.execute("UPDATE replicator.stamp_conflicts SET believed_at = now()")
+    assert quality(small)["main", "updated_at went back"] == (1, 2)
+
+
 def test_every_rule_is_shown_for_every_account(small: Connection) -> None:
     """A rule that nothing breaks has a row, and a rule that is looked for is one of the list."""
     text = (Path(__file__).resolve().parents[2] / "sql/views/43_data_quality.sql").read_text(encoding="utf-8")
-    rules = set(BROKEN) | {"segment ends before it begins"}
-    assert set(re.findall(r"THEN '([^']+)' END", text)) == set(BROKEN)
+    rules = set(BROKEN) | {"segment ends before it begins", "updated_at went back"}
+    assert set(re.findall(r"THEN '([^']+)' END", text)) == rules - {"segment ends before it begins"}
     assert set(quality(small)) == {("main", rule) for rule in rules}
     add(small, Contact(100, "2025-07-01T12:00:00", *OVER, account="other"))
     assert set(quality(small)) == {(account, rule) for account in ("main", "other") for rule in rules}

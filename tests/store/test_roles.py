@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 REFUSED = psycopg.errors.InsufficientPrivilege
 SHOWN = (
     "SELECT format('%%I.%%I', n.nspname, c.relname), c.relkind::text, (SELECT quote_ident(a.attname) FROM pg_attribute a "
-    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = '' ORDER BY a.attnum DESC LIMIT 1) "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attidentity = '' AND a.attgenerated = '' ORDER BY a.attnum DESC LIMIT 1) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'v', 'm', 'p')"
 )
 ATTEMPTS = {
