@@ -71,23 +71,28 @@ SELECT
 FROM truedy.calls c
 CROSS JOIN replicator.reporting r
 LEFT JOIN replicator.status_stages s ON s.status = c.status
--- A spelling without a row of its own has the row of the same key: the word without case and separators (store/stages.py has
--- the same text). The key is computed for such words only.
-LEFT JOIN LATERAL (
-    SELECT x.stage, x.is_terminal FROM replicator.status_stages x
-    WHERE s.status IS NULL AND x.status_key = regexp_replace(lower(c.status COLLATE "C"), '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]+', '', 'g')
-    ORDER BY x.status COLLATE "C" LIMIT 1
-) alike ON true
 LEFT JOIN truedy.transcripts t ON t.call_id = c.id
 LEFT JOIN truedy.recordings g ON g.call_id = c.id
--- A rule of the user's own about a field of the payload is believed over the status. A join, as the text of a column's
--- subquery would be run once for each fact that asks for the stage.
+-- A rule of the user's own about a field of the payload is believed over the status. A spelling without a row of its own has
+-- the row of the same key: the word without case and separators (store/stages.py has the same text); the key is computed for
+-- such words only. One join for all of that, as the text of a column's expression would be repeated wherever it is read, and
+-- with more joins the planner would no longer choose their order. OFFSET 0 keeps it a join.
 LEFT JOIN LATERAL (
-    SELECT x.stage FROM replicator.stage_rules x WHERE c.raw #>> x.path = x.value ORDER BY x.position LIMIT 1
+    SELECT
+        (SELECT x.stage FROM replicator.stage_rules x WHERE c.raw #>> x.path = x.value ORDER BY x.position LIMIT 1) AS rule,
+        CASE WHEN s.status IS NULL THEN (
+            SELECT x.stage FROM replicator.status_stages x WHERE x.status_key = regexp_replace(lower(c.status COLLATE "C"), '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]+', '', 'g')
+            ORDER BY x.status COLLATE "C" LIMIT 1
+        ) END AS alike,
+        CASE WHEN s.status IS NULL THEN (
+            SELECT x.is_terminal FROM replicator.status_stages x WHERE x.status_key = regexp_replace(lower(c.status COLLATE "C"), '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]+', '', 'g')
+            ORDER BY x.status COLLATE "C" LIMIT 1
+        ) END AS alike_is_terminal
+    OFFSET 0
 ) z ON true
 CROSS JOIN LATERAL (SELECT
-    coalesce(z.stage, s.stage, alike.stage, 'unmapped') AS stage,
-    coalesce(s.is_terminal, alike.is_terminal, c.ended_at IS NOT NULL) AS is_terminal
+    coalesce(z.rule, s.stage, z.alike, 'unmapped') AS stage,
+    coalesce(s.is_terminal, z.alike_is_terminal, c.ended_at IS NOT NULL) AS is_terminal
 ) k
 CROSS JOIN LATERAL (SELECT
     q.is_connected,
