@@ -131,6 +131,8 @@ def view(tx: psycopg.Connection[Any], there: Offer, name: str) -> View:
 def rows(tx: psycopg.Connection[Any], choice: Choice) -> Generator[Row, None, None]:
     """Read the rows as text, one after the other; nothing is kept."""
     try:
+        # A view of the user's may call functions of the user's, which look names up where the user does.
+        tx.execute("SET LOCAL search_path TO DEFAULT")
         with tx.cursor().copy(_statement(choice)) as copy:
             yield from copy.rows()
     except KeyboardInterrupt:

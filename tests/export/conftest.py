@@ -19,8 +19,8 @@ TYPES = (
 def odd(database: Database) -> Database:
     """A database with an empty view analytics.odd, which has a column of each type, and its table."""
     with database.transaction() as tx:
-        tx.execute(f"CREATE TABLE odd ({TYPES}); CREATE VIEW analytics.odd AS SELECT * FROM odd")
-        tx.execute(f"CREATE TABLE back ({TYPES})")
+        tx.execute(f"CREATE TABLE public.odd ({TYPES}); CREATE VIEW analytics.odd AS SELECT * FROM public.odd")
+        tx.execute(f"CREATE TABLE public.back ({TYPES})")
         tx.execute("COMMENT ON VIEW analytics.odd IS 'Grain: one row per oddity.'")
         tx.execute("COMMENT ON COLUMN analytics.odd.said IS 'What was said.'")
     return database

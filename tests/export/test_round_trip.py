@@ -52,9 +52,9 @@ one_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixtu
 
 def fill(database: Database, found: list[tuple[Any, ...]]) -> None:
     with database.transaction() as tx:
-        tx.execute("TRUNCATE odd, back")
+        tx.execute("TRUNCATE public.odd, public.back")
         for row in found:
-            tx.execute(f"INSERT INTO odd VALUES ({', '.join(['%s'] * len(row))})", row)
+            tx.execute(f"INSERT INTO public.odd VALUES ({', '.join(['%s'] * len(row))})", row)
 
 
 def write(database: Database, path: Path, format_: str, view: str = "odd") -> running.Exported:
@@ -71,11 +71,14 @@ def test_postgres_reads_its_csv_back(odd: Database, tmp_path: Path, found: list[
     path = tmp_path / "odd.csv"
     assert write(odd, path, "csv").rows == len(found)
     with odd.transaction() as tx:
-        with tx.cursor().copy("COPY back FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8')") as copy:
+        with tx.cursor().copy("COPY public.back FROM STDIN (FORMAT csv, HEADER, ENCODING 'UTF8')") as copy:
             copy.write(path.read_bytes())
         for one, other in (("odd", "back"), ("back", "odd")):
-            assert tx.execute(f"TABLE {one} EXCEPT ALL TABLE {other}").fetchall() == []
-        assert tx.execute("SELECT exact::text FROM odd EXCEPT ALL SELECT exact::text FROM back").fetchall() == []
+            assert tx.execute(f"TABLE public.{one} EXCEPT ALL TABLE public.{other}").fetchall() == []
+        assert (
+            tx.execute("SELECT exact::text FROM public.odd EXCEPT ALL SELECT exact::text FROM public.back").fetchall()
+            == []
+        )
 
 
 @pytest.mark.slow
@@ -89,7 +92,7 @@ def test_parquet_holds_the_very_values(odd: Database, tmp_path: Path, found: lis
     assert write(odd, path, "parquet").rows == len(found)
     with odd.connection() as connection:
         stored = connection.execute("SELECT number, said, cost_usd, exact::text, at, local_at, day, is_open, id::text, "
-                                    "seconds, small, large, single::float8 FROM odd").fetchall()  # fmt: skip
+                                    "seconds, small, large, single::float8 FROM public.odd").fetchall()  # fmt: skip
     # repr tells -0.0 from 0.0 and NaN from null; the instants' time zones have two names.
     assert sorted(map(plain, pq.read_table(path).to_pylist())) == sorted(plain(dict(enumerate(row))) for row in stored)
 
@@ -157,7 +160,7 @@ def test_what_parquet_cannot_hold_ends_the_export(
 ) -> None:
     """Nothing becomes null or another value: the column is named, no file is left, and CSV holds it as it is."""
     with odd.transaction() as tx:
-        tx.execute(f"INSERT INTO odd ({column}) VALUES (%s)", [value])
+        tx.execute(f"INSERT INTO public.odd ({column}) VALUES (%s)", [value])
     with pytest.raises(UnfitValue, match=rf"'{column}' holds a value that Parquet's {type_}"):
         write(odd, tmp_path / "a.parquet", "parquet")
     assert list(tmp_path.iterdir()) == []
@@ -188,7 +191,9 @@ def test_an_empty_view_has_its_header_and_its_schema(odd: Database, tmp_path: Pa
 def test_row_groups_are_bounded(odd: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By rows and by bytes, and every row is in one of them, in their order."""
     with odd.transaction() as tx:
-        tx.execute("INSERT INTO odd (number, said) SELECT n, repeat('x', n %% 7) FROM generate_series(1, 200) n", [])
+        tx.execute(
+            "INSERT INTO public.odd (number, said) SELECT n, repeat('x', n %% 7) FROM generate_series(1, 200) n", []
+        )
     for name, value in {"BATCH_ROWS": 10, "GROUP_ROWS": 50}.items():
         monkeypatch.setattr(f"replicator.export.parquet.{name}", value)
 

@@ -45,7 +45,7 @@ def cost_after(database: Database, *sights: Observation) -> tuple[str, int]:
     """Store one look after the other; return the cost that is stored and how many contents are kept."""
     for one in sights:
         with database.transaction() as tx:
-            settled = settle(merge.known_calls(tx, [ID]), [one])
+            settled = settle(merge.known_calls(tx, "default", [ID]), [one])
             merge.write_calls(tx, "default", settled.calls, settled.versions)
             merge.note_conflicts(tx, "default", settled.conflicts)
     with database.connection() as connection:
