@@ -35,10 +35,14 @@ OTHERS = ("debian", "16", "17")
 DEPENDING = (
     "tests/store", "tests/sql", "tests/doctor", "tests/sync/test_run.py", "tests/sync/test_rights.py",
     "tests/sync/test_refreshing.py", "tests/sync/test_replaying.py", "tests/sync/test_hostile_rows.py",
-    "tests/sync/test_pseudonyms.py", "tests/sync/test_details.py", "tests/sync/test_deletions.py",
-    "tests/sync/test_database_faults.py",
+    "tests/sync/test_pseudonyms.py", "tests/sync/test_details.py", "tests/sync/test_accounts.py",
 )  # fmt: skip
 """The tests of the store, of SQL, of roles and migrations, and of whole syncs."""
+BY_THEMSELVES = (
+    "tests/store/test_embedded.py", "tests/store/test_embedded_as_root.py", "tests/store/test_roles_elsewhere.py",
+    "tests/store/test_publications.py", "tests/store/test_bloat.py", "tests/store/test_exact.py",
+)  # fmt: skip
+"""Of these, the tests that start servers of their own, or take minutes and ask nothing of the server's version."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def main() -> int:
             continue
         print(f"on PostgreSQL {name}:", flush=True)  # noqa: T201
         command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "--postgres", name, *places]
+        command += [f"--ignore={path}" for path in BY_THEMSELVES]
         code = subprocess.run(command, cwd=TOP, check=False).returncode or code
     return code
 
