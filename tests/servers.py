@@ -23,6 +23,7 @@ from urllib.parse import quote
 import psycopg
 
 from replicator.store import embedded
+from replicator.store.server.account import Account, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,6 +63,11 @@ class Server:
         return f"{self.url.rsplit('/', 1)[0]}/{database}"
 
     tcp_url_of = url_of
+
+    @property
+    def account(self) -> Account:
+        """Who runs it: Debian's `postgres` where root started it, else the user."""
+        return chosen(None)
 
 
 def newest_of_debian() -> str | None:
