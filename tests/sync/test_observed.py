@@ -67,7 +67,8 @@ def test_a_limiter_that_answers_500(database: Database, calls: int, limit: int, 
         assert there.rows("SELECT reason FROM replicator.quarantine") == []
         assert there.rows("SELECT reason FROM replicator.coverage WHERE NOT is_proven") == []
         assert nothing_is_deleted(there)
-        assert there.api.log.by_kind["list"] <= calls // 100 + 30
+        # Without pacing it was 332 to 558; how many it is depends on how busy this machine is.
+        assert there.api.log.by_kind["list"] <= calls // 100 + 50
 
 
 @pytest.mark.slow
