@@ -66,7 +66,9 @@ def test_a_process_of_ours_finds_our_modules_only(planted: Path, tmp_path: Path)
         [*asked, "--calls", "3", "--until-stdin-ends"], cwd=planted, env=environment({}), text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
-    said, _ = begun.communicate(timeout=60)
+    assert begun.stdout is not None
+    said = begun.stdout.readline()  # before its input ends: it may be gone before it has said anything
+    begun.communicate(timeout=60)
     assert json.loads(said)["base_url"].startswith("http://127.0.0.1:")
     assert what_was_run(planted) == ""
 
