@@ -55,12 +55,15 @@ def prepare() -> None:
     """Make the three streams usable, once. To be called before anything else is opened or imported."""
     if isinstance(sys.stdout, _Output):
         return
-    # Nothing can be written to a descriptor that was opened for reading: results that nobody can get are an error.
-    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, flags)  # the lowest free number, which is this one
+    closed = [number for number in (0, 1, 2) if not _is_open(number)]
+    for number in closed:
+        # Standard output closed alone is a mistake of the caller: a descriptor for reading makes each write an error. Where
+        # standard error is closed too, as some supervisors start programs, nobody expects a result, and the exit code speaks of
+        # the work alone.
+        is_mistake = closed in ([1], [0, 1])
+        os.open(
+            os.devnull, os.O_RDONLY if number == 0 or is_mistake else os.O_WRONLY
+        )  # the lowest free number: this one
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
     encoding, is_watched = _kind(sys.stdout)
@@ -77,6 +80,14 @@ def prepare() -> None:
         errors=FALLBACK,
         line_buffering=True,
     )
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def _kind(stream: object) -> tuple[str, bool]:

@@ -106,12 +106,13 @@ def test_names_that_paths_can_have(database_url: str, tmp_path: Path) -> None:
 
 
 def test_standard_streams_of_every_kind(database_url: str, tmp_path: Path) -> None:
-    """A closed or full output is an error that says so, once; a reader that has gone, a closed input or error is none."""
+    """A closed or full output is an error that says so, once; a reader that has gone, a closed input or error, all three closed are none."""
     for command, code, says in (
         ("$R status >&-", 1, b"standard output takes no more: bad file descriptor"),
         ("$R status --json >/dev/full", 1, b"standard output takes no more: no space left on device"),
         ("$R report --output - >/dev/full", 1, b"standard output takes no more"),
         ("$R status <&- 2>&-", 0, b""),
+        ("$R status <&- >&- 2>&-", 0, b""),
         ("$R nonsense 2>/dev/full", 2, b""),
         ("{ $R status; echo $? >&2; } | true", 0, b"1\n"),
         ("{ $R report --output -; echo $? >&2; } | true", 0, b"1\n"),
