@@ -61,7 +61,7 @@ WRITES: Mapping[str, frozenset[str]] = {
 }
 """What the writer may do to a table, where that is less than everything: what was observed is never deleted by it."""
 
-DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table(relation regclass)"})
+DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table"})
 """Functions that work with the owner's rights and that the writer may call: each guards itself."""
 
 CLOSED_BOOKS = frozenset({"replicator.parties", "replicator.quarantine"})
@@ -152,7 +152,7 @@ def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tup
         )
     if item.kind == "SEQUENCE":
         return frozenset() if item.follows_table else frozenset({(names.writer, "USAGE")})
-    is_open = not item.is_definer or item.name in DEFINERS_FOR_WRITER
+    is_open = not item.is_definer or f"{item.schema}.{item.object}" in DEFINERS_FOR_WRITER
     return frozenset({(names.writer, "EXECUTE")}) if is_open else frozenset()
 
 

@@ -7,15 +7,20 @@ recent is made by the test that needs it. The tests' expectations were worked ou
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from psycopg import sql
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import psycopg
 
 AGENT_A = UUID("aaaaaaaa-0000-4000-8000-000000000000")
@@ -107,13 +112,34 @@ OURS, THEIRS = "+12025550100", "+12025550199"
 KEYS = {OURS: "0a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d", THEIRS: "f0e1d2c3b4a5f6e7d8c9b0a1f2e3d4c5"}
 
 
+@contextmanager
+def as_a_sync_writes(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Write without JIT, as each transaction of ours does: it would compile each trigger's queries anew for each row. What reads
+    the world afterwards has the setting from before.
+    """
+    (before,) = connection.cursor(row_factory=tuple_row).execute("SHOW jit").fetchone() or ("on",)
+    connection.execute("SET jit = off")
+    yield
+    connection.execute(f"SET jit = {before}")
+
+
+def analyze(connection: psycopg.Connection[Any]) -> None:
+    """Make the planner's statistics, as every sync does: without them a server with JIT compiles each query for seconds."""
+    tables = connection.execute(
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('truedy', 'replicator', 'rollup')"
+    ).fetchall()
+    names = [sql.Identifier(*(row.values() if isinstance(row, dict) else row)) for row in tables]
+    connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(names)))
+
+
 def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> None:
     """Insert the small world into an empty, migrated database."""
     connection.execute("UPDATE replicator.reporting SET time_zone = %s", [time_zone])
     for call in CALLS:
         insert(connection, call)
-    _details(connection)
-    _changes(connection)
+    with as_a_sync_writes(connection):
+        _details(connection)
+        _changes(connection)
     connection.cursor().executemany(
         "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
         "VALUES ('main', %s, %s, %s, %s, %s)",
@@ -145,6 +171,8 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
         [("no id", None), ("no id, once", at("2025-12-01T00:00:00"))],
     )
     connection.commit()
+    analyze(connection)
+    connection.commit()
 
 
 def insert_a_recent_one(connection: psycopg.Connection[Any]) -> None:
@@ -163,23 +191,24 @@ def insert(connection: psycopg.Connection[Any], call: Call) -> None:
     called, caller = (OURS, THEIRS) if call.direction == "inbound" else (THEIRS, OURS)
     key, raw = hashlib.sha256(str(call.number).encode()).digest(), Jsonb({"id": str(call_id(call.number))})
     seen_at = at("2025-12-01T00:00:00")
-    connection.execute(
-        "INSERT INTO truedy.calls (id, account, agent_id, phone_number, from_number, direction, status, started_at, "
-        "ended_at, duration_seconds, cost_usd, summary, context, created_at, updated_at, raw, fingerprint, version, "
-        "observed_at, first_seen_at, changed_at, deleted_at) VALUES (%s, 'main', %s, %s, %s, %s, %s, %s, %s, %s, %s, "
-        "%s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s)",
-        [
-            call_id(call.number), call.agent, called if has_numbers else None, caller if has_numbers else None,
-            call.direction, call.status, call.started_at, call.ended_at, call.duration,
-            None if call.cost is None else Decimal(call.cost), "Secret summary" if call.number == 2 else None,
-            Jsonb({"campaign_id": call.campaign, "last_error": "Secret error"}), call.created_at, call.created_at, raw,
-            key, seen_at, seen_at, seen_at, seen_at if call.is_deleted else None,
-        ],
-    )  # fmt: skip
-    connection.execute(
-        "INSERT INTO truedy.call_versions (call_id, version, observed_at, fingerprint, raw) VALUES (%s, 1, %s, %s, %s)",
-        [call_id(call.number), seen_at, key, raw],
-    )
+    with as_a_sync_writes(connection):
+        connection.execute(
+            "INSERT INTO truedy.calls (id, account, agent_id, phone_number, from_number, direction, status, started_at, "
+            "ended_at, duration_seconds, cost_usd, summary, context, created_at, updated_at, raw, fingerprint, version, "
+            "observed_at, first_seen_at, changed_at, deleted_at) VALUES (%s, 'main', %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+            "%s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s)",
+            [
+                call_id(call.number), call.agent, called if has_numbers else None, caller if has_numbers else None,
+                call.direction, call.status, call.started_at, call.ended_at, call.duration,
+                None if call.cost is None else Decimal(call.cost), "Secret summary" if call.number == 2 else None,
+                Jsonb({"campaign_id": call.campaign, "last_error": "Secret error"}), call.created_at, call.created_at, raw,
+                key, seen_at, seen_at, seen_at, seen_at if call.is_deleted else None,
+            ],
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO truedy.call_versions (call_id, version, observed_at, fingerprint, raw) VALUES (%s, 1, %s, %s, %s)",
+            [call_id(call.number), seen_at, key, raw],
+        )
 
 
 def _details(connection: psycopg.Connection[Any]) -> None:

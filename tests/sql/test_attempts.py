@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+import small_world
 from small_world import AGENT_A, AGENT_B, call_id
 from worlds import BEN, CARLA, NOT_PLACED, OPEN, ZONES, Contact, add, empty, made_up
 
@@ -405,16 +406,14 @@ def test_resolution_agrees_with_another_hand(small: Connection, zone: str) -> No
 )
 def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str, condition: str, first: str) -> None:
     """The views say the expression of the index: where the table is not worth reading whole, it is not read."""
-    small.execute(
-        "INSERT INTO truedy.calls (id, account, direction, phone_number, from_number, status, created_at, raw, fingerprint, "
-        "version, observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', CASE n % 2 WHEN 0 THEN 'inbound' "
-        "ELSE 'outbound' END, '+1' || n % 997, '+1' || n % 997, 'busy', '2025-03-01'::date + n * interval '11 minutes', "
-        "'{}', '', 1, now(), now(), now() FROM generate_series(1, 5000) n"
-    )
-    small.execute("ANALYZE truedy.calls")
-    small.execute("SET LOCAL enable_seqscan = off")
-    small.execute("SET LOCAL enable_hashjoin = off")
-    small.execute("SET LOCAL enable_mergejoin = off")
+    with small_world.as_a_sync_writes(small):
+        small.execute(
+            "INSERT INTO truedy.calls (id, account, direction, phone_number, from_number, status, created_at, raw, fingerprint, "
+            "version, observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', CASE n % 2 WHEN 0 THEN 'inbound' "
+            "ELSE 'outbound' END, '+1' || n % 3997, '+1' || n % 3997, 'busy', '2025-03-01'::date + n * interval '11 minutes', "
+            "'{}', '', 1, now(), now(), now() FROM generate_series(1, 20000) n"
+        )
+    small_world.analyze(small)
     plan = small.execute(f"EXPLAIN SELECT * FROM analytics.{view} WHERE {condition}").fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert first in text

@@ -141,7 +141,8 @@ class History:
                 if step == "refresh":
                     rollups.refresh(database, KEPT, most=self._random.choice([1, 3, 100]))
                 else:
-                    getattr(self, step)(connection)
+                    with small_world.as_a_sync_writes(connection):
+                        getattr(self, step)(connection)
                 if wrong := differences(connection) + scorecard_differences(connection):
                     return [*done, *wrong]
         return []

@@ -40,19 +40,23 @@ class Contact(Call):
 def empty(connection: Connection, time_zone: str = "UTC") -> None:
     """Take every call away: what follows is counted alone."""
     connection.execute("UPDATE replicator.reporting SET time_zone = %s", [time_zone])
-    for table in ("calls", "call_versions", "transcripts", "recordings", "transcript_segments"):
-        connection.execute(f"DELETE FROM truedy.{table}")
-    connection.execute("DELETE FROM replicator.cost_changes")
+    with small_world.as_a_sync_writes(connection):
+        for table in ("calls", "call_versions", "transcripts", "recordings", "transcript_segments"):
+            connection.execute(f"DELETE FROM truedy.{table}")
+        connection.execute("DELETE FROM replicator.cost_changes")
 
 
 def add(connection: Connection, *calls: Contact) -> None:
-    for call in calls:
-        small_world.insert(connection, call)
-        own = "from_number" if call.direction == "inbound" else "phone_number"
-        connection.execute(
-            f"UPDATE truedy.calls SET {own} = %s, account = %s WHERE id = %s",
-            [call.party, call.account, call_id(call.number)],
-        )
+    with small_world.as_a_sync_writes(connection):
+        for call in calls:
+            small_world.insert(connection, call)
+            own = "from_number" if call.direction == "inbound" else "phone_number"
+            connection.execute(
+                f"UPDATE truedy.calls SET {own} = %s, account = %s WHERE id = %s",
+                [call.party, call.account, call_id(call.number)],
+            )
+    if len(calls) > 1:
+        small_world.analyze(connection)
 
 
 def made_up(seed: int, size: int, *, end: datetime, days: int) -> list[Contact]:

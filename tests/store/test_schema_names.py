@@ -22,7 +22,7 @@ from replicator.export import asking, running
 from replicator.report import figures
 from replicator.simulator.api import KEY
 from replicator.source.client import Reader
-from replicator.store import migrate, naming, rollups, status
+from replicator.store import diagnosis, migrate, naming, rollups, statistics, status
 from replicator.store.database import Database
 from replicator.sync import replaying
 from replicator.sync.merging import Policy
@@ -183,12 +183,18 @@ def flow(url: str, names: naming.Names, prefix: str, folder: Path) -> dict[str, 
             for _ in range(2):
                 there.sync(confirm_after=timedelta(0))
             shown["refreshed"] = rollups.refresh(database, kept) > 0
+            statistics.refresh(database)
             shown["replayed"] = replaying.replay(database, "default", Policy()).left
             with Reader(there.base_url, KEY, timeout_seconds=10) as reader:
                 found = Verification(
                     database, [(KEY, reader)], account="default", base_url=there.base_url, limits=Limits(None), seed=1
                 ).perform()
             shown["verified"] = found.is_equal
+        facts = diagnosis.read(database, account="default", role_prefix=prefix, time_zone=None)
+        shown["doctor"] = (
+            diagnosis.foreign(facts), list(facts.unseen), facts.fits, facts.row("statistics")["is_missing"], facts.rows["schemas"][0]["name"], facts.row("rights"),
+            facts.row("zone"), len(facts.rows["roles"]), sorted(row["name"] for row in facts.rows["relations"]),
+        )  # fmt: skip
         shown["status"] = len(status.read(database, "default").recent)
         shown["report"] = len(figures.read(database, "default", 30).attempts)
     with closing(Database(logins["reader"], names=names)) as database:
@@ -237,6 +243,7 @@ def test_everything_is_the_same_under_other_names(
     assert other[quality] == usual[quality]
     assert {name for name in usual if usual[name] != other[name]} == set()
     assert (usual["verified"], usual["roles again"]) == (True, [])
+    assert other["doctor"][:4] == ([], ["folder"], None, False)  # type: ignore[index]
     assert described(empty_database) == set()
     same = {
         tuple(OTHERS.renamed(part).replace("_usual", "_other") for part in fact)
