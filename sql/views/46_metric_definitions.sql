@@ -1,6 +1,7 @@
 -- analytics.metric_definitions
--- Grain: one row per metric: a column of the views whose meaning can be disputed. Units: none; each view's columns say
--- theirs.
+-- Grain: one row per metric: what the columns of the views mean whose meaning can be disputed.
+-- Key: metric.
+-- Units: none; each view's columns say theirs.
 -- A ratio is numerator over denominator, both columns of the same view: over several rows divide the sums.
 CREATE OR REPLACE VIEW analytics.metric_definitions AS
 SELECT
@@ -165,11 +166,3 @@ JOIN (
     WHERE n.nspname = 'analytics' AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped
     GROUP BY a.attname
 ) v ON v.metric = m.metric;
-
-COMMENT ON VIEW analytics.metric_definitions IS 'Grain: one row per metric: what the columns of the views mean whose meaning can be disputed. Key: metric.';
-COMMENT ON COLUMN analytics.metric_definitions.metric IS 'Name of the column.';
-COMMENT ON COLUMN analytics.metric_definitions.definition IS 'What it is.';
-COMMENT ON COLUMN analytics.metric_definitions.numerator IS 'For a ratio, the column that is divided; null for others.';
-COMMENT ON COLUMN analytics.metric_definitions.denominator IS 'For a ratio, the column that it is divided by; null for others.';
-COMMENT ON COLUMN analytics.metric_definitions.pitfalls IS 'What it is not, and where it misleads.';
-COMMENT ON COLUMN analytics.metric_definitions.views IS 'The views that have it, with commas.';
