@@ -42,9 +42,7 @@ class Group(TyperGroup):
         return super().parse_args(ctx, [OLD, *args] if is_old and not ctx.resilient_parsing else args)
 
 
-app = typer.Typer(
-    help="List what the source sent and nobody could read, show it, save it, or read it again.", cls=Group
-)
+app = typer.Typer(help="List, show, save or read again what the source sent and the program could not read.", cls=Group)
 
 
 @app.command("list")

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ForeignObjects
-from replicator.store import columns, rollup_making, rollups
+from replicator.store import columns, parts, rollup_making, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def load(folder: Path) -> list[View]:
         match = FILE_NAME.match(path.name)
         if not match:
             raise ValueError(f"{path.name}: a view file is named NN_name.sql")
-        text = path.read_text(encoding="utf-8")
+        text = parts.read(path)
         comment, time = _header(text)
         meant = texts.of(match[2], time, text)
         sha256 = hashlib.sha256(text.encode() + json.dumps(meant).encode()).digest()

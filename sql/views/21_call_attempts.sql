@@ -41,9 +41,7 @@ SELECT
     r.time_zone AS reporting_time_zone
 FROM rollup.day_bounds b
 JOIN rollup.facts f ON f.account = b.account
-    AND coalesce(f.created_at, '-infinity') >= b.since
-    AND coalesce(f.created_at, '-infinity') < b.until
-    AND coalesce(f.created_on, '-infinity') = b.day
+    {created_that_day}
 CROSS JOIN replicator.reporting r
 -- Seconds, as a day of an interval is one of the session's time zone; 100 years at most, so that no instant overflows.
 CROSS JOIN LATERAL (SELECT

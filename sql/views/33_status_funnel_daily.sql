@@ -15,26 +15,8 @@ SELECT
     d.direction,
     d.agent_id,
     d.campaign_id,
-    d.calls,
-    d.open_calls,
-    d.stale_open_calls,
-    d.terminal_calls,
-    d.not_placed_calls,
-    d.cancelled_calls,
-    d.placed_calls,
-    d.busy_calls,
-    d.not_answered_calls,
-    d.machine_calls,
-    d.answered_calls,
-    d.unmapped_calls,
-    d.conversations,
-    d.quick_hang_ups,
-    d.goal_calls,
-    d.deleted_calls,
-    d.placed_calls::double precision / nullif(d.terminal_calls, 0) AS placed_rate,
-    d.answered_calls::double precision / nullif(d.placed_calls, 0) AS answer_rate,
-    d.machine_calls::double precision / nullif(d.placed_calls, 0) AS machine_rate,
-    d.conversations::double precision / nullif(d.terminal_calls, 0) AS conversation_rate,
+    {funnel_columns}
+    {stage_rates}
     d.quick_hang_ups::double precision / nullif(d.conversations, 0) AS quick_hang_up_rate,
     r.time_zone AS reporting_time_zone
 FROM rollup.funnel_current d

@@ -26,10 +26,7 @@ SELECT
     coalesce(s.quick_hang_ups, 0) AS quick_hang_ups,
     coalesce(s.goal_calls, 0) AS goal_calls,
     coalesce(s.error_calls, 0) AS error_calls,
-    s.placed_calls::double precision / nullif(s.terminal_calls, 0) AS placed_rate,
-    s.answered_calls::double precision / nullif(s.placed_calls, 0) AS answer_rate,
-    s.machine_calls::double precision / nullif(s.placed_calls, 0) AS machine_rate,
-    s.conversations::double precision / nullif(s.terminal_calls, 0) AS conversation_rate,
+    {stage_rates}
     s.quick_hang_ups::double precision / nullif(s.conversations, 0) AS quick_hang_up_rate,
     s.goal_calls::double precision / nullif(s.conversations, 0) AS goal_rate,
     coalesce(s.measured_calls, 0) AS measured_calls,

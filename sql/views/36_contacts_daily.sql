@@ -31,8 +31,6 @@ CROSS JOIN LATERAL (
     FROM rollup.facts f
     CROSS JOIN LATERAL (SELECT CASE WHEN f.is_party_known THEN f.other_party END AS party) p
     WHERE f.account = b.account AND f.direction = 'outbound'
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
 ) c
 WHERE c.calls > 0;

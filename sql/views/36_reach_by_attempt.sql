@@ -17,10 +17,7 @@ SELECT
     a.answered_calls,
     a.machine_calls,
     a.conversations,
-    a.placed_calls::double precision / nullif(a.terminal_calls, 0) AS placed_rate,
-    a.answered_calls::double precision / nullif(a.placed_calls, 0) AS answer_rate,
-    a.machine_calls::double precision / nullif(a.placed_calls, 0) AS machine_rate,
-    a.conversations::double precision / nullif(a.terminal_calls, 0) AS conversation_rate,
+    {stage_rates}
     r.time_zone AS reporting_time_zone
 FROM (
     SELECT
@@ -29,10 +26,7 @@ FROM (
         CASE WHEN attempt_number > 10 THEN 10 ELSE attempt_number END AS attempt_number,
         count(*) AS calls,
         count(*) FILTER (WHERE stage = 'open') AS open_calls,
-        count(*) FILTER (WHERE stage NOT IN ('open', 'unmapped')) AS terminal_calls,
-        count(*) FILTER (WHERE stage IN ('answered', 'machine', 'not_answered', 'busy')) AS placed_calls,
-        count(*) FILTER (WHERE stage = 'answered') AS answered_calls,
-        count(*) FILTER (WHERE stage = 'machine') AS machine_calls,
+        {stage_counts}
         count(*) FILTER (WHERE is_conversation) AS conversations
     FROM analytics.call_attempts
     GROUP BY 1, 2, 3

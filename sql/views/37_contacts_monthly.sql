@@ -34,9 +34,7 @@ FROM (
             f.stage NOT IN ('open', 'unmapped') AS is_tried, f.is_conversation
         FROM rollup.facts f
         WHERE f.account = b.account AND f.direction = 'outbound'
-            AND coalesce(f.created_at, '-infinity') >= b.since
-            AND coalesce(f.created_at, '-infinity') < b.until
-            AND coalesce(f.created_on, '-infinity') = b.day
+            {created_that_day}
         OFFSET 0
     ) p
     GROUP BY 1, 2

@@ -51,8 +51,6 @@ CROSS JOIN LATERAL (
         coalesce(f.is_party_known AND f.created_at + k.reach <= k.known_until, false) AS is_judged
     ) j
     WHERE f.account = b.account AND f.is_conversation AND f.is_terminal
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
     GROUP BY f.direction, f.agent_id
 ) c;

@@ -46,8 +46,6 @@ CROSS JOIN LATERAL (
         ORDER BY e.created_at DESC LIMIT 1
     ) p ON true
     WHERE f.account = b.account AND f.direction = 'inbound'
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
 ) c
 WHERE c.calls > 0;

@@ -92,8 +92,6 @@ CROSS JOIN LATERAL (
         END AS cost
     ) o
     WHERE f.account = b.account
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
     GROUP BY f.direction, f.agent_id
 ) c;

@@ -37,8 +37,6 @@ CROSS JOIN LATERAL (
         sum(f.cost_usd)::numeric(18, 6) AS cost_usd
     FROM rollup.facts f
     WHERE f.account = b.account AND (f.error_class IS NOT NULL OR f.stage = 'not_placed')
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
     GROUP BY f.direction, f.agent_id, coalesce(f.error_class, 'not said')
 ) c;
