@@ -128,3 +128,12 @@ def test_the_completion_is_installed_for_the_command(shell: str, tmp_path: Path)
     )
     written = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file())
     assert shown.strip() in written
+
+
+def test_ctrl_c_while_a_command_is_loaded_is_no_defect(tmp_path: Path) -> None:
+    """Imports take a moment, and come before the command's own handling of signals: the program ends with 1, and says nothing."""
+    script = "import typer\nfrom replicator.cli import frame\ndef app(**_):\n    raise typer.Abort\nframe.run(app)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment({}), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
