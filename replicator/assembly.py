@@ -1,10 +1,12 @@
-"""Puts the rooms together as the settings say: a database, readers of the source, a run. Used by the commands only."""
+"""Puts the rooms together as the settings say: a database, readers of the source, a run. Used by the commands only.
+
+What only some commands need (the source, a run, the report) is imported in the function that uses it: `status` starts in half
+the time so.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 import shutil
 import signal
 import sys
@@ -16,17 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from replicator.errors import ConfigurationError
-from replicator.report import figures, page, web
-from replicator.source.apart import CarefulReader
-from replicator.store import absences as store
-from replicator.store import books, embedded, migrate, naming
+from replicator.store import embedded, migrate, naming
 from replicator.store.database import Database
-from replicator.store.psql import run as run_psql
-from replicator.sync.absence import cap, is_held
-from replicator.sync.merging import Policy
-from replicator.sync.pseudonyms import Pseudonyms
-from replicator.sync.run import Options
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,8 +27,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from replicator.settings import Settings
+    from replicator.source.apart import CarefulReader
     from replicator.store.rows import Kind
-
+    from replicator.sync.merging import Policy
+    from replicator.sync.pseudonyms import Pseudonyms
+    from replicator.sync.run import Options
+    from replicator.sync.spending import Limits
 
 ABSENCE_COLUMNS = (
     "call_id", "created_at", "last_seen_at", "first_missing_at", "state", "misses", "confirmed_at", "ended_at",
@@ -45,18 +42,6 @@ MOST_PAGE_SECONDS = 60.0
 """A statement of the live page is given up after so long."""
 LEAST_FRESH_SECONDS = 300.0
 """A service whose last look is at most so old is healthy, however often it is to look."""
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-"""Names of malloc.h."""
-
-
-def be_frugal() -> None:
-    """Let glibc give back what large answers took. By itself it keeps a heap for each thread, as large as it ever was:
-    eight workers that each met one large answer held eight times its size.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_ARENA_MAX, 1)
-        libc.mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +120,8 @@ def connected(url: str, names: naming.Names = naming.THE_USUAL) -> Iterator[Data
 @contextmanager
 def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]:
     """Give one reader for each key, with its key."""
+    from replicator.source.apart import CarefulReader
+
     with ExitStack() as stack:
         yield [
             (
@@ -151,6 +138,8 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]
 
 def pseudonyms(settings: Settings) -> Pseudonyms | None:
     """Return what names parties: the key of the settings, or the one beside the embedded database, which is there by now."""
+    from replicator.sync.pseudonyms import Pseudonyms
+
     key = settings.pseudonym_key()
     if key is None and settings.database_url is None and not settings.has_libpq_variables:
         key = own_key(settings)
@@ -166,6 +155,8 @@ def options(
     settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
 ) -> Options:
     """Return what the settings say about a run."""
+    from replicator.sync.run import Options
+
     return Options(
         account=settings.replicator_account,
         base_url=settings.truedy_base_url,
@@ -173,12 +164,8 @@ def options(
         workers=settings.replicator_workers,
         poll_every=timedelta(seconds=settings.replicator_poll_seconds),
         renewal=settings.renewal,
-        details=Policy(
-            cast("tuple[Kind, ...]", settings.replicator_details), timedelta(days=settings.replicator_give_up_days)
-        ),
-        limits=Limits(
-            settings.truedy_requests_per_minute or None, settings.truedy_window_seconds, settings.replicator_headroom
-        ),
+        details=details(settings),
+        limits=limits(settings),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         database_patience_seconds=settings.replicator_database_patience_seconds,
         max_seconds=max_seconds,
@@ -186,8 +173,28 @@ def options(
     )
 
 
+def details(settings: Settings) -> Policy:
+    """Return which transcripts and recordings are asked for, and for how long."""
+    from replicator.sync.merging import Policy
+
+    kinds = cast("tuple[Kind, ...]", settings.replicator_details)
+    return Policy(kinds, timedelta(days=settings.replicator_give_up_days))
+
+
+def limits(settings: Settings) -> Limits:
+    """Return how many requests each key may send."""
+    from replicator.sync.spending import Limits
+
+    most = settings.truedy_requests_per_minute or None
+    return Limits(most, settings.truedy_window_seconds, settings.replicator_headroom)
+
+
 def absences(database: Database, account: str, limit: int, release: int | None) -> dict[str, Any]:
     """Return what is missing at the source, and whether it is held; first release that many, where a number is given."""
+    from replicator.store import absences as store
+    from replicator.store import books
+    from replicator.sync.absence import cap, is_held
+
     with database.transaction() as tx:
         if release is not None:
             store.release(tx, account, release)
@@ -204,6 +211,8 @@ def absences(database: Database, account: str, limit: int, release: int | None) 
 
 def live_page(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[str]:
     """Return what serves the live page of the database, and gives its URL."""
+    from replicator.report import figures, page, web
+
     account, refresh = settings.replicator_account, settings.replicator_http_refresh_seconds
     host = settings.replicator_http_host
 
@@ -268,6 +277,8 @@ def program() -> str:
 
 def psql(where: Place, arguments: Sequence[str]) -> int:
     """Run psql on the database; return its exit code. Nothing of DATABASE_URL stands in its arguments."""
+    from replicator.store.psql import run as run_psql
+
     server = where.server
     return run_psql(
         where.url,
@@ -281,10 +292,11 @@ def psql(where: Place, arguments: Sequence[str]) -> int:
 __all__ = [
     "Place",
     "absences",
-    "be_frugal",
     "connected",
     "data_dir",
+    "details",
     "interruptible",
+    "limits",
     "live_page",
     "migrated",
     "opened",

@@ -76,7 +76,13 @@ def serve(log: Path) -> None:
     """Fork children on demand. Nothing here starts a thread: a child begins as a fresh program does."""
     import gc  # noqa: PLC0415 - the nursery's own
 
-    from replicator.cli import main  # noqa: PLC0415 - imported once, for all children
+    # Imported once, for all children: the command line, and what its commands import when they are run.
+    from replicator import assembly, settings  # noqa: F401, PLC0415
+    from replicator.cli import main  # noqa: PLC0415
+    from replicator.report import progress, terminal  # noqa: F401, PLC0415
+    from replicator.source import apart  # noqa: F401, PLC0415
+    from replicator.store import schema  # noqa: F401, PLC0415
+    from replicator.sync import refreshing, run, schedule  # noqa: F401, PLC0415
 
     if "PLANT" in os.environ:
         import planting  # noqa: PLC0415 - the children have the same bug as the tests

@@ -66,8 +66,8 @@ def held(text: str) -> list[str]:
 
 QUIET = [
     ["--version"], ["--help"], ["status"], ["status", "--json"], ["sync"], ["sync", "--json"], ["report", "--output", "a.html"],
-    ["report", "--json"], ["report", "--output", "-"], ["deletions"], ["deletions", "--json"], ["quarantine"], ["quarantine", "--json"],
-    ["quarantine", "--all"], ["quarantine", "1"], ["quarantine", "--replay"], ["verify"], ["verify", "--json"], ["migrate"], ["migrate", "--json"],
+    ["report", "--json"], ["report", "--output", "-"], ["deletions"], ["deletions", "--json"], ["quarantine"], ["quarantine", "list", "--json"],
+    ["quarantine", "list", "--all"], ["quarantine", "show", "1"], ["quarantine", "replay"], ["verify"], ["verify", "--json"], ["migrate"], ["migrate", "--json"],
     ["roles", "--print"], ["export", "calls", "--output", "a.csv"], ["export", "daily", "--output", "-"],
     ["export", "agent_scorecard", "--output", "b.csv"], ["export", "errors_daily", "--output", "c.csv"], ["export", "nothing", "--output", "d.csv"],
     ["recording", "00000000-0000-0000-0000-000000000000"], ["psql", "-c", "\\conninfo"], ["psql", "-c", "SELECT nonsense"],

@@ -87,44 +87,45 @@ def test_the_quarantine_is_listed_shown_and_replayed(
     def facts(*arguments: object) -> Any:
         return json.loads(ask(*arguments, "--json").stdout)
 
-    listed = ask()
+    listed = ask("list")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert listed.stdout.index("JSON is malformed") < listed.stdout.index("an older parser")
     assert "not an object" not in listed.stdout
-    assert "not an object" in ask("--all").stdout
-    assert [row["id"] for row in facts()] == [ids["hostile"], ids["unseen"], ids["good"]]
-    assert "2 older ones" in ask("--limit", 1).stdout
+    assert "not an object" in ask("list", "--all").stdout
+    assert [row["id"] for row in facts("list")] == [ids["hostile"], ids["unseen"], ids["good"]]
+    assert "2 older ones" in ask("list", "--limit", 1).stdout
 
-    shown = ask("--show", ids["good"])
-    assert shown.returncode == 0
+    shown = ask("show", ids["good"])
+    assert (shown.returncode, shown.stderr) == (0, "")
     assert f"bytes      {len(GOOD)}" in shown.stdout
     assert "+1202555" not in listed.stdout + shown.stdout
-    assert "+12025550199" in ask("--raw", ids["good"]).stdout
-    bold = ask(ids["hostile"], "--raw")
+    assert "+12025550199" in ask("show", "--raw", ids["good"]).stdout
+    bold = ask("show", ids["hostile"], "--raw")
     assert r"\u001b[2J\u202e" in bold.stdout
     assert "\x1b" not in bold.stdout
     assert "\u202e" not in bold.stdout
-    assert base64.b64decode(facts("--raw", ids["hostile"])["raw_base64"]) == HOSTILE
-    assert "raw_base64" not in facts("--show", ids["hostile"])
+    assert base64.b64decode(facts("show", "--raw", ids["hostile"])["raw_base64"]) == HOSTILE
+    assert "raw_base64" not in facts("show", ids["hostile"])
 
     file = tmp_path / "row"
-    assert ask("--output", file, ids["hostile"]).returncode == 0
+    saved = ask("save", ids["hostile"], file)
+    assert (saved.returncode, saved.stderr) == (0, "")
     assert file.read_bytes() == HOSTILE
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    again = ask("--output", file, ids["good"])
+    again = ask("save", ids["good"], file)
     assert (again.returncode, file.read_bytes()) == (2, HOSTILE)
 
-    for wrong in (("--show",), ("--raw",), ("--replay", "--raw", ids["good"]), ("--show", 999), ("--replay", 999)):
+    for wrong in (("show",), ("save", ids["good"]), ("replay", "--raw"), ("show", 999), ("replay", 999), ("lst",)):
         assert ask(*wrong).returncode == 2, wrong
 
-    assert ask("--replay", ids["good"]).returncode == 0
-    assert ask("--replay", ids["unseen"]).returncode == 1
-    rest = ask("--replay")
+    assert ask("replay", ids["good"]).returncode == 0
+    assert ask("replay", ids["unseen"]).returncode == 1
+    rest = ask("replay")
     assert rest.returncode == 1
     assert "unreadable 1 row" in rest.stdout
     assert "no bytes   1 row" in rest.stdout
     assert rest.stderr == ""
-    assert facts("--replay") == {
+    assert facts("replay") == {
         "read": 0, "calls_inserted": 0, "calls_changed": 0, "calls_unchanged": 0, "calls_late": 0, "details_queued": 0,
         "proven": 0, "unreadable": 1, "without_bytes": 1, "left": 2,
     }  # fmt: skip
@@ -133,5 +134,39 @@ def test_the_quarantine_is_listed_shown_and_replayed(
             ("+12025550199", "completed")
         ]
         connection.execute("UPDATE replicator.quarantine SET resolved_at = now()")
-    assert ask("--replay").returncode == 0
-    assert "nothing is in quarantine" in ask().stdout
+    assert ask("replay").returncode == 0
+    assert "nothing is in quarantine" in ask("list").stdout
+
+
+@pytest.mark.slow
+def test_the_options_of_earlier_releases_still_work(ids: dict[str, int], database_url: str, tmp_path: Path) -> None:
+    """They print what the sub-command prints, end as it ends, and say on standard error how it is written now."""
+    good, hostile, unseen = str(ids["good"]), str(ids["hostile"]), str(ids["unseen"])
+    file = tmp_path / "a row"
+
+    def ask(*arguments: str) -> CompletedProcess[str]:
+        return run("quarantine", *arguments, cwd=tmp_path, DATABASE_URL=database_url)
+
+    for old, new in (
+        ([], ["list"]),
+        (["--json"], ["list", "--json"]),
+        (["--all"], ["list", "--all"]),
+        (["--limit", "1"], ["list", "--limit", "1"]),
+        ([good], ["show", good]),
+        (["--show", good], ["show", good]),
+        (["--raw", hostile, "--json"], ["show", hostile, "--raw", "--json"]),
+        (["--replay", unseen], ["replay", unseen]),
+        (["--replay", "999"], ["replay", "999"]),
+    ):
+        before, now = ask(*old), ask(*new)
+        assert (before.returncode, before.stdout) == (now.returncode, now.stdout), old
+        note, _, rest = before.stderr.partition("\n")
+        assert rest == now.stderr
+        written = [word for word in new if word != "--json"]
+        assert note == f"`quarantine` has sub-commands now; this is written: replicator quarantine {' '.join(written)}"
+
+    saved = ask("--output", str(file), hostile)
+    assert (saved.returncode, file.read_bytes()) == (0, HOSTILE)
+    assert saved.stderr.endswith(f"replicator quarantine save {hostile} '{file}'\n")
+    for wrong in (("--show",), ("--raw",), ("--replay", "--raw", good)):
+        assert ask(*wrong).returncode == 2, wrong

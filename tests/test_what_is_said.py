@@ -43,8 +43,8 @@ CALL = "00000000-0000-4000-8000-000000000001"
 
 COMMANDS = (
     ("sync",), ("sync", "--json"), ("verify",), ("verify", "--json"), ("recording", CALL), ("status",), ("status", "--json"),
-    ("report", "--json"), ("deletions",), ("deletions", "--json"), ("quarantine", "--all"), ("quarantine", "--all", "--json"),
-    ("quarantine", "--replay"), ("migrate",), ("roles", "--print"), ("doctor",), ("doctor", "--json"),
+    ("report", "--json"), ("deletions",), ("deletions", "--json"), ("quarantine", "list", "--all"), ("quarantine", "list", "--all", "--json"),
+    ("quarantine", "replay"), ("quarantine", "--replay"), ("migrate",), ("roles", "--print"), ("doctor",), ("doctor", "--json"),
     ("export", "calls", "--output", "-"), ("export", f"no{ACTING}", "--output", "-"), ("psql", "-c", "SELECT 1"),
     ("export", "calls", "--output", f"/nowhere/{ACTING}"), ("report", "--output", f"/nowhere/{ACTING}"), (f"no{ACTING}",),
     ("status", f"--no{ACTING}"),

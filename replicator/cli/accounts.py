@@ -6,11 +6,8 @@ from typing import Annotated
 
 import typer
 
-from replicator import assembly
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
-from replicator.report import terminal
-from replicator.store import accounts, lease, migrate, naming
 
 app = typer.Typer(help="Show the accounts of the database, or give one another name.", no_args_is_help=True)
 
@@ -18,6 +15,10 @@ app = typer.Typer(help="Show the accounts of the database, or give one another n
 @app.command("list")
 def show(as_json: Json = False) -> None:
     """Show each account with its source, calls, freshness and budget."""
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.store import accounts, migrate
+
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
         migrate.check(database)
         found = accounts.listed(database)
@@ -31,6 +32,10 @@ def rename(
     as_json: Json = False,
 ) -> None:
     """Give an account another name, in one transaction. No sync or serve may be running."""
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.store import accounts, lease, migrate, naming
+
     with (
         guarded(as_json=as_json) as settings,
         assembly.place(settings) as where,

@@ -1,48 +1,30 @@
-"""The commands that have no group of their own: what each takes, calls and prints."""
+"""The commands of the replica: what each takes, calls and prints.
+
+A command imports what it uses when it is run, so that `--help`, the completion of a shell and each command start quickly.
+"""
 
 from __future__ import annotations
 
 import logging
-import secrets
-import sys
-import webbrowser
-from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import datetime  # noqa: TC003 - typer reads the annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
-from replicator import assembly, landing, streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json, app
-from replicator.doctor import examination, findings
-from replicator.errors import ConfigurationError
-from replicator.export import asking, running
-from replicator.report import exporting, figures, kept, page, progress, sparks, terminal, web
-from replicator.report.verification import show_verification
-from replicator.safe_text import shown, visible
-from replicator.store import migrate as schema
-from replicator.store import naming
-from replicator.store import quarantine as aside
-from replicator.store import status as books
-from replicator.sync import replaying
-from replicator.sync.linking import link
-from replicator.sync.refreshing import refreshed
-from replicator.sync.run import Report, Run
-from replicator.sync.schedule import Service, describe
-from replicator.sync.verifying import Verification
+from replicator.report import DEFAULT_DAYS
+from replicator.safe_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from replicator.store.catalogue import Choice
     from replicator.store.lease import Lease
+    from replicator.sync.run import Report
 
 MOST_DAYS = 3660
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @app.command()
@@ -60,6 +42,12 @@ def sync(
     as_json: Json = False,
 ) -> None:
     """Bring the replica up to date once: the newest calls, what is due, history, transcripts and recordings."""
+    from replicator import assembly
+    from replicator.report import progress, terminal
+    from replicator.sync.refreshing import refreshed
+    from replicator.sync.run import Run
+    from replicator.sync.schedule import describe
+
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
         options = replace(
             assembly.options(settings, "sync", max_seconds=max_seconds, max_requests=max_requests),
@@ -88,6 +76,13 @@ def sync(
 @app.command()
 def serve() -> None:
     """Sync on a schedule until SIGTERM or Ctrl-C."""
+    from contextlib import ExitStack
+
+    from replicator import assembly
+    from replicator.sync.refreshing import refreshed
+    from replicator.sync.run import Run
+    from replicator.sync.schedule import Service
+
     with guarded() as settings, assembly.stopping() as stop:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
@@ -121,6 +116,11 @@ def serve() -> None:
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show freshness, coverage, backlog, budget, last runs, quarantine and what is unsure."""
+    from replicator import assembly
+    from replicator.report import sparks, terminal
+    from replicator.store import migrate as schema
+    from replicator.store import status as books
+
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
         schema.check(database)
         found = books.read(database, settings.replicator_account)
@@ -141,11 +141,17 @@ def report(
     ] = None,
     days: Annotated[
         int, typer.Option(min=1, max=MOST_DAYS, help="So many days, today the last, beside as many before.")
-    ] = web.DEFAULT_DAYS,
+    ] = DEFAULT_DAYS,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and write no file.")] = False,
 ) -> None:
     """Write the report as one HTML file: volume, funnel, durations, cost, and how far all of that can be relied on."""
+    import webbrowser
+
+    from replicator import assembly, landing, streams
+    from replicator.report import figures, page, terminal
+    from replicator.store import migrate as schema
+
     is_printed = output is not None and str(output) == "-"
     if open_ and (is_printed or as_json):
         raise typer.BadParameter("--open takes a file: it goes neither with --output - nor with --json")
@@ -175,6 +181,10 @@ def deletions(
     as_json: Json = False,
 ) -> None:
     """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.store import migrate as schema
+
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
         schema.check(database)
         found = assembly.absences(database, settings.replicator_account, limit, release)
@@ -182,51 +192,6 @@ def deletions(
             typer.echo(terminal.as_json(found))
         else:
             terminal.show_absences(found)
-
-
-@app.command()
-def quarantine(
-    number: Annotated[int | None, typer.Argument(metavar="ID", help="One row, by the number in the list.")] = None,
-    show: Annotated[bool, typer.Option("--show", help="Show one row's facts (the default with an ID).")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Show its bytes too, escaped: they may be personal data.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Write its exact bytes into a new file.")] = None,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Read the kept bytes again: one row's, or those of all open rows.")
-    ] = False,
-    with_resolved: Annotated[bool, typer.Option("--all", help="List resolved rows too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="List at most so many rows.")] = 100,
-    as_json: Json = False,
-) -> None:
-    """List what the source sent and nobody could read, show it, or read it again."""
-    if replay and (show or raw or output):
-        raise typer.BadParameter("--replay goes without --show, --raw and --output")
-    if number is None and (show or raw or output):
-        raise typer.BadParameter("which row? give the ID that `replicator quarantine` lists")
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema.check(database)
-        account = settings.replicator_account
-        with database.connection() as connection:
-            if number is None and not replay:
-                rows = aside.listed(connection, account, with_resolved=with_resolved, limit=limit)
-                total = aside.count(connection, account, with_resolved=with_resolved)
-                typer.echo(terminal.as_json(rows)) if as_json else kept.show_list(rows, total)
-                return
-            facts = None if number is None else aside.facts(connection, account, number)
-            if number is not None and facts is None:
-                raise ConfigurationError(
-                    f"there is no row {number} in quarantine", advice="list them: replicator quarantine --all"
-                )
-            if facts is not None and not replay:
-                content = aside.load(connection, account, [facts["id"]])[0].raw if raw or output else b""
-                if output is not None:
-                    kept.write(output, content)
-                kept.show_row(facts, content if raw else None, as_json=as_json)
-                return
-        details, pseudonyms = assembly.options(settings, "quarantine").details, assembly.pseudonyms(settings)
-        done = replaying.replay(database, account, details, number, pseudonyms)
-        typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
-        if done.left:
-            raise typer.Exit(1)
 
 
 @app.command()
@@ -238,6 +203,13 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare the replica with the source: totals, ranks and random pages, field by field. Ends with 1 on a difference."""
+    import secrets
+
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.report.verification import show_verification
+    from replicator.sync.verifying import Verification
+
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             found = Verification(
@@ -245,7 +217,7 @@ def verify(
                 readers,
                 account=settings.replicator_account,
                 base_url=settings.truedy_base_url,
-                limits=assembly.options(settings, "verify").limits,
+                limits=assembly.limits(settings),
                 max_requests=max_requests,
                 seed=secrets.randbelow(2**31) if seed is None else seed,
                 stop=stop,
@@ -265,8 +237,13 @@ def recording(
     as_json: Json = False,
 ) -> None:
     """Print a link to the recording of one call that works now; whoever has it can listen."""
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.store import migrate as schema
+    from replicator.sync.linking import link
+
     with guarded(as_json=as_json) as settings:
-        limits = assembly.options(settings, "recording").limits
+        limits = assembly.limits(settings)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             schema.check(database)
             found = link(database, readers, limits, settings.replicator_account, call_id)
@@ -279,6 +256,9 @@ def recording(
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables and views up to date."""
+    from replicator import assembly
+    from replicator.report import terminal
+
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
         done = assembly.migrated(settings, where, is_asked_for=True)
         if as_json:
@@ -296,6 +276,11 @@ def roles(
     as_json: Json = False,
 ) -> None:
     """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
+    from replicator import assembly
+    from replicator.report import terminal
+    from replicator.store import migrate as schema
+    from replicator.store import naming
+
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
         prefix = settings.replicator_role_prefix
         names = naming.parse(settings.replicator_schemas)
@@ -306,116 +291,6 @@ def roles(
             typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
         else:
             typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
-
-
-@app.command()
-def doctor(
-    no_source: Annotated[bool, typer.Option("--no-source", help="Send no request to the source.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Look at settings, files, machine, database and source, and say what is wrong and what to do."""
-    examined = examination.examine(with_source=not no_source)
-    if as_json:
-        typer.echo(terminal.as_json(examined.as_dict()))
-    else:
-        for line in findings.lines(examined.found):
-            typer.echo(shown(line))
-    raise typer.Exit(examined.exit_code)
-
-
-@app.command()
-def export(
-    view: Annotated[
-        str, typer.Argument(metavar="VIEW", help="A view of schema analytics, with the schema or without.")
-    ],
-    output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
-    chosen: Annotated[
-        str | None,
-        typer.Option("--format", help="csv, spreadsheet or parquet (default: by the file's ending; csv for -)."),
-    ] = None,
-    columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b")] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The first day, included.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last day, included.")
-    ] = None,
-    account: Annotated[str | None, typer.Option(help="Only the rows of this account.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
-    progress: Annotated[
-        bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: in a terminal).")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
-    if as_json and output == asking.STDOUT:
-        raise typer.BadParameter("--json goes with a file: standard output holds the rows")
-    with guarded(as_json=as_json) as settings, assembly.interruptible():
-        target = running.Target(output, asking.format_of(output, chosen), overwrite)
-        asked = asking.Asked(
-            view, asking.read_columns(columns), since and since.date(), until and until.date(), account
-        )
-        running.check(target, is_terminal=sys.stdout.isatty())
-        try:
-            with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
-                done = running.export(database, asked, target, on_choice=_warn_of_personal_data, on_progress=show)
-        except KeyboardInterrupt:
-            typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
-            raise
-        if as_json:
-            typer.echo(terminal.as_json(done.as_dict()))
-        elif done.file is not None:
-            typer.echo(
-                exporting.describe(done.view, done.file, done.rows, done.bytes, done.sha256 or "", done.snapshot_at)
-            )
-
-
-@app.command()
-def demo(
-    calls: Annotated[int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Another seed, other calls.")] = 1,
-    stay: Annotated[
-        bool | None,
-        typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal)."),
-    ] = None,
-) -> None:
-    """Show everything on this machine: a database, a simulated source, a complete sync, the reports."""
-    from replicator import demo as room  # noqa: PLC0415 - the simulator is loaded only where it is used
-
-    with guarded() as settings:
-        room.show(settings, calls=calls, seed=seed, stay=stay)
-
-
-@app.command(context_settings={**PASS_ON, "help_option_names": []})
-def simulator(context: typer.Context) -> None:
-    """Run the simulated Truedy API on this machine (--help lists its options)."""
-    from replicator.simulator.__main__ import main as simulate  # noqa: PLC0415 - see demo
-
-    with guarded():
-        raise typer.Exit(simulate(context.args))
-
-
-@app.command(context_settings={**PASS_ON, "help_option_names": []})
-def psql(
-    context: typer.Context,
-    of_demo: Annotated[bool, typer.Option("--demo", help="Open the demo's database.")] = False,
-) -> None:
-    """Open psql on the replica's database, which is started for it where it is the embedded one."""
-    with guarded() as settings:
-        if of_demo:
-            from replicator import demo as room  # noqa: PLC0415 - see demo
-
-            with assembly.own_place(room.its(settings)) as where:
-                raise typer.Exit(assembly.psql(where, context.args))
-        with assembly.place(settings) as where:
-            raise typer.Exit(assembly.psql(where, context.args))
-
-
-def _warn_of_personal_data(choice: Choice) -> None:
-    if asking.is_personal(choice):
-        typer.echo(
-            f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
-        )
 
 
 def _facts(report: Report) -> dict[str, Any]:
@@ -441,5 +316,7 @@ def _held(suspected: int) -> str:
 
 
 def _left(report: Report) -> str:
+    from replicator.report import terminal
+
     listing = "" if report.is_listing_complete else "calls not listed yet, "
     return f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"

@@ -6,7 +6,9 @@ happened with. Everything that is said goes through safe_text.
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import platform
 import sys
 import traceback
 from contextlib import contextmanager, suppress
@@ -14,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from replicator import settings as environment
 from replicator import streams
 from replicator.errors import ReplicatorError, SourceError
-from replicator.report import terminal
 from replicator.safe_text import LogFormatter, shown
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Usage: type[Any] = typer.BadParameter.__mro__[1]
 """What is wrong with the words of a command line (click's UsageError, which typer carries inside itself)."""
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
+"""Names of malloc.h."""
 
 
 def run(app: Callable[..., Any]) -> None:
@@ -34,7 +36,7 @@ def run(app: Callable[..., Any]) -> None:
     streams.prepare()
     code = 1
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(standalone_mode=False, prog_name="replicator") or 0
         streams.finish()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
@@ -49,6 +51,8 @@ def run(app: Callable[..., Any]) -> None:
     except ReplicatorError as error:
         typer.echo(error.explain(), err=True)
         code = error.exit_code
+    except typer.Abort:
+        code = 1  # Ctrl-C while a command was still being loaded
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
         typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
         typer.echo(
@@ -62,6 +66,8 @@ def run(app: Callable[..., Any]) -> None:
 @contextmanager
 def guarded(*, as_json: bool = False) -> Iterator[Settings]:
     """Give the settings, and say what is odd about them; turn our errors into a message and an exit code."""
+    from replicator import settings as environment
+
     try:
         settings = environment.load()
         for odd in settings.warnings():
@@ -72,6 +78,8 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
         yield settings
     except ReplicatorError as error:
         if as_json:
+            from replicator.report import terminal
+
             facts: dict[str, Any] = {"error": type(error).__name__, "message": error.message, "advice": error.hint}
             if isinstance(error, SourceError):
                 facts |= {"status": error.status, "code": error.code}
@@ -80,6 +88,16 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         raise typer.Exit(1) from None
+
+
+def be_frugal() -> None:
+    """Let glibc give back what large answers took. By itself it keeps a heap for each thread, as large as it ever was:
+    eight workers that each met one large answer held eight times its size.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_ARENA_MAX, 1)
+        libc.mallopt(M_MMAP_THRESHOLD, 256 * 1024)
 
 
 def log_to_stderr() -> None:
@@ -91,4 +109,4 @@ def log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-__all__ = ["guarded", "log_to_stderr", "run"]
+__all__ = ["be_frugal", "guarded", "log_to_stderr", "run"]

@@ -10,13 +10,12 @@ from typing import Annotated
 
 import typer
 
-from replicator import __version__, assembly
+from replicator import __version__
 from replicator.cli import frame
 
 app = typer.Typer(
     help="Replicates Truedy voice-agent calls into PostgreSQL, proves what is complete, and ships the views to analyse them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -41,5 +40,5 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    assembly.be_frugal()
+    frame.be_frugal()
     frame.log_to_stderr()

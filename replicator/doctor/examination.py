@@ -114,7 +114,7 @@ def _is_here(facts: diagnosis.Facts) -> bool:
 
 
 def _source(settings: Settings, database: Database | None, facts: diagnosis.Facts | None) -> Iterator[Finding]:
-    limits = assembly.options(settings, "doctor").limits
+    limits = assembly.limits(settings)
     has_books = facts is not None and facts.fits is None and bool(facts.row("rights").get("may_write"))
     try:
         settings.api_keys()

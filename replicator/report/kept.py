@@ -80,7 +80,7 @@ def show_row(row: Mapping[str, Any], raw: bytes | None, *, as_json: bool) -> Non
         text = visible(raw)
         out.print(Text(text[:SHOWN_CHARACTERS]), soft_wrap=True)
         if len(text) > SHOWN_CHARACTERS:
-            out.print("this is the beginning; --output FILE writes all of it")
+            out.print("this is the beginning; `replicator quarantine save ID FILE` writes all of it")
 
 
 def visible(raw: bytes) -> str:
@@ -113,7 +113,7 @@ def write(path: Path, raw: bytes) -> None:
             file.write(raw)
     except OSError as error:
         raise ConfigurationError(
-            f"the file cannot be written: {error.strerror}", advice="--output takes a file that does not exist yet"
+            f"the file cannot be written: {error.strerror}", advice="name a file that does not exist yet"
         ) from None
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from replicator.errors import ConfigurationError, ReplicatorError
+from replicator.report import DEFAULT_DAYS
 from replicator.report.page import SPANS, header_policy
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("replicator.serve")
 
-DEFAULT_DAYS = 30
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 WILDCARDS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - they are no names, whoever listens on them
 START_SECONDS = 10.0
@@ -288,4 +288,4 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-__all__ = ["DEFAULT_DAYS", "HEADERS", "Answer", "Application", "Site", "host_of", "names_of", "serving"]
+__all__ = ["HEADERS", "Answer", "Application", "Site", "host_of", "names_of", "serving"]

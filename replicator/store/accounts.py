@@ -13,7 +13,6 @@ from psycopg.rows import dict_row
 
 from replicator.errors import ConfigurationError
 from replicator.store import migrate, naming, roles
-from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +86,8 @@ HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.call
 
 
 def _tables() -> Sequence[str]:
+    from replicator.store.schema import metadata  # noqa: PLC0415 - it loads a dialect, and `accounts list` needs no table
+
     return [
         f"{table.schema}.{table.name}"
         for table in metadata.sorted_tables

@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from replicator.errors import ConfigurationError, DatabaseError, ForeignObjects
 from replicator.store import naming
 from replicator.store.naming import USUAL
-from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -125,6 +124,8 @@ class Standing:
 
 def tables() -> frozenset[Thing]:
     """Return what the migrations make: tables, and under which names their indexes stand."""
+    from replicator.store.schema import metadata  # noqa: PLC0415 - it loads a dialect, and most commands need no table
+
     names = {VERSION, (VERSION[0], "schema_version_pkc"), ("truedy", "ix_calls_other_party")}
     for table in metadata.tables.values():
         constraints = {

@@ -74,7 +74,8 @@ DICTIONARY_HEAD = """# Data dictionary
 
 Every view of schema `analytics`: what a row is, who may read it ([roles.md](roles.md)), and each column with its type and
 meaning. Written by `make docs` (`python -m replicator.store.pages`) from the comments in the database, which BI tools show
-too; a test compares the two. What the metrics mean and why is in [sql/DECISIONS.md](../sql/DECISIONS.md).
+too; a test compares the two. The texts themselves are in [sql/columns.toml](../sql/columns.toml), one for each name, and in the
+header of each file of sql/views. What the metrics mean and why is in [sql/DECISIONS.md](../sql/DECISIONS.md).
 """
 
 

@@ -22,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from replicator.errors import DatabaseError
+from replicator.store import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,7 @@ def load(folder: Path) -> list[Rollup]:
     """Read the files in their order; one without a view (triggers) has no name."""
     found = []
     for path in sorted(folder.glob("*.sql")):
-        text = path.read_text(encoding="utf-8")
+        text = parts.read(path)
         view, kept = VIEW.search(text), KEPT.search(text)
         name = view[1].removesuffix("_plain") if view else ""
         found.append(Rollup(name, kept[1] if kept else "", text))

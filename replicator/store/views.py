@@ -1,8 +1,9 @@
 """The views of schema `analytics`: one file a view in sql/views, re-applied after the table migrations.
 
-A file NN_name.sql makes the view analytics.name and its comments; NN gives the order (1x base, 2x per call,
-3x reports, 4x operations). A line `-- Grant: auditor` keeps it from ordinary readers (roles.py). They stand on the
-roll-ups of sql/rollups (rollups.py). Only changed files are applied, and what is missing. Where a view's columns changed so
+A file NN_name.sql makes the view analytics.name; NN gives the order (1x base, 2x per call, 3x reports, 4x operations). Its
+header says the grain, the key, and in `-- Time:` which instants a report's rows are of: that is the view's comment. What the
+columns mean is in sql/columns.toml (columns.py). A line `-- Grant: auditor` keeps a view from ordinary readers (roles.py).
+They stand on the roll-ups of sql/rollups (rollups.py). Only what changed is applied, texts too, and what is missing. Where a view's columns changed so
 that it cannot be replaced in place, our views are dropped newest first and made again: never by cascade, so a view of a
 user's that stands on one of ours is named and nothing is changed. What others have set on them is kept by kept.py.
 """
@@ -10,8 +11,9 @@ user's that stands on one of ours is named and nothing is changed. What others h
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 import psycopg
@@ -19,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ForeignObjects
-from replicator.store import rollup_making, rollups
+from replicator.store import columns, parts, rollup_making, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 ROLLUPS = "(rollups)"
 """The name under which replicator.views remembers sql/rollups."""
 FILE_NAME = re.compile(r"^(\d\d)_([a-z][a-z0-9_]*)\.sql$")
+GRAIN_LINES = re.compile(r"^-- Grain: ((?:.|\n)*?)\n-- Key: (.*)$(?:\n-- Time: (.*)\.$)?", re.MULTILINE)
 GRANT_LINE = re.compile(r"^-- Grant:(.*)$", re.MULTILINE)
 
 Audience = Literal["reader", "auditor"]
@@ -37,25 +40,42 @@ Audience = Literal["reader", "auditor"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view file. `sha256` is of its text."""
+    """One view file. `sha256` is of its text and of what its columns mean."""
 
     name: str
     text: str
     sha256: bytes
     audience: Audience = "reader"
     """Who may read it: whoever reads the views at all, or auditors only, as it is personal."""
+    comment: str = ""
+    """What a row is, by which columns it is found, and which instants it is of."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The texts of all names in its SQL that are columns of a view: its own columns, and some that it only reads."""
 
 
 def load(folder: Path) -> list[View]:
-    """Read the view files in their order."""
-    found = []
+    """Read the view files in their order, and the texts of their columns, which lie beside the folder."""
+    found, texts = [], columns.load(folder.parent / "columns.toml")
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.match(path.name)
         if not match:
             raise ValueError(f"{path.name}: a view file is named NN_name.sql")
-        text = path.read_text(encoding="utf-8")
-        found.append(View(match[2], text, hashlib.sha256(text.encode()).digest(), _audience(path.name, text)))
+        text = parts.read(path)
+        comment, time = _header(text)
+        meant = texts.of(match[2], time, text)
+        sha256 = hashlib.sha256(text.encode() + json.dumps(meant).encode()).digest()
+        found.append(View(match[2], text, sha256, _audience(path.name, text), comment, meant))
     return found
+
+
+def _header(text: str) -> tuple[str, str]:
+    """Return a view's comment, and of which instants its rows are, as the lines Grain, Key and Time say it."""
+    head = text.partition("CREATE ")[0]
+    match = GRAIN_LINES.search(head)
+    if not match:
+        return "", ""
+    grain, key, time = match[1].replace("\n-- ", " "), match[2], match[3] or ""
+    return " ".join([f"Grain: {grain}", *([f"Time: {time}."] if time else []), f"Key: {key}"]), time
 
 
 def _audience(file: str, text: str) -> Audience:
@@ -85,7 +105,7 @@ def apply(connection: sa.Connection, folder: Path, standing: Standing) -> Sequen
         if is_below_changed:
             rollup_making.make(connection, kept, standing)
         for view in wanted:
-            rollups.run(connection, view.text)
+            _put(connection, view)
         changed = wanted
     hashes = {view.name: view.sha256 for view in changed} | {ROLLUPS: rollup_making.sha256(kept)}
     for name, sha256 in hashes.items():
@@ -121,7 +141,7 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
     savepoint = connection.begin_nested()
     try:
         for view in changed:
-            rollups.run(connection, view.text)
+            _put(connection, view)
     except DBAPIError as error:
         savepoint.rollback()
         if isinstance(error.orig, psycopg.errors.InvalidTableDefinition):
@@ -129,6 +149,21 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
         raise
     savepoint.commit()
     return True
+
+
+def _put(connection: sa.Connection, view: View) -> None:
+    """Make or replace a view, and say what it and its columns mean. A column without a text has no comment."""
+    rollups.run(connection, view.text)
+    names = connection.exec_driver_sql(
+        f"SELECT attname FROM pg_attribute WHERE attrelid = 'analytics.{view.name}'::regclass AND attnum > 0"
+    ).scalars()
+    texts = {f'COLUMN analytics.{view.name}."{name}"': view.columns.get(name) for name in names}
+    comments = {f"VIEW analytics.{view.name}": view.comment or None, **texts}
+    rollups.run(connection, ";\n".join(f"COMMENT ON {thing} IS {_literal(text)}" for thing, text in comments.items()))
+
+
+def _literal(text: str | None) -> str:
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def _drop(connection: sa.Connection, all_views: Sequence[View], standing: Standing) -> None:

@@ -4,11 +4,6 @@
 -- so a day's exact bounds cannot be told from its date. Calls without the instant are on the day minus infinity.
 CREATE OR REPLACE VIEW rollup.day_bounds AS
 SELECT
-    d.account,
-    d.day,
-    CASE WHEN d.day = '-infinity' THEN '-infinity'
-        ELSE d.day::timestamp AT TIME ZONE r.time_zone - interval '3 hours' END AS since,
-    CASE WHEN d.day = '-infinity' THEN '4000-01-01 00:00Z BC'::timestamptz
-        ELSE (d.day + 1)::timestamp AT TIME ZONE r.time_zone + interval '3 hours' END AS until
+    {bounds_of_a_day}
 FROM (SELECT account, day FROM rollup.touched UNION SELECT account, day FROM rollup.days) d
 CROSS JOIN replicator.reporting r;

@@ -33,11 +33,9 @@ SELECT
 FROM rollup.day_bounds b
 CROSS JOIN LATERAL (
     -- OFFSET 0: a day's calls are found by their index, whatever the planner expects of so many days.
-    SELECT x.* FROM rollup.facts x
-    WHERE x.account = b.account
-        AND coalesce(x.started_at, x.created_at, '-infinity') >= b.since
-        AND coalesce(x.started_at, x.created_at, '-infinity') < b.until
-        AND coalesce(x.started_on, '-infinity') = b.day
+    SELECT f.* FROM rollup.facts f
+    WHERE f.account = b.account
+        {started_that_day}
     OFFSET 0
 ) f
 GROUP BY b.account, b.day, f.direction, f.agent_id;

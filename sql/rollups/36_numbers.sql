@@ -9,10 +9,7 @@ SELECT
     f.direction,
     f.our_number,
     count(*) AS calls,
-    count(*) FILTER (WHERE f.stage NOT IN ('open', 'unmapped')) AS terminal_calls,
-    count(*) FILTER (WHERE f.stage IN ('answered', 'machine', 'not_answered', 'busy')) AS placed_calls,
-    count(*) FILTER (WHERE f.stage = 'answered') AS answered_calls,
-    count(*) FILTER (WHERE f.stage = 'machine') AS machine_calls,
+    {stage_counts}
     count(*) FILTER (WHERE f.stage = 'not_answered') AS not_answered_calls,
     count(*) FILTER (WHERE f.stage = 'busy') AS busy_calls,
     count(*) FILTER (WHERE f.stage = 'not_placed') AS not_placed_calls,
@@ -26,11 +23,9 @@ SELECT
 FROM rollup.day_bounds b
 CROSS JOIN LATERAL (
     -- OFFSET 0: a day's calls are found by their index, whatever the planner expects of so many days.
-    SELECT x.* FROM rollup.facts x
-    WHERE x.account = b.account
-        AND coalesce(x.created_at, '-infinity') >= b.since
-        AND coalesce(x.created_at, '-infinity') < b.until
-        AND coalesce(x.created_on, '-infinity') = b.day
+    SELECT f.* FROM rollup.facts f
+    WHERE f.account = b.account
+        {created_that_day}
     OFFSET 0
 ) f
 GROUP BY b.account, b.day, f.direction, f.our_number;

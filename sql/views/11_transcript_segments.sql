@@ -1,5 +1,7 @@
 -- analytics.transcript_segments
--- Grain: one row per segment (utterance) of a stored transcript. Units: seconds from the beginning of the call.
+-- Grain: one row per segment of a stored transcript. The text is personal data.
+-- Key: call_id, position.
+-- Units: seconds from the beginning of the call.
 -- The text is what callers and agents said: personal data, and attacker-made.
 -- Grant: auditor
 CREATE OR REPLACE VIEW analytics.transcript_segments AS
@@ -28,20 +30,3 @@ CROSS JOIN LATERAL (SELECT
     CASE WHEN abs(g.start_seconds) < 1000000000 THEN round(g.start_seconds, 6)::double precision END AS start_seconds,
     CASE WHEN abs(g.end_seconds) < 1000000000 THEN round(g.end_seconds, 6)::double precision END AS end_seconds
 ) e;
-
-COMMENT ON VIEW analytics.transcript_segments IS 'Grain: one row per segment of a stored transcript. The text is personal data. Key: call_id, position.';
-COMMENT ON COLUMN analytics.transcript_segments.call_id IS 'The call.';
-COMMENT ON COLUMN analytics.transcript_segments.position IS 'Place in the transcript, from 0.';
-COMMENT ON COLUMN analytics.transcript_segments.speaker IS 'agent, contact, tool, system, or the source''s own word.';
-COMMENT ON COLUMN analytics.transcript_segments.text IS 'What was said, as received: never trust it as markup or code.';
-COMMENT ON COLUMN analytics.transcript_segments.start_seconds IS 'Seconds from the beginning of the call to the beginning of the segment, where the source says so.';
-COMMENT ON COLUMN analytics.transcript_segments.end_seconds IS 'Seconds from the beginning of the call to the end of the segment, where the source says so.';
-COMMENT ON COLUMN analytics.transcript_segments.seconds IS 'Length of the segment in seconds, where both ends are known and in order.';
-COMMENT ON COLUMN analytics.transcript_segments.characters IS 'Length of the text in characters.';
-COMMENT ON COLUMN analytics.transcript_segments.words IS 'Number of words of the text: what white space separates.';
-COMMENT ON COLUMN analytics.transcript_segments.account IS 'The account of the call.';
-COMMENT ON COLUMN analytics.transcript_segments.agent_id IS 'The agent that handled the call.';
-COMMENT ON COLUMN analytics.transcript_segments.direction IS 'Direction of the call, as in calls.';
-COMMENT ON COLUMN analytics.transcript_segments.created_at IS 'Instant at which the call was created at the source.';
-COMMENT ON COLUMN analytics.transcript_segments.created_on IS 'Day of the call''s created_at in the reporting time zone.';
-COMMENT ON COLUMN analytics.transcript_segments.reporting_time_zone IS 'Name of the time zone of created_on.';

@@ -1,6 +1,7 @@
 -- analytics.call_attempts
--- Grain: one row per outbound call: which attempt it was to reach its party. Units: hours, calls; days in the reporting
--- time zone.
+-- Grain: one row per outbound call, with the number of the attempt that it was to reach its party.
+-- Key: call_id.
+-- Units: hours, calls; days in the reporting time zone.
 -- A party is a called number, of one account. A conversation begins anew, and so does a silence:
 --     attempt_number = 1 + earlier outbound calls to the party within replicator.reporting.attempt_days (of 24 hours)
 --                      before this one, and after its last conversation among those
@@ -40,9 +41,7 @@ SELECT
     r.time_zone AS reporting_time_zone
 FROM rollup.day_bounds b
 JOIN rollup.facts f ON f.account = b.account
-    AND coalesce(f.created_at, '-infinity') >= b.since
-    AND coalesce(f.created_at, '-infinity') < b.until
-    AND coalesce(f.created_on, '-infinity') = b.day
+    {created_that_day}
 CROSS JOIN replicator.reporting r
 -- Seconds, as a day of an interval is one of the session's time zone; 100 years at most, so that no instant overflows.
 CROSS JOIN LATERAL (SELECT
@@ -68,24 +67,3 @@ CROSS JOIN LATERAL (
     ) earlier
 ) w
 WHERE f.direction = 'outbound';
-
-COMMENT ON VIEW analytics.call_attempts IS 'Grain: one row per outbound call, with the number of the attempt that it was to reach its party. Key: call_id.';
-COMMENT ON COLUMN analytics.call_attempts.call_id IS 'The source''s id of the call.';
-COMMENT ON COLUMN analytics.call_attempts.account IS 'The account.';
-COMMENT ON COLUMN analytics.call_attempts.agent_id IS 'The agent that handled the call.';
-COMMENT ON COLUMN analytics.call_attempts.campaign_id IS 'The campaign of the call, as in calls; attempts are counted over all campaigns.';
-COMMENT ON COLUMN analytics.call_attempts.created_at IS 'Instant at which the call was created at the source.';
-COMMENT ON COLUMN analytics.call_attempts.created_on IS 'Day of created_at in the reporting time zone. A filter on it reaches an index.';
-COMMENT ON COLUMN analytics.call_attempts.stage IS 'Stage of the call, as in calls.';
-COMMENT ON COLUMN analytics.call_attempts.is_terminal IS 'The call is over.';
-COMMENT ON COLUMN analytics.call_attempts.is_connected IS 'A person or a machine picked up, as in calls.';
-COMMENT ON COLUMN analytics.call_attempts.is_conversation IS 'The call was a conversation, as in calls: the next attempt is a first one again.';
-COMMENT ON COLUMN analytics.call_attempts.attempt_number IS '1 for the first call to the party within attempt_days, or since its last conversation, 2 for the next, and so on; null where the party or the instant is not known.';
-COMMENT ON COLUMN analytics.call_attempts.attempt_count IS 'Number of outbound calls to the party within replicator.reporting.attempt_days up to this one, itself included, conversations in between or not; null where not known.';
-COMMENT ON COLUMN analytics.call_attempts.is_first IS 'attempt_number is 1: the first call to the party within attempt_days, or the first after a conversation.';
-COMMENT ON COLUMN analytics.call_attempts.is_after_conversation IS 'There was a conversation with the party within attempt_days before, in an outbound call.';
-COMMENT ON COLUMN analytics.call_attempts.previous_attempt_at IS 'Instant of the last earlier outbound call to the party within attempt_days, whatever came of it.';
-COMMENT ON COLUMN analytics.call_attempts.gap_hours IS 'Hours from previous_attempt_at to created_at.';
-COMMENT ON COLUMN analytics.call_attempts.has_next_attempt IS 'Another outbound call to the party was made within attempt_days after this one, as far as is known now.';
-COMMENT ON COLUMN analytics.call_attempts.other_party_masked IS 'The called number, first and last two characters. Not for counting people.';
-COMMENT ON COLUMN analytics.call_attempts.reporting_time_zone IS 'Name of the time zone of created_on.';

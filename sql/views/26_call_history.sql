@@ -1,5 +1,7 @@
 -- analytics.call_history
--- Grain: one row per call and version: each content of the call that was seen. Units: seconds, US dollars.
+-- Grain: one row per call and version: each content of the call that was seen, and which fields changed.
+-- Key: call_id, version.
+-- Units: seconds, US dollars.
 -- Which of the contract's fields changed, by name only: their values can be personal. Status, length and cost stand
 -- before and after, where they can be read. A content that came late (older than what was stored) is compared with
 -- nothing. The signature of recording_url and updated_at are no content. What changed between two looks and back was
@@ -61,22 +63,3 @@ CROSS JOIN LATERAL (SELECT
     (CASE WHEN p.raw ->> 'cost_usd' ~ '^-?[0-9]{1,6}([.][0-9]+)?$'
         THEN left(p.raw ->> 'cost_usd', 40)::numeric END)::numeric(18, 6) AS cost_usd
 ) b;
-
-COMMENT ON VIEW analytics.call_history IS 'Grain: one row per call and version: each content of the call that was seen, and which fields changed. Key: call_id, version.';
-COMMENT ON COLUMN analytics.call_history.call_id IS 'The source''s id of the call.';
-COMMENT ON COLUMN analytics.call_history.version IS 'Number of the content, from 1 in the order in which they were seen; gaps are none.';
-COMMENT ON COLUMN analytics.call_history.account IS 'The account.';
-COMMENT ON COLUMN analytics.call_history.observed_at IS 'Instant of the request whose answer showed this content first.';
-COMMENT ON COLUMN analytics.call_history.source_updated_at IS 'The source''s updated_at in this content.';
-COMMENT ON COLUMN analytics.call_history.recorded_at IS 'Instant at which it was written.';
-COMMENT ON COLUMN analytics.call_history.is_late IS 'It came when a newer content was stored already: it was never what the reports count.';
-COMMENT ON COLUMN analytics.call_history.previous_version IS 'The version that it replaced; null for the first one and for late ones.';
-COMMENT ON COLUMN analytics.call_history.since_previous_seconds IS 'Seconds from the first look at that version to the first look at this one.';
-COMMENT ON COLUMN analytics.call_history.changed_fields IS 'Names of the contract''s fields that differ from the previous version, with commas; null where none does or there is no previous one.';
-COMMENT ON COLUMN analytics.call_history.has_other_changes IS 'Something differs that the contract does not name; null where there is no previous version.';
-COMMENT ON COLUMN analytics.call_history.status_before IS 'The status of the previous version, its first 100 characters.';
-COMMENT ON COLUMN analytics.call_history.status IS 'The status of this one.';
-COMMENT ON COLUMN analytics.call_history.duration_before_seconds IS 'duration_seconds of the previous version, in seconds, where it can be read.';
-COMMENT ON COLUMN analytics.call_history.duration_seconds IS 'The same of this one, in seconds.';
-COMMENT ON COLUMN analytics.call_history.cost_before_usd IS 'cost_usd of the previous version, in US dollars, where it can be read and is below 1,000,000.';
-COMMENT ON COLUMN analytics.call_history.cost_usd IS 'The same of this one, in US dollars.';

@@ -1,6 +1,9 @@
 -- analytics.cost_adjustments_monthly
--- Grain: one row per month that the cost belongs to and account, where a cost changed. Units: changes, calls, US
--- dollars. How far a month moved after it was first seen: adjustments are corrections and withdrawn costs; costs that
+-- Grain: one row per month that the cost belongs to and account, where a cost changed: by how much.
+-- Key: month_on, account.
+-- Time: ended_at, else created_at.
+-- Units: changes, calls, US dollars.
+-- How far a month moved after it was first seen: adjustments are corrections and withdrawn costs; costs that
 -- became known are apart. late_ is what moved after its call was settled. All but adjusted_calls adds up over rows.
 -- It reads all changes.
 CREATE OR REPLACE VIEW analytics.cost_adjustments_monthly AS
@@ -49,22 +52,3 @@ FROM (
     GROUP BY 1, 2
 ) a
 CROSS JOIN replicator.reporting r;
-
-COMMENT ON VIEW analytics.cost_adjustments_monthly IS 'Grain: one row per month that the cost belongs to and account, where a cost changed: by how much. Key: month_on, account.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.month_on IS 'First day of the month that the cost belongs to (calls.cost_on), in the reporting time zone.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.account IS 'The account.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.first_known_count IS 'Number of costs that became known after the call was first seen.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.first_known_usd IS 'Sum of those in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_first_known_count IS 'Number of those that became known after the call was settled.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_first_known_usd IS 'Sum of those in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.adjustment_count IS 'Number of corrections and withdrawn costs.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.adjusted_calls IS 'Number of different calls with one.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.up_usd IS 'Sum of the adjustments upwards, in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.down_usd IS 'Sum of the adjustments downwards, in US dollars: zero or negative.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.net_usd IS 'up_usd plus down_usd, in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_adjustment_count IS 'Number of corrections and withdrawn costs after the call was settled.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_up_usd IS 'Sum of those upwards, in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_down_usd IS 'Sum of those downwards, in US dollars: zero or negative.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.late_net_usd IS 'late_up_usd plus late_down_usd, in US dollars.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.last_changed_at IS 'Instant at which the last of these changes was seen.';
-COMMENT ON COLUMN analytics.cost_adjustments_monthly.reporting_time_zone IS 'Name of the time zone of month_on.';

@@ -1,5 +1,6 @@
 -- analytics.agent_scorecard
 -- Grain: one row per account, period (the last 7, 30 and 90 days, today included) and agent.
+-- Key: account, period_days, agent_id.
 -- Units: calls, seconds, US dollars, words; rates are 0 to 1.
 -- Each measure keeps its own day: the funnel's is that of creation, durations' and conversations' that of the start,
 -- cost's that of the end. So a call at the edge of the period can be in one and not in the other.
@@ -25,10 +26,7 @@ SELECT
     coalesce(s.quick_hang_ups, 0) AS quick_hang_ups,
     coalesce(s.goal_calls, 0) AS goal_calls,
     coalesce(s.error_calls, 0) AS error_calls,
-    s.placed_calls::double precision / nullif(s.terminal_calls, 0) AS placed_rate,
-    s.answered_calls::double precision / nullif(s.placed_calls, 0) AS answer_rate,
-    s.machine_calls::double precision / nullif(s.placed_calls, 0) AS machine_rate,
-    s.conversations::double precision / nullif(s.terminal_calls, 0) AS conversation_rate,
+    {stage_rates}
     s.quick_hang_ups::double precision / nullif(s.conversations, 0) AS quick_hang_up_rate,
     s.goal_calls::double precision / nullif(s.conversations, 0) AS goal_rate,
     coalesce(s.measured_calls, 0) AS measured_calls,
@@ -144,51 +142,3 @@ CROSS JOIN LATERAL (
     GROUP BY a.account, a.agent_id
 ) s
 LEFT JOIN replicator.agents n ON n.agent_id = s.agent_id;
-
-COMMENT ON VIEW analytics.agent_scorecard IS 'Grain: one row per account, period (the last 7, 30 and 90 days) and agent. Key: account, period_days, agent_id.';
-COMMENT ON COLUMN analytics.agent_scorecard.account IS 'The account that the call was replicated for (REPLICATOR_ACCOUNT).';
-COMMENT ON COLUMN analytics.agent_scorecard.period_days IS 'Number of days of the period: 7, 30 or 90, today included.';
-COMMENT ON COLUMN analytics.agent_scorecard.since_on IS 'First day of the period, in the reporting time zone.';
-COMMENT ON COLUMN analytics.agent_scorecard.agent_id IS 'The agent that handled the call.';
-COMMENT ON COLUMN analytics.agent_scorecard.agent_name IS 'Name of the agent, as in replicator.agents; null where nobody named it.';
-COMMENT ON COLUMN analytics.agent_scorecard.team IS 'Team of the agent, as in replicator.agents.';
-COMMENT ON COLUMN analytics.agent_scorecard.calls IS 'Number of all calls created: attempts, not contacts.';
-COMMENT ON COLUMN analytics.agent_scorecard.open_calls IS 'Number of calls that are not over (queued, ringing, in progress).';
-COMMENT ON COLUMN analytics.agent_scorecard.terminal_calls IS 'Number of calls that are over with a known status: the denominator of placed_rate and conversation_rate.';
-COMMENT ON COLUMN analytics.agent_scorecard.placed_calls IS 'Number of calls that reached the other end, whatever came of it: the numerator of placed_rate, the denominator of answer_rate and machine_rate.';
-COMMENT ON COLUMN analytics.agent_scorecard.answered_calls IS 'Number of calls that were answered and ended normally (completed): the numerator of answer_rate.';
-COMMENT ON COLUMN analytics.agent_scorecard.machine_calls IS 'Number of calls that a machine answered (voicemail): the numerator of machine_rate.';
-COMMENT ON COLUMN analytics.agent_scorecard.conversations IS 'Number of answered calls that connected and are not of zero length: the numerator of conversation_rate.';
-COMMENT ON COLUMN analytics.agent_scorecard.quick_hang_ups IS 'Number of conversations that were over in less than replicator.reporting.quick_hang_up_seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.goal_calls IS 'Number of calls that reached the goal of replicator.reporting.goal_path; zero where no path is set.';
-COMMENT ON COLUMN analytics.agent_scorecard.error_calls IS 'Number of calls whose context names an error.';
-COMMENT ON COLUMN analytics.agent_scorecard.placed_rate IS 'placed_calls over terminal_calls, 0 to 1; null where no call is over.';
-COMMENT ON COLUMN analytics.agent_scorecard.answer_rate IS 'answered_calls over placed_calls, 0 to 1, machines not counted as answers; null where none was placed.';
-COMMENT ON COLUMN analytics.agent_scorecard.machine_rate IS 'machine_calls over placed_calls, 0 to 1; null where none was placed.';
-COMMENT ON COLUMN analytics.agent_scorecard.conversation_rate IS 'conversations over terminal_calls, 0 to 1; null where no call is over.';
-COMMENT ON COLUMN analytics.agent_scorecard.quick_hang_up_rate IS 'quick_hang_ups over conversations, 0 to 1; null where there was none.';
-COMMENT ON COLUMN analytics.agent_scorecard.goal_rate IS 'goal_calls over conversations, 0 to 1; null where there was none.';
-COMMENT ON COLUMN analytics.agent_scorecard.measured_calls IS 'Number of connected calls that are over and have a duration: the denominator of average_seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.duration_seconds IS 'Sum of their durations in seconds: the numerator of average_seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.average_seconds IS 'duration_seconds over measured_calls, in seconds; null where none is measured.';
-COMMENT ON COLUMN analytics.agent_scorecard.longest_seconds IS 'Longest duration in seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.cost_known_calls IS 'Number of calls whose cost is known: the denominator of cost_per_known_call_usd.';
-COMMENT ON COLUMN analytics.agent_scorecard.cost_pending_calls IS 'Number of calls whose cost is not known and may come: the sums will grow.';
-COMMENT ON COLUMN analytics.agent_scorecard.cost_usd IS 'Sum of the known costs in US dollars; null where none is known.';
-COMMENT ON COLUMN analytics.agent_scorecard.timed_cost_usd IS 'Part of cost_usd that connected calls with a duration above zero cost, in US dollars: the numerator of cost_per_minute_usd.';
-COMMENT ON COLUMN analytics.agent_scorecard.timed_minutes IS 'Minutes of the same calls: the denominator of cost_per_minute_usd.';
-COMMENT ON COLUMN analytics.agent_scorecard.cost_per_minute_usd IS 'timed_cost_usd over timed_minutes, in US dollars; null without minutes.';
-COMMENT ON COLUMN analytics.agent_scorecard.conversation_cost_usd IS 'Part of cost_usd that conversations cost, in US dollars: the numerator of direct_cost_per_conversation_usd.';
-COMMENT ON COLUMN analytics.agent_scorecard.cost_known_conversations IS 'Number of those whose cost is known: the denominator of direct_cost_per_conversation_usd.';
-COMMENT ON COLUMN analytics.agent_scorecard.direct_cost_per_conversation_usd IS 'conversation_cost_usd over cost_known_conversations, in US dollars: what a conversation itself costs.';
-COMMENT ON COLUMN analytics.agent_scorecard.wasted_cost_usd IS 'What those calls cost in US dollars, as far as it is known.';
-COMMENT ON COLUMN analytics.agent_scorecard.transcribed_calls IS 'Number of calls with a transcript in which somebody speaks: the denominator of the shares here.';
-COMMENT ON COLUMN analytics.agent_scorecard.agent_seconds IS 'Seconds of the agent''s speech in timed calls.';
-COMMENT ON COLUMN analytics.agent_scorecard.speech_seconds IS 'agent_seconds plus contact_seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.agent_talk_share IS 'agent_seconds over speech_seconds, 0 to 1; null where no call is timed.';
-COMMENT ON COLUMN analytics.agent_scorecard.agent_interruptions IS 'Number of times that the agent began more than 0.3 seconds before the contact ended, in timed calls.';
-COMMENT ON COLUMN analytics.agent_scorecard.contact_interruptions IS 'Number of times that the contact began more than 0.3 seconds before the agent ended, in timed calls.';
-COMMENT ON COLUMN analytics.agent_scorecard.response_seconds IS 'Sum of the seconds from the contact''s end to the agent''s beginning over those answers.';
-COMMENT ON COLUMN analytics.agent_scorecard.response_count IS 'Number of the agent''s answers that began after the contact''s end: the denominator of average_response_seconds.';
-COMMENT ON COLUMN analytics.agent_scorecard.average_response_seconds IS 'response_seconds over response_count, in seconds; null where there was none.';
-COMMENT ON COLUMN analytics.agent_scorecard.reporting_time_zone IS 'Name of the time zone of the days.';

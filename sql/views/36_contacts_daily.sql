@@ -1,6 +1,8 @@
 -- analytics.contacts_daily
--- Grain: one row per day of creation and account with outbound calls. Units: calls, contacts (different numbers
--- called); rates are 0 to 1.
+-- Grain: one row per day and account with outbound calls: contacts called and reached.
+-- Key: day, account.
+-- Time: created_at.
+-- Units: calls, contacts (different numbers called); rates are 0 to 1.
 -- Contacts of several days do not add up: whoever is called on two days is one contact of each. A month is in
 -- contacts_monthly. Several people can share a number, and one have several.
 -- A filter on the day reads that day's calls only; without one it reads all.
@@ -29,21 +31,6 @@ CROSS JOIN LATERAL (
     FROM rollup.facts f
     CROSS JOIN LATERAL (SELECT CASE WHEN f.is_party_known THEN f.other_party END AS party) p
     WHERE f.account = b.account AND f.direction = 'outbound'
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
 ) c
 WHERE c.calls > 0;
-
-COMMENT ON VIEW analytics.contacts_daily IS 'Grain: one row per day of creation and account with outbound calls: contacts called and reached. Key: day, account.';
-COMMENT ON COLUMN analytics.contacts_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
-COMMENT ON COLUMN analytics.contacts_daily.account IS 'The account.';
-COMMENT ON COLUMN analytics.contacts_daily.calls IS 'Number of outbound calls.';
-COMMENT ON COLUMN analytics.contacts_daily.unknown_party_calls IS 'Number of those without a number, or with a word for a withheld one: they are of no contact.';
-COMMENT ON COLUMN analytics.contacts_daily.party_calls IS 'Number of those with a number: the numerator of calls_per_contact.';
-COMMENT ON COLUMN analytics.contacts_daily.contacts IS 'Number of different numbers called: the denominator of calls_per_contact. Does not add up over rows.';
-COMMENT ON COLUMN analytics.contacts_daily.tried_contacts IS 'Number of those with at least one call that is over with a known status: the denominator of reach_rate.';
-COMMENT ON COLUMN analytics.contacts_daily.reached_contacts IS 'Number of those with at least one conversation: the numerator of reach_rate.';
-COMMENT ON COLUMN analytics.contacts_daily.calls_per_contact IS 'party_calls over contacts; null where no number is known.';
-COMMENT ON COLUMN analytics.contacts_daily.reach_rate IS 'reached_contacts over tried_contacts, 0 to 1; a contact whose calls are all open is not in it.';
-COMMENT ON COLUMN analytics.contacts_daily.reporting_time_zone IS 'Name of the time zone of the days.';

@@ -1,6 +1,8 @@
 -- analytics.first_call_resolution_daily
--- Grain: one row per day of creation, account, direction and agent with conversations. Units: conversations; rates are
--- 0 to 1.
+-- Grain: one row per day, account, direction and agent with conversations: how many needed no further contact. A proxy.
+-- Key: day, account, direction, agent_id.
+-- Time: created_at.
+-- Units: conversations; rates are 0 to 1.
 -- A proxy, as nobody says what was resolved: a conversation counts as resolved where the same party has no further
 -- conversation, of either direction, and does not call again within replicator.reporting.resolution_days (of 24 hours).
 --     conversations = judged_conversations + young_conversations + unknown_party_conversations
@@ -49,21 +51,6 @@ CROSS JOIN LATERAL (
         coalesce(f.is_party_known AND f.created_at + k.reach <= k.known_until, false) AS is_judged
     ) j
     WHERE f.account = b.account AND f.is_conversation AND f.is_terminal
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
     GROUP BY f.direction, f.agent_id
 ) c;
-
-COMMENT ON VIEW analytics.first_call_resolution_daily IS 'Grain: one row per day of creation, account, direction and agent with conversations: how many needed no further contact. A proxy. Key: day, account, direction, agent_id.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.day IS 'Day on which the conversations'' calls were created, in the reporting time zone.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.account IS 'The account.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.direction IS 'Direction of the conversations.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.agent_id IS 'The agent.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.conversations IS 'Number of conversations that are over.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.unknown_party_conversations IS 'Number of those whose party or instant is not known: in no rate.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.young_conversations IS 'Number of those whose replicator.reporting.resolution_days are not over: in no rate yet.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.judged_conversations IS 'Number of the others: the denominator of resolution_rate.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.resolved_conversations IS 'Number of those without a further conversation or inbound call of the party within resolution_days: the numerator of resolution_rate.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.resolution_rate IS 'resolved_conversations over judged_conversations, 0 to 1; null where none can be judged yet.';
-COMMENT ON COLUMN analytics.first_call_resolution_daily.reporting_time_zone IS 'Name of the time zone of the days.';

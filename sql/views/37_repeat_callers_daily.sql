@@ -1,6 +1,8 @@
 -- analytics.repeat_callers_daily
--- Grain: one row per day of creation and account with inbound calls. Units: calls, callers (different numbers); rates
--- are 0 to 1.
+-- Grain: one row per day and account with inbound calls: how many came from somebody who had called shortly before.
+-- Key: day, account.
+-- Time: created_at.
+-- Units: calls, callers (different numbers); rates are 0 to 1.
 -- A repeat is an inbound call whose number called the account before, within 24 hours or 7 days of 24 hours. A call
 -- exactly that long before counts; calls of the same instant are in the order of their ids. In the replica's first week
 -- earlier calls may not be known. Calls add up over rows, callers do not.
@@ -44,23 +46,6 @@ CROSS JOIN LATERAL (
         ORDER BY e.created_at DESC LIMIT 1
     ) p ON true
     WHERE f.account = b.account AND f.direction = 'inbound'
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
 ) c
 WHERE c.calls > 0;
-
-COMMENT ON VIEW analytics.repeat_callers_daily IS 'Grain: one row per day of creation and account with inbound calls: how many came from somebody who had called shortly before. Key: day, account.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.account IS 'The account.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.calls IS 'Number of inbound calls.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.unknown_caller_calls IS 'Number of those whose caller''s number is not there or withheld, or without an instant: in no rate.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.caller_calls IS 'Number of those with both: the denominator of the rates.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_24h_calls IS 'Number of those whose caller had called within 24 hours before: the numerator of repeat_24h_rate.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_7d_calls IS 'Number of those whose caller had called within 7 days of 24 hours before: the numerator of repeat_7d_rate.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_24h_rate IS 'repeat_24h_calls over caller_calls, 0 to 1; null where no caller is known.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_7d_rate IS 'repeat_7d_calls over caller_calls, 0 to 1; null where no caller is known.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.callers IS 'Number of different numbers that called. Does not add up over rows.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_24h_callers IS 'Number of those with a repeat within 24 hours.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.repeat_7d_callers IS 'Number of those with a repeat within 7 days.';
-COMMENT ON COLUMN analytics.repeat_callers_daily.reporting_time_zone IS 'Name of the time zone of the days.';

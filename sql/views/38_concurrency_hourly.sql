@@ -1,5 +1,8 @@
 -- analytics.concurrency_hourly
--- Grain: one row per hour and account with connected calls going on. Units: calls, seconds.
+-- Grain: one row per hour and account with connected calls going on: how many at once.
+-- Key: hour_at, account.
+-- Time: hour_at.
+-- Units: calls, seconds.
 -- Counted are connected calls with a start, from started_at until just before the end; a call that spans several hours
 -- is in each. An open call lasts until now; without an end that is known, the duration gives it; without that, a call
 -- that is over is left out, as is one that ends before it starts. A call is counted for 24 hours at most: an end that
@@ -85,15 +88,3 @@ CROSS JOIN LATERAL (
     GROUP BY floor(extract(epoch FROM at - b.begins_at) / 3600)
     HAVING max(level) > 0
 ) h;
-
-COMMENT ON VIEW analytics.concurrency_hourly IS 'Grain: one row per hour and account with connected calls going on: how many at once. Key: hour_at, account.';
-COMMENT ON COLUMN analytics.concurrency_hourly.hour_at IS 'Instant at which the hour begins.';
-COMMENT ON COLUMN analytics.concurrency_hourly.day IS 'Day of the hour in the reporting time zone.';
-COMMENT ON COLUMN analytics.concurrency_hourly.hour IS 'Hour of hour_at in the reporting time zone, 0 to 23; an hour that comes twice has two rows.';
-COMMENT ON COLUMN analytics.concurrency_hourly.account IS 'The account.';
-COMMENT ON COLUMN analytics.concurrency_hourly.calls IS 'Number of calls that went on at any time of the hour: one that spans several hours is in each.';
-COMMENT ON COLUMN analytics.concurrency_hourly.peak_calls IS 'Number of calls that went on at once, at the most.';
-COMMENT ON COLUMN analytics.concurrency_hourly.busy_seconds IS 'Seconds of calls in the hour, added up over calls: the numerator of average_concurrency.';
-COMMENT ON COLUMN analytics.concurrency_hourly.hour_seconds IS 'Length of the hour in seconds, of the one that goes on what has passed: the denominator of average_concurrency.';
-COMMENT ON COLUMN analytics.concurrency_hourly.average_concurrency IS 'busy_seconds over hour_seconds: how many calls went on at once, on average.';
-COMMENT ON COLUMN analytics.concurrency_hourly.reporting_time_zone IS 'Name of the time zone of day and hour.';

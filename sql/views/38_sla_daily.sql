@@ -1,5 +1,9 @@
 -- analytics.sla_daily
--- Grain: one row per day of creation, account, direction and agent. Units: calls, seconds; rates are 0 to 1.
+-- Grain: one row per day, account, direction and agent: what was answered, transcribed and priced within the targets of
+-- replicator.reporting.
+-- Key: day, account, direction, agent_id.
+-- Time: created_at.
+-- Units: calls, seconds; rates are 0 to 1.
 -- How many calls were answered, got a transcript and got a cost within the targets of replicator.reporting?
 -- Answers are the source's own instants. Transcripts and costs are timed by the replica's looks: ready is when it first
 -- saw them, so both are no finer than the sync's cadence. A call is judged where that can be told:
@@ -88,32 +92,6 @@ CROSS JOIN LATERAL (
         END AS cost
     ) o
     WHERE f.account = b.account
-        AND coalesce(f.created_at, '-infinity') >= b.since
-        AND coalesce(f.created_at, '-infinity') < b.until
-        AND coalesce(f.created_on, '-infinity') = b.day
+        {created_that_day}
     GROUP BY f.direction, f.agent_id
 ) c;
-
-COMMENT ON VIEW analytics.sla_daily IS 'Grain: one row per day of creation, account, direction and agent: what was answered, transcribed and priced within the targets of replicator.reporting. Key: day, account, direction, agent_id.';
-COMMENT ON COLUMN analytics.sla_daily.day IS 'Day on which the calls were created, in the reporting time zone.';
-COMMENT ON COLUMN analytics.sla_daily.account IS 'The account.';
-COMMENT ON COLUMN analytics.sla_daily.direction IS 'Direction of the calls.';
-COMMENT ON COLUMN analytics.sla_daily.agent_id IS 'The agent.';
-COMMENT ON COLUMN analytics.sla_daily.calls IS 'Number of all calls.';
-COMMENT ON COLUMN analytics.sla_daily.answer_target_seconds IS 'The target in seconds from the creation to the answer (replicator.reporting).';
-COMMENT ON COLUMN analytics.sla_daily.connected_calls IS 'Number of connected calls, open ones included.';
-COMMENT ON COLUMN analytics.sla_daily.timed_calls IS 'Number of those whose time to answer is known: the denominator of answered_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.answered_in_time_calls IS 'Number of those answered within answer_target_seconds: the numerator of answered_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.answered_in_time_rate IS 'answered_in_time_calls over timed_calls, 0 to 1; queue and ringing are in the time together.';
-COMMENT ON COLUMN analytics.sla_daily.transcript_target_seconds IS 'The target in seconds from the call''s end to its transcript (replicator.reporting).';
-COMMENT ON COLUMN analytics.sla_daily.transcript_backfilled_calls IS 'Number of calls with a transcript, or still waiting for one, that the replica first saw when the target had run out: nothing can be told.';
-COMMENT ON COLUMN analytics.sla_daily.transcript_unknown_calls IS 'Number of calls whose transcript was read again, so that its first reading is not known.';
-COMMENT ON COLUMN analytics.sla_daily.transcript_judged_calls IS 'Number of calls of which it can be told: the denominator of transcript_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.transcript_in_time_calls IS 'Number of those whose transcript the replica had within the target: the numerator of transcript_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.transcript_in_time_rate IS 'transcript_in_time_calls over transcript_judged_calls, 0 to 1; no finer than the sync''s cadence.';
-COMMENT ON COLUMN analytics.sla_daily.cost_target_seconds IS 'The target in seconds from the call''s end to its cost (replicator.reporting).';
-COMMENT ON COLUMN analytics.sla_daily.cost_backfilled_calls IS 'Number of calls with a cost, or still waiting for one, that the replica first saw when the target had run out: nothing can be told.';
-COMMENT ON COLUMN analytics.sla_daily.cost_judged_calls IS 'Number of calls of which it can be told: the denominator of cost_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.cost_in_time_calls IS 'Number of those whose cost the replica knew within the target: the numerator of cost_in_time_rate.';
-COMMENT ON COLUMN analytics.sla_daily.cost_in_time_rate IS 'cost_in_time_calls over cost_judged_calls, 0 to 1; no finer than the sync''s cadence.';
-COMMENT ON COLUMN analytics.sla_daily.reporting_time_zone IS 'Name of the time zone of the days.';

@@ -1,6 +1,8 @@
 -- analytics.replication_freshness
--- Grain: one row per account. Units: seconds, counts, a share of 0 to 1.
--- As of when, and how completely, is the replica known to be right? An account whose first run failed has a row too.
+-- Grain: one row per account. As of when, and how completely, the replica is known to be right.
+-- Key: account.
+-- Units: seconds, counts, a share of 0 to 1.
+-- An account whose first run failed has a row too.
 CREATE OR REPLACE VIEW analytics.replication_freshness AS
 SELECT
     a.account,
@@ -92,28 +94,3 @@ LEFT JOIN LATERAL (
     SELECT x.started_at, x.finished_at, x.outcome, x.message
     FROM replicator.runs x WHERE x.account = a.account ORDER BY x.id DESC LIMIT 1
 ) r ON true;
-
-COMMENT ON VIEW analytics.replication_freshness IS 'Grain: one row per account. As of when, and how completely, the replica is known to be right. Key: account.';
-COMMENT ON COLUMN analytics.replication_freshness.account IS 'The account.';
-COMMENT ON COLUMN analytics.replication_freshness.head_at IS 'Instant at which the newest end of the source''s list was last read.';
-COMMENT ON COLUMN analytics.replication_freshness.lag_seconds IS 'Seconds since head_at.';
-COMMENT ON COLUMN analytics.replication_freshness.covered_until IS 'Calls created before this instant were compared with the source.';
-COMMENT ON COLUMN analytics.replication_freshness.covered_since IS 'Calls created since this instant were compared; null where that reaches the beginning, or nothing was compared.';
-COMMENT ON COLUMN analytics.replication_freshness.reaches_beginning IS 'Coverage reaches down to before the first call.';
-COMMENT ON COLUMN analytics.replication_freshness.holes IS 'Number of stretches between covered ones that were not compared yet.';
-COMMENT ON COLUMN analytics.replication_freshness.unsure_intervals IS 'Number of stretches that were compared and could not be proven.';
-COMMENT ON COLUMN analytics.replication_freshness.is_complete_and_proven IS 'Every call of the list was compared, without a hole, and it is proven that none is missing.';
-COMMENT ON COLUMN analytics.replication_freshness.completeness IS 'The same in words, with the reason where it is not so.';
-COMMENT ON COLUMN analytics.replication_freshness.oldest_verified_at IS 'Instant of the oldest comparison that the replica rests on.';
-COMMENT ON COLUMN analytics.replication_freshness.live_calls IS 'Number of calls stored that were not found deleted at the source: the denominator of proven_share.';
-COMMENT ON COLUMN analytics.replication_freshness.proven_calls IS 'Number of those whose place in the list is proven: the numerator of proven_share.';
-COMMENT ON COLUMN analytics.replication_freshness.proven_share IS 'proven_calls over live_calls, 0 to 1; null where no call is stored.';
-COMMENT ON COLUMN analytics.replication_freshness.source_total IS 'Number of calls that the source last said it has.';
-COMMENT ON COLUMN analytics.replication_freshness.source_total_at IS 'Instant at which it said so.';
-COMMENT ON COLUMN analytics.replication_freshness.pending_transcripts IS 'Number of transcripts that are queued to be fetched.';
-COMMENT ON COLUMN analytics.replication_freshness.pending_recordings IS 'Number of recordings that are queued to be looked for.';
-COMMENT ON COLUMN analytics.replication_freshness.quarantined_rows IS 'Number of rows of the source that could not be read, kept aside.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_started_at IS 'Instant at which the last run started.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_finished_at IS 'Instant at which it finished; null while it runs.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_outcome IS 'done, bounded, stopped, failed, lost or running.';
-COMMENT ON COLUMN analytics.replication_freshness.last_run_message IS 'What it says of its end, where there is something to say.';

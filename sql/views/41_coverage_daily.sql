@@ -1,9 +1,11 @@
 -- analytics.coverage_daily
--- Grain: one row per account and day of creation, from the first known call (or the first covered instant) to today,
--- days without a call too: an empty day that was compared and an empty day that nobody looked at are not the same.
+-- Grain: one row per account and day, from the first known call or covered instant to today, days without calls too:
+-- how much of the day was compared with the source, and what of it is proven.
+-- Key: account, day.
+-- Time: created_at.
 -- Units: calls, seconds; shares are 0 to 1.
--- How much of a day was compared with the source, and what of it is proven? A day's seconds are counted exactly, 23 or 25
--- hours where the clocks change, and today's until now:
+-- A row is there for a day without calls too: an empty day that was compared and an empty day that was never compared are
+-- not the same. A day's seconds are counted exactly, 23 or 25 hours where the clocks change, and today's until now:
 --     day_seconds     = covered_seconds + never_compared_seconds
 --     covered_seconds = proven_seconds + unsure_seconds
 -- A call created after now, or more than 100 years ago (a clock that was wrong), is on no day here.
@@ -92,23 +94,3 @@ CROSS JOIN LATERAL (
         AND c.created_at >= greatest(x.since, b.begins_at) AND c.created_at < least(x.until, b.ends_at)
     WHERE x.account = a.account AND x.is_proven AND x.since < b.ends_at AND x.until > b.begins_at AND c.deleted_at IS NULL
 ) p;
-
-COMMENT ON VIEW analytics.coverage_daily IS 'Grain: one row per account and day of creation, from the first known call to today, days without calls too: how much of the day was compared with the source, and what of it is proven. Key: account, day.';
-COMMENT ON COLUMN analytics.coverage_daily.account IS 'The account.';
-COMMENT ON COLUMN analytics.coverage_daily.day IS 'Day on which calls are created, in the reporting time zone.';
-COMMENT ON COLUMN analytics.coverage_daily.live_calls IS 'Number of calls stored of this day that were not found deleted at the source: the denominator of proven_share.';
-COMMENT ON COLUMN analytics.coverage_daily.proven_calls IS 'Number of those whose place in the list is proven: the numerator of proven_share.';
-COMMENT ON COLUMN analytics.coverage_daily.proven_share IS 'proven_calls over live_calls, 0 to 1; null where no call is stored.';
-COMMENT ON COLUMN analytics.coverage_daily.day_seconds IS 'Length of the day in seconds: 82,800 or 90,000 where the clocks change; of today what has passed. The denominator of the shares of time.';
-COMMENT ON COLUMN analytics.coverage_daily.covered_seconds IS 'Seconds of the day that were compared with the source: proven or unsure.';
-COMMENT ON COLUMN analytics.coverage_daily.proven_seconds IS 'Seconds of the day that were compared, and it is proven that no call of theirs is missing.';
-COMMENT ON COLUMN analytics.coverage_daily.unsure_seconds IS 'Seconds of the day that were compared and could not be proven, for unsure_reasons.';
-COMMENT ON COLUMN analytics.coverage_daily.never_compared_seconds IS 'Seconds of the day that were never compared with the source.';
-COMMENT ON COLUMN analytics.coverage_daily.covered_time_share IS 'covered_seconds over day_seconds, 0 to 1.';
-COMMENT ON COLUMN analytics.coverage_daily.proven_time_share IS 'proven_seconds over day_seconds, 0 to 1.';
-COMMENT ON COLUMN analytics.coverage_daily.unsure_time_share IS 'unsure_seconds over day_seconds, 0 to 1.';
-COMMENT ON COLUMN analytics.coverage_daily.never_compared_time_share IS 'never_compared_seconds over day_seconds, 0 to 1.';
-COMMENT ON COLUMN analytics.coverage_daily.unsure_reasons IS 'Why a stretch of the day is unsure; several with a semicolon. Null where nothing is.';
-COMMENT ON COLUMN analytics.coverage_daily.oldest_verified_at IS 'Instant of the oldest comparison of what is covered: where covered_time_share is 1, the whole day was right as of then. Null where nothing was compared.';
-COMMENT ON COLUMN analytics.coverage_daily.is_complete_and_proven IS 'The day is over, all of it was compared, and it is proven that no call is missing. Never true of today.';
-COMMENT ON COLUMN analytics.coverage_daily.reporting_time_zone IS 'Name of the time zone of the days.';

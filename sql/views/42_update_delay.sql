@@ -1,5 +1,8 @@
 -- analytics.update_delay
--- Grain: one row per account and age class of the renewal policy that the last run used. Units: seconds, calls, requests.
+-- Grain: one row per account and age class of the renewal policy: how late, at the worst, a change of a call of this
+-- age is seen, and how old the oldest look is now.
+-- Key: account, class_number.
+-- Units: seconds, calls, requests.
 -- The source does not say what has changed, so a change of an old call is seen when its place in the list is read again.
 -- How late is that at the worst (bound_seconds), and how old is the oldest look now (oldest_look_seconds)?
 --
@@ -76,17 +79,3 @@ FROM (
         ) n
     ) w
 ) p;
-
-COMMENT ON VIEW analytics.update_delay IS 'Grain: one row per account and age class of the renewal policy: how late, at the worst, a change of a call of this age is seen, and how old the oldest look is now. Key: account, class_number.';
-COMMENT ON COLUMN analytics.update_delay.account IS 'The account.';
-COMMENT ON COLUMN analytics.update_delay.class_number IS 'Number of the age class, 1 the youngest.';
-COMMENT ON COLUMN analytics.update_delay.min_age_seconds IS 'Age in seconds from which calls are in this class.';
-COMMENT ON COLUMN analytics.update_delay.max_age_seconds IS 'Age in seconds below which they are; null for the oldest class.';
-COMMENT ON COLUMN analytics.update_delay.renewed_every_seconds IS 'Seconds between two looks by the policy (REPLICATOR_RENEWAL of the last run).';
-COMMENT ON COLUMN analytics.update_delay.calls IS 'Number of live calls of this age now.';
-COMMENT ON COLUMN analytics.update_delay.list_requests IS 'List requests that one renewal of the class takes: a page holds 96 calls beside its overlap.';
-COMMENT ON COLUMN analytics.update_delay.needed_requests_a_minute IS 'Requests a minute that the policy needs for this class.';
-COMMENT ON COLUMN analytics.update_delay.available_requests_a_minute IS 'Requests a minute of renewal''s guaranteed share that younger classes leave to this one; null where the source has no rate limit. Less than needed_requests_a_minute: the class can fall behind while there is history to read.';
-COMMENT ON COLUMN analytics.update_delay.bound_seconds IS 'Seconds after which, at the worst, a change is seen; null where none can be promised. The formula is in the header of the view.';
-COMMENT ON COLUMN analytics.update_delay.oldest_look_seconds IS 'Seconds since the oldest look at a stretch of this age; null where none was compared.';
-COMMENT ON COLUMN analytics.update_delay.is_within_bound IS 'oldest_look_seconds is at most bound_seconds; null where one is not known. Wrong while nothing ran.';

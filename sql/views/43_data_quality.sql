@@ -1,7 +1,9 @@
 -- analytics.data_quality
--- Grain: one row per rule and account, rules that nothing breaks too. Units: calls.
--- What the source says that contradicts itself or cannot be used, and what the reports do with it. None of it is a
--- fault of the replica; sql/checks has those. A call can break several rules, so calls do not add up over rows.
+-- Grain: one row per rule and account, rules that no call breaks too: what the source says that contradicts itself or
+-- cannot be used.
+-- Key: rule, account.
+-- Units: calls.
+-- None of it is a fault of the replica; sql/checks has those. A call can break several rules, so calls do not add up over rows.
 -- It reads all calls, and the segments of transcripts without usable times: minutes for millions.
 CREATE OR REPLACE VIEW analytics.data_quality AS
 SELECT
@@ -78,10 +80,3 @@ LEFT JOIN (
     ) broken
     GROUP BY account, rule
 ) b ON b.account = a.account AND b.rule = q.rule;
-
-COMMENT ON VIEW analytics.data_quality IS 'Grain: one row per rule and account: what the source says that contradicts itself or cannot be used. Key: rule, account.';
-COMMENT ON COLUMN analytics.data_quality.rule IS 'What such calls are called.';
-COMMENT ON COLUMN analytics.data_quality.what_is_wrong IS 'What the rule means, and what the reports do with such calls.';
-COMMENT ON COLUMN analytics.data_quality.account IS 'The account.';
-COMMENT ON COLUMN analytics.data_quality.calls IS 'Number of calls that break the rule.';
-COMMENT ON COLUMN analytics.data_quality.example_call_id IS 'One of them; null where there is none.';

@@ -1,5 +1,7 @@
 -- analytics.schema_drift
--- Grain: one row per account, field and type of value: top-level fields of the calls that the contract does not name.
+-- Grain: one row per account, field and type of value: top-level fields of recent calls that the contract does not
+-- name.
+-- Key: account, field, value_type.
 -- Units: calls; shares are 0 to 1.
 -- Of the 10,000 calls whose content changed last, over all accounts. Names of fields are the source's, or whoever's
 -- writes there: cut to 100 characters, control characters replaced, the 1,000 most frequent ones. Values are not shown.
@@ -34,13 +36,3 @@ FROM (
     GROUP BY 1, 2, 3
     ORDER BY calls DESC, 1, 2, 3 LIMIT 1000
 ) f;
-
-COMMENT ON VIEW analytics.schema_drift IS 'Grain: one row per account, field and type of value: top-level fields of recent calls that the contract does not name. Key: account, field, value_type.';
-COMMENT ON COLUMN analytics.schema_drift.account IS 'The account.';
-COMMENT ON COLUMN analytics.schema_drift.field IS 'Name of the field, its first 100 characters: never trust it as markup or code.';
-COMMENT ON COLUMN analytics.schema_drift.value_type IS 'Type of its value: string, number, boolean, object, array or null.';
-COMMENT ON COLUMN analytics.schema_drift.calls IS 'Number of examined calls that have it with such a value: the numerator of calls_share.';
-COMMENT ON COLUMN analytics.schema_drift.examined_calls IS 'Number of calls of the account among the 10,000 whose content changed last: the denominator of calls_share.';
-COMMENT ON COLUMN analytics.schema_drift.calls_share IS 'calls over examined_calls, 0 to 1.';
-COMMENT ON COLUMN analytics.schema_drift.example_call_id IS 'One of the calls that have it.';
-COMMENT ON COLUMN analytics.schema_drift.last_changed_at IS 'Instant at which the content of the last of them was seen to change.';

@@ -1,6 +1,7 @@
 -- analytics.metric_definitions
--- Grain: one row per metric: a column of the views whose meaning can be disputed. Units: none; each view's columns say
--- theirs.
+-- Grain: one row per metric: what the columns of the views mean whose meaning can be disputed.
+-- Key: metric.
+-- Units: none; each view's columns say theirs.
 -- A ratio is numerator over denominator, both columns of the same view: over several rows divide the sums.
 CREATE OR REPLACE VIEW analytics.metric_definitions AS
 SELECT
@@ -11,7 +12,7 @@ SELECT
     m.pitfalls,
     v.views
 FROM (VALUES
-    ('answer_rate', 'Share of the placed calls that were answered and ended normally.',
+    ('answer_rate', 'Share of the placed calls that were answered, and not by a known machine.',
         'answered_calls', 'placed_calls',
         'A machine is no answer here; carriers'' ASR counts it. A machine that nobody detected is one.'),
     ('machine_rate', 'Share of the placed calls that a machine answered.', 'machine_calls', 'placed_calls',
@@ -92,18 +93,12 @@ FROM (VALUES
         'By number and account, over all campaigns and agents.'),
     ('p50_seconds', 'Median length of connected calls that are over, in seconds.', NULL, NULL,
         'Percentiles do not add up: use the histogram.'),
-    ('p90_seconds', '90th percentile of the same.', NULL, NULL,
+    ('p90_seconds', '90th percentile of the length of connected calls that are over, in seconds.', NULL, NULL,
         'Percentiles do not add up: use the histogram.'),
-    ('p95_seconds', '95th percentile of the same.', NULL, NULL,
+    ('p95_seconds', '95th percentile of the length of connected calls that are over, in seconds.', NULL, NULL,
         'Percentiles do not add up: use the histogram.'),
-    ('p99_seconds', '99th percentile of the same.', NULL, NULL,
+    ('p99_seconds', '99th percentile of the length of connected calls that are over, in seconds.', NULL, NULL,
         'Percentiles do not add up, and of few calls it is the longest.'),
-    ('p50_time_to_answer_seconds', 'Median time from the creation to the answer, in seconds.', NULL, NULL,
-        'Queue and ringing together.'),
-    ('p90_time_to_answer_seconds', '90th percentile of the same.', NULL, NULL,
-        'Queue and ringing together.'),
-    ('p95_time_to_answer_seconds', '95th percentile of the same.', NULL, NULL,
-        'Queue and ringing together.'),
     ('p50_response_seconds', 'Half of the calls have an average wait for the agent''s answer of at most so much.',
         NULL, NULL,
         'Of calls, not of single answers.'),
@@ -139,7 +134,7 @@ FROM (VALUES
         'A cost that became known moves them by all of itself.'),
     ('first_known_usd', 'Costs of the month that became known after the calls were first seen.', NULL, NULL,
         'Not adjustments: they were pending.'),
-    ('late_first_known_usd', 'The same, after the calls were settled.', NULL, NULL,
+    ('late_first_known_usd', 'Costs of the month that became known after the calls were settled.', NULL, NULL,
         'A month that was closed by then lacks them.'),
     ('up_usd', 'Corrections upwards.', NULL, NULL,
         'Between two looks only the last change is seen.'),
@@ -165,11 +160,3 @@ JOIN (
     WHERE n.nspname = 'analytics' AND c.relkind = 'v' AND a.attnum > 0 AND NOT a.attisdropped
     GROUP BY a.attname
 ) v ON v.metric = m.metric;
-
-COMMENT ON VIEW analytics.metric_definitions IS 'Grain: one row per metric: what the columns of the views mean whose meaning can be disputed. Key: metric.';
-COMMENT ON COLUMN analytics.metric_definitions.metric IS 'Name of the column.';
-COMMENT ON COLUMN analytics.metric_definitions.definition IS 'What it is.';
-COMMENT ON COLUMN analytics.metric_definitions.numerator IS 'For a ratio, the column that is divided; null for others.';
-COMMENT ON COLUMN analytics.metric_definitions.denominator IS 'For a ratio, the column that it is divided by; null for others.';
-COMMENT ON COLUMN analytics.metric_definitions.pitfalls IS 'What it is not, and where it misleads.';
-COMMENT ON COLUMN analytics.metric_definitions.views IS 'The views that have it, with commas.';

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from replicator.errors import (
     ConfigurationError,
@@ -153,8 +154,10 @@ def test_the_migrations_make_the_schema_that_the_code_knows(database_url: str) -
 
 
 def test_revisions_are_numbered_and_linear() -> None:
-    """0001, 0002 and so on, each after the one before."""
+    """0001, 0002 and so on, each after the one before; the names of the files say the same as Alembic."""
     assert migrate.revisions() == [f"{number:04d}" for number in range(1, len(migrate.revisions()) + 1)]
+    script = ScriptDirectory(str(migrate.bundled("migrations")))
+    assert migrate.revisions() == [one.revision for one in reversed(list(script.walk_revisions()))]
 
 
 def test_a_schema_that_does_not_fit_is_named(empty_database: str) -> None:

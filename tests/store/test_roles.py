@@ -238,9 +238,12 @@ def test_rights_are_right_after_views_are_made_anew(logins: dict[str, str], data
 
 def test_an_unknown_word_in_the_grant_line_is_an_error(tmp_path: Path) -> None:
     """A view file whose Grant line is misspelt is not applied as if it had none."""
-    (tmp_path / "10_calls.sql").write_text("-- Grant: auditors\nSELECT 1", encoding="utf-8")
+    folder = tmp_path / "views"
+    folder.mkdir()
+    shutil.copy(migrate.bundled("sql") / "columns.toml", tmp_path)
+    (folder / "10_calls.sql").write_text("-- Grant: auditors\nSELECT 1", encoding="utf-8")
     with pytest.raises(ValueError, match="neither reader nor auditor"):
-        views.load(tmp_path)
+        views.load(folder)
 
 
 def test_rights_that_others_gave_are_theirs(logins: dict[str, str], database_url: str, role_prefix: str) -> None:

@@ -1,0 +1,188 @@
+"""`replicator quarantine`: what the source sent and the program could not read, listed, shown, saved, and read again.
+
+Earlier releases had one command with options (`quarantine --replay`). They still work: whatever does not begin with the name
+of a sub-command goes to the hidden command OLD, which says on standard error how it is written now.
+"""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import contextmanager
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.errors import ConfigurationError
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from replicator.settings import Settings
+    from replicator.store.database import Database
+
+OLD = "by-options"
+
+RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's number in the list.")]
+All = Annotated[bool, typer.Option("--all", help="List resolved rows too.")]
+Limit = Annotated[int, typer.Option(min=1, help="List at most so many rows.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Show its bytes too, escaped: they may be personal data.")]
+
+
+class Group(TyperGroup):
+    """Sends the options of earlier releases to the command OLD."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put OLD before words that begin with no name of a sub-command; not while a shell asks how to complete them."""
+        is_old = not args or args[0].isdigit() or (args[0].startswith("-") and args[0] != "--help")
+        return super().parse_args(ctx, [OLD, *args] if is_old and not ctx.resilient_parsing else args)
+
+
+app = typer.Typer(help="List, show, save or read again what the source sent and the program could not read.", cls=Group)
+
+
+@app.command("list")
+def show_list(with_resolved: All = False, limit: Limit = 100, as_json: Json = False) -> None:
+    """List the rows, newest first."""
+    with _database(as_json=as_json) as (settings, database):
+        _list(settings, database, with_resolved=with_resolved, limit=limit, as_json=as_json)
+
+
+@app.command("show")
+def show_row(number: RowId, raw: Raw = False, as_json: Json = False) -> None:
+    """Show one row's facts."""
+    with _database(as_json=as_json) as (settings, database):
+        _show(settings, database, number, raw=raw, output=None, as_json=as_json)
+
+
+@app.command()
+def save(
+    number: RowId,
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+    as_json: Json = False,
+) -> None:
+    """Write the exact bytes of one row into a new file that only its owner can read, and show the row's facts."""
+    with _database(as_json=as_json) as (settings, database):
+        _show(settings, database, number, raw=False, output=output, as_json=as_json)
+
+
+@app.command()
+def replay(
+    number: Annotated[int | None, typer.Argument(metavar="[ID]", help="One row (default: all open rows).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the kept bytes again: those of all open rows, or of one row. Ends with 1 where rows stay."""
+    with _database(as_json=as_json) as (settings, database):
+        _replay(settings, database, number, as_json=as_json)
+
+
+@app.command(OLD, hidden=True)
+def by_options(
+    number: Annotated[int | None, typer.Argument(metavar="ID")] = None,
+    show: Annotated[bool, typer.Option("--show")] = False,
+    raw: Raw = False,
+    output: Annotated[Path | None, typer.Option()] = None,
+    replay: Annotated[bool, typer.Option("--replay")] = False,
+    with_resolved: All = False,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> None:
+    """Do what these options said in earlier releases."""
+    if replay and (show or raw or output):
+        raise typer.BadParameter("--replay goes without --show, --raw and --output")
+    if number is None and (show or raw or output):
+        raise typer.BadParameter("which row? give the ID that `replicator quarantine list` shows")
+    commands = _modern(number, raw=raw, output=output, replay=replay, with_resolved=with_resolved, limit=limit)
+    new = " and ".join(f"replicator quarantine {shlex.join(words)}" for words in commands)
+    typer.echo(f"`quarantine` has sub-commands now; this is written: {shown(new)}", err=True)
+    with _database(as_json=as_json) as (settings, database):
+        if replay:
+            _replay(settings, database, number, as_json=as_json)
+        elif number is not None:
+            _show(settings, database, number, raw=raw, output=output, as_json=as_json)
+        else:
+            _list(settings, database, with_resolved=with_resolved, limit=limit, as_json=as_json)
+
+
+def _modern(
+    number: int | None, *, raw: bool, output: Path | None, replay: bool, with_resolved: bool, limit: int
+) -> list[list[str]]:
+    """Return the commands that do the same as the old options."""
+    row = [] if number is None else [str(number)]
+    if replay:
+        return [["replay", *row]]
+    if number is None:
+        return [["list", *(["--all"] if with_resolved else []), *([] if limit == 100 else ["--limit", str(limit)])]]  # noqa: PLR2004 - the default
+    saved = [] if output is None else [["save", *row, str(output)]]
+    return [*saved, *([["show", *row, *(["--raw"] if raw else [])]] if raw or not saved else [])]
+
+
+@contextmanager
+def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
+    """Give the settings and the database, whose schema fits."""
+    from replicator import assembly
+    from replicator.store import migrate
+
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        migrate.check(database)
+        yield settings, database
+
+
+def _list(settings: Settings, database: Database, *, with_resolved: bool, limit: int, as_json: bool) -> None:
+    from replicator.report import kept, terminal
+    from replicator.store import quarantine as aside
+
+    account = settings.replicator_account
+    with database.connection() as connection:
+        rows = aside.listed(connection, account, with_resolved=with_resolved, limit=limit)
+        total = aside.count(connection, account, with_resolved=with_resolved)
+    typer.echo(terminal.as_json(rows)) if as_json else kept.show_list(rows, total)
+
+
+def _show(
+    settings: Settings, database: Database, number: int, *, raw: bool, output: Path | None, as_json: bool
+) -> None:
+    """Show a row's facts, with its bytes where `raw`; write the bytes where there is an `output`."""
+    from replicator.report import kept
+    from replicator.store import quarantine as aside
+
+    facts = _facts(settings, database, number)
+    with database.connection() as connection:
+        content = aside.load(connection, settings.replicator_account, [number])[0].raw if raw or output else b""
+    if output is not None:
+        kept.write(output, content)
+    kept.show_row(facts, content if raw else None, as_json=as_json)
+
+
+def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
+    from replicator import assembly
+    from replicator.report import kept, terminal
+    from replicator.sync import replaying
+
+    if number is not None:
+        _facts(settings, database, number)
+    account, details = settings.replicator_account, assembly.details(settings)
+    done = replaying.replay(database, account, details, number, assembly.pseudonyms(settings))
+    typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
+    if done.left:
+        raise typer.Exit(1)
+
+
+def _facts(settings: Settings, database: Database, number: int) -> Mapping[str, Any]:
+    """Return the facts of one row; raise ConfigurationError where there is none of this number."""
+    from replicator.store import quarantine as aside
+
+    with database.connection() as connection:
+        facts = aside.facts(connection, settings.replicator_account, number)
+    if facts is None:
+        raise ConfigurationError(
+            f"there is no row {number} in quarantine", advice="list them: replicator quarantine list --all"
+        )
+    return facts
+
+
+__all__ = ["app"]

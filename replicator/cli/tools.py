@@ -1,0 +1,139 @@
+"""The commands beside the replica: doctor, export, demo, simulator and psql. Each imports what it uses when it is run."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json, app
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from replicator.store.catalogue import Choice
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command()
+def doctor(
+    no_source: Annotated[bool, typer.Option("--no-source", help="Send no request to the source.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at settings, files, machine, database and source, and say what is wrong and what to do."""
+    from replicator.doctor import examination, findings
+    from replicator.report import terminal
+
+    examined = examination.examine(with_source=not no_source)
+    if as_json:
+        typer.echo(terminal.as_json(examined.as_dict()))
+    else:
+        for line in findings.lines(examined.found):
+            typer.echo(shown(line))
+    raise typer.Exit(examined.exit_code)
+
+
+@app.command()
+def export(
+    view: Annotated[
+        str, typer.Argument(metavar="VIEW", help="A view of schema analytics, with the schema or without.")
+    ],
+    output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
+    chosen: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, spreadsheet or parquet (default: by the file's ending; csv for -)."),
+    ] = None,
+    columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The first day, included.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last day, included.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only the rows of this account.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    progress: Annotated[
+        bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: in a terminal).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
+    from replicator import assembly
+    from replicator.export import asking, running
+    from replicator.report import exporting, terminal
+
+    if as_json and output == asking.STDOUT:
+        raise typer.BadParameter("--json goes with a file: standard output holds the rows")
+    with guarded(as_json=as_json) as settings, assembly.interruptible():
+        target = running.Target(output, asking.format_of(output, chosen), overwrite)
+        asked = asking.Asked(
+            view, asking.read_columns(columns), since and since.date(), until and until.date(), account
+        )
+        running.check(target, is_terminal=sys.stdout.isatty())
+        try:
+            with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
+                done = running.export(database, asked, target, on_choice=_warn_of_personal_data, on_progress=show)
+        except KeyboardInterrupt:
+            typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
+            raise
+        if as_json:
+            typer.echo(terminal.as_json(done.as_dict()))
+        elif done.file is not None:
+            typer.echo(
+                exporting.describe(done.view, done.file, done.rows, done.bytes, done.sha256 or "", done.snapshot_at)
+            )
+
+
+@app.command()
+def demo(
+    calls: Annotated[int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Another seed, other calls.")] = 1,
+    stay: Annotated[
+        bool | None,
+        typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal)."),
+    ] = None,
+) -> None:
+    """Show everything on this machine: a database, a simulated source, a complete sync, the reports."""
+    from replicator import demo as room
+
+    with guarded() as settings:
+        room.show(settings, calls=calls, seed=seed, stay=stay)
+
+
+@app.command(context_settings={**PASS_ON, "help_option_names": []})
+def simulator(context: typer.Context) -> None:
+    """Run the simulated Truedy API on this machine (--help lists its options)."""
+    from replicator.simulator.__main__ import main as simulate
+
+    with guarded():
+        raise typer.Exit(simulate(context.args))
+
+
+@app.command(context_settings={**PASS_ON, "help_option_names": []})
+def psql(
+    context: typer.Context,
+    of_demo: Annotated[bool, typer.Option("--demo", help="Open the demo's database.")] = False,
+) -> None:
+    """Open psql on the replica's database, which is started for it where it is the embedded one."""
+    from replicator import assembly
+
+    with guarded() as settings:
+        if of_demo:
+            from replicator import demo as room
+
+            with assembly.own_place(room.its(settings)) as where:
+                raise typer.Exit(assembly.psql(where, context.args))
+        with assembly.place(settings) as where:
+            raise typer.Exit(assembly.psql(where, context.args))
+
+
+def _warn_of_personal_data(choice: Choice) -> None:
+    from replicator.export import asking
+
+    if asking.is_personal(choice):
+        typer.echo(
+            f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
+        )
