@@ -17,7 +17,8 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import lease
-from replicator.sync.fetching import Fetcher, Outcome, Request
+from replicator.sync.engine.requests import Outcome, Request
+from replicator.sync.fetching import Fetcher
 from replicator.sync.run import Options, Run
 from replicator.sync.spending import Limits
 
