@@ -172,7 +172,8 @@ class InMemory:
         self.inserted += found.count(Change.NEW)
         self.news += found.count(Change.NEW) + found.count(Change.CHANGED)
         has_absences = position.has_absences or suspected > 0
-        return Committed(self.live, self.oldest(), has_absences, self.inserted, self.news)
+        live = None if position.live is None else self.live  # nobody has counted them
+        return Committed(live, self.oldest(), has_absences, self.inserted, self.news)
 
     def _verified_at(self, call: Call) -> datetime | None:
         piece = self.ledger.at(call.created_at) if call.created_at else None

@@ -178,7 +178,7 @@ class Whole:
         self.order: list[tuple[datetime, float, UUID]] = []
         self.poisoned: set[UUID] = set()
         self.counts: dict[tuple[int, int], int] = {}
-        self.twin = InMemory()
+        self.replica = InMemory()
         self.books = [Books(LIMITS) for _ in range(shape.keys)]
         self.purses: list[Purse] = []
         self.workers = max(WORKERS)
@@ -353,7 +353,7 @@ class Whole:
                 self._churn()
                 self.requests += 1  # a process that found nothing to do
         self.is_healed = True
-        self.twin.released = 10_000
+        self.replica.released = 10_000
         # A transcript that brought nothing new again and again is looked at a month later at last.
         last = timedelta(days=31) if self.shape.spoken else timedelta(minutes=61)
         for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), last):
@@ -364,8 +364,8 @@ class Whole:
 
     def _process(self) -> None:
         """Live the life of one process: to its end, to an error, or to its kill."""
-        twin, now = self.twin, self.now
-        twin.inserted = twin.news = 0
+        replica, now = self.replica, self.now
+        replica.inserted = replica.news = 0
         self.workers = self.random.choice(WORKERS)
         options = Options(
             workers=self.workers, details=POLICY, limits=LIMITS, confirm_after=CONFIRM_AFTER, base_url="simulated"
@@ -374,8 +374,8 @@ class Whole:
         for purse in self.purses if self.is_lost else ():
             purse.assume_lost(now, max(WORKERS))
         position = start(
-            options, twin.ledger, now, live=twin.live, oldest_known=twin.oldest(),
-            has_absences=bool(twin.open_gaps), difference=twin.difference,
+            options, replica.ledger, now, live=replica.live, oldest_known=replica.oldest(),
+            has_absences=bool(replica.open_gaps), difference=replica.difference,
         )  # fmt: skip
         driver = Driver(self, Engine(options, position, self._membership(), self.purses, now), self.workers)
         ended = driver.run()
@@ -387,16 +387,12 @@ class Whole:
         """Return what a new process knows of membership. Where all calls that it remembers are gone, the operator vouches
         for the account: whole purges are what this simulation is not about.
         """
-        stored = sorted((i for i, one in self.twin.calls.items() if one.deleted_at is None), key=str)
+        stored = sorted((i for i, one in self.replica.calls.items() if one.deleted_at is None), key=str)
         remembered = [self.lives[one] for one in stored[:8]]
         is_purged = not any(life.deleted_at is None and life.id not in self.poisoned for life in remembered)
         return Membership(CONFIRM_AFTER, tuple(life.id for life in remembered), is_same_account=is_purged)
 
     # What the driver asks ------------------------------------------------------------------------------------------
-
-    @property
-    def replica(self) -> InMemory:
-        return self.twin
 
     def way(self) -> timedelta:
         return timedelta(seconds=self.random.expovariate(20))
@@ -442,7 +438,7 @@ class Whole:
             self.problems.append("a row that can be read was taken for one that cannot")
         for books, purse in zip(self.books, self.purses, strict=True):
             books.save(purse)
-        return self.twin.commit(position, batch)
+        return self.replica.commit(position, batch)
 
     # The oracle ---------------------------------------------------------------------------------------------------
 
@@ -457,8 +453,8 @@ class Whole:
             self.problems.append(f"{life.id} lives and was called deleted")
 
     def _is_proven(self, life: Life) -> bool:
-        piece = self.twin.ledger.at(life.created_at)
-        is_suspected = life.id in self.twin.open_gaps  # its second answer is still to come
+        piece = self.replica.ledger.at(life.created_at)
+        is_suspected = life.id in self.replica.open_gaps  # its second answer is still to come
         return piece is not None and piece.is_proven and not is_suspected
 
     def _check_transcripts(self) -> None:
@@ -468,8 +464,8 @@ class Whole:
         instant with one that cannot be read is seen by chance, so it may not have been seen to move.
         """
         beside = {self.lives[one].created_at for one in self.poisoned}
-        for call_id, one in self.twin.calls.items():
-            life, known = self.lives[call_id], self.twin.details.get(call_id)
+        for call_id, one in self.replica.calls.items():
+            life, known = self.lives[call_id], self.replica.details.get(call_id)
             if not life.text or life.deleted_at is not None or one.deleted_at is not None or life.created_at in beside:
                 continue
             if known is not None and known.fingerprint == life.transcript.fingerprint:
@@ -497,14 +493,14 @@ class Whole:
 
     def check(self) -> list[str]:
         """Say what is wrong at the end, when all is healed."""
-        self.problems += self.twin.went_back
-        twin, readable = self.twin, {i for i in self.lives if i not in self.poisoned}
+        self.problems += self.replica.went_back
+        replica, readable = self.replica, {i for i in self.lives if i not in self.poisoned}
         beside = {self.lives[one].created_at for one in self.poisoned}
         for call_id in readable:
             # Rows of one instant come in any order: whoever shares it with a row that cannot be read, is read by chance.
             if self.lives[call_id].created_at in beside:
                 continue
-            life, one = self.lives[call_id], twin.calls.get(call_id)
+            life, one = self.lives[call_id], replica.calls.get(call_id)
             if life.deleted_at is None and (one is None or one.deleted_at is not None):
                 self.problems.append(f"{call_id} lives and is {'missing' if one is None else 'called deleted'}")
             elif (
@@ -518,14 +514,14 @@ class Whole:
                 self.problems.append(f"{call_id} is gone and counts as live")
         self._check_transcripts()
         for call_id in self.poisoned:
-            one = twin.calls.get(call_id)
+            one = replica.calls.get(call_id)
             if one is not None and one.deleted_at is not None and self.lives[call_id].deleted_at is None:
                 self.problems.append(f"{call_id} cannot be read and is called deleted")
         for call_id, life in self.lives.items():
-            piece = twin.ledger.at(life.created_at)
-            if life.deleted_at is None and call_id not in twin.calls and piece is not None and piece.is_proven:
+            piece = replica.ledger.at(life.created_at)
+            if life.deleted_at is None and call_id not in replica.calls and piece is not None and piece.is_proven:
                 self.problems.append(f"{call_id} is missing inside what is said to be proven")
-        if twin.ledger.pieces and twin.ledger.holes(Interval(BEGINNING, twin.ledger.top)):
+        if replica.ledger.pieces and replica.ledger.holes(Interval(BEGINNING, replica.ledger.top)):
             self.problems.append("holes are left")
         return self.problems
 
