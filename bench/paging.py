@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sync"))
 from simulated import History, Shape
 
 CALLS, SEEDS, PAGE = 9_990, 5, 100
-QUIET = Shape(calls=CALLS, details=0, churning_requests=10_000)
+QUIET = Shape(calls=CALLS, has_details=False, churning_requests=10_000)
 TIES = replace(QUIET, tie_share=0.5, largest_tie=30)
 SHAPES = {
     "quiet": QUIET,

@@ -1,51 +1,55 @@
 """The service in virtual time: calls that end now, while a million older ones are read at 100 requests a minute.
 
-The product's own planner, ledger, walking, budget and details policy, against a source that is arithmetic: call number
-i of the history was created at a time that follows from i, so a page of any offset costs nothing to make. The loop below
-does what sync/run.py does between them, with workers, answers that take their time and commits that come a little later.
+The product's own engine, run after run, against a source that is arithmetic: call number i of the history was created at a
+time that follows from i, so a page of any offset costs nothing to make. Its actions are performed in virtual time by
+tests/sync/virtual.py; what is here is the source, the replica as a few tables, and the measuring.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
+import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bench import common
-from replicator.records import Call
-from replicator.source.budget import Budget, Landing
+from replicator.errors import NotFound
+from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
+from replicator.sync.engine.engine import Engine
+from replicator.sync.engine.protocol import Committed, Send, Wait
+from replicator.sync.engine.purse import Limits, Purse
+from replicator.sync.engine.requests import Detail, Outcome
 from replicator.sync.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
+from replicator.sync.membership import Membership
 from replicator.sync.merging import Change, Observation, Policy, details_of, missing_detail, settle
-from replicator.sync.planning import (
-    ACTIVE_AGE,
-    DETAIL_AGE,
-    LIST_LANES,
-    State,
-    absorb_page,
-    choose,
-    goals,
-    head_walk,
-    is_head_due,
-    landed,
-    sent,
-)  # fmt: skip
-from replicator.sync.run import QUEUE_SIZE, QUEUED_PER_WORKER
-from replicator.sync.spending import Limits
-from replicator.sync.walking import Lane, Seen, start
+from replicator.sync.planning import LIST_LANES, is_head_due
+from replicator.sync.position import start
+from replicator.sync.shapes import Options
+from replicator.sync.walking import Lane
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sync"))
+from virtual import Driver
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from replicator.store.rows import Kind
-    from replicator.sync.walking import Walk
+    from replicator.sync.absence import Absence
+    from replicator.sync.engine.protocol import Action, Charge, Commit
+    from replicator.sync.engine.requests import Request
+    from replicator.sync.state import State
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
-COMMIT_SECONDS = 0.3
-"""From an answer to its rows in the database."""
+WRITING = timedelta(seconds=0.05)
+"""How long a commit takes."""
+SPOKEN = Transcript((Segment(0, "agent", "hello", None, None, "{}"),), None, "{}", b"hello")
 HISTORY = 10**9
 """Identifiers from here on are calls of the history."""
 FINAL = timedelta(minutes=15)
@@ -85,14 +89,6 @@ class Life:
 
 
 @dataclass(slots=True)
-class Queued:
-    """A detail's place in the queue."""
-
-    row: DetailRow
-    attempts: int = 0
-
-
-@dataclass(slots=True)
 class Measured:
     """What came of it."""
 
@@ -123,21 +119,21 @@ class Simulation:
         self.measured = Measured()
         self.lives = self._born()
         self.visible = 0
-        self.budget = Budget(service.limits.ours, service.limits.window_seconds)
-        self.state = State(Ledger(), service.policy, service.poll_every)
+        self.purse = Purse(service.limits)
+        self.engine: Engine
         self.details_policy = Policy()
         self.known: dict[UUID, KnownCall] = {}
         self.details: dict[tuple[str, UUID], KnownDetail] = {}
         self.listed = bytearray(service.backlog)
         self.wanted: dict[int, list[Kind]] = {}
         """What a call of the history wants, by the last digit of its number."""
-        self.waiting: list[tuple[datetime, int, Queued]] = []
-        self.due: dict[Lane, list[tuple[float, int, Queued]]] = {Lane.DETAIL: [], Lane.BACKLOG: []}
-        self.events: list[tuple[datetime, int, str, Any]] = []
-        self.pages: deque[Any] = deque()
-        self.asked: deque[Any] = deque()
-        self.busy = 0
+        self.waiting: list[tuple[datetime, int, Detail]] = []
+        """Queued details by when they are due."""
+        self.due: dict[int, dict[tuple[str, UUID], Detail]] = {}
+        """Those that are due, by the hour in which their call was created."""
         self.ticket = 0
+        self.begun_with = 0
+        """Calls that were stored when the present run began."""
         self.counts: Counter[int] = Counter()
         self.ready_since: dict[Lane, datetime] = {}
 
@@ -213,21 +209,29 @@ class Simulation:
             "{}", f"{status}{url}".encode(),
         )  # fmt: skip
 
-    def _answer(self, load: tuple[Any, ...]) -> Any:
+    def arrived(self, request: Request, sent_at: datetime) -> Outcome:
         """Answer a request that arrives now; count it in its window."""
-        lane, is_head, walk, _detail, _sent_at = load
         while self.visible < len(self.lives) and self.lives[self.visible].created_at <= self.now:
             self.visible += 1
         window = int(self.now.timestamp() // self.service.limits.window_seconds)
         self.counts[window] += 1
         if self.service.limits.per_window is not None and self.counts[window] > self.service.limits.per_window:
             self.measured.refused += 1
-        self.measured.requests[lane] += 1
-        self.measured.heads += is_head
-        if walk is not None:
+        self.measured.requests[request.lane] += 1
+        self.measured.heads += request.is_head
+        outcome = Outcome(request, sent_at, self.now, self.now)
+        if request.walk is not None:
+            walk = request.walk
+            mine, history = self._page(walk.offset, walk.limit)
+            calls = (*mine, *map(self._old_row, history))
+            created = tuple(call.created_at for call in calls)
             total = self.visible + self.service.backlog
-            return (*self._page(walk.offset, walk.limit), total)
-        return self._has(load[3].row.kind, load[3].row.call_id)
+            page = Page(calls, (), created, walk.offset, walk.limit, total, None, self.now)
+            return replace(outcome, page=page)
+        assert request.detail is not None
+        if self._has(request.detail.kind, request.detail.call_id):
+            return replace(outcome, found=SPOKEN)
+        return replace(outcome, error=NotFound("not there", status=404))
 
     def _has(self, kind: Kind, call_id: UUID) -> bool:
         if call_id.int >= HISTORY:
@@ -236,124 +240,118 @@ class Simulation:
         ready = life.transcript_at if kind == "transcript" else life.recording_at
         return ready is not None and self.now >= ready
 
-    # The replicator: what run.py does around the decisions ------------------------------------------------------------
+    # The service: one run after the other ---------------------------------------------------------------------------
 
     def run(self) -> Simulation:
         begun = time.perf_counter()
-        wake_at = self._send()
+        service, ledger = self.service, Ledger()
+        options = Options(
+            workers=service.workers, poll_every=service.poll_every, renewal=service.policy, limits=service.limits
+        )
         while self.now < self.end:
-            self._work()
-            if not self.events:
-                self._tick(wake_at)
-                wake_at = self._send()
-                continue
-            if wake_at is not None and wake_at < self.events[0][0]:
-                self.now = max(wake_at, self.now + timedelta(milliseconds=1))
-                wake_at = self._send()
-                continue
-            at, _, what, load = heapq.heappop(self.events)
-            self.now = max(self.now, at)
-            if what == "arrives":
-                self._push(self._latency() / 2, "answers", (load, self.now, self._answer(load)))
-                continue
-            if what == "answers":
-                self.busy -= 1
-                self._land(*load)
-            else:
-                self._commit(*load)
-            wake_at = self._send()
+            self.begun_with = self._live
+            # The list is counted by its slices once a day: today that is done.
+            position = start(options, ledger, self.now, live=self._live, oldest_known=None, sliced_at=self.now)
+            engine = Engine(options, position, Membership(options.confirm_after, ()), [self.purse], self.now)
+            self.engine = engine
+            Driver(self, engine, service.workers).run(self.end)
+            ledger = engine.position.state.ledger
+            self.now += service.poll_every - (self.now - BEGIN) % service.poll_every
         self.measured.seconds = time.perf_counter() - begun
         self._judge()
         return self
 
-    def _tick(self, wake_at: datetime | None) -> None:
-        """Nothing is under way: wait for what was held back, or for the next run of the service, on its own schedule."""
-        if wake_at is not None:
-            self.now = max(wake_at, self.now + timedelta(milliseconds=1))
-            return
-        self.now += self.service.poll_every - (self.now - BEGIN) % self.service.poll_every
-        self.state = State(self.state.ledger, self.service.policy, self.service.poll_every)
-
-    def _latency(self) -> float:
-        return self.random.uniform(*self.service.latency_seconds)
-
-    def _push(self, seconds: float, what: str, load: Any) -> None:
-        self.ticket += 1
-        heapq.heappush(self.events, (self.now + timedelta(seconds=seconds), self.ticket, what, load))
+    # What the driver asks -------------------------------------------------------------------------------------------
 
     @property
-    def in_flight(self) -> int:
-        return self.busy + len(self.pages) + len(self.asked)
+    def replica(self) -> Simulation:
+        return self
 
-    def _send(self) -> datetime | None:
-        self._goals()
-        self._refill()
-        details = {lane: min(QUEUE_SIZE, len(heap)) for lane, heap in self.due.items()}
-        state = replace(self.state, details=details)
-        self._note_ready(state)
-        room = QUEUED_PER_WORKER * self.service.workers - self.in_flight
-        allowance = self.budget.allowance(self.now)
-        # One more than is allowed says that there is more; all the others would be dropped below.
-        lanes = choose(
-            state, self.now, min(room, room if allowance is None else allowance + 1), self.budget.spare(self.now)
-        )
-        if not lanes:
-            return self.budget.spares_at(self.now) if choose(state, self.now, min(1, room)) else None
-        count = len(lanes) if allowance is None else min(len(lanes), allowance)
-        if count:
-            closes_at = self.budget.closes_at(self.now)
-            self.budget = self.budget.charge(self.now, count)
-            for lane in lanes[:count]:
-                self._submit(lane, closes_at)
-        return self.budget.opens_at(self.now) if lanes[count:] else None
+    def way(self) -> timedelta:
+        return timedelta(seconds=self.random.uniform(*self.service.latency_seconds) / 2)
 
-    def _submit(self, lane: Lane, closes_at: datetime) -> None:
-        is_head = lane is Lane.FRESH and is_head_due(self.state, self.now)
-        walk: Walk | None = None
-        queued: Queued | None = None
-        if is_head:
-            walk = head_walk(self.state)
-        elif lane in self.due:
-            queued = heapq.heappop(self.due[lane])[2]
-        else:
-            walk = self.state.walks[lane]
-        self.state = sent(self.state, lane, is_head=is_head, at=self.now)
-        self._note_sent(lane)
-        (self.asked if walk is None else self.pages).append((lane, is_head, walk, queued, closes_at))
+    way_back = way
 
-    def _work(self) -> None:
-        """Let idle workers take what is queued, pages first."""
-        while self.busy < self.service.workers and (self.pages or self.asked):
-            lane, is_head, walk, queued, closes_at = (self.pages or self.asked).popleft()
-            if self.now >= closes_at:
-                self.state = landed(self.state, lane, is_head=is_head)
-                self.budget = self.budget.landed(Landing(self.now, self.now, None))
-                if queued is not None:
-                    self._queue(queued)
-                if is_head:
-                    self.state = replace(self.state, head_asked_at=None)
-                continue
-            self.busy += 1
-            self._push(self._latency() / 2, "arrives", (lane, is_head, walk, queued, self.now))
+    def writing(self) -> timedelta:
+        return WRITING
 
-    def _land(self, load: tuple[Any, ...], server_time: datetime, answer: Any) -> None:
-        lane, is_head, walk, _, sent_at = load
-        self.budget = self.budget.landed(Landing(sent_at, self.now, server_time))
-        self.state = landed(self.state, lane, is_head=is_head)
-        if walk is not None:
-            mine, history, total = answer
-            created = (*(call.created_at for call in mine), *map(self._created, history))
-            seen = Seen(created, walk.offset, total, sent_at, server_time)
-            self._note_looks()
-            self.state = absorb_page(self.state, walk, seen, is_head=is_head, oldest_known=None).state
-        self._push(COMMIT_SECONDS, "commits", (load, answer))
+    def sent(self, request: Request) -> None:
+        """Nothing is to be noted: a request counts where it arrives."""
 
-    def _commit(self, load: tuple[Any, ...], answer: Any) -> None:
-        _, _, walk, queued, sent_at = load
-        if walk is None:
-            self._commit_detail(queued, sent_at, is_there=answer)
-            return
-        calls, history, _ = answer
+    def goes_on(self, action: Action) -> bool:
+        """Note who waits and who is served; the service goes on whatever comes."""
+        if isinstance(action, Send):
+            for request in action.requests:
+                self._note_sent(request.lane)
+        elif isinstance(action, Wait):
+            self._note_ready(replace(self.engine.position.state, details=self.engine.details.by_lane()))
+        return True
+
+    def charge(self, charge: Charge) -> bool:
+        return self.purse.charge(charge.at, charge.requests)
+
+    # What the engine asks of the replica ----------------------------------------------------------------------------
+
+    def knows_any(self, ids: Sequence[UUID]) -> bool:
+        return any(one in self.known for one in ids)
+
+    def suspected(self) -> int:
+        return 0
+
+    def due_absences(self, _live: int, _now: datetime, _most: int) -> list[Absence]:
+        return []
+
+    def stored_before(self, instants: Sequence[datetime], _begun_at: datetime) -> dict[datetime, int]:
+        return {at: self._live - self.count_newer(at) for at in instants}
+
+    def open_calls(self, since: datetime) -> list[datetime]:
+        known = ((life, self.known.get(UUID(int=life.number))) for life in self.lives[: self.visible])
+        return [life.created_at for life, one in known if life.created_at >= since and one and one.ended_at is None]
+
+    def count_newer(self, at: datetime, most: int | None = None) -> int:
+        mine = sum(life.created_at >= at and UUID(int=life.number) in self.known for life in self.lives[: self.visible])
+        newer = mine + max(0, min(self.measured.backlog_read, int((BEGIN - at) / self.service.spacing)))
+        return newer if most is None else min(newer, most)
+
+    def values(self) -> tuple[list[str], list[str], list[str]]:
+        return [], [], []
+
+    def due_details(self, kinds: Sequence[Kind], now: datetime, most: int) -> list[Detail]:
+        """Return details that are due, newest call first."""
+        while self.waiting and self.waiting[0][0] <= now:
+            _, _, detail = heapq.heappop(self.waiting)
+            self.due.setdefault(self._hour(detail), {})[detail.kind, detail.call_id] = detail
+        found: list[Detail] = []
+        for hour in sorted(self.due, reverse=True):
+            found += sorted(self.due[hour].values(), key=lambda one: one.call_created_at or BEGIN, reverse=True)
+            if len(found) >= most:
+                break
+        return [detail for detail in found if detail.kind in kinds][:most]
+
+    @staticmethod
+    def _hour(detail: Detail) -> int:
+        assert detail.call_created_at is not None
+        return int(detail.call_created_at.timestamp() // 3600)
+
+    @property
+    def _live(self) -> int:
+        return len(self.known) + self.measured.backlog_read
+
+    # What it writes -------------------------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> Committed:
+        """Write a batch. Its rows are there when the writing is over."""
+        self._note_looks(commit.position.stored)
+        for outcome in commit.batch.outcomes:
+            if outcome.page is not None:
+                self._commit_page(outcome.page.calls, outcome.sent_at)
+            elif outcome.request.detail is not None:
+                self._commit_detail(outcome.request.detail, outcome.sent_at, is_there=outcome.found is not None)
+        inserted = self._live - self.begun_with
+        return Committed(self._live, None, has_absences=False, inserted=inserted, news=inserted)
+
+    def _commit_page(self, rows: Sequence[Call], sent_at: datetime) -> None:
+        calls = [call for call in rows if call.id.int < HISTORY]
         known = {call.id: self.known[call.id] for call in calls if call.id in self.known}
         settled = settle(known, [Observation(call, sent_at) for call in calls])
         for call, change, before in settled.changes:
@@ -364,87 +362,62 @@ class Simulation:
             )
             if self.details_policy.stages.is_over(call) and (before is None or before.ended_at is None):
                 life = self.lives[call.id.int]
-                self.measured.end_delays.append((self.now - life.ended_at).total_seconds())
+                self.measured.end_delays.append((self.now + WRITING - life.ended_at).total_seconds())
             mine = {kind: self.details.get((kind, call.id)) for kind in self.details_policy.kinds}
             for row in details_of(call, change, before, mine, sent_at, self.details_policy):
                 self._store(row)
-                if row.due_at is not None:
-                    self._queue(Queued(row))
-        self._commit_history(history, sent_at)
+        self._commit_history([call for call in rows if call.id.int >= HISTORY], sent_at)
 
-    def _commit_history(self, numbers: range, sent_at: datetime) -> None:
+    def _commit_history(self, calls: Sequence[Call], sent_at: datetime) -> None:
         """Queue what new calls of the history want. Calls that are alike want the same, so the product is asked once."""
-        for number in numbers:
+        for call in calls:
+            number = call.id.int - HISTORY
             if self.listed[number]:
                 continue
             self.listed[number] = 1
             self.measured.backlog_read += 1
             if number % 10 not in self.wanted:
-                rows = details_of(self._old_row(number), Change.NEW, None, {}, sent_at, self.details_policy)
+                rows = details_of(call, Change.NEW, None, {}, sent_at, self.details_policy)
                 self.wanted[number % 10] = [row.kind for row in rows if row.due_at is not None]
             for kind in self.wanted[number % 10]:
                 created = self._created(number)
                 deadline = created + self.details_policy.give_up_age
-                row = DetailRow(
-                    kind, UUID(int=HISTORY + number), "pending", created, due_at=sent_at, deadline_at=deadline
-                )
-                self._queue(Queued(row))
+                self._queue(DetailRow(kind, call.id, "pending", created, due_at=sent_at, deadline_at=deadline))
 
-    def _commit_detail(self, queued: Queued, sent_at: datetime, *, is_there: bool) -> None:
-        row = queued.row
-        if is_there:
-            if row.call_id.int >= HISTORY:
-                return
-            self._store(replace(row, state="present", due_at=None, fetched_at=sent_at))
-            if row.kind == "transcript":
-                written = self.lives[row.call_id.int].transcript_at
-                assert written is not None
-                self.measured.delays.append((self.now - written).total_seconds())
+    def _commit_detail(self, asked: Detail, sent_at: datetime, *, is_there: bool) -> None:
+        hour = self._hour(asked)
+        self.due.get(hour, {}).pop((asked.kind, asked.call_id), None)
+        if not self.due.get(hour):
+            self.due.pop(hour, None)
+        if is_there and asked.call_id.int >= HISTORY:
             return
-        missed = missing_detail(
-            row.kind, row.call_id, row.call_created_at, queued.attempts, row.deadline_at, sent_at, self.details_policy,
-            is_fault=False, reason="",
+        if is_there:
+            row = DetailRow(asked.kind, asked.call_id, "present", asked.call_created_at, fetched_at=sent_at)
+            self._store(replace(row, deadline_at=asked.deadline_at))
+            if asked.kind == "transcript":
+                written = self.lives[asked.call_id.int].transcript_at
+                assert written is not None
+                self.measured.delays.append((self.now + WRITING - written).total_seconds())
+            return
+        self._store(
+            missing_detail(
+                asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, sent_at,
+                self.details_policy, is_fault=False, reason="",
+            )
         )  # fmt: skip
-        self._store(missed)
-        if missed.due_at is not None:
-            self._queue(Queued(missed, missed.attempts))
 
     def _store(self, row: DetailRow) -> None:
         self.details[row.kind, row.call_id] = KnownDetail(
             row.state, row.attempts, row.due_at, row.deadline_at, row.fetched_at, None, None
         )
+        self._queue(row)
 
-    def _queue(self, queued: Queued) -> None:
-        self.ticket += 1
-        heapq.heappush(self.waiting, (queued.row.due_at or self.now, self.ticket, queued))
-
-    def _refill(self) -> None:
-        while self.waiting and self.waiting[0][0] <= self.now:
-            _, number, queued = heapq.heappop(self.waiting)
-            created = queued.row.call_created_at
-            assert created is not None
-            lane = Lane.DETAIL if self.now - created <= DETAIL_AGE else Lane.BACKLOG
-            heapq.heappush(self.due[lane], (-created.timestamp(), number, queued))
-
-    def _goals(self) -> None:
-        if self.state.head_asked_at is None:
+    def _queue(self, row: DetailRow) -> None:
+        if row.due_at is None:
             return
-        if Lane.ACTIVE not in self.state.walks and not self.state.head_in_flight:
-            since = self.now - ACTIVE_AGE
-            open_calls = []
-            for life in self.lives[: self.visible]:
-                known = self.known.get(UUID(int=life.number)) if life.created_at >= since else None
-                if known is not None and known.ended_at is None:
-                    open_calls.append(life.created_at)
-            self.state = replace(self.state, open_calls=tuple(open_calls))
-        walks = dict(self.state.walks)
-        for goal in goals(self.state, self.now):
-            walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=self._newer(goal.hole.until))
-        self.state = replace(self.state, walks=walks)
-
-    def _newer(self, at: datetime) -> int:
-        newer = sum(life.created_at >= at for life in self.lives[: self.visible])
-        return newer + max(0, min(self.service.backlog, int((BEGIN - at) / self.service.spacing)))
+        self.ticket += 1
+        detail = Detail(row.kind, row.call_id, row.call_created_at, row.attempts, row.deadline_at)
+        heapq.heappush(self.waiting, (row.due_at, self.ticket, detail))
 
     # The observer -------------------------------------------------------------------------------------------------
 
@@ -467,10 +440,10 @@ class Simulation:
             waited = (self.now - since).total_seconds()
             self.measured.longest_wait[lane] = max(waited, self.measured.longest_wait.get(lane, 0))
 
-    def _note_looks(self) -> None:
-        """Before a page is taken in: how old are the looks in each age class?"""
+    def _note_looks(self, ledger: Ledger) -> None:
+        """Before a batch is written: how old are the looks in each age class?"""
         for number, (age_class, _) in enumerate(self.service.policy.classes(self.now), 1):
-            looks = [piece.verified_at for piece in self.state.ledger.pieces if piece.interval.overlap(age_class)]
+            looks = [piece.verified_at for piece in ledger.pieces if piece.interval.overlap(age_class)]
             if looks:
                 oldest = (self.now - min(looks)).total_seconds()
                 self.measured.longest_look[number] = max(oldest, self.measured.longest_look.get(number, 0))

@@ -16,11 +16,11 @@ from replicator.source.client import Reader
 from replicator.store import books, lease
 from replicator.store.database import Database
 from replicator.sync.committing import Committer
-from replicator.sync.fetching import Detail, Outcome, Request
+from replicator.sync.engine.engine import BATCH_SIZE
+from replicator.sync.engine.requests import Detail, Outcome, Request
 from replicator.sync.ledger import Ledger
 from replicator.sync.merging import Policy
-from replicator.sync.position import Batch, Position, Source
-from replicator.sync.run import BATCH_SIZE
+from replicator.sync.position import Batch, Position, Source, committed
 from replicator.sync.state import State
 from replicator.sync.walking import Lane
 
@@ -69,8 +69,9 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     begun = time.perf_counter()
     for batch in batches:
         with database.transaction() as tx:
-            position = committer.commit(tx, position, Batch(batch))
+            found = committer.commit(tx, position, Batch(batch))
         committer.committed()
+        position = committed(position, found)
     seconds = time.perf_counter() - begun
     lease.release(database, held)
     database.close()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from replicator.sync.engine.requests import Outcome, Request
+
 
 @dataclass(frozen=True, slots=True)
 class Bug:
@@ -54,7 +56,7 @@ def checkpoint_before_rows() -> None:
     """What a batch proves is committed first, and its rows a moment later."""
     commit = committing.Committer.commit
 
-    def early(self: committing.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> position.Position:
+    def early(self: committing.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> Any:
         removed, added = difference(where.stored, where.state.ledger)
         with self.spendings[0]._database.transaction() as first:
             rows = (map(committing._row, removed), map(committing._row, added))
@@ -130,7 +132,7 @@ def retry_not_counted() -> None:
     """A request whose connection broke is sent again at once, without a charge."""
     perform = fetching.Fetcher._perform
 
-    def eager(self: fetching.Fetcher, request: fetching.Request) -> fetching.Outcome:
+    def eager(self: fetching.Fetcher, request: Request) -> Outcome:
         outcome = perform(self, request)
         return perform(self, request) if isinstance(outcome.error, SourceUnavailable) else outcome
 
@@ -219,7 +221,10 @@ BUGS = (
     Bug(
         "any-known-id anchor",
         any_known_id_anchor,
-        ("tests/sync/test_simulation.py::test_some_histories_lose_nothing", "tests/sync/test_ledger.py"),
+        (
+            "tests/sync/test_simulation.py::test_a_tie_group_about_as_large_as_a_page_loses_nothing",
+            "tests/sync/test_ledger.py",
+        ),
     ),
     Bug(
         "delete on first absence",

@@ -55,6 +55,15 @@ RUNGS = {
 }
 """Each room, and the rooms that it may import. safe_text, which imports none, is for all of them."""
 
+PURE = ("sync/engine",)
+"""Rooms that only decide."""
+
+IMPURE = {
+    "alembic", "apscheduler", "asyncio", "httpx", "os", "pathlib", "psycopg", "pyreqwest", "queue", "random",
+    "secrets", "select", "signal", "socket", "sqlalchemy", "subprocess", "sys", "tempfile", "threading", "time", "urllib",
+}  # fmt: skip
+"""Doors to the world: network, database, clock, chance, environment, threads, files."""
+
 DOORS = {
     "httpx": {
         "source/client.py",
@@ -170,6 +179,52 @@ def test_every_module_says_what_it_is(path: Path) -> None:
         return
     assert ast.get_docstring(ast.parse(text)), name(path)
     assert len(text.splitlines()) <= 500, name(path)
+
+
+def files_behind(module: str) -> list[Path]:
+    """Return the files of the package that importing a module of it reads: the packages around it, and itself."""
+    parts = module.split(".")[1:]
+    found = [PACKAGE.joinpath(*parts[:depth], "__init__.py") for depth in range(len(parts) + 1)]
+    return [path for path in [*found, PACKAGE.joinpath(*parts).with_suffix(".py")] if path.is_file()]
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_a_room_that_only_decides_reaches_nothing(pure: str) -> None:
+    """Neither it nor anything that it imports when it runs, however far down, imports a door to the world. No clock is
+    read either: there `now` is an argument.
+    """
+    waiting, seen = sorted((PACKAGE / pure).rglob("*.py")), set()
+    assert waiting
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        modules = runtime_imports(path)
+        assert not {module.split(".")[0] for module in modules} & IMPURE, name(path)
+        assert not re.search(r"\b(datetime\.now|utcnow|time\.time)\b", path.read_text(encoding="utf-8")), name(path)
+        waiting += [file for module in modules if module.startswith("replicator.") for file in files_behind(module)]
+
+
+def test_rooms_do_not_import_in_circles() -> None:
+    """No module of the engine is imported, when the program runs, by something that it imports itself."""
+    graph = {path: {file for module in runtime_imports(path) if module.startswith("replicator.")
+                    for file in files_behind(module) if file.name != "__init__.py"} for path in MODULES}  # fmt: skip
+    while leaves := [path for path, below in graph.items() if not below & graph.keys()]:
+        for path in leaves:
+            del graph[path]
+    assert sorted(map(name, graph)) == []
+
+
+@pytest.mark.parametrize("pure", PURE)
+def test_a_room_that_only_decides_is_short(pure: str) -> None:
+    """Its files stay within 400 lines, and its functions on a screen."""
+    for path in (PACKAGE / pure).rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 400, name(path)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{name(path)}: {node.name}"
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,49 +1,42 @@
-"""Starts the walks that are worth one, and says which page a lane asks next. No I/O: what it needs to know of the replica it asks of a protocol."""
+"""Starts the walks that are worth one, and says which page a lane asks next.
+
+Pure: what it has to know of the replica is yielded as a question (engine/questions.py).
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from replicator.sync import slicing
+from replicator.sync.engine.questions import CountNewer, OpenCalls, Values
 from replicator.sync.ledger import EVERYTHING, TICK
 from replicator.sync.planning import ACTIVE_AGE, clear_of, goals, head_walk, is_head_due, newest_unreadable, to_slice
 from replicator.sync.searching import next_offset
 from replicator.sync.walking import PAGE_LIMIT, Lane, Walk, start
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
+    from replicator.sync.engine.questions import Asking
     from replicator.sync.position import Position
     from replicator.sync.state import Goal, State
 
 
-class Ranks(Protocol):
-    """What is asked of the replica."""
-
-    def open_calls(self, since: datetime) -> Sequence[datetime]:
-        """Return the created_at of calls created since then that have not ended, oldest first."""
-
-    def count_newer(self, at: datetime, most: int | None = None) -> int:
-        """Return how many live calls were created at or after an instant; no more than `most`."""
-
-    def values(self) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
-        """Return the statuses, directions and agents that are known."""
-
-
-def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
+def set_goals(position: Position, now: datetime) -> Asking[Position]:
     """Return the position with a walk for every hole that is worth one, once the head was asked for."""
     state = position.state
     if is_head_due(state, now):
-        position = replace(position, state=_kept_clear(state, now, replica))
+        position = replace(position, state=(yield from _kept_clear(state, now)))
         state = position.state
     if state.head_asked_at is None:
         return position
     if Lane.ACTIVE not in state.walks and not state.head_in_flight:
-        open_calls = tuple(replica.open_calls(now - ACTIVE_AGE))
+        open_calls = tuple((yield OpenCalls(now - ACTIVE_AGE)))
         state = state if open_calls == state.open_calls else replace(state, open_calls=open_calls)
-    begun = {goal.lane: _start(state, goal, replica.count_newer(goal.hole.until)) for goal in goals(state, now)}
+    begun: dict[Lane, Walk] = {}
+    for goal in goals(state, now):
+        begun[goal.lane] = _start(state, goal, (yield CountNewer(goal.hole.until)))
     if begun:
         state = replace(state, walks={**state.walks, **begun})
     if state is not position.state:
@@ -52,15 +45,17 @@ def set_goals(position: Position, now: datetime, replica: Ranks) -> Position:
     wanted = None if total is None else to_slice(position.state, now, total, position.oldest_known)
     if wanted is None or total is None:
         return position
-    statuses, directions, agents = replica.values()
+    statuses, directions, agents = yield Values()
     slices = slicing.begin(*wanted, total, statuses, directions, agents)
     return replace(position, state=replace(position.state, slicing=slices), directions=tuple(directions))
 
 
-def _kept_clear(state: State, now: datetime, replica: Ranks) -> State:
+def _kept_clear(state: State, now: datetime) -> Asking[State]:
     """Return the state with what is known of rows that cannot be read, among the newest: pages are kept clear of them."""
     stretch = newest_unreadable(state.ledger, now)
-    clear = PAGE_LIMIT if stretch is None else replica.count_newer(stretch.until - TICK, PAGE_LIMIT)
+    clear = PAGE_LIMIT
+    if stretch is not None:
+        clear = yield CountNewer(stretch.until - TICK, PAGE_LIMIT)
     if stretch is None or clear >= PAGE_LIMIT:
         stretch, clear = None, PAGE_LIMIT
     clear = max(1, clear)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from replicator.store.rows import Kind, KnownDetail
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.requests import Outcome
     from replicator.sync.merging import Observation, Policy, Settled
 
 PAST_THE_END = frozenset({400, 404, 410, 416, 422})

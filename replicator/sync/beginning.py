@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
 from replicator.store import absences, books, lease, merge, quarantine, stages
-from replicator.sync.bounds import Bound
 from replicator.sync.committing import load_ledger, save_policy
-from replicator.sync.position import FUTURE_SLACK, Position, Source
+from replicator.sync.position import start
 from replicator.sync.replaying import note_proven
 from replicator.sync.stages import Stages
-from replicator.sync.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from replicator.sync.position import Position
     from replicator.sync.shapes import Options
 
 
@@ -62,24 +61,16 @@ def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys
     known = books.load_source(tx, account)
     remembered = merge.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
-    live = merge.count_live(tx, account) if known.live_calls is None else known.live_calls
-    position = Position(
-        # A release before this one believed a row, or a clock, that said a time which has not come.
-        State(
-            ledger.until(now + FUTURE_SLACK),
-            options.renewal,
-            options.poll_every,
-            begun_at=now,
-            sliced_at=known.sliced_at,
-            bound=Bound(live),
-        ),
+    position = start(
+        options,
         ledger,
-        Source(options.base_url),
-        merge.oldest_live(tx, account),
-        quarantine.is_any_open(tx, account),
-        absences.has_open(tx, account),
-        live,
+        now,
+        live=merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        oldest_known=merge.oldest_live(tx, account),
+        has_quarantine=quarantine.is_any_open(tx, account),
+        has_absences=absences.has_open(tx, account),
         difference=known.difference,
+        sliced_at=known.sliced_at,
     )
     if deaths >= MOST_DEATHS:
         apart_until = now + APART_FOR

@@ -1,7 +1,7 @@
 """Turns a batch of outcomes into one transaction: rows, versions, details, quarantine, coverage and the run's books.
 
 What an outcome means is decided by pure functions (merging, position); this module reads what they need, and writes
-what they say. It returns the next position instead of changing one, so that a transaction whose fate is unknown,
+what they say. It returns what it found and changes nothing in memory, so that a transaction whose fate is unknown,
 because the connection broke, is simply done again.
 """
 
@@ -17,6 +17,7 @@ from replicator.store import absences, books, merge, quarantine, stages
 from replicator.store.lease import hold
 from replicator.sync.answering import answered, is_absent, one_each, wanted_of
 from replicator.sync.delays import age_classes
+from replicator.sync.engine.protocol import Committed
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
     Change,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from replicator.records import Call
     from replicator.store.lease import Lease
     from replicator.store.rows import DetailRow, Kind, KnownDetail
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.requests import Outcome
     from replicator.sync.position import Batch, Position
     from replicator.sync.pseudonyms import Pseudonyms
     from replicator.sync.run import Options
@@ -57,8 +58,8 @@ class Committer:
     pseudonyms: Pseudonyms | None = None
     counters: books.Counters = field(default_factory=books.Counters)
 
-    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Position:
-        """Write the batch inside the caller's transaction, with what it proved; return the position after it."""
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
+        """Write the batch inside the caller's transaction, with what it proved; return what it found in the replica."""
         hold(tx, self.lease)
         if not books.has_committed(tx, self.run_id, self.counters, self._next):
             # What this run believes to be proven may rest on rows that are lost: none of it may be written.
@@ -86,13 +87,12 @@ class Committer:
             spending.save(tx)
         books.save_run(tx, self.run_id, counters)
         self._next = counters
-        return replace(
-            position,
-            stored=position.state.ledger,
-            is_difference_new=False,
-            live=live,
+        return Committed(
+            live,
             oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
             has_absences=position.has_absences or suspected > 0,
+            inserted=counters.calls_inserted,
+            news=counters.news,
         )
 
     def reload_stages(self, tx: psycopg.Connection[Any]) -> None:

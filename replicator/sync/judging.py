@@ -27,7 +27,7 @@ from replicator.sync.pacing import Pace
 
 if TYPE_CHECKING:
     from replicator.store.rows import Kind
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.requests import Outcome
     from replicator.sync.walking import Walk
 
 FIRST_TRIES = 3

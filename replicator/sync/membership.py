@@ -1,15 +1,16 @@
 """Which calls the source has: whether it is the one that is stored, where it differs, and what is gone.
 
-The run's part of absence.py, probing.py and searching.py, which decide. No I/O: what they need to know of the replica they
-ask of a `Replica`, which is the database (replica.py), or a twin in memory in the simulations.
+The run's part of absence.py, probing.py and searching.py, which decide. Pure: a decision that has to know something of
+the replica yields the question and goes on with the answer (engine/questions.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from replicator.sync.engine.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Interval
 from replicator.sync.probing import Identity, Probe, Prober
@@ -17,12 +18,11 @@ from replicator.sync.searching import begin, marks
 from replicator.sync.walking import Lane, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
-    from replicator.sync.absence import Absence
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.questions import Asking
+    from replicator.sync.engine.requests import Outcome
     from replicator.sync.position import Position
 
 AT_HAND = 400
@@ -33,43 +33,26 @@ LOOK_EVERY = timedelta(seconds=30)
 """How often suspected calls are looked for that have become due."""
 
 
-class Replica(Protocol):
-    """What is asked of the replica."""
-
-    def knows_any(self, ids: Sequence[UUID]) -> bool:
-        """Say whether any of these calls is stored."""
-
-    def suspected(self) -> int:
-        """Return how many calls are suspected to be gone."""
-
-    def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
-        """Return suspected calls to be asked for; none where they wait for the operator."""
-
-    def stored_before(self, instants: Sequence[datetime], begun_at: datetime) -> dict[datetime, int]:
-        """Return how many live calls are older than each instant, but for those suspected before `begun_at`."""
-
-
 class Membership:
     """What a run knows of the source's membership. `remembered` are some stored calls, `is_same_account` vouches for it."""
 
     def __init__(
-        self, replica: Replica, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
+        self, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
     ) -> None:
-        self._replica = replica
         self._looked_at: datetime | None = None
         self.prober = Prober(confirm_after)
         self.identity = Identity(remembered, is_known=is_same_account or not remembered)
 
     # Calls by id --------------------------------------------------------------------------------------------------
 
-    def ready(self, position: Position, now: datetime) -> int:
+    def ready(self, position: Position, now: datetime) -> Asking[int]:
         """Return how many calls may be asked for by id now."""
         if not self.identity.is_known:
             return len(self.identity.waiting)
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
         if position.has_absences and not self.prober.waiting and is_time:
             self._looked_at = now
-            self.prober.take(self._replica.due_absences(position.live or 0, now, AT_HAND))
+            self.prober.take((yield DueAbsences(position.live or 0, now, AT_HAND)))
         return self.prober.ready(now)
 
     def next(self, now: datetime) -> Probe:
@@ -82,7 +65,7 @@ class Membership:
 
     # The source's identity ----------------------------------------------------------------------------------------
 
-    def recognise(self, outcome: Outcome, verdict: Verdict) -> list[Outcome]:
+    def recognise(self, outcome: Outcome, verdict: Verdict) -> Asking[list[Outcome]]:
         """Return the outcomes that may count now: no page before the source has shown a call that is stored.
 
         Raises AnotherSource when it turns out to be another one.
@@ -97,7 +80,7 @@ class Membership:
             if verdict is Verdict.BROKEN:
                 identity.doubt(None)  # its first page cannot be read: the stored calls are asked for by id
             return [outcome]
-        identity.is_known = self._replica.knows_any([call.id for call in outcome.page.calls])
+        identity.is_known = yield KnowsAny(tuple(call.id for call in outcome.page.calls))
         if identity.is_known:
             return [outcome]
         identity.doubt(outcome)
@@ -105,15 +88,16 @@ class Membership:
 
     # Where replica and source differ ------------------------------------------------------------------------------
 
-    def ranks(self, position: Position, outcome: Outcome) -> dict[datetime, int]:
+    def ranks(self, position: Position, outcome: Outcome) -> Asking[dict[datetime, int]]:
         """Return what a page of the search asks of the replica: how many live calls are older than its two ends."""
         search, page = position.state.search, outcome.page
         if outcome.request.lane is not Lane.SEARCH or search is None or page is None:
             return {}
         seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
-        return self._replica.stored_before(marks(seen), search.begun_at)
+        stored: dict[datetime, int] = yield StoredBefore(tuple(marks(seen)), search.begun_at)
+        return stored
 
-    def compare(self, position: Position, now: datetime) -> Position:
+    def compare(self, position: Position, now: datetime) -> Asking[Position]:
         """Begin a search where the source's total is new and not the number of live calls stored, and it is not known why.
 
         What a search could not explain (a call that cannot be read counts in the total and is not stored) is remembered,
@@ -130,7 +114,7 @@ class Membership:
             return position
         if not ledger.pieces[0].is_proven or ledger.holes(Interval(BEGINNING, ledger.top)):
             return position
-        surplus = live - total - (self._replica.suspected() if position.has_absences else 0)
+        surplus = live - total - ((yield Suspected()) if position.has_absences else 0)
         if is_after_search or not surplus:
             is_new = (surplus or None) != position.difference
             return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)

@@ -1,8 +1,7 @@
 """What to ask next. Pure: (state, clock) in, requests out; answers in, (state, coverage) out.
 
-The shell (run.py, or a simulation in virtual time) keeps a `State`, asks `goals` which walks to start, asks `choose`
-which lanes may send how much, performs it under the budget, and hands every answer to `absorb_page` or
-`absorb_failure`. Nothing here reads a clock, a network or a database.
+The engine (engine/engine.py) keeps a `State`, asks `goals` which walks to start, asks `choose` which lanes may send how
+much, and hands every answer to `absorb_page` or `absorb_failure`. Nothing here reads a clock, a network or a database.
 
 Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
 (detail), history (backfill), details of history (backlog), what filters can show (slice), where replica and source differ (search), whether a missing

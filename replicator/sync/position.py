@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from replicator.store.rows import UnreadRow
 from replicator.sync.absence import claims
+from replicator.sync.bounds import Bound
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import UNREADABLE
 from replicator.sync.planning import absorb_failure, absorb_page, absorb_search, absorb_slice
+from replicator.sync.state import State
 from replicator.sync.walking import Lane, Seen
 
 if TYPE_CHECKING:
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 
     from replicator.records import Page
     from replicator.sync.absence import Absence, Claim
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.protocol import Committed, Result
+    from replicator.sync.engine.requests import Outcome
     from replicator.sync.ledger import Ledger
-    from replicator.sync.shapes import Result
-    from replicator.sync.state import Absorbed, State
+    from replicator.sync.shapes import Options
+    from replicator.sync.state import Absorbed
     from replicator.sync.walking import Filter
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
@@ -184,12 +187,53 @@ def absorb(
     )
 
 
-def stored_so_far(position: Position, inserted: int) -> Position:
-    """Tell the run's bound how many calls it has stored by now: only they can raise it."""
-    bound = position.state.bound
-    if bound is None or bound.inserted == inserted:
-        return position
-    return replace(position, state=replace(position.state, bound=replace(bound, inserted=inserted)))
+def start(
+    options: Options,
+    ledger: Ledger,
+    now: datetime,
+    *,
+    live: int,
+    oldest_known: datetime | None,
+    has_quarantine: bool = False,
+    has_absences: bool = False,
+    difference: int | None = None,
+    sliced_at: datetime | None = None,
+) -> Position:
+    """Return where a run begins, from what is stored: its ledger, the number of live calls, and what was remembered."""
+    return Position(
+        # A release before this one believed a row, or a clock, that said a time which has not come.
+        State(
+            ledger.until(now + FUTURE_SLACK),
+            options.renewal,
+            options.poll_every,
+            begun_at=now,
+            sliced_at=sliced_at,
+            bound=Bound(live),
+        ),
+        ledger,
+        Source(options.base_url),
+        oldest_known,
+        has_quarantine,
+        has_absences,
+        live,
+        difference=difference,
+    )
+
+
+def committed(position: Position, found: Committed) -> Position:
+    """Return the position after all that it proved was written. The calls that are stored by now raise the run's bound."""
+    state = position.state
+    if state.bound is not None and state.bound.inserted != found.inserted:
+        state = replace(state, bound=replace(state.bound, inserted=found.inserted))
+    return replace(
+        position,
+        state=state,
+        stored=state.ledger,
+        is_difference_new=False,
+        live=found.live,
+        oldest_known=found.oldest_known,
+        has_absences=found.has_absences,
+    )
 
 
 def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:

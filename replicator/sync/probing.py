@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from replicator.sync.fetching import Outcome
+    from replicator.sync.engine.requests import Outcome
 
 CONTROL_MARGIN = timedelta(seconds=15)
 """A control is asked anew so much before it is too old, so that the probes after it still count."""

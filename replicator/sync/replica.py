@@ -1,4 +1,4 @@
-"""The replica as the engine asks about it: membership.py's questions put to the database."""
+"""The replica as the engine asks about it: the questions of engine/questions.py put to the database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from replicator.store import absences, books, merge
 from replicator.sync.absence import Absence, is_held
+from replicator.sync.engine.requests import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import psycopg
+
+    from replicator.store.rows import Kind
 
 
 class StoredReplica:
@@ -70,3 +73,8 @@ class StoredReplica:
             return {at: absences.stored_before(connection, self._account, at, begun_at) for at in instants}
 
         return cast("dict[datetime, int]", self._ask(count))
+
+    def due_details(self, kinds: Sequence[Kind], now: datetime, most: int) -> list[Detail]:
+        """Return details that are due now, newest call first."""
+        rows = self._ask(lambda connection: merge.due_details(connection, self._account, kinds, now, most))
+        return [Detail(*row) for row in rows]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from replicator.sync.engine.protocol import Result, Why
+from replicator.sync.engine.purse import Limits
 from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy
 from replicator.sync.merging import Policy
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from replicator.store import books
     from replicator.sync.pseudonyms import Pseudonyms
 
-Result = Literal["done", "bounded", "stopped"]
+
+WAITS = {
+    Why.ANSWERS: "",
+    Why.BUDGET: "the request budget is used up",
+    Why.FAILING: "the source fails",
+}
+"""What keeps a run waiting, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,12 @@ class Progress:
     requests_in_flight: int
     waits_until: datetime | None
     """Where set, the budget or a failing source keeps the run waiting until then (our clock)."""
-    why: str = ""
+    reason: Why = Why.ANSWERS
+
+    @property
+    def why(self) -> str:
+        """Say what keeps the run waiting; nothing where it only waits for answers."""
+        return WAITS[self.reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +88,6 @@ class Report:
     """They are too many to be believed: the operator has to release them."""
     unfinished: str = ""
     """Where the run ended at its own bound: what did not come to an end, and so was not proven."""
+
+
+__all__ = ["WAITS", "Options", "Progress", "Report", "Result", "Why"]

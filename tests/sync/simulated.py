@@ -1,24 +1,44 @@
-"""One history of the replicator in virtual time: the product's own planner, ledger and budget against a moving list.
+"""One history of the list in virtual time: the product's engine, and what its walks prove of a list that moves.
 
 The source inserts, deletes and shuffles ties between any two requests, sends short pages, hides its total, counts
-requests in windows of its own clock, and answers late and out of order. The oracle knows every call's life.
+requests in windows of its own clock, and answers late and out of order. It knows no filters, so nothing but the walks can
+prove anything. The oracle knows every call's life.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
 
-from replicator.source.budget import Budget, Landing
-from replicator.sync.ledger import BEGINNING, END, EVERYTHING, Interval, Ledger
-from replicator.sync.planning import LIST_LANES, absorb_page, choose, goals, head_walk, is_head_due, landed, sent
-from replicator.sync.state import State
-from replicator.sync.walking import Lane, Seen, Walk, start
+from in_memory import InMemory
+from virtual import Driver
+
+from replicator.errors import NotFound
+from replicator.records import Call, Page, Segment, Transcript
+from replicator.sync.engine.engine import Engine
+from replicator.sync.engine.purse import Limits, Purse
+from replicator.sync.engine.requests import Outcome
+from replicator.sync.ledger import BEGINNING, END, Interval, Ledger
+from replicator.sync.membership import Membership
+from replicator.sync.merging import Policy
+from replicator.sync.position import start
+from replicator.sync.shapes import Options
+from replicator.sync.walking import Lane
+
+if TYPE_CHECKING:
+    from replicator.sync.engine.protocol import Action, Charge, Commit, Committed
+    from replicator.sync.engine.requests import Request
+    from replicator.sync.state import State
+    from replicator.sync.walking import Walk
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 MOST_REQUESTS = 2500
+WORKERS = 8
+WALKED = (Lane.FRESH, Lane.BACKFILL)
+SPOKEN = Transcript((Segment(0, "agent", "hello", None, None, "{}"),), None, "{}", b"hello")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +52,8 @@ class Shape:
     """Insertions and deletions for each request."""
     churning_requests: int = 120
     """So long the list moves: one that grows faster than it is read is never read."""
-    details: int = 2
-    """Requests that each new call is worth beside the list."""
+    has_details: bool = True
+    """Each new call is worth a request beside the list."""
     shuffles_ties: bool = True
     short_pages: float = 0.0
     has_total: bool = True
@@ -66,11 +86,10 @@ class History:
         self.random = random.Random(self.seed)
         self.now = START
         self.lives: dict[int, Life] = {}
-        self.counts: dict[int, int] = {}
-        self.stored: dict[int, datetime] = {}
+        self.calls: dict[int, Call] = {}
+        self.counts: dict[tuple[int, int], int] = {}
+        self.replica = InMemory()
         self.next_id = 0
-        self.state = State(Ledger(), poll_every=timedelta(seconds=60), renews=False)
-        self.budget = Budget(self.shape.limit, self.shape.window_seconds)
         at = START
         while len(self.lives) < self.shape.calls:
             at -= timedelta(seconds=self.random.expovariate(1 / 600))
@@ -101,123 +120,112 @@ class History:
     def _times(self, mean: float) -> int:
         return int(mean) + (self.random.random() < mean % 1)
 
-    def _page(self, offset: int, limit: int) -> tuple[list[tuple[int, datetime]], int]:
+    def _page(self, walk: Walk) -> tuple[list[tuple[int, datetime]], int]:
         rows = [
             (life.created_at, self.random.random() if self.shape.shuffles_ties else number, number)
             for number, life in self.lives.items()
             if life.visible_at <= self.now and life.deleted_at is None
         ]
         rows.sort(reverse=not self.shape.is_ascending)
+        limit = walk.limit
         if self.shape.short_pages and self.random.random() < self.shape.short_pages:
             limit = self.random.randint(1, limit)
-        return [(number, at) for at, _, number in rows[offset : offset + limit]], len(rows)
+        return [(number, at) for at, _, number in rows[walk.offset : walk.offset + limit]], len(rows)
 
-    def _count(self, arrives_at: datetime) -> None:
-        window = int((arrives_at + self.shape.skew).timestamp() // self.shape.window_seconds)
-        self.counts[window] = self.counts.get(window, 0) + 1
-        if self.shape.limit is not None and self.counts[window] > self.shape.limit:
+    def _count(self, key: int) -> None:
+        window = int((self.now + self.shape.skew).timestamp() // self.shape.window_seconds)
+        self.counts[key, window] = self.counts.get((key, window), 0) + 1
+        if self.shape.limit is not None and self.counts[key, window] > self.shape.limit:
             self.problems.append(f"window {window}: more than {self.shape.limit} requests")
 
     # The replicator -----------------------------------------------------------------------------------------------
 
     def run(self) -> History:
-        flying: list[tuple[datetime, int, str, tuple[object, ...]]] = []
-        details = 0
-        ticket = 0
-        while True:
-            self._goals()
-            state = replace(self.state, details={Lane.DETAIL: details})
-            lanes = choose(state, self.now, 8 - len(flying))
-            allowance = self.budget.allowance(self.now)
-            free = len(lanes) if allowance is None else min(allowance, len(lanes))
-            for lane in lanes[:free]:
-                self.requests += 1
-                self.budget = self.budget.charge(self.now, 1)
-                is_head = lane is Lane.FRESH and is_head_due(self.state, self.now)
-                walk = self._walk(lane, is_head=is_head)
-                self.list_requests += lane in LIST_LANES
-                details -= lane is Lane.DETAIL
-                self.state = sent(self.state, lane, is_head=is_head, at=self.now)
-                arrives = self.now + timedelta(seconds=self.random.expovariate(20))
-                ticket += 1
-                heapq.heappush(flying, (arrives, ticket, "arrives", (lane, is_head, walk, self.now)))
-            if self.requests > MOST_REQUESTS:
-                self.problems.append("it does not terminate")
-                return self
-            if not flying:
-                if not lanes:
-                    return self
-                self.now = max(self.now, self.budget.opens_at(self.now))
-                continue
-            if lanes[free:] and flying[0][0] > self.budget.opens_at(self.now) > self.now:
-                self.now = self.budget.opens_at(self.now)
-                continue
-            at, number, what, load = heapq.heappop(flying)
-            self.now = max(self.now, at)
-            if what == "arrives":
-                heapq.heappush(flying, self._arrive(number, load))
-            else:
-                details += self._answer(load)
+        shape = self.shape
+        details = Policy(("transcript",) if shape.has_details else ())
+        limits = Limits(shape.limit, shape.window_seconds, 0.0)
+        options = Options(workers=WORKERS, details=details, limits=limits)
+        # No totals are compared, nothing is counted by its slices, nothing renewed: what is shown is what the walks do.
+        position = start(options, Ledger(), self.now, live=0, oldest_known=None, sliced_at=self.now)
+        position = replace(position, live=None, state=replace(position.state, renews=False))
+        self.purses = [Purse(limits) for _ in range(shape.keys)]
+        self.engine = Engine(options, position, Membership(timedelta(minutes=10), ()), self.purses, self.now)
+        Driver(self, self.engine, WORKERS).run()
+        return self
 
-    def _arrive(self, number: int, load: tuple[object, ...]) -> tuple[datetime, int, str, tuple[object, ...]]:
-        lane, is_head, walk, sent_at = load
-        self._count(self.now)
+    @property
+    def state(self) -> State:
+        return self.engine.position.state
+
+    @property
+    def stored(self) -> set[int]:
+        """The numbers of the calls that are stored."""
+        return {call_id.int for call_id in self.replica.calls}
+
+    # What the driver asks -----------------------------------------------------------------------------------------
+
+    def way(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(20))
+
+    def way_back(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(10))
+
+    def writing(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(100))
+
+    def sent(self, request: Request) -> None:
+        self.requests += 1
+        self.list_requests += request.lane in WALKED
+
+    def charge(self, charge: Charge) -> bool:
+        return self.purses[charge.key].charge(charge.at, charge.requests)
+
+    def commit(self, commit: Commit) -> Committed:
+        return self.replica.commit(commit.position, commit.batch)
+
+    def goes_on(self, _action: Action) -> bool:
+        if self.requests > MOST_REQUESTS:
+            self.problems.append("it does not terminate")
+        return self.requests <= MOST_REQUESTS
+
+    def arrived(self, request: Request, sent_at: datetime) -> Outcome:
+        self._count(request.key)
         self._churn()
-        answer = None
-        if isinstance(walk, Walk):
-            answer = (*self._page(walk.offset, walk.limit), self.now + self.shape.skew)
-        back = self.now + timedelta(seconds=self.random.expovariate(10))
-        return back, number, "answers", (lane, is_head, walk, sent_at, answer)
-
-    def _answer(self, load: tuple[object, ...]) -> int:
-        lane, is_head, walk, sent_at, answer = load
-        assert isinstance(lane, Lane)
-        assert isinstance(is_head, bool)
-        assert isinstance(sent_at, datetime)
-        said = None
-        if isinstance(answer, tuple):
-            said = answer[2] if self.shape.says_server_time else None
-        self.budget = self.budget.landed(Landing(sent_at, self.now, said))
-        self.state = landed(self.state, lane, is_head=is_head)
-        if not isinstance(walk, Walk) or not isinstance(answer, tuple):
-            return 0
-        rows, total, server_time = answer
-        seen = Seen(
-            tuple(at for _, at in rows), walk.offset, total if self.shape.has_total else None, sent_at,
-            server_time - self.shape.skew if self.shape.says_server_time else None,
+        says = self.shape.says_server_time
+        outcome = Outcome(request, sent_at, self.now, self.now + self.shape.skew if says else None)
+        if request.detail is not None:
+            return replace(outcome, found=SPOKEN)
+        if request.probe is not None:
+            number = request.probe.call_id.int
+            if self.lives[number].deleted_at is not None:
+                return replace(outcome, error=NotFound("not there", status=404))
+            return replace(outcome, call=self._call(number))
+        assert request.walk is not None
+        walk = request.walk
+        rows, total = self._page(walk)
+        page = Page(
+            tuple(self._call(number) for number, _ in rows), (), tuple(at for _, at in rows), walk.offset, walk.limit,
+            total if self.shape.has_total else None, None, self.now if says else None,
         )  # fmt: skip
-        news = [number for number, _ in rows if number not in self.stored]
-        oldest = min(self.stored.values(), default=None)
-        absorbed = absorb_page(self.state, walk, seen, is_head=is_head, oldest_known=oldest, news=len(news))
-        self.stored.update((number, at) for number, at in rows)
-        self.state = absorbed.state
-        return self.shape.details * len(news)
+        return replace(outcome, page=page)
 
-    def _walk(self, lane: Lane, *, is_head: bool) -> Walk | None:
-        if is_head:
-            return head_walk(self.state)
-        if lane not in LIST_LANES:
-            return None
-        if self.state.sweep is not None:
-            return Walk(lane, EVERYTHING, offset=self.state.sweep.offset)
-        return self.state.walks[lane]
-
-    def _goals(self) -> None:
-        if self.state.head_asked_at is None:
-            return
-        walks = dict(self.state.walks)
-        for goal in goals(self.state, self.now):
-            rank = sum(at >= goal.hole.until for at in self.stored.values())
-            walks[goal.lane] = start(goal.lane, goal.hole, newer_calls=rank)
-        self.state = replace(self.state, walks=walks)
+    def _call(self, number: int) -> Call:
+        if number not in self.calls:
+            at = self.lives[number].created_at
+            self.calls[number] = Call(
+                UUID(int=number), None, None, None, None, "completed", None, None, None, None, None, None, None, at, at,
+                "{}", b"",
+            )  # fmt: skip
+        return self.calls[number]
 
     # The oracle ---------------------------------------------------------------------------------------------------
 
     def check(self) -> list[str]:
         """Say what is wrong at the end."""
         ledger = self.state.ledger
+        stored = self.stored
         for number, life in self.lives.items():
-            if life.deleted_at is not None or number in self.stored:
+            if life.deleted_at is not None or number in stored:
                 continue
             piece = ledger.at(life.created_at)
             if piece is not None and piece.is_proven and life.visible_at <= piece.verified_at:
@@ -246,4 +254,5 @@ def random_shape(rng: random.Random) -> Shape:
         skew=timedelta(seconds=rng.choice([0, 0, 0.7, -90, 90])),
         says_server_time=rng.random() < 0.9,
         is_ascending=rng.random() < 0.05,
+        keys=rng.choice([1, 1, 2]),
     )

@@ -23,7 +23,7 @@ from replicator.store.books import Counters
 from replicator.sync import bounds
 from replicator.sync.answering import as_past_the_end
 from replicator.sync.bounds import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
-from replicator.sync.fetching import Outcome, Request
+from replicator.sync.engine.requests import Outcome, Request
 from replicator.sync.judging import REFUSED_PATIENCE, Judge, Verdict
 from replicator.sync.ledger import EVERYTHING
 from replicator.sync.run import Options, Run

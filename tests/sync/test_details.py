@@ -18,7 +18,7 @@ from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
-from replicator.sync.fetching import Detail, Outcome, Request
+from replicator.sync.engine.requests import Detail, Outcome, Request
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.linking import Link, link
 from replicator.sync.merging import REREAD_AFTER, Policy

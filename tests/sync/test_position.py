@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from replicator.records import Page
 from replicator.sync import searching
-from replicator.sync.fetching import Outcome, Request
+from replicator.sync.engine.requests import Outcome, Request
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Ledger, Piece
 from replicator.sync.membership import Membership
@@ -19,11 +21,13 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PROVEN = Ledger((Piece(BEGINNING, NOW, NOW),))
 
 
-class Alone:
-    """A replica of which nothing is suspected."""
-
-    def suspected(self) -> int:
-        return 0
+def compare(position: Position) -> Position:
+    """Compare the totals. Nothing is suspected here, so the replica is asked nothing."""
+    decision = Membership(timedelta(minutes=10), ()).compare(position, NOW)
+    with pytest.raises(StopIteration) as end:
+        next(decision)
+    compared: Position = end.value.value
+    return compared
 
 
 def page(position: Position, *, lane: Lane, total: int, is_head: bool = False) -> Position:
@@ -47,7 +51,7 @@ def test_the_end_of_a_search_is_remembered_until_it_is_compared() -> None:
     assert position.state.search is None
     position = page(position, lane=Lane.FRESH, total=1, is_head=True)
     assert (position.is_total_new, position.is_search_over) == (True, True)
-    compared = Membership(Alone(), timedelta(minutes=10), ()).compare(position, NOW)  # type: ignore[arg-type]
+    compared = compare(position)
     assert compared.difference == 1
     assert compared.state.search is None
     assert (compared.is_total_new, compared.is_search_over) == (False, False)
@@ -56,7 +60,6 @@ def test_the_end_of_a_search_is_remembered_until_it_is_compared() -> None:
 def test_a_new_total_begins_a_search_once() -> None:
     """A total that is not the number of live calls is searched for; without a new total nothing is compared."""
     position = Position(State(PROVEN), PROVEN, Source("", total=1), live=2)
-    membership = Membership(Alone(), timedelta(minutes=10), ())  # type: ignore[arg-type]
-    assert membership.compare(position, NOW).state.search is None
-    position = membership.compare(page(position, lane=Lane.FRESH, total=1, is_head=True), NOW)
+    assert compare(position).state.search is None
+    position = compare(page(position, lane=Lane.FRESH, total=1, is_head=True))
     assert position.state.search is not None

@@ -14,7 +14,7 @@ from replicator.records import READING_VERSION, Call, Page
 from replicator.source.parsing import parse_row
 from replicator.store import merge
 from replicator.store.rows import KnownCall
-from replicator.sync.fetching import Outcome, Request
+from replicator.sync.engine.requests import Outcome, Request
 from replicator.sync.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
 from replicator.sync.merging import Change, Observation, compare, is_in_the_future, settle
 from replicator.sync.position import believed_clock, placed

@@ -41,7 +41,7 @@ def test_a_seed_replays() -> None:
     shape = Shape(churn=1.0, faults=0.1, kills=0.02, largest_tie=5)
     one, two = Whole(5, shape).run(), Whole(5, shape).run()
     assert (one.requests, one.kills, one.now, one.counts) == (two.requests, two.kills, two.now, two.counts)
-    assert {i: c.content for i, c in one.twin.calls.items()} == {i: c.content for i, c in two.twin.calls.items()}
+    assert {i: c.content for i, c in one.replica.calls.items()} == {i: c.content for i, c in two.replica.calls.items()}
 
 
 SPOKEN = Shape(calls=100, churn=0.5, spoken=0.4, provider=0.05, faults=0.1)
@@ -82,10 +82,10 @@ def test_a_row_that_cannot_be_read_costs_a_poll_nothing(rank: int) -> None:
     assert set(counts[1:]) == {1}
     history.poisoned.clear()
     history._process()
-    assert bad not in history.twin.calls
+    assert bad not in history.replica.calls
     history.now += timedelta(hours=1)
     history._process()
-    assert bad in history.twin.calls
+    assert bad in history.replica.calls
     assert history.check() == []
 
 

@@ -1,12 +1,13 @@
 """One history of the whole engine in virtual time: chaos, then heal; a source with an oracle, a replica in memory.
 
-The product's own planner, walks, ledger, budget, judge, merge rules, membership and (in every tenth history) parser
-run here; only the shell around them (run.py, committing.py, SQL) is a twin of a few lines. Everything random comes from
-the seed, so a failing seed replays.
+The product's own engine runs here, and (in every tenth history) its parser: all that it decides, also when to commit, to
+look for due details or to wake up, and which of several keys a request goes to. Its actions are performed in virtual time
+(virtual.py), the replica is in memory (in_memory.py). Everything random comes from the seed, so a failing seed replays.
 
 Chaos: calls are created, changed, deleted, restored and imported late between any two requests; ties come in another
 order each time; pages are short; requests fail, are refused, or break on one row; answers come late and out of order;
-the process is killed at any moment and loses what it had not committed. Some calls were spoken: their transcripts come
+the process is killed at any moment, also right before or after a commit, and loses what it had not committed; another
+process spends from the same budget. Some calls were spoken: their transcripts come
 late or never, are empty at first, are replaced, come with the list row, and their provider fails for a while. Heal: all of
 that ends.
 """
@@ -16,46 +17,44 @@ from __future__ import annotations
 import heapq
 import random
 from bisect import insort
-from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from replicator.errors import NotFound, RateLimited, SourceError, SourceUnavailable
+from in_memory import POLICY, Books, InMemory
+from virtual import Driver
+
+from replicator.errors import NotFound, RateLimited, SourceUnavailable
 from replicator.records import Call, Page, Segment, Transcript
-from replicator.source.budget import Budget, Landing
 from replicator.source.parsing import parse_page
-from replicator.store.rows import DetailRow, KnownCall, KnownDetail
-from replicator.sync.absence import Absence, is_held
-from replicator.sync.aiming import next_page, set_goals
-from replicator.sync.answering import answered, one_each, wanted_of
-from replicator.sync.fetching import Detail, Outcome, Request
-from replicator.sync.judging import Judge, Verdict
-from replicator.sync.ledger import BEGINNING, Interval, Ledger
+from replicator.sync.engine.engine import Engine
+from replicator.sync.engine.protocol import Ask, Commit
+from replicator.sync.engine.purse import Limits, Purse
+from replicator.sync.engine.requests import Outcome
+from replicator.sync.ledger import BEGINNING, Interval
 from replicator.sync.membership import Membership
-from replicator.sync.merging import REREAD_SLACK, Change, Observation, Policy, settle
-from replicator.sync.planning import choose, detail_lane, is_head_due, landed, sent
-from replicator.sync.position import STEPPED_OVER, Batch, Position, Source, absorb
-from replicator.sync.state import MOST_LIST_REQUESTS, State
-from replicator.sync.walking import Lane
+from replicator.sync.merging import REREAD_SLACK
+from replicator.sync.position import STEPPED_OVER, start
+from replicator.sync.shapes import Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from replicator.sync.absence import Claim
+    from replicator.store.rows import KnownDetail
+    from replicator.sync.absence import Absence
+    from replicator.sync.engine.protocol import Action, Charge, Committed
+    from replicator.sync.engine.requests import Detail, Request
+    from replicator.sync.position import Batch
     from replicator.sync.walking import Walk
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 LIMIT = 60
 MOST_REQUESTS = 4000
 CONFIRM_AFTER = timedelta(minutes=10)
-WORKERS = 8
-POLICY = Policy(("transcript",))
-
-Flight = tuple[datetime, int, str, Request, datetime | Outcome]
-"""(when, ticket, there or back, the request, when it was sent or its outcome)"""
+LIMITS = Limits(LIMIT, 60.0, 0.0)
+WORKERS = (1, 3, 8, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,9 @@ class Shape:
     """How often, for each question for a transcript, the provider begins to fail for some minutes or hours."""
     carries: bool = False
     """List rows carry the transcript."""
+    keys: int = 1
+    others: float = 0.0
+    """How often, for each charge, another process is faster."""
     bulk: bool = False
     skew: timedelta = timedelta(0)
     chaos_requests: int = 90
@@ -106,6 +108,8 @@ def random_shape(rng: random.Random) -> Shape:
         provider=rng.choice([0.0, 0.05]),
         carries=rng.random() < 0.15,
         limiter=rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 4.0, 8.0]),
+        keys=rng.choice([1, 1, 1, 2]),
+        others=rng.choice([0.0, 0.0, 0.02]),
     )
 
 
@@ -162,208 +166,6 @@ class Life:
         )
 
 
-@dataclass(slots=True)
-class Stored:
-    """One call in the replica: what is known of it, and its tombstone."""
-
-    known: KnownCall
-    created_at: datetime
-    content: bytes
-    deleted_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Gap:
-    """One absence of the replica's books."""
-
-    absence: Absence
-    created_at: datetime
-    first_missing_at: datetime
-
-
-@dataclass
-class Twin:
-    """What the database keeps, in memory: it survives a kill. Answers what membership.py asks."""
-
-    calls: dict[UUID, Stored] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
-    gaps: list[Gap] = field(default_factory=list)
-    open_gaps: dict[UUID, Gap] = field(default_factory=dict)
-    details: dict[UUID, KnownDetail] = field(default_factory=dict)
-    due: list[tuple[datetime, int, UUID]] = field(default_factory=list)
-    """Transcripts that are queued, by when they are due; some may be due at another time by now."""
-    difference: int | None = None
-    released: int | None = None
-    went_back: list[str] = field(default_factory=list)
-    """Calls whose stored content became an older one than was stored before."""
-
-    @property
-    def live(self) -> int:
-        return sum(one.deleted_at is None for one in self.calls.values())
-
-    def oldest(self) -> datetime | None:
-        return min((one.created_at for one in self.calls.values() if one.deleted_at is None), default=None)
-
-    def knows_any(self, ids: Sequence[UUID]) -> bool:
-        return any(one in self.calls for one in ids)
-
-    def suspected(self) -> int:
-        return sum(gap.absence.state == "suspected" for gap in self.open_gaps.values())
-
-    def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
-        waiting = [gap.absence for gap in self.open_gaps.values() if gap.absence.state == "suspected"]
-        if is_held(len(waiting), live, self.released):
-            return []
-        return [one for one in waiting if one.due_at is not None and one.due_at <= now][:most]
-
-    def stored_before(self, instants: Sequence[datetime], begun_at: datetime) -> dict[datetime, int]:
-        return {
-            at: sum(one.deleted_at is None and one.created_at < at for one in self.calls.values())
-            - sum(
-                gap.absence.state == "suspected" and gap.created_at < at and gap.first_missing_at < begun_at
-                for gap in self.open_gaps.values()
-            )
-            for at in instants
-        }
-
-    def open_calls(self, _since: datetime) -> list[datetime]:
-        return []  # here all calls are over
-
-    def count_newer(self, at: datetime, most: int | None = None) -> int:
-        newer = sum(one.deleted_at is None and one.created_at >= at for one in self.calls.values())
-        return newer if most is None else min(newer, most)
-
-    def values(self) -> tuple[list[str], list[str], list[str]]:
-        return ["failed", "completed"], ["inbound", "outbound"], []
-
-    # What committing.py and store/ do -----------------------------------------------------------------------------
-
-    def queue(self, call_id: UUID) -> None:
-        due_at = self.details[call_id].due_at
-        if due_at is not None:
-            heapq.heappush(self.due, (due_at, call_id.int, call_id))
-
-    def take_due(self, now: datetime, asked: set[UUID]) -> list[Detail]:
-        """Return the transcripts that are due and not asked for yet."""
-        found = []
-        while self.due and self.due[0][0] <= now:
-            due_at, _, call_id = heapq.heappop(self.due)
-            known = self.details[call_id]
-            if known.due_at == due_at and call_id not in asked:
-                asked.add(call_id)
-                created_at = self.calls[call_id].created_at
-                found.append(Detail("transcript", call_id, created_at, known.attempts, known.deadline_at))
-        return found
-
-    def _write(self, row: DetailRow) -> None:
-        """Where the content was not asked for or is unchanged, what is stored stays."""
-        before, found = self.details.get(row.call_id), row.transcript
-        kept = before or KnownDetail("pending", 0, None, None, None, None, None)
-        self.details[row.call_id] = KnownDetail(
-            row.state, row.attempts, row.due_at, row.deadline_at or kept.deadline_at,
-            row.fetched_at if found else kept.fetched_at, found.fingerprint if found else kept.fingerprint, None,
-            row.asked_at or kept.asked_at,
-        )  # fmt: skip
-        self.queue(row.call_id)
-
-    def commit(self, position: Position, batch: Batch) -> Position:
-        observations = [
-            Observation(call, outcome.sent_at, self._verified_at(call))
-            for outcome in batch.outcomes
-            for call in (outcome.page.calls if outcome.page else [outcome.call] if outcome.call else [])
-        ]
-        known = {seen.call.id: self.calls[seen.call.id].known for seen in observations if seen.call.id in self.calls}
-        settled = settle(known, observations)
-        old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
-        stored = {one: {"transcript": self.details[one]} for one in old if one in self.details}
-        rows = wanted_of(settled, observations, stored, POLICY)
-        for outcome in batch.outcomes:
-            asked = outcome.request.detail
-            answer = answered(outcome, self.details.get(asked.call_id), POLICY) if asked else None
-            rows += [answer] if answer else []
-        for row in settled.calls:
-            call = row.call
-            assert call.created_at is not None
-            fresh = KnownCall(
-                call.fingerprint, call.updated_at, row.observed_at, row.version, call.status, call.ended_at,
-                call.duration_seconds, call.summary, is_deleted=False,
-            )  # fmt: skip
-            before = self.calls.get(call.id)
-            if before and before.known.updated_at and call.updated_at and call.updated_at < before.known.updated_at:
-                self.went_back.append(f"{call.id} went back to an older content")
-            self.calls[call.id] = Stored(fresh, call.created_at, call.fingerprint)
-        for detail in one_each(rows):
-            self._write(detail)
-        for seen in observations:
-            gap = self.open_gaps.get(seen.call.id)
-            if gap is not None and gap.first_missing_at < seen.asked_at:
-                state = "reappeared" if gap.absence.state == "deleted" else "refuted"
-                gap.absence = replace(gap.absence, state=state, ended_at=seen.asked_at)
-                del self.open_gaps[seen.call.id]
-        suspected = sum(self._suspect(claim) for claim in batch.claims)
-        for absence in batch.absences:
-            self._save(absence)
-        self.ledger, self.difference = position.state.ledger, position.difference
-        return replace(
-            position,
-            stored=self.ledger,
-            is_difference_new=False,
-            live=self.live,
-            oldest_known=self.oldest(),
-            has_absences=position.has_absences or suspected > 0,
-        )
-
-    def _verified_at(self, call: Call) -> datetime | None:
-        piece = self.ledger.at(call.created_at) if call.created_at else None
-        return piece.verified_at if piece else None
-
-    def _suspect(self, claim: Claim) -> int:
-        present, count = set(claim.present), 0
-        beyond = sorted(
-            (one.created_at, number) for number, one in self.calls.items()
-            if claim.interval.since <= one.created_at < claim.interval.until
-        )  # fmt: skip
-        for at, number in reversed(beyond):
-            one, piece = self.calls[number], self.ledger.at(at)
-            is_newer = one.known.observed_at >= claim.asked_at or (piece and piece.verified_at >= claim.asked_at)
-            if number in present or one.deleted_at is not None or is_newer or number in self.open_gaps:
-                continue
-            if any(
-                gap.absence.call_id == number and gap.absence.state == "refuted" and gap.absence.ended_at is not None
-                and gap.absence.ended_at > claim.asked_at - timedelta(days=1) for gap in self.gaps
-            ):  # fmt: skip
-                continue
-            if claim.most is not None and count >= claim.most and not self._has_confirmed(claim):
-                break
-            absence = Absence(len(self.gaps), number, "suspected", 0, None, claim.asked_at, claim.most is not None)
-            gap = Gap(absence, at, claim.asked_at)
-            self.gaps.append(gap)
-            self.open_gaps[number] = gap
-            count += 1
-        return count
-
-    def _has_confirmed(self, claim: Claim) -> bool:
-        day = timedelta(days=1)
-        confirmed = sum(
-            gap.absence.state == "deleted" and gap.created_at < claim.interval.until
-            and gap.absence.confirmed_at is not None and gap.absence.confirmed_at > claim.asked_at - day
-            for gap in self.gaps
-        )  # fmt: skip
-        return claim.most is not None and confirmed >= claim.most
-
-    def _save(self, absence: Absence) -> None:
-        gap = self.open_gaps.get(absence.call_id)
-        if gap is None or gap.absence.id != absence.id or gap.absence.state != "suspected":
-            return
-        gap.absence = absence
-        if absence.state == "deleted":
-            one = self.calls[absence.call_id]
-            one.deleted_at = absence.confirmed_at
-            one.known = replace(one.known, is_deleted=True)
-        if absence.ended_at is not None:
-            del self.open_gaps[absence.call_id]
-
-
 class Whole:
     """Runs one history; `problems` says what went against the promises."""
 
@@ -375,9 +177,13 @@ class Whole:
         self.lives: dict[UUID, Life] = {}
         self.order: list[tuple[datetime, float, UUID]] = []
         self.poisoned: set[UUID] = set()
-        self.counts: dict[int, int] = {}
-        self.twin = Twin()
-        self.budget = Budget(LIMIT)
+        self.counts: dict[tuple[int, int], int] = {}
+        self.replica = InMemory()
+        self.books = [Books(LIMITS) for _ in range(shape.keys)]
+        self.purses: list[Purse] = []
+        self.workers = max(WORKERS)
+        self.is_lost = False
+        """The process before left requests behind that nobody has counted."""
         self.dark_until = self.down_until = START
         self.listed_at = START - timedelta(days=1)
         self.dark: list[tuple[datetime, datetime]] = []
@@ -445,12 +251,17 @@ class Whole:
             self.deletions += 1
         del self.order[first : first + count]
 
-    def _answer(self, request: Request, sent_at: datetime) -> Outcome:
-        """Answer one request as it arrives, now."""
+    def _count(self, key: int) -> int:
+        """Count a request that arrives now; return the number of its window."""
         window = int((self.now + self.shape.skew).timestamp() // 60)
-        self.counts[window] = self.counts.get(window, 0) + 1
-        if self.counts[window] > LIMIT:
-            self.problems.append(f"window {window} holds more than {LIMIT} requests")
+        self.counts[key, window] = self.counts.get((key, window), 0) + 1
+        if self.counts[key, window] > LIMIT:
+            self.problems.append(f"window {window} of key {key} holds more than {LIMIT} requests")
+        return window
+
+    def arrived(self, request: Request, sent_at: datetime) -> Outcome:
+        """Answer one request as it arrives, now."""
+        window = self._count(request.key)
         self._churn()
         self._write_texts()
         server_time = self.now + self.shape.skew
@@ -542,7 +353,7 @@ class Whole:
                 self._churn()
                 self.requests += 1  # a process that found nothing to do
         self.is_healed = True
-        self.twin.released = 10_000
+        self.replica.released = 10_000
         # A transcript that brought nothing new again and again is looked at a month later at last.
         last = timedelta(days=31) if self.shape.spoken else timedelta(minutes=61)
         for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), last):
@@ -553,210 +364,97 @@ class Whole:
 
     def _process(self) -> None:
         """Live the life of one process: to its end, to an error, or to its kill."""
-        twin, now = self.twin, self.now
-        remembered = tuple(sorted((i for i, one in twin.calls.items() if one.deleted_at is None), key=str)[:8])
-        self.membership = Membership(twin, CONFIRM_AFTER, remembered)
-        # The operator vouches for the account: whole purges are what this simulation is not about.
-        state = State(twin.ledger, poll_every=timedelta(seconds=60))
-        self.position = Position(
-            state, twin.ledger, Source("simulated"), twin.oldest(), has_absences=bool(twin.open_gaps), live=twin.live,
-            difference=twin.difference,
+        replica, now = self.replica, self.now
+        replica.inserted = replica.news = 0
+        self.workers = self.random.choice(WORKERS)
+        options = Options(
+            workers=self.workers, details=POLICY, limits=LIMITS, confirm_after=CONFIRM_AFTER, base_url="simulated"
+        )
+        self.purses = [books.opened(now) for books in self.books]
+        for purse in self.purses if self.is_lost else ():
+            purse.assume_lost(now, max(WORKERS))
+        position = start(
+            options, replica.ledger, now, live=replica.live, oldest_known=replica.oldest(),
+            has_absences=bool(replica.open_gaps), difference=replica.difference,
         )  # fmt: skip
-        if not self.membership.identity.is_known and not any(
-            life.deleted_at is None and life.id not in self.poisoned
-            for i, life in self.lives.items()
-            if i in remembered
-        ):
-            self.membership.identity.is_known = True
-        self.position = replace(self.position, state=replace(state, is_identified=self.membership.identity.is_known))
-        self.batch, self.judge = Batch(), Judge()
-        self.queues: dict[Lane, deque[Detail]] = {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
-        self.asked: set[UUID] = set()
-        self.landed: list[UUID] = []
-        twin.due = []
-        for call_id in twin.details:
-            twin.queue(call_id)
-        self._assume_lost(now)
-        flying: list[Flight] = []
-        ticket = 0
-        while True:
-            if self.requests > MOST_REQUESTS:
-                self.problems.append("it does not terminate")
-                return
-            if not self.is_healed and self.random.random() < self.shape.kills:
-                self.kills += 1
-                self._let_arrive(flying)
-                return
-            wake_at = None
-            if self.judge.resume_at is None or self.now >= self.judge.resume_at:
-                for request in self._requests(WORKERS - len(flying)):
-                    ticket += 1
-                    heapq.heappush(
-                        flying,
-                        (self.now + timedelta(seconds=self.random.expovariate(20)), ticket, "there", request, self.now),
-                    )
-            else:
-                wake_at = self.judge.resume_at
-            if not flying:
-                if self._commit():
-                    continue
-                wake_at = wake_at or self._rest()
-                if wake_at is None and not self._lanes(1):
-                    return
-                self.now = max(self.now + timedelta(milliseconds=1), wake_at or self.budget.opens_at(self.now))
-                continue
-            try:
-                self._next_event(flying)
-            except SourceError:
-                self._commit()
-                self._let_arrive(flying)
-                return
+        driver = Driver(self, Engine(options, position, self._membership(), self.purses, now), self.workers)
+        ended = driver.run()
+        self.kills += ended is None and not self.problems
+        self.is_lost = bool(driver.flights) or ended is None
+        driver.let_arrive()
 
-    def _next_event(self, flying: list[Flight]) -> None:
-        """Let the next request arrive at the source, or the next answer at the replicator."""
-        at, number, what, request, load = heapq.heappop(flying)
-        self.now = max(self.now, at)
-        if what == "there":
-            assert isinstance(load, datetime)
-            back = self.now + timedelta(seconds=self.random.expovariate(10))
-            heapq.heappush(flying, (back, number, "back", request, self._answer(request, load)))
-            return
-        assert isinstance(load, Outcome)
-        self._take(replace(load, received_at=self.now))
-        if self.random.random() < 0.3:
-            self._commit()
+    def _membership(self) -> Membership:
+        """Return what a new process knows of membership. Where all calls that it remembers are gone, the operator vouches
+        for the account: whole purges are what this simulation is not about.
+        """
+        stored = sorted((i for i, one in self.replica.calls.items() if one.deleted_at is None), key=str)
+        remembered = [self.lives[one] for one in stored[:8]]
+        is_purged = not any(life.deleted_at is None and life.id not in self.poisoned for life in remembered)
+        return Membership(CONFIRM_AFTER, tuple(life.id for life in remembered), is_same_account=is_purged)
 
-    def _let_arrive(self, flying: list[Flight]) -> None:
-        """The process is gone; its requests arrive all the same."""
-        for at, _, what, request, load in sorted(flying, key=lambda one: one[:2]):
-            if what == "there" and isinstance(load, datetime):
-                self.now = max(self.now, at)
-                self._answer(request, load)
+    # What the driver asks ------------------------------------------------------------------------------------------
 
-    def _assume_lost(self, now: datetime) -> None:
-        charged = dict(self.budget.charged)
-        if any(self.budget.flying.values()):
-            for window in self.budget.windows(now, now + timedelta(seconds=60)):
-                charged[window] = charged.get(window, 0) + WORKERS
-        self.budget = replace(self.budget, charged=charged, flying={})
+    def way(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(20))
 
-    def _lanes(self, room: int) -> list[Lane]:
-        self.position = set_goals(self.position, self.now, self.twin)
-        self._refill()
-        at_hand = {lane: len(queue) for lane, queue in self.queues.items()}
-        at_hand[Lane.CONFIRM] = self.membership.ready(self.position, self.now)
-        most = self.judge.pace.most(self.now, MOST_LIST_REQUESTS)
-        return choose(replace(self.position.state, details=at_hand, most_pages=most), self.now, room)
+    def way_back(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(10))
 
-    def _rest(self) -> datetime | None:
-        """Return until when pages have to wait, where there is one that does."""
-        is_resting = self.judge.pace.most(self.now, 1) == 0 and bool(choose(self.position.state, self.now, 1))
-        return self.judge.pace.rest_until if is_resting else None
+    def writing(self) -> timedelta:
+        return timedelta(seconds=self.random.expovariate(self.random.choice([5, 50, 500])))
 
-    def _refill(self) -> None:
-        """Bring due transcripts to hand, unless their provider fails: then what is at hand is put back."""
-        if self.position.state.head_asked_at is None:
-            return
-        if self.judge.is_open("transcript", self.now):
-            for detail in self.twin.take_due(self.now, self.asked):
-                self.queues[detail_lane(detail.call_created_at, self.now)].append(detail)
-            return
-        for queue in self.queues.values():
-            for detail in queue:
-                self.asked.discard(detail.call_id)
-                self.twin.queue(detail.call_id)
-            queue.clear()
+    def sent(self, _request: Request) -> None:
+        self.requests += 1
 
-    def _requests(self, room: int) -> list[Request]:
-        lanes = self._lanes(room)
-        free = self.budget.allowance(self.now)
-        made = []
-        for lane in lanes[: len(lanes) if free is None else free]:
-            self.requests += 1
-            self.budget = self.budget.charge(self.now, 1)
-            state = self.position.state
-            is_head, walk, probe = lane is Lane.FRESH and is_head_due(state, self.now), None, None
-            detail = self.queues[lane].popleft() if lane in self.queues else None
-            if detail is not None:
-                pass
-            elif lane is Lane.CONFIRM:
-                probe = self.membership.next(self.now)
-            else:
-                walk = next_page(self.position, lane, is_head=is_head)
-            self.position = replace(self.position, state=sent(state, lane, is_head=is_head, at=self.now))
-            made.append(Request(lane, 0, self.now + timedelta(minutes=1), walk, is_head, detail, probe))
-        return made
-
-    def _take(self, outcome: Outcome) -> None:
-        request = outcome.request
-        self.budget = self.budget.landed(Landing(outcome.sent_at, outcome.received_at, outcome.server_time))
-        state = landed(self.position.state, request.lane, is_head=request.is_head)
-        verdict = self.judge.judge(outcome, self.now)
-        if isinstance(outcome.error, RateLimited):
-            self.budget = self.budget.refused(self.now, outcome.error.reset_at, None, 0)
-        if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
-            state = replace(state, head_asked_at=None)
-        self.position = replace(self.position, state=state)
-        if request.detail is not None:
-            self.landed.append(request.detail.call_id)
-        if verdict is Verdict.FATAL and outcome.error is not None:
-            raise outcome.error
-        counted = self.membership.recognise(outcome, verdict)
-        if self.membership.identity.is_known:
-            self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
-        for known in counted:
-            self._absorb(known, verdict if known is outcome else Verdict.TAKEN)
-
-    def _absorb(self, outcome: Outcome, verdict: Verdict) -> None:
-        request = outcome.request
-        if verdict is Verdict.TAKEN:
-            self.batch.add(outcome)
-        if request.probe is not None:
-            changed = self.membership.prober.landed(request.probe, outcome)
-            self.batch.absences += changed
-            for absence in changed:
-                self._check_deletion(absence, outcome)
-        if request.walk is None:
-            return
-        ranks = self.membership.ranks(self.position, outcome)
-        self.position = absorb(self.position, outcome, verdict, self.batch, stored_before=ranks)
-        if not self.poisoned and not self.shape.faults and any(row.reason == STEPPED_OVER for row in self.batch.bad):
-            self.problems.append("a row that can be read was taken for one that cannot")
-        if outcome.page is not None and outcome.page.calls:
-            self.membership.prober.seen([call.id for call in outcome.page.calls])
-
-    def _commit(self) -> bool:
-        """Commit what there is; say whether there was anything."""
-        is_dirty = bool(self.batch or self.landed) or self.position.is_to_be_stored
-        if not is_dirty and not self.position.is_total_new:
+    def goes_on(self, action: Action) -> bool:
+        """Say whether the process lives. One that is killed at a commit dies before or after it."""
+        if self.requests > MOST_REQUESTS:
+            self.problems.append("it does not terminate")
             return False
-        has_news = bool(self.batch.claims or self.batch.absences)
-        self.position = self.twin.commit(self.position, self.batch)
-        self.batch = Batch()
-        self.asked.difference_update(self.landed)
-        for call_id in self.landed:
-            self.twin.queue(call_id)
-        self.landed = []
-        if has_news:
-            self.membership.changed()
-        self.position = self.membership.compare(self.position, self.now)
-        return True
+        if self.is_healed or isinstance(action, Ask) or self.random.random() >= self.shape.kills / 2:
+            return True
+        if isinstance(action, Commit) and self.random.random() < 0.5:
+            self.commit(action)
+        return False
+
+    def charge(self, charge: Charge) -> bool:
+        """Charge a key. Now and then another process, such as `verify`, is faster: it charges and sends one request."""
+        purse, books = self.purses[charge.key], self.books[charge.key]
+        windows = purse.budget.windows(charge.at)
+        if not self.is_healed and self.random.random() < self.shape.others:
+            books.charge(windows, 1)
+            self._count(charge.key)
+            books.recall(purse, charge.at)
+            return False
+        books.charge(windows, charge.requests)
+        return purse.charge(charge.at, charge.requests)
+
+    def commit(self, commit: Commit) -> Committed:
+        """Write a batch, after a look at what it says."""
+        position, batch = commit.position, commit.batch
+        for absence in batch.absences:
+            self._check_deletion(absence, batch)
+        if not self.poisoned and not self.shape.faults and any(row.reason == STEPPED_OVER for row in batch.bad):
+            self.problems.append("a row that can be read was taken for one that cannot")
+        for books, purse in zip(self.books, self.purses, strict=True):
+            books.save(purse)
+        return self.replica.commit(position, batch)
 
     # The oracle ---------------------------------------------------------------------------------------------------
 
-    def _check_deletion(self, absence: Absence, outcome: Outcome) -> None:
+    def _check_deletion(self, absence: Absence, batch: Batch) -> None:
         """A deletion may be confirmed only of a call that was gone, some time between the question and the control."""
         life, since = self.lives[absence.call_id], absence.missed_at
-        if (
-            absence.state == "deleted"
-            and since is not None
-            and not (life.is_gone(since) or life.is_gone(outcome.sent_at) or life.is_gone(outcome.received_at))
-        ):
+        if absence.state != "deleted" or since is None:
+            return
+        controls = [one for one in batch.outcomes if one.request.probe is not None and one.sent_at >= since]
+        moments = [since, *(at for one in controls for at in (one.sent_at, one.received_at))]
+        if not any(map(life.is_gone, moments)):
             self.problems.append(f"{life.id} lives and was called deleted")
 
     def _is_proven(self, life: Life) -> bool:
-        piece = self.twin.ledger.at(life.created_at)
-        is_suspected = life.id in self.twin.open_gaps  # its second answer is still to come
+        piece = self.replica.ledger.at(life.created_at)
+        is_suspected = life.id in self.replica.open_gaps  # its second answer is still to come
         return piece is not None and piece.is_proven and not is_suspected
 
     def _check_transcripts(self) -> None:
@@ -766,8 +464,8 @@ class Whole:
         instant with one that cannot be read is seen by chance, so it may not have been seen to move.
         """
         beside = {self.lives[one].created_at for one in self.poisoned}
-        for call_id, one in self.twin.calls.items():
-            life, known = self.lives[call_id], self.twin.details.get(call_id)
+        for call_id, one in self.replica.calls.items():
+            life, known = self.lives[call_id], self.replica.details.get(call_id)
             if not life.text or life.deleted_at is not None or one.deleted_at is not None or life.created_at in beside:
                 continue
             if known is not None and known.fingerprint == life.transcript.fingerprint:
@@ -795,14 +493,14 @@ class Whole:
 
     def check(self) -> list[str]:
         """Say what is wrong at the end, when all is healed."""
-        self.problems += self.twin.went_back
-        twin, readable = self.twin, {i for i in self.lives if i not in self.poisoned}
+        self.problems += self.replica.went_back
+        replica, readable = self.replica, {i for i in self.lives if i not in self.poisoned}
         beside = {self.lives[one].created_at for one in self.poisoned}
         for call_id in readable:
             # Rows of one instant come in any order: whoever shares it with a row that cannot be read, is read by chance.
             if self.lives[call_id].created_at in beside:
                 continue
-            life, one = self.lives[call_id], twin.calls.get(call_id)
+            life, one = self.lives[call_id], replica.calls.get(call_id)
             if life.deleted_at is None and (one is None or one.deleted_at is not None):
                 self.problems.append(f"{call_id} lives and is {'missing' if one is None else 'called deleted'}")
             elif (
@@ -816,14 +514,14 @@ class Whole:
                 self.problems.append(f"{call_id} is gone and counts as live")
         self._check_transcripts()
         for call_id in self.poisoned:
-            one = twin.calls.get(call_id)
+            one = replica.calls.get(call_id)
             if one is not None and one.deleted_at is not None and self.lives[call_id].deleted_at is None:
                 self.problems.append(f"{call_id} cannot be read and is called deleted")
         for call_id, life in self.lives.items():
-            piece = twin.ledger.at(life.created_at)
-            if life.deleted_at is None and call_id not in twin.calls and piece is not None and piece.is_proven:
+            piece = replica.ledger.at(life.created_at)
+            if life.deleted_at is None and call_id not in replica.calls and piece is not None and piece.is_proven:
                 self.problems.append(f"{call_id} is missing inside what is said to be proven")
-        if twin.ledger.pieces and twin.ledger.holes(Interval(BEGINNING, twin.ledger.top)):
+        if replica.ledger.pieces and replica.ledger.holes(Interval(BEGINNING, replica.ledger.top)):
             self.problems.append("holes are left")
         return self.problems
 
