@@ -155,11 +155,11 @@ def no_epoch() -> None:
 def advisory_lock_leader() -> None:
     """The leader is who has a session's advisory lock."""
 
-    def locked(database: Any, command: str) -> lease.Lease:
+    def locked(database: Any, account: str, command: str) -> lease.Lease:
         with database.connection() as connection:
             if not connection.execute("SELECT pg_try_advisory_lock(42)").fetchone()[0]:
                 raise LeaseHeld("another session has the lock", advice="wait")
-        return lease.Lease(1, command)
+        return lease.Lease(account, 1, command)
 
     lease.acquire = locked
 

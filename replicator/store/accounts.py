@@ -32,8 +32,7 @@ SELECT
     s.head_at,
     extract(epoch FROM now() - s.head_at)::float8 AS lag_seconds,
     s.requests_per_minute,
-    (SELECT l.holder FROM replicator.lease l JOIN replicator.runs r ON r.epoch = l.epoch
-        WHERE l.expires_at > clock_timestamp() AND r.account = a.account AND r.finished_at IS NULL LIMIT 1) AS writer
+    (SELECT l.holder FROM replicator.lease l WHERE l.account = a.account AND l.expires_at > clock_timestamp()) AS writer
 FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs) a
 LEFT JOIN replicator.source_state s ON s.account = a.account
 ORDER BY a.account
@@ -49,7 +48,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
 def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Names) -> int:
     """Give an account another name, in one transaction; return how many calls it has.
 
-    Whoever may migrate may do it. Nobody may be writing: the caller holds the lease. The pseudonyms of its numbers are
+    Whoever may migrate may do it. Nobody may be writing for either name: the caller holds the leases of both. The pseudonyms of its numbers are
     made of the name, too: the next sync makes them anew. Raises ConfigurationError where there is no account of the old
     name, or calls are stored under the new one: two accounts are never made one.
     """
@@ -67,6 +66,7 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
                 f"calls are stored under the account {new} already; two accounts cannot be made one",
                 advice="choose another name, or keep the two apart",
             )
+        connection.execute(sa.text(_ADD_CHARGES), {"old": old, "new": new})
         for table in tables:
             # What a refused or empty first run left under the new name gives way.
             if table not in HISTORY:
@@ -84,13 +84,23 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 
 HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.calls"})
 """Tables of which rows under both names may be kept."""
+STAY = frozenset({"replicator.lease"})
+"""Tables whose rows stay with a name: the epoch of a lease only grows, also after its account was renamed."""
+_ADD_CHARGES = """
+INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged)
+SELECT :old, n.key_id, n.window_number, n.charged FROM replicator.budget_windows n WHERE n.account = :new
+ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged
+"""
+"""What was sent under the new name counts in the same windows of the source."""
 
 
 def _tables() -> Sequence[str]:
     return [
         f"{table.schema}.{table.name}"
         for table in metadata.sorted_tables
-        if "account" in table.columns and table.schema in {"truedy", "replicator"}
+        if "account" in table.columns
+        and table.schema in {"truedy", "replicator"}
+        and f"{table.schema}.{table.name}" not in STAY
     ]
 
 

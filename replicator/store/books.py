@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from replicator.errors import AnotherAccount
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -55,6 +57,14 @@ def key_id(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """Whose budget it is: a key, by its id, that an account uses."""
+
+    account: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetRow:
     """What is kept of one key's budget. Offsets are the server's clock minus ours, in seconds."""
 
@@ -65,33 +75,42 @@ class BudgetRow:
     charged: Mapping[int, int]
 
 
-def load_budget(connection: psycopg.Connection[Any], key: str) -> BudgetRow:
+def load_budget(connection: psycopg.Connection[Any], key: BudgetKey) -> BudgetRow:
     """Return the books of one key; empty ones where it is new."""
     row = connection.execute(
         "SELECT request_limit, not_before, offset_low_seconds::float8, offset_high_seconds::float8 "
-        "FROM replicator.budgets WHERE key_id = %s",
-        [key],
+        "FROM replicator.budgets WHERE account = %s AND key_id = %s",
+        [key.account, key.key_id],
     ).fetchone()
     charged = connection.execute(
-        "SELECT window_number, charged FROM replicator.budget_windows WHERE key_id = %s", [key]
+        "SELECT window_number, charged FROM replicator.budget_windows WHERE account = %s AND key_id = %s",
+        [key.account, key.key_id],
     ).fetchall()
     limit, not_before, low, high = row or (None, None, None, None)
     return BudgetRow(limit, not_before, low, high, dict(charged))
 
 
-def save_budget(connection: psycopg.Connection[Any], key: str, window_seconds: float, row: BudgetRow) -> None:
+def save_budget(connection: psycopg.Connection[Any], key: BudgetKey, window_seconds: float, row: BudgetRow) -> None:
     """Keep what was learned of the limit and of the clocks."""
     connection.execute(
-        "INSERT INTO replicator.budgets (key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
-        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (key_id) DO UPDATE SET "
+        "INSERT INTO replicator.budgets (account, key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
+        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account, key_id) DO UPDATE SET "
         "request_limit = excluded.request_limit, window_seconds = excluded.window_seconds, "
         "not_before = excluded.not_before, offset_low_seconds = excluded.offset_low_seconds, "
         "offset_high_seconds = excluded.offset_high_seconds",
-        [key, row.request_limit, window_seconds, row.not_before, row.offset_low_seconds, row.offset_high_seconds],
+        [
+            key.account,
+            key.key_id,
+            row.request_limit,
+            window_seconds,
+            row.not_before,
+            row.offset_low_seconds,
+            row.offset_high_seconds,
+        ],
     )
 
 
-def charge(database: Database, key: str, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
+def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
     """Charge requests to windows, durably, before they are sent: all or nothing.
 
     False where another process has used the windows up meanwhile: the caller loads the books again.
@@ -100,35 +119,60 @@ def charge(database: Database, key: str, windows: Mapping[int, int], limit: int,
     with database.transaction() as tx:
         for window, requests in sorted(windows.items()):
             row = tx.execute(
-                "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-                "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
+                "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
                 "WHERE b.charged + excluded.charged <= %s RETURNING charged",
-                [key, window, requests, limit],
+                [key.account, key.key_id, window, requests, limit],
             ).fetchone()
             if row is None or row[0] > limit:
                 raise psycopg.Rollback
-        tx.execute("DELETE FROM replicator.budget_windows WHERE key_id = %s AND window_number < %s", [key, oldest_kept])
+        tx.execute(
+            "DELETE FROM replicator.budget_windows WHERE account = %s AND key_id = %s AND window_number < %s",
+            [key.account, key.key_id, oldest_kept],
+        )
         is_charged = True
     return is_charged
 
 
-def add_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+USED_BY_ANOTHER = """
+SELECT s.account FROM replicator.budgets b JOIN replicator.source_state s ON s.account = b.account
+WHERE b.key_id = ANY(%(keys)s) AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
+    EXISTS (SELECT FROM truedy.calls c WHERE c.account = b.account)
+    OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
+ORDER BY s.account LIMIT 1
+"""
+"""An account that uses one of these keys at the same address, and holds calls or is being copied now. One that was only named
+once, by a mistake in the settings, is in nobody's way."""
+
+
+def refuse_keys_of_another(tx: psycopg.Connection[Any], account: str, base_url: str, key_ids: Sequence[str]) -> None:
+    """Raise AnotherAccount where another account uses one of the keys: a key belongs to one account, and so does its budget.
+
+    Called before the first request. Another address with a key of the same words is another source.
+    """
+    given = {"keys": list(key_ids), "account": account, "base_url": base_url}
+    row = tx.execute(USED_BY_ANOTHER, given).fetchone()
+    if row is not None:
+        raise AnotherAccount(row[0], account)
+
+
+def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
     """Charge requests that were sent already and may count in these windows too."""
     for window, requests in sorted(windows.items()):
         tx.execute(
-            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged",
-            [key, window, requests],
+            "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged",
+            [key.account, key.key_id, window, requests],
         )
 
 
-def restore_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+def restore_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
     """Charge these windows with so much at least: the database has forgotten charges of requests that were sent."""
     for window, requests in sorted(windows.items()):
         tx.execute(
-            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = greatest(b.charged, excluded.charged)",
-            [key, window, requests],
+            "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = greatest(b.charged, excluded.charged)",
+            [key.account, key.key_id, window, requests],
         )
 
 

@@ -69,7 +69,7 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, one_each(details))
+            counters.segments_stored += merge.write_details(tx, self.account, one_each(details))
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:

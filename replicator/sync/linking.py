@@ -61,7 +61,7 @@ def link(
     if url is not None and _is_good(url, expires_at, clock()):
         return Link(url, expires_at, is_fresh=False)
     key, reader = readers[0]
-    spending = Spending(database, key, limits)
+    spending = Spending(database, account, key, limits)
     spending.load(clock())
     while not (spending.free(clock()) and spending.charge(clock(), 1)):
         sleep(max(0.01, (spending.budget.opens_at(clock()) - clock()).total_seconds()))

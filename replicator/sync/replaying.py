@@ -132,7 +132,7 @@ def replay(
 ) -> Replayed:
     """Read one row again, resolved or not, or all open ones, under a lease taken for it. Raises LeaseHeld, DatabaseError."""
     check(database)
-    held = lease.acquire(database, "quarantine --replay")
+    held = lease.acquire(database, account, "quarantine --replay")
     done = Replayed()
     try:
         catch_up(database, held, account, pseudonyms)
@@ -174,7 +174,7 @@ def _replay(
     name_parties(tx, account, settled.calls, pseudonyms)
     books.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
-    merge.write_details(tx, details)
+    merge.write_details(tx, account, details)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
         for kept, call in found

@@ -93,7 +93,7 @@ class Run:
         self._stop = stop
         self._on_progress = on_progress
         self._clock = clock = clock or steady_clock()
-        self._spendings = [Spending(database, key, options.limits) for key, _ in readers]
+        self._spendings = [Spending(database, options.account, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
         self._careful = [reader for reader in self._readers if isinstance(reader, CarefulReader)]
         self._deaths = sum(reader.deaths for reader in self._careful)
@@ -122,7 +122,9 @@ class Run:
         started = time.monotonic()
         self._patiently(lambda: check(self._database))
         is_ours = held is None
-        held = held or self._patiently(lambda: lease.acquire(self._database, self._options.command))
+        held = held or self._patiently(
+            lambda: lease.acquire(self._database, self._options.account, self._options.command)
+        )
         fetcher = Fetcher(self._readers, self._options.workers, self._clock)
         outcome, message = "failed", None
         try:
@@ -143,7 +145,7 @@ class Run:
 
     def _begin(self, held: lease.Lease) -> None:
         """Open the run in the books, and start from where the last one left off."""
-        now, keys = self._clock(), len(self._spendings)
+        now, keys = self._clock(), [spending.key.key_id for spending in self._spendings]
 
         def write() -> Beginning:
             with self._database.transaction() as tx:

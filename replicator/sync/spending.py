@@ -48,12 +48,12 @@ class Limits:
 
 
 class Spending:
-    """The budget of one key, over time."""
+    """The budget of one key of an account, over time."""
 
-    def __init__(self, database: Database, key: str, limits: Limits) -> None:
+    def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
         self._database = database
         self._limits = limits
-        self._key_id = books.key_id(key)
+        self.key = books.BudgetKey(account, books.key_id(key))
         self._owed: dict[int, int] = {}
         self._saved: books.BudgetRow | None = None
         self.budget = Budget(limits.ours, limits.window_seconds)
@@ -61,7 +61,7 @@ class Spending:
     def load(self, now: datetime) -> None:
         """Read the books again: at the start, and when another process has charged them meanwhile."""
         with self._database.connection() as connection:
-            row = books.load_budget(connection, self._key_id)
+            row = books.load_budget(connection, self.key)
         clock = self.budget.clock
         if clock is None and row.offset_low_seconds is not None and row.offset_high_seconds is not None:
             # Our clock may have been set since: the stored offset only helps to name the windows until an answer comes.
@@ -104,7 +104,7 @@ class Spending:
             windows = self.budget.windows(now)
             wanted = dict.fromkeys(windows, requests)
             oldest = self.budget.oldest_kept(now)
-            if not books.charge(self._database, self._key_id, wanted, self.budget.limit, oldest):
+            if not books.charge(self._database, self.key, wanted, self.budget.limit, oldest):
                 self.load(now)
                 return False
         self.budget = self.budget.charge(now, requests)
@@ -127,7 +127,7 @@ class Spending:
     def save(self, tx: psycopg.Connection[Any]) -> None:
         """Keep what was learned since the last time."""
         if self._owed:
-            books.add_charges(tx, self._key_id, self._owed)
+            books.add_charges(tx, self.key, self._owed)
             self._owed = {}
         clock = self.budget.clock
         row = books.BudgetRow(
@@ -138,13 +138,13 @@ class Spending:
             charged={},
         )
         if row != self._saved:
-            books.save_budget(tx, self._key_id, self._limits.window_seconds, row)
+            books.save_budget(tx, self.key, self._limits.window_seconds, row)
             self._saved = row
 
     def restore(self, tx: psycopg.Connection[Any]) -> None:
         """Charge again what a database that was set back has forgotten."""
         if self.budget.limit is not None:
-            books.restore_charges(tx, self._key_id, self.budget.charged)
+            books.restore_charges(tx, self.key, self.budget.charged)
 
     def _owed_since(self, before: object) -> None:
         if self.budget.limit is None or not isinstance(before, dict):

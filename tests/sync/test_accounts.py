@@ -52,7 +52,7 @@ def test_no_account_asks_for_anothers_details(
     (a, a_url), (b, b_url) = two
     of_a, of_b = chosen(a_url, database_url, "a"), chosen(b_url, database_url, "b")
     assert run("sync", "--max-requests", "4", cwd=tmp_path, **of_a).returncode == 0
-    queued = "SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id WHERE due_at <= now() AND account = 'a'"
+    queued = "SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id WHERE due_at <= now() AND c.account = 'a'"
     before = counted(database_url, queued)
     assert before != [(0,)]
     assert run("sync", cwd=tmp_path, **of_b).returncode == 0
@@ -60,7 +60,7 @@ def test_no_account_asks_for_anothers_details(
     assert counted(
         database_url,
         "SELECT min(attempts) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id "
-        "WHERE due_at <= now() AND account = 'a'",
+        "WHERE due_at <= now() AND c.account = 'a'",
     ) == [(0,)]
     assert run("sync", cwd=tmp_path, **of_a).returncode == 0
     present = counted(database_url, "SELECT call_id::text FROM truedy.transcripts WHERE state = 'present'")

@@ -162,7 +162,7 @@ renewal_classes = sa.Table(
 lease = sa.Table(
     "lease",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("epoch", Count, nullable=False),
     sa.Column("holder", sa.Text),
     sa.Column("host", sa.Text),
@@ -173,9 +173,17 @@ lease = sa.Table(
     schema="replicator",
 )
 
+locks = sa.Table(
+    "locks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    schema="replicator",
+)
+
 budgets = sa.Table(
     "budgets",
     metadata,
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("key_id", sa.Text, primary_key=True),
     sa.Column("request_limit", sa.Integer),
     sa.Column("window_seconds", sa.Numeric, nullable=False),
@@ -188,6 +196,7 @@ budgets = sa.Table(
 budget_windows = sa.Table(
     "budget_windows",
     metadata,
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("key_id", sa.Text, primary_key=True),
     sa.Column("window_number", Count, primary_key=True),
     sa.Column("charged", sa.Integer, nullable=False),

@@ -1,0 +1,98 @@
+"""A lease, a budget and a queue for each account.
+
+The release before cannot write to this schema: the lease that it holds is gone, and what it would store lacks an account. It
+ends by itself, and says that the database has another schema. What it has committed stays.
+
+In a database of one account, which nearly all are, no table is rewritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from alembic import op
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+ACCOUNTS = "SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs ORDER BY 1"
+THE_USUAL = "default"
+"""REPLICATOR_ACCOUNT where it is not set."""
+
+
+def upgrade() -> None:
+    # Every writer takes it first: whoever is in the middle of a transaction is waited for, and what it commits is seen.
+    op.execute("LOCK TABLE replicator.lease IN ACCESS EXCLUSIVE MODE")
+    accounts = list(op.get_bind().execute(sa.text(ACCOUNTS)).scalars())
+    _give_each_a_lease(accounts)
+    _give_each_its_budgets(accounts or [THE_USUAL])
+    for table in ("transcripts", "recordings"):
+        _give_details_their_account(table, accounts)
+
+
+def _give_each_a_lease(accounts: Sequence[str]) -> None:
+    """The lease was one row for the whole database; its epoch goes on for each account."""
+    bind = op.get_bind()
+    op.alter_column("lease", "name", new_column_name="account", schema="replicator")
+    epoch = bind.execute(sa.text("SELECT coalesce(max(epoch), 0) FROM replicator.lease")).scalar_one()
+    bind.execute(sa.text("DELETE FROM replicator.lease"))
+    for account in accounts:
+        bind.execute(
+            sa.text("INSERT INTO replicator.lease (account, epoch) VALUES (:account, :epoch)"),
+            {"account": account, "epoch": epoch},
+        )
+    op.create_table(
+        "locks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_locks")),
+        schema="replicator",
+    )
+    op.execute("INSERT INTO replicator.locks (name) VALUES ('roll-ups'), ('statistics')")
+
+
+def _give_each_its_budgets(accounts: Sequence[str]) -> None:
+    """Which account a key belongs to was not kept: where there are several, each gets the books of every key."""
+    bind = op.get_bind()
+    for table, others in (
+        ("budgets", "request_limit, window_seconds, not_before, offset_low_seconds, offset_high_seconds"),
+        ("budget_windows", "window_number, charged"),
+    ):
+        key = ["account", "key_id", "window_number"] if table == "budget_windows" else ["account", "key_id"]
+        op.add_column(table, sa.Column("account", sa.Text(), nullable=True), schema="replicator")
+        op.drop_constraint(op.f(f"pk_{table}"), table, schema="replicator", type_="primary")
+        bind.execute(
+            sa.text(
+                f"INSERT INTO replicator.{table} (account, key_id, {others}) SELECT a.account, b.key_id, {others} "
+                f"FROM replicator.{table} b CROSS JOIN unnest(:accounts) AS a (account)"
+            ).bindparams(sa.bindparam("accounts", type_=sa.ARRAY(sa.Text))),
+            {"accounts": accounts},
+        )
+        op.execute(f"DELETE FROM replicator.{table} WHERE account IS NULL")
+        op.alter_column(table, "account", nullable=False, schema="replicator")
+        op.create_primary_key(op.f(f"pk_{table}"), table, key, schema="replicator")
+
+
+def _give_details_their_account(table: str, accounts: Sequence[str]) -> None:
+    """A detail's account is its call's: said in its own row, so that a queue is read without what others have queued."""
+    if len(accounts) == 1:
+        column = sa.Column("account", sa.Text(), nullable=True, server_default=accounts[0])
+        op.add_column(table, column, schema="truedy")
+        op.alter_column(table, "account", server_default=None, schema="truedy")
+    else:
+        op.add_column(table, sa.Column("account", sa.Text(), nullable=True), schema="truedy")
+        op.execute(f"UPDATE truedy.{table} t SET account = c.account FROM truedy.calls c WHERE c.id = t.call_id")
+    op.drop_index(f"ix_{table}_queue", table, schema="truedy")
+    op.create_index(
+        f"ix_{table}_queue", table, ["account", sa.text("call_created_at DESC NULLS LAST")], schema="truedy",
+        postgresql_where=sa.text("due_at IS NOT NULL"),
+    )  # fmt: skip
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations go forward only: restore a backup to go back")
