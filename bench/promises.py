@@ -187,6 +187,7 @@ def promises() -> list[Promise]:
                 "tests/store/test_lease_and_schema.py",
                 "tests/store/test_accounts_apart.py",
                 "tests/sync/test_accounts.py",
+                "tests/sync/test_two_accounts.py",
             ),
         ),
         Promise(

@@ -57,7 +57,10 @@ def _give_each_a_lease(accounts: Sequence[str]) -> None:
 
 
 def _give_each_its_budgets(accounts: Sequence[str]) -> None:
-    """Which account a key belongs to was not kept: where there are several, each gets the books of every key."""
+    """Which account a key belongs to was not kept: where there are several, each gets the books of every key.
+
+    Which of them it uses is noted by its next run (`used_at`).
+    """
     bind = op.get_bind()
     for table, others in (
         ("budgets", "request_limit, window_seconds, not_before, offset_low_seconds, offset_high_seconds"),
@@ -76,6 +79,8 @@ def _give_each_its_budgets(accounts: Sequence[str]) -> None:
         op.execute(f"DELETE FROM replicator.{table} WHERE account IS NULL")
         op.alter_column(table, "account", nullable=False, schema="replicator")
         op.create_primary_key(op.f(f"pk_{table}"), table, key, schema="replicator")
+    used_at = sa.Column("used_at", sa.TIMESTAMP(timezone=True), nullable=True)
+    op.add_column("budgets", used_at, schema="replicator")
 
 
 def _give_details_their_account(table: str, accounts: Sequence[str]) -> None:

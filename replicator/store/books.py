@@ -136,7 +136,7 @@ def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit
 
 USED_BY_ANOTHER = """
 SELECT s.account FROM replicator.budgets b JOIN replicator.source_state s ON s.account = b.account
-WHERE b.key_id = ANY(%(keys)s) AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
+WHERE b.key_id = ANY(%(keys)s) AND b.used_at IS NOT NULL AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
     EXISTS (SELECT FROM truedy.calls c WHERE c.account = b.account)
     OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
 ORDER BY s.account LIMIT 1
@@ -145,15 +145,28 @@ ORDER BY s.account LIMIT 1
 once, by a mistake in the settings, is in nobody's way."""
 
 
-def refuse_keys_of_another(tx: psycopg.Connection[Any], account: str, base_url: str, key_ids: Sequence[str]) -> None:
-    """Raise AnotherAccount where another account uses one of the keys: a key belongs to one account, and so does its budget.
+def claim_keys(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    key_ids: Sequence[str],
+    window_seconds: float,
+    now: datetime,
+) -> None:
+    """Note that an account uses these keys from now on. Called before the first request.
 
-    Called before the first request. Another address with a key of the same words is another source.
+    Raises AnotherAccount where another account uses one of them: a key belongs to one account, and so does its budget. At
+    another address a key of the same words is another one.
     """
     given = {"keys": list(key_ids), "account": account, "base_url": base_url}
     row = tx.execute(USED_BY_ANOTHER, given).fetchone()
     if row is not None:
         raise AnotherAccount(row[0], account)
+    tx.execute(
+        "INSERT INTO replicator.budgets (account, key_id, window_seconds, used_at) SELECT %s, unnest(%s::text[]), %s, %s "
+        "ON CONFLICT (account, key_id) DO UPDATE SET used_at = excluded.used_at",
+        [account, sorted(set(key_ids)), window_seconds, now],
+    )
 
 
 def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:

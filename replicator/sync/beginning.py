@@ -59,7 +59,7 @@ def begin(
     """
     account = options.account
     lease.hold(tx, held)
-    books.refuse_keys_of_another(tx, account, options.base_url, keys)
+    books.claim_keys(tx, account, options.base_url, keys, options.limits.window_seconds, now)
     was_killed = books.has_lost_run(tx, account)
     deaths, apart_until = books.deaths_in_a_row(tx, account), books.reads_apart_until(tx, account)
     run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +113,8 @@ def test_a_key_belongs_to_one_account(database: Database, stored: Mapping[str, s
             "INSERT INTO replicator.source_state (account, base_url) VALUES ('a', %s)",
             [stored.get("url", "http://here")],
         )
-        books.save_budget(tx, key, 60, books.BudgetRow(None, None, None, None, {}))
+        claim = functools.partial(books.claim_keys, key_ids=[key.key_id], window_seconds=60, now=datetime.now(UTC))
+        claim(tx, "a", stored.get("url", "http://here"))
         if "call" in stored:
             tx.execute(
                 "INSERT INTO truedy.calls (id, account, raw, fingerprint, version, observed_at, first_seen_at, changed_at) "
@@ -120,12 +123,12 @@ def test_a_key_belongs_to_one_account(database: Database, stored: Mapping[str, s
     if "lease" in stored:
         lease.acquire(database, "a", "serve")
     with database.connection() as connection:
-        books.refuse_keys_of_another(connection, "a", "http://here", [key.key_id])
+        claim(connection, "a", "http://here")
         if not is_refused:
-            books.refuse_keys_of_another(connection, "b", "http://here", [key.key_id])
+            claim(connection, "b", "http://here")
             return
         with pytest.raises(AnotherAccount) as refused:
-            books.refuse_keys_of_another(connection, "b", "http://here", [key.key_id])
+            claim(connection, "b", "http://here")
     assert "replicator accounts rename a b" in refused.value.hint
 
 
@@ -156,6 +159,21 @@ def test_a_database_of_two_accounts_is_migrated(empty_database: str) -> None:
             merge.due_details(connection, account, ("transcript",), last[0], 1000) for account in ("default", SECOND)
         ]
         assert len(queues[0]) == len(queues[1]) > 0
+        # Each goes on with a key that the other one's books have too, as nobody knew whose it was.
+        for account in ("default", SECOND):
+            url = connection.execute(
+                "SELECT base_url FROM replicator.source_state WHERE account = %s", [account]
+            ).fetchone()
+            keys = connection.execute(
+                "SELECT array_agg(key_id) FROM replicator.budgets WHERE account = %s", [account]
+            ).fetchone()
+            assert url is not None
+            assert keys is not None
+            if account == "default":
+                books.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
+            else:
+                with pytest.raises(AnotherAccount):
+                    books.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
         assert not {row[1] for row in queues[0]} & {row[1] for row in queues[1]}
 
 

@@ -190,6 +190,8 @@ budgets = sa.Table(
     sa.Column("not_before", Instant),
     sa.Column("offset_low_seconds", sa.Numeric),
     sa.Column("offset_high_seconds", sa.Numeric),
+    # When a run of the account last began with the key; null in books from before accounts were kept apart.
+    sa.Column("used_at", Instant),
     schema="replicator",
 )
 
