@@ -1,4 +1,4 @@
-"""A lease, a budget and a queue for each account.
+"""A lease, a budget and a queue for each account; codes for what was told in words only.
 
 The release before cannot write to this schema: the lease that it holds is gone, and what it would store lacks an account. It
 ends by itself, and says that the database has another schema. What it has committed stays.
@@ -34,6 +34,7 @@ def upgrade() -> None:
     _give_each_its_budgets(accounts or [THE_USUAL])
     for table in ("transcripts", "recordings"):
         _give_details_their_account(table, accounts)
+    _give_codes()
 
 
 def _give_each_a_lease(accounts: Sequence[str]) -> None:
@@ -97,6 +98,61 @@ def _give_details_their_account(table: str, accounts: Sequence[str]) -> None:
         f"ix_{table}_queue", table, ["account", sa.text("call_created_at DESC NULLS LAST")], schema="truedy",
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )  # fmt: skip
+
+
+DOUBTS = {
+    "a call that cannot be read": "unreadable",
+    "a tie group as large as a page": "tie",
+    "a tie group as large as a page, by status, direction and agent too": "split_tie",
+    "calls are stored that are older than the end of the list": "beyond_the_end",
+    "the list ends at a round number of calls: it may be capped": "round_number",
+    "the list ends while older calls are known: it may be capped": "capped",
+    "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing": "capped_and_sliced",
+    "the source lists no call: an account that is empty looks like one that shows nothing": "empty_list",
+    "the list could not be followed here": "not_followed",
+    "the walk ended without a proof": "no_proof",
+    "the source does not honour the filters that could show more": "filters_ignored",
+    "the source's list has no order that proves anything: whole passes found nothing more": "unsorted",
+    "the source's list has no order that proves anything: each whole pass still found something": "unsorted_and_moving",
+}
+"""What a release up to this one says of an unsure stretch, and its code."""
+NEVER_SHOWN = "the source answers an error for every page that holds this row"
+
+
+def _give_codes() -> None:
+    """Reasons of unsure stretches, rows that were never shown and what ended a run had been words only."""
+    bind = op.get_bind()
+    instant = sa.TIMESTAMP(timezone=True)
+    op.add_column("coverage", sa.Column("reason_code", sa.Text(), nullable=True), schema="replicator")
+    bind.execute(sa.text("UPDATE replicator.coverage SET reason_code = 'other' WHERE NOT is_proven"))
+    for words, code in DOUBTS.items():
+        bind.execute(
+            sa.text("UPDATE replicator.coverage SET reason_code = :code WHERE NOT is_proven AND reason = :words"),
+            {"code": code, "words": words},
+        )
+    op.add_column("quarantine", sa.Column("kind", sa.Text(), nullable=False, server_default="row"), schema="replicator")
+    op.add_column("quarantine", sa.Column("created_since", instant, nullable=True), schema="replicator")
+    op.add_column("quarantine", sa.Column("created_until", instant, nullable=True), schema="replicator")
+    op.create_check_constraint(
+        op.f("ck_quarantine_kind"), "quarantine", "kind in ('row', 'field', 'never_shown')", schema="replicator"
+    )
+    op.execute("UPDATE replicator.quarantine SET kind = 'field' WHERE field IS NOT NULL")
+    # In the place of the bytes of a row that was never shown stands where it begins; year 1 is the beginning.
+    bind.execute(
+        sa.text(
+            "UPDATE replicator.quarantine SET kind = 'never_shown', created_since = CASE WHEN substr(raw, 1, 4) <> "
+            "convert_to('0001', 'UTF8') THEN convert_from(raw, 'UTF8')::timestamptz END WHERE reason = :reason"
+        ),
+        {"reason": NEVER_SHOWN},
+    )
+    op.add_column("runs", sa.Column("error_code", sa.Text(), nullable=True), schema="replicator")
+    op.add_column(
+        "runs", sa.Column("is_defect", sa.Boolean(), nullable=False, server_default=sa.false()), schema="replicator"
+    )
+    op.execute(
+        "UPDATE replicator.runs SET is_defect = message LIKE 'defect: %', error_code = substring(message FROM "
+        "'^(?:defect: )?([A-Za-z_]+)') WHERE outcome IN ('failed', 'stopped') AND message ~ '^(defect: )?[A-Z][A-Za-z_]+(:|$)'"
+    )
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""The accounts of a database: which there are, and the name of one changed.
+"""The accounts of a database: which there are, whose a key is, and the name of one changed.
 
 An account is a name under which the rows of one source are stored. It stands in the tables of schemas truedy and
 replicator that have a column `account`; the roll-ups follow by their triggers.
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from psycopg.rows import dict_row
 
-from replicator.errors import ConfigurationError
+from replicator.errors import AnotherAccount, ConfigurationError
 from replicator.store import migrate, naming, roles
 from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    import psycopg
 
     from replicator.store.database import Database
 
@@ -37,6 +40,41 @@ FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM repl
 LEFT JOIN replicator.source_state s ON s.account = a.account
 ORDER BY a.account
 """
+
+
+USED_BY_ANOTHER = """
+SELECT s.account FROM replicator.budgets b JOIN replicator.source_state s ON s.account = b.account
+WHERE b.key_id = ANY(%(keys)s) AND b.used_at IS NOT NULL AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
+    EXISTS (SELECT FROM truedy.calls c WHERE c.account = b.account)
+    OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
+ORDER BY s.account LIMIT 1
+"""
+"""An account that uses one of these keys at the same address, and holds calls or is being copied now. One that was only named
+once, by a mistake in the settings, is in nobody's way."""
+
+
+def claim_keys(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    key_ids: Sequence[str],
+    window_seconds: float,
+    now: datetime,
+) -> None:
+    """Note that an account uses these keys from now on. Called before the first request.
+
+    Raises AnotherAccount where another account uses one of them: a key belongs to one account, and so does its budget. At
+    another address a key of the same words is another one.
+    """
+    given = {"keys": list(key_ids), "account": account, "base_url": base_url}
+    row = tx.execute(USED_BY_ANOTHER, given).fetchone()
+    if row is not None:
+        raise AnotherAccount(row[0], account)
+    tx.execute(
+        "INSERT INTO replicator.budgets (account, key_id, window_seconds, used_at) SELECT %s, unnest(%s::text[]), %s, %s "
+        "ON CONFLICT (account, key_id) DO UPDATE SET used_at = excluded.used_at",
+        [account, sorted(set(key_ids)), window_seconds, now],
+    )
 
 
 def listed(database: Database) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from replicator.errors import AnotherAccount
+from replicator.errors import ReplicatorError
+from replicator.store import doubts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,11 +43,11 @@ def save_coverage(
             "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)",
             gone,
         )
-    rows = [(account, *row) for row in added]
+    rows = [(account, *row, doubts.code(row[4], is_proven=row[3])) for row in added]
     if rows:
         tx.cursor().executemany(
-            "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
-            "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s)",
+            "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason, reason_code) "
+            "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s, %s)",
             rows,
         )
 
@@ -134,41 +135,6 @@ def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit
     return is_charged
 
 
-USED_BY_ANOTHER = """
-SELECT s.account FROM replicator.budgets b JOIN replicator.source_state s ON s.account = b.account
-WHERE b.key_id = ANY(%(keys)s) AND b.used_at IS NOT NULL AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
-    EXISTS (SELECT FROM truedy.calls c WHERE c.account = b.account)
-    OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
-ORDER BY s.account LIMIT 1
-"""
-"""An account that uses one of these keys at the same address, and holds calls or is being copied now. One that was only named
-once, by a mistake in the settings, is in nobody's way."""
-
-
-def claim_keys(
-    tx: psycopg.Connection[Any],
-    account: str,
-    base_url: str,
-    key_ids: Sequence[str],
-    window_seconds: float,
-    now: datetime,
-) -> None:
-    """Note that an account uses these keys from now on. Called before the first request.
-
-    Raises AnotherAccount where another account uses one of them: a key belongs to one account, and so does its budget. At
-    another address a key of the same words is another one.
-    """
-    given = {"keys": list(key_ids), "account": account, "base_url": base_url}
-    row = tx.execute(USED_BY_ANOTHER, given).fetchone()
-    if row is not None:
-        raise AnotherAccount(row[0], account)
-    tx.execute(
-        "INSERT INTO replicator.budgets (account, key_id, window_seconds, used_at) SELECT %s, unnest(%s::text[]), %s, %s "
-        "ON CONFLICT (account, key_id) DO UPDATE SET used_at = excluded.used_at",
-        [account, sorted(set(key_ids)), window_seconds, now],
-    )
-
-
 def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
     """Charge requests that were sent already and may count in these windows too."""
     for window, requests in sorted(windows.items()):
@@ -248,15 +214,29 @@ def has_committed(tx: psycopg.Connection[Any], run_id: int, *possible: Counters)
 
 
 def save_run(
-    tx: psycopg.Connection[Any], run_id: int, counters: Counters, outcome: str | None = None, message: str | None = None
+    tx: psycopg.Connection[Any],
+    run_id: int,
+    counters: Counters,
+    outcome: str | None = None,
+    message: str | None = None,
+    failure: BaseException | None = None,
 ) -> None:
-    """Keep the counters; with an outcome, close the run."""
+    """Keep the counters; with an outcome, close the run, with what it failed of where it did."""
+    is_defect = isinstance(failure, Exception) and not isinstance(failure, ReplicatorError)
     values = counters.as_dict()
     columns = ", ".join(f"{name} = %({name})s" for name in values)
     tx.execute(
         f"UPDATE replicator.runs SET {columns}, outcome = %(outcome)s, message = %(message)s, "
+        "error_code = %(error_code)s, is_defect = %(is_defect)s, "
         "finished_at = CASE WHEN %(outcome)s::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = %(id)s",
-        {**values, "outcome": outcome, "message": message, "id": run_id},
+        {
+            **values,
+            "outcome": outcome,
+            "message": message,
+            "id": run_id,
+            "is_defect": is_defect,
+            "error_code": None if failure is None else type(failure).__name__,
+        },
     )
 
 
@@ -364,10 +344,10 @@ def deaths_in_a_row(connection: psycopg.Connection[Any], account: str) -> int:
     before it does anything, so the one that dies first thing counts too.
     """
     row = connection.execute(
-        "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR coalesce(message, '') LIKE %(defect)s AS is_death "
+        "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR is_defect AS is_death "
         "FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT 20) SELECT count(*) FROM ended WHERE id > "
         "coalesce((SELECT max(id) FROM ended WHERE NOT is_death), 0)",
-        {"account": account, "defect": f"{DEFECT}%"},
+        {"account": account},
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, books, lease, merge, quarantine, stages
+from replicator.store import absences, accounts, books, lease, merge, quarantine, stages
 from replicator.sync.bounds import Bound
 from replicator.sync.committing import load_ledger, save_policy
 from replicator.sync.position import FUTURE_SLACK, Position, Source
@@ -59,7 +59,7 @@ def begin(
     """
     account = options.account
     lease.hold(tx, held)
-    books.claim_keys(tx, account, options.base_url, keys, options.limits.window_seconds, now)
+    accounts.claim_keys(tx, account, options.base_url, keys, options.limits.window_seconds, now)
     was_killed = books.has_lost_run(tx, account)
     deaths, apart_until = books.deaths_in_a_row(tx, account), books.reads_apart_until(tx, account)
     run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)

@@ -126,13 +126,14 @@ class Run:
             lambda: lease.acquire(self._database, self._options.account, self._options.command)
         )
         fetcher = Fetcher(self._readers, self._options.workers, self._clock)
-        outcome, message = "failed", None
+        outcome, message, failure = "failed", None, None
         try:
             self._begin(held)
             result = self._loop(fetcher)
             outcome, report = result, self._report(result, time.monotonic() - started)
             message = report.unfinished or None
         except BaseException as error:
+            failure = error
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
             if isinstance(error, Exception) and not isinstance(error, ReplicatorError):
@@ -140,7 +141,7 @@ class Run:
             raise
         finally:
             fetcher.close()
-            self._end(held, outcome, message, fetcher.in_flight, is_ours=is_ours)
+            self._end(held, outcome, message, failure, fetcher.in_flight, is_ours=is_ours)
         return report
 
     def _begin(self, held: lease.Lease) -> None:
@@ -172,7 +173,16 @@ class Run:
         after, is_same = self._options.confirm_after, self._options.is_same_account
         return Membership(self._replica, after, tuple(remembered), is_same_account=is_same)
 
-    def _end(self, held: lease.Lease, outcome: str, message: str | None, in_flight: int, *, is_ours: bool) -> None:
+    def _end(
+        self,
+        held: lease.Lease,
+        outcome: str,
+        message: str | None,
+        failure: BaseException | None,
+        in_flight: int,
+        *,
+        is_ours: bool,
+    ) -> None:
         try:
             if hasattr(self, "_committer"):
                 with self._database.transaction() as tx:
@@ -183,7 +193,7 @@ class Run:
                         spending.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
                         books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
-                    books.save_run(tx, self._committer.run_id, self._committer.counters, outcome, message)
+                    books.save_run(tx, self._committer.run_id, self._committer.counters, outcome, message, failure)
             if is_ours:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):

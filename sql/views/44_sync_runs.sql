@@ -28,7 +28,9 @@ SELECT
     r.calls_deleted,
     r.absences_ended,
     r.refusals,
-    r.failures
+    r.failures,
+    r.error_code,
+    r.is_defect
 FROM replicator.runs r;
 
 COMMENT ON VIEW analytics.sync_runs IS 'Grain: one row per run of the replicator: what it asked for and wrote. Key: run_id.';
@@ -58,3 +60,5 @@ COMMENT ON COLUMN analytics.sync_runs.calls_deleted IS 'Number of calls whose de
 COMMENT ON COLUMN analytics.sync_runs.absences_ended IS 'Number of calls that were there after all.';
 COMMENT ON COLUMN analytics.sync_runs.refusals IS 'Number of requests that the source refused for their rate.';
 COMMENT ON COLUMN analytics.sync_runs.failures IS 'Number of requests that failed otherwise.';
+COMMENT ON COLUMN analytics.sync_runs.error_code IS 'Name of the error that ended the run, as docs/commands.md groups them by exit code; null where none did.';
+COMMENT ON COLUMN analytics.sync_runs.is_defect IS 'That error was a defect of the replicator, and is to be reported.';

@@ -14,7 +14,7 @@ import pytest
 from test_upgrades import contents, restore
 
 from replicator.errors import AnotherAccount, LeaseHeld, LeaseLost, SchemaTooNew
-from replicator.store import books, lease, locks, merge, migrate, statistics
+from replicator.store import accounts, books, lease, locks, merge, migrate, statistics
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_a_key_belongs_to_one_account(database: Database, stored: Mapping[str, s
             "INSERT INTO replicator.source_state (account, base_url) VALUES ('a', %s)",
             [stored.get("url", "http://here")],
         )
-        claim = functools.partial(books.claim_keys, key_ids=[key.key_id], window_seconds=60, now=datetime.now(UTC))
+        claim = functools.partial(accounts.claim_keys, key_ids=[key.key_id], window_seconds=60, now=datetime.now(UTC))
         claim(tx, "a", stored.get("url", "http://here"))
         if "call" in stored:
             tx.execute(
@@ -170,10 +170,10 @@ def test_a_database_of_two_accounts_is_migrated(empty_database: str) -> None:
             assert url is not None
             assert keys is not None
             if account == "default":
-                books.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
+                accounts.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
             else:
                 with pytest.raises(AnotherAccount):
-                    books.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
+                    accounts.claim_keys(connection, account, url[0], keys[0], 60, datetime.now(UTC))
         assert not {row[1] for row in queues[0]} & {row[1] for row in queues[1]}
 
 

@@ -66,7 +66,9 @@ class Books:
         """Store what an answer showed and an older parser could not read; return the row's id."""
         with self.database.transaction() as tx:
             for minute in minutes:
-                quarantine.keep(tx, "default", [UnreadRow(call_id, "GET /calls", reason, raw, at(minute))])
+                shown = (at(0), at(1)) if reason == STEPPED_OVER else None
+                row_kept = UnreadRow(call_id, "GET /calls", reason, raw, at(minute), never_shown=shown)
+                quarantine.keep(tx, "default", [row_kept])
             row = tx.execute("SELECT max(id) FROM replicator.quarantine").fetchone()
         return int(row[0]) if row else 0
 

@@ -16,6 +16,8 @@ coverage = sa.Table(
     sa.Column("verified_at", Instant, nullable=False),
     sa.Column("is_proven", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    # The reason's code (store/doubts.py); null where the stretch is proven.
+    sa.Column("reason_code", sa.Text),
     sa.CheckConstraint("since < until", name="not_empty"),
     schema="replicator",
 )
@@ -57,6 +59,10 @@ quarantine = sa.Table(
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("call_id", UUID),
     sa.Column("field", sa.Text),
+    # Of a row that no answer showed: it was created from here (null: the beginning) up to there.
+    sa.Column("kind", sa.Text, nullable=False, server_default="row"),
+    sa.Column("created_since", Instant),
+    sa.Column("created_until", Instant),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("raw", BYTEA, nullable=False),
@@ -66,6 +72,7 @@ quarantine = sa.Table(
     sa.Column("last_seen_at", Instant, nullable=False),
     sa.Column("resolved_at", Instant),
     sa.UniqueConstraint("account", "raw_sha256", "reason"),
+    sa.CheckConstraint("kind in ('row', 'field', 'never_shown')", name="kind"),
     schema="replicator",
 )
 
@@ -82,6 +89,9 @@ runs = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", sa.Text),
     sa.Column("message", sa.Text),
+    # The name of what ended it, as replicator/errors.py has it, or Python where it is a defect.
+    sa.Column("error_code", sa.Text),
+    sa.Column("is_defect", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requests", Count, nullable=False, server_default="0"),
     sa.Column("pages", Count, nullable=False, server_default="0"),
     sa.Column("rows_received", Count, nullable=False, server_default="0"),
