@@ -178,10 +178,17 @@ def promises() -> list[Promise]:
             ("tests/store/test_exact.py", "tests/store/test_order.py::test_cost_keeps_every_digit"),
         ),
         Promise(
-            "One writer",
-            "A leader that slept cannot write after another took over, also behind a transaction pooler.",
+            "One writer for each account",
+            "A leader that slept cannot write after another took over, also behind a transaction pooler. Services of several "
+            "accounts on one database work side by side; for each account it is as if it had the database for itself.",
             "-",
-            ("tests/store/test_pooler.py", "tests/store/test_lease_and_schema.py"),
+            (
+                "tests/store/test_pooler.py",
+                "tests/store/test_lease_and_schema.py",
+                "tests/store/test_accounts_apart.py",
+                "tests/sync/test_accounts.py",
+                "tests/sync/test_two_accounts.py",
+            ),
         ),
         Promise(
             "What we say is tested",

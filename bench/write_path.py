@@ -54,7 +54,7 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     """Commit everything as a run does: pages first, then details, in batches."""
     database = Database(url)
     now = datetime.now(UTC)
-    held = lease.acquire(database, "bench")
+    held = lease.acquire(database, "bench", "bench")
     with database.transaction() as tx:
         run_id = books.begin_run(tx, "default", "bench", "bench", held.holder, held.epoch)
     committer = Committer("default", held, run_id, Policy(), [])

@@ -69,13 +69,13 @@ def template(postgres_server: embedded.Server) -> str:
 @pytest.fixture
 def empty_database(postgres_server: embedded.Server) -> Iterator[str]:
     """The URL of a new database with nothing in it."""
-    yield from _new_database(postgres_server, "template1")
+    yield from new_database(postgres_server, "template1")
 
 
 @pytest.fixture
 def database_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
     """The URL of a new, migrated database."""
-    yield from _new_database(postgres_server, template)
+    yield from new_database(postgres_server, template)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def logins(database_url: str, role_prefix: str) -> dict[str, str]:
     return members(database_url, role_prefix)
 
 
-def _new_database(server: embedded.Server, template: str) -> Iterator[str]:
+def new_database(server: embedded.Server, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     admin = server.tcp_url_of("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:

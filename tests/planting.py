@@ -14,7 +14,7 @@ import msgspec
 
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts
-from replicator.store import books, lease
+from replicator.store import books, lease, merge
 from replicator.sync import absence, bounds, committing, fetching, merging, planning, position, probing, stages, walking
 from replicator.sync.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 
@@ -157,13 +157,30 @@ def no_epoch() -> None:
 def advisory_lock_leader() -> None:
     """The leader is who has a session's advisory lock."""
 
-    def locked(database: Any, command: str) -> lease.Lease:
+    def locked(database: Any, account: str, command: str) -> lease.Lease:
         with database.connection() as connection:
             if not connection.execute("SELECT pg_try_advisory_lock(42)").fetchone()[0]:
                 raise LeaseHeld("another session has the lock", advice="wait")
-        return lease.Lease(1, command)
+        return lease.Lease(account, 1, command)
 
     lease.acquire = locked
+
+
+def one_lease_for_all_accounts() -> None:
+    """Whoever writes for one account keeps all others waiting."""
+    acquire = lease.acquire
+    lease.acquire = lambda database, _account, command: acquire(database, "all", command)
+
+
+def one_queue_for_all_accounts() -> None:
+    """Details that any account has queued are asked for at this account's source."""
+    due = merge.due_details
+
+    def of_all(connection: Any, _account: str, kinds: Any, now: Any, limit: int) -> Any:
+        accounts = connection.execute("SELECT DISTINCT account FROM truedy.calls").fetchall()
+        return [row for (each,) in accounts for row in due(connection, each, kinds, now, limit)][:limit]
+
+    merge.due_details = of_all
 
 
 def log_that_prints_the_key() -> None:
@@ -277,6 +294,16 @@ BUGS = (
         "advisory-lock leader through a pooler",
         advisory_lock_leader,
         ("tests/store/test_pooler.py::test_a_lease_behind_a_pooler_is_had_by_one",),
+    ),
+    Bug(
+        "one lease for all accounts",
+        one_lease_for_all_accounts,
+        ("tests/store/test_accounts_apart.py::test_each_account_has_a_lease_of_its_own",),
+    ),
+    Bug(
+        "one queue for all accounts",
+        one_queue_for_all_accounts,
+        ("tests/sync/test_accounts.py::test_no_account_asks_for_anothers_details",),
     ),
     Bug(
         "log that prints the key",

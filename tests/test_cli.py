@@ -238,7 +238,7 @@ def test_serve_stops_in_the_middle_of_a_slow_source(database_url: str, tmp_path:
         assert service.returncode == 0, said
     with psycopg.connect(database_url) as connection:
         assert connection.execute(
-            "SELECT expires_at <= clock_timestamp() FROM replicator.lease WHERE name = 'writer'"
+            "SELECT expires_at <= clock_timestamp() FROM replicator.lease WHERE account = 'default'"
         ).fetchone() == (True,)
 
 

@@ -63,7 +63,14 @@ def ids(database: Database) -> dict[str, int]:
     rows = {
         "good": UnreadRow(None, "GET /calls?limit=100&offset=0", "an older parser", GOOD, NOON),
         "hostile": UnreadRow(None, "GET /calls?limit=100&offset=7", "JSON is malformed", HOSTILE, NOON + timedelta(1)),
-        "unseen": UnreadRow(None, "GET /calls?limit=1&offset=3", STEPPED_OVER, NOON.isoformat().encode(), NOON),
+        "unseen": UnreadRow(
+            None,
+            "GET /calls?limit=1&offset=3",
+            STEPPED_OVER,
+            NOON.isoformat().encode(),
+            NOON,
+            never_shown=(NOON, NOON + timedelta(1)),
+        ),
         "resolved": UnreadRow(None, "GET /calls?limit=1&offset=9", "not an object", b"null", NOON),
     }
     found = {}

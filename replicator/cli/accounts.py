@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ def rename(
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
     as_json: Json = False,
 ) -> None:
-    """Give an account another name, in one transaction. No sync or serve may be running."""
+    """Give an account another name, in one transaction. No sync or serve of it may be running."""
     from replicator import assembly
     from replicator.report import terminal
     from replicator.store import accounts, lease, migrate, naming
@@ -42,12 +43,13 @@ def rename(
         assembly.connected(where.url, names := naming.parse(settings.replicator_schemas)) as database,
     ):
         migrate.check(database)
-        held = lease.acquire(database, "accounts rename")
-        try:
+        with ExitStack() as stack:
+            # In one order, so that of two renames at once one is refused, and neither of two refuses the other.
+            for account in sorted({old, new}):
+                held = lease.acquire(database, account, "accounts rename")
+                stack.callback(lease.release, database, held)
             prefix = settings.replicator_role_prefix
             calls = accounts.rename(where.url, old, new, role_prefix=prefix, schemas=names)
-        finally:
-            lease.release(database, held)
         if as_json:
             typer.echo(terminal.as_json({"old": old, "new": new, "calls": calls}))
         else:

@@ -106,6 +106,7 @@ def serve() -> None:
                 Service(
                     database,
                     once,
+                    account=options.account,
                     poll_seconds=settings.replicator_poll_seconds,
                     hang_seconds=settings.replicator_hang_seconds,
                     stop=stop,

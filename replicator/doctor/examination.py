@@ -121,7 +121,7 @@ def _source(settings: Settings, database: Database | None, facts: diagnosis.Fact
     except ReplicatorError:
         return  # that it cannot be asked was said with the settings
     with assembly.readers(settings) as readers:
-        asked = source.ask(readers, limits, database if has_books else None)
+        asked = source.ask(readers, limits, database if has_books else None, settings.replicator_account)
     yield from source.of_source(
         asked, facts, base_url=settings.truedy_base_url, configured_limit=settings.truedy_requests_per_minute or None
     )

@@ -41,17 +41,17 @@ class _TooLongError(Exception):
     """The budget opens too late."""
 
 
-def ask(readers: Sequence[tuple[str, Asking]], limits: Limits, database: Database | None) -> Asked:
-    """Ask each key's reader for one call until one fails. `database` holds the books; without one nothing is charged."""
+def ask(readers: Sequence[tuple[str, Asking]], limits: Limits, database: Database | None, account: str) -> Asked:
+    """Ask each of the account's keys' readers for one call until one fails. `database` holds the books; without one nothing is charged."""
     asked = Asked()
     for key, reader in readers:
-        asked = _ask(key, reader, limits, database)
+        asked = _ask(key, reader, limits, database, account)
         if asked.failure is not None or asked.sent_at is None:
             break
     return asked
 
 
-def _ask(key: str, reader: Asking, limits: Limits, database: Database | None) -> Asked:
+def _ask(key: str, reader: Asking, limits: Limits, database: Database | None, account: str) -> Asked:
     seen: list[Asked] = []
 
     def question(reader: Asking) -> Page:
@@ -69,7 +69,7 @@ def _ask(key: str, reader: Asking, limits: Limits, database: Database | None) ->
             question(reader)
         else:
             clock = lambda: datetime.now(UTC)  # noqa: E731 - a clock is a function
-            Asker(database, [(key, reader)], limits, 1, clock, on_wait=_refuse_long_waits).ask(question)
+            Asker(database, [(key, reader)], limits, 1, account, clock, on_wait=_refuse_long_waits).ask(question)
     return seen[0] if seen else Asked()
 
 

@@ -1,4 +1,4 @@
-"""The accounts of a database: which there are, and the name of one changed.
+"""The accounts of a database: which there are, whose a key is, and the name of one changed.
 
 An account is a name under which the rows of one source are stored. It stands in the tables of schemas truedy and
 replicator that have a column `account`; the roll-ups follow by their triggers.
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from psycopg.rows import dict_row
 
-from replicator.errors import ConfigurationError
+from replicator.errors import AnotherAccount, ConfigurationError
 from replicator.store import migrate, naming, roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+    import psycopg
 
     from replicator.store.database import Database
 
@@ -31,12 +34,46 @@ SELECT
     s.head_at,
     extract(epoch FROM now() - s.head_at)::float8 AS lag_seconds,
     s.requests_per_minute,
-    (SELECT l.holder FROM replicator.lease l JOIN replicator.runs r ON r.epoch = l.epoch
-        WHERE l.expires_at > clock_timestamp() AND r.account = a.account AND r.finished_at IS NULL LIMIT 1) AS writer
+    (SELECT l.holder FROM replicator.lease l WHERE l.account = a.account AND l.expires_at > clock_timestamp()) AS writer
 FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs) a
 LEFT JOIN replicator.source_state s ON s.account = a.account
 ORDER BY a.account
 """
+
+
+USED_BY_ANOTHER = """
+SELECT s.account FROM replicator.budgets b JOIN replicator.source_state s ON s.account = b.account
+WHERE b.key_id = ANY(%(keys)s) AND b.used_at IS NOT NULL AND b.account <> %(account)s AND s.base_url = %(base_url)s AND (
+    EXISTS (SELECT FROM truedy.calls c WHERE c.account = b.account)
+    OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
+ORDER BY s.account LIMIT 1
+"""
+"""An account that uses one of these keys at the same address, and holds calls or is being copied now. One that was only named
+once, by a mistake in the settings, is in nobody's way."""
+
+
+def claim_keys(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    key_ids: Sequence[str],
+    window_seconds: float,
+    now: datetime,
+) -> None:
+    """Note that an account uses these keys from now on. Called before the first request.
+
+    Raises AnotherAccount where another account uses one of them: a key belongs to one account, and so does its budget. At
+    another address a key of the same words is another one.
+    """
+    given = {"keys": list(key_ids), "account": account, "base_url": base_url}
+    row = tx.execute(USED_BY_ANOTHER, given).fetchone()
+    if row is not None:
+        raise AnotherAccount(row[0], account)
+    tx.execute(
+        "INSERT INTO replicator.budgets (account, key_id, window_seconds, used_at) SELECT %s, unnest(%s::text[]), %s, %s "
+        "ON CONFLICT (account, key_id) DO UPDATE SET used_at = excluded.used_at",
+        [account, sorted(set(key_ids)), window_seconds, now],
+    )
 
 
 def listed(database: Database) -> list[dict[str, Any]]:
@@ -48,7 +85,7 @@ def listed(database: Database) -> list[dict[str, Any]]:
 def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Names) -> int:
     """Give an account another name, in one transaction; return how many calls it has.
 
-    Whoever may migrate may do it. Nobody may be writing: the caller holds the lease. The pseudonyms of its numbers are
+    Whoever may migrate may do it. Nobody may be writing for either name: the caller holds the leases of both. The pseudonyms of its numbers are
     made of the name, too: the next sync makes them anew. Raises ConfigurationError where there is no account of the old
     name, or calls are stored under the new one: two accounts are never made one.
     """
@@ -66,6 +103,7 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
                 f"calls are stored under the account {new} already; two accounts cannot be made one",
                 advice="choose another name, or keep the two apart",
             )
+        connection.execute(sa.text(_ADD_CHARGES), {"old": old, "new": new})
         for table in tables:
             # What a refused or empty first run left under the new name gives way.
             if table not in HISTORY:
@@ -83,6 +121,14 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 
 HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.calls"})
 """Tables of which rows under both names may be kept."""
+STAY = frozenset({"replicator.lease"})
+"""Tables whose rows stay with a name: the epoch of a lease only grows, also after its account was renamed."""
+_ADD_CHARGES = """
+INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged)
+SELECT :old, n.key_id, n.window_number, n.charged FROM replicator.budget_windows n WHERE n.account = :new
+ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged
+"""
+"""What was sent under the new name counts in the same windows of the source."""
 
 
 def _tables() -> Sequence[str]:
@@ -91,7 +137,9 @@ def _tables() -> Sequence[str]:
     return [
         f"{table.schema}.{table.name}"
         for table in metadata.sorted_tables
-        if "account" in table.columns and table.schema in {"truedy", "replicator"}
+        if "account" in table.columns
+        and table.schema in {"truedy", "replicator"}
+        and f"{table.schema}.{table.name}" not in STAY
     ]
 
 

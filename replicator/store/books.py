@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from replicator.errors import ReplicatorError
+from replicator.store import doubts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -40,11 +43,11 @@ def save_coverage(
             "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)",
             gone,
         )
-    rows = [(account, *row) for row in added]
+    rows = [(account, *row, doubts.code(row[4], is_proven=row[3])) for row in added]
     if rows:
         tx.cursor().executemany(
-            "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
-            "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s)",
+            "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason, reason_code) "
+            "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s, %s)",
             rows,
         )
 
@@ -52,6 +55,14 @@ def save_coverage(
 def key_id(key: str) -> str:
     """Return the name under which a key's budget is kept: a hash, which the key cannot be read from."""
     return hashlib.sha256(b"truedy-replicator budget\0" + key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """Whose budget it is: a key, by its id, that an account uses."""
+
+    account: str
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +76,42 @@ class BudgetRow:
     charged: Mapping[int, int]
 
 
-def load_budget(connection: psycopg.Connection[Any], key: str) -> BudgetRow:
+def load_budget(connection: psycopg.Connection[Any], key: BudgetKey) -> BudgetRow:
     """Return the books of one key; empty ones where it is new."""
     row = connection.execute(
         "SELECT request_limit, not_before, offset_low_seconds::float8, offset_high_seconds::float8 "
-        "FROM replicator.budgets WHERE key_id = %s",
-        [key],
+        "FROM replicator.budgets WHERE account = %s AND key_id = %s",
+        [key.account, key.key_id],
     ).fetchone()
     charged = connection.execute(
-        "SELECT window_number, charged FROM replicator.budget_windows WHERE key_id = %s", [key]
+        "SELECT window_number, charged FROM replicator.budget_windows WHERE account = %s AND key_id = %s",
+        [key.account, key.key_id],
     ).fetchall()
     limit, not_before, low, high = row or (None, None, None, None)
     return BudgetRow(limit, not_before, low, high, dict(charged))
 
 
-def save_budget(connection: psycopg.Connection[Any], key: str, window_seconds: float, row: BudgetRow) -> None:
+def save_budget(connection: psycopg.Connection[Any], key: BudgetKey, window_seconds: float, row: BudgetRow) -> None:
     """Keep what was learned of the limit and of the clocks."""
     connection.execute(
-        "INSERT INTO replicator.budgets (key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
-        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (key_id) DO UPDATE SET "
+        "INSERT INTO replicator.budgets (account, key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
+        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account, key_id) DO UPDATE SET "
         "request_limit = excluded.request_limit, window_seconds = excluded.window_seconds, "
         "not_before = excluded.not_before, offset_low_seconds = excluded.offset_low_seconds, "
         "offset_high_seconds = excluded.offset_high_seconds",
-        [key, row.request_limit, window_seconds, row.not_before, row.offset_low_seconds, row.offset_high_seconds],
+        [
+            key.account,
+            key.key_id,
+            row.request_limit,
+            window_seconds,
+            row.not_before,
+            row.offset_low_seconds,
+            row.offset_high_seconds,
+        ],
     )
 
 
-def charge(database: Database, key: str, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
+def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
     """Charge requests to windows, durably, before they are sent: all or nothing.
 
     False where another process has used the windows up meanwhile: the caller loads the books again.
@@ -100,35 +120,38 @@ def charge(database: Database, key: str, windows: Mapping[int, int], limit: int,
     with database.transaction() as tx:
         for window, requests in sorted(windows.items()):
             row = tx.execute(
-                "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-                "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
+                "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
                 "WHERE b.charged + excluded.charged <= %s RETURNING charged",
-                [key, window, requests, limit],
+                [key.account, key.key_id, window, requests, limit],
             ).fetchone()
             if row is None or row[0] > limit:
                 raise psycopg.Rollback
-        tx.execute("DELETE FROM replicator.budget_windows WHERE key_id = %s AND window_number < %s", [key, oldest_kept])
+        tx.execute(
+            "DELETE FROM replicator.budget_windows WHERE account = %s AND key_id = %s AND window_number < %s",
+            [key.account, key.key_id, oldest_kept],
+        )
         is_charged = True
     return is_charged
 
 
-def add_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
     """Charge requests that were sent already and may count in these windows too."""
     for window, requests in sorted(windows.items()):
         tx.execute(
-            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged",
-            [key, window, requests],
+            "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged",
+            [key.account, key.key_id, window, requests],
         )
 
 
-def restore_charges(tx: psycopg.Connection[Any], key: str, windows: Mapping[int, int]) -> None:
+def restore_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
     """Charge these windows with so much at least: the database has forgotten charges of requests that were sent."""
     for window, requests in sorted(windows.items()):
         tx.execute(
-            "INSERT INTO replicator.budget_windows AS b (key_id, window_number, charged) VALUES (%s, %s, %s) "
-            "ON CONFLICT (key_id, window_number) DO UPDATE SET charged = greatest(b.charged, excluded.charged)",
-            [key, window, requests],
+            "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = greatest(b.charged, excluded.charged)",
+            [key.account, key.key_id, window, requests],
         )
 
 
@@ -191,15 +214,29 @@ def has_committed(tx: psycopg.Connection[Any], run_id: int, *possible: Counters)
 
 
 def save_run(
-    tx: psycopg.Connection[Any], run_id: int, counters: Counters, outcome: str | None = None, message: str | None = None
+    tx: psycopg.Connection[Any],
+    run_id: int,
+    counters: Counters,
+    outcome: str | None = None,
+    message: str | None = None,
+    failure: BaseException | None = None,
 ) -> None:
-    """Keep the counters; with an outcome, close the run."""
+    """Keep the counters; with an outcome, close the run, with what it failed of where it did."""
+    is_defect = isinstance(failure, Exception) and not isinstance(failure, ReplicatorError)
     values = counters.as_dict()
     columns = ", ".join(f"{name} = %({name})s" for name in values)
     tx.execute(
         f"UPDATE replicator.runs SET {columns}, outcome = %(outcome)s, message = %(message)s, "
+        "error_code = %(error_code)s, is_defect = %(is_defect)s, "
         "finished_at = CASE WHEN %(outcome)s::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = %(id)s",
-        {**values, "outcome": outcome, "message": message, "id": run_id},
+        {
+            **values,
+            "outcome": outcome,
+            "message": message,
+            "id": run_id,
+            "is_defect": is_defect,
+            "error_code": None if failure is None else type(failure).__name__,
+        },
     )
 
 
@@ -307,10 +344,10 @@ def deaths_in_a_row(connection: psycopg.Connection[Any], account: str) -> int:
     before it does anything, so the one that dies first thing counts too.
     """
     row = connection.execute(
-        "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR coalesce(message, '') LIKE %(defect)s AS is_death "
+        "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR is_defect AS is_death "
         "FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT 20) SELECT count(*) FROM ended WHERE id > "
         "coalesce((SELECT max(id) FROM ended WHERE NOT is_death), 0)",
-        {"account": account, "defect": f"{DEFECT}%"},
+        {"account": account},
     ).fetchone()
     return int(row[0]) if row else 0
 

@@ -78,9 +78,9 @@ QUESTIONS: Mapping[str, str] = {
     "writer": """
         SELECT holder, host, pid, expires_at > clock_timestamp() AS is_live,
             ceil(extract(epoch FROM expires_at - clock_timestamp()))::int AS seconds_left
-        FROM replicator.lease WHERE expires_at > clock_timestamp()""",
+        FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()""",
     "source": "SELECT base_url, total FROM replicator.source_state WHERE account = %(account)s",
-    "budgets": "SELECT key_id, request_limit AS learned_limit, not_before > now() AS is_refused FROM replicator.budgets",
+    "budgets": "SELECT key_id, request_limit AS learned_limit, not_before > now() AS is_refused FROM replicator.budgets WHERE account = %(account)s",
     "locks": """
         SELECT count(*) AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'truedy%%'""",
 }  # fmt: skip

@@ -1,6 +1,6 @@
-"""One writer per database: a row with the database's clock and an epoch that only grows.
+"""One writer for each account: a row with the database's clock and an epoch that only grows.
 
-Every writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after
+Services of several accounts write to one database side by side; what they share has locks of its own (locks.py). Every writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after
 another took over, also behind a transaction pooler, where session advisory locks leak.
 """
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-NAME = "writer"
 TTL_SECONDS = 30
 
-_taken: set[tuple[str, int]] = set()
-"""Places and epochs that this process knows it holds. A lease under its process id that it does not know of is nobody's: the
+_taken: set[tuple[str, str, int]] = set()
+"""Places, accounts and epochs that this process knows it holds. A lease under its process id that it does not know of is nobody's: the
 commit took and the connection broke before it said so, or an earlier process had the same id."""
 
 
@@ -39,42 +38,44 @@ def this_host() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write, until another epoch begins."""
+    """The right to write what is of one account, until another epoch of it begins."""
 
+    account: str
     epoch: int
     holder: str
 
 
-def acquire(database: Database, command: str) -> Lease:
-    """Take the lease, or raise LeaseHeld naming who has it. A holder of this machine that is dead is taken over."""
+def acquire(database: Database, account: str, command: str) -> Lease:
+    """Take the account's lease, or raise LeaseHeld naming who has it. A holder of this machine that is dead is taken over."""
     host, pid = this_host(), os.getpid()
     holder = f"{command} (process {pid} on {host.split('/')[0]})"
     with database.transaction() as tx:
-        tx.execute("INSERT INTO replicator.lease (name, epoch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [NAME])
+        tx.execute("INSERT INTO replicator.lease (account, epoch) VALUES (%s, 0) ON CONFLICT DO NOTHING", [account])
         row = tx.execute(
             "SELECT holder, host, pid, expires_at > clock_timestamp(), "
             "extract(epoch FROM expires_at - clock_timestamp())::integer, acquired_at, epoch "
-            "FROM replicator.lease WHERE name = %s FOR UPDATE",
-            [NAME],
+            "FROM replicator.lease WHERE account = %s FOR UPDATE",
+            [account],
         ).fetchone()
         assert row is not None  # noqa: S101 - the row was just inserted
         other, other_host, other_pid, is_live, seconds_left, acquired_at, epoch = row
-        is_unknown = other_pid == pid and (database.place, epoch) not in _taken
+        is_unknown = other_pid == pid and (database.place, account, epoch) not in _taken
         is_nobodys = other_host == host and (is_unknown or not _is_running(other_pid))
         if is_live and not is_nobodys:
             raise LeaseHeld(
-                f"another replicator writes to this database: {other}, since {acquired_at:%Y-%m-%d %H:%M:%S %Z}",
+                f"another replicator writes to this database for the account {account}: {other}, since "
+                f"{acquired_at:%Y-%m-%d %H:%M:%S %Z}",
                 advice=f"let it work, or stop it; if it is dead, its lease frees itself in {max(1, seconds_left)} s",
             )
         row = tx.execute(
             "UPDATE replicator.lease SET epoch = epoch + 1, holder = %s, host = %s, pid = %s, command = %s, "
             "acquired_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => %s) "
-            "WHERE name = %s RETURNING epoch",
-            [holder, host, pid, command, TTL_SECONDS, NAME],
+            "WHERE account = %s RETURNING epoch",
+            [holder, host, pid, command, TTL_SECONDS, account],
         ).fetchone()
         assert row is not None  # noqa: S101 - the row is locked by us
-        taken = Lease(row[0], holder)
-    _taken.add((database.place, taken.epoch))
+        taken = Lease(account, row[0], holder)
+    _taken.add((database.place, account, taken.epoch))
     return taken
 
 
@@ -82,11 +83,11 @@ def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
     """Prove the lease inside a writing transaction, and renew it; raise LeaseLost where another epoch has begun."""
     row = tx.execute(
         "UPDATE replicator.lease SET expires_at = clock_timestamp() + make_interval(secs => %s) "
-        "WHERE name = %s AND epoch = %s RETURNING epoch",
-        [TTL_SECONDS, NAME, lease.epoch],
+        "WHERE account = %s AND epoch = %s RETURNING epoch",
+        [TTL_SECONDS, lease.account, lease.epoch],
     ).fetchone()
     if row is None:
-        raise LeaseLost("another replicator has taken over writing to this database")
+        raise LeaseLost(f"another replicator has taken over writing to this database for the account {lease.account}")
 
 
 def release(database: Database, lease: Lease) -> None:
@@ -94,14 +95,14 @@ def release(database: Database, lease: Lease) -> None:
     forget(database, lease)
     with database.transaction() as tx:
         tx.execute(
-            "UPDATE replicator.lease SET expires_at = clock_timestamp() WHERE name = %s AND epoch = %s",
-            [NAME, lease.epoch],
+            "UPDATE replicator.lease SET expires_at = clock_timestamp() WHERE account = %s AND epoch = %s",
+            [lease.account, lease.epoch],
         )
 
 
 def forget(database: Database, lease: Lease) -> None:
     """Hold the lease no longer, also where the database cannot be told: this process may take it again at once."""
-    _taken.discard((database.place, lease.epoch))
+    _taken.discard((database.place, lease.account, lease.epoch))
 
 
 def is_dead(host: str | None, pid: int | None) -> bool:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg import sql
 
-from replicator.errors import AnotherAccount
+from replicator.errors import AnotherAccount, DatabaseUnavailable
 from replicator.records import CONTRACT_STATUSES, DIRECTIONS, READING_VERSION
 from replicator.store import stages
 from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, StampConflict, VersionRow
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
-
-    import psycopg
 
     from replicator.records import Segment
 
@@ -37,7 +36,7 @@ CALL_COLUMNS = (
     "fingerprint", "problems", "has_escapes", "reading_version", "version", "observed_at", "first_seen_at", "changed_at",
 )  # fmt: skip
 DETAIL_COLUMNS = (
-    "call_id", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
+    "call_id", "account", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
     "has_escapes", "raw",
 )  # fmt: skip
 OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
@@ -95,10 +94,17 @@ def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) 
 def write_calls(
     tx: psycopg.Connection[Any], account: str, rows: Sequence[CallRow], versions: Sequence[VersionRow]
 ) -> None:
-    """Insert the new calls, update the changed ones, append the versions."""
+    """Insert the new calls, update the changed ones, append the versions.
+
+    Raises DatabaseUnavailable where another account stores one of the new calls at this moment: done again, it is seen by
+    `known_calls`. Nobody else can, as each account has one writer.
+    """
     new = [_call_values(account, row) for row in rows if row.is_new]
     if new:
-        _copy(tx, "truedy.calls", CALL_COLUMNS, new)
+        try:
+            _copy(tx, "truedy.calls", CALL_COLUMNS, new)
+        except psycopg.errors.UniqueViolation:
+            raise DatabaseUnavailable("another process has stored calls of this batch a moment ago") from None
     changed = [_call_values(account, row) for row in rows if not row.is_new]
     if changed:
         names = ", ".join(CALL_COLUMNS)
@@ -123,8 +129,8 @@ def write_calls(
         _append_late(tx, late)
 
 
-def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int:
-    """Write transcripts and recordings with their place in the queue; return the number of segments written.
+def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[DetailRow]) -> int:
+    """Write an account's transcripts and recordings with their place in the queue; return the number of segments written.
 
     The segments of a call are replaced as a whole, in this transaction; the earlier ones move to the history.
     """
@@ -136,25 +142,20 @@ def write_details(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int
         if kind == "transcript":
             segments += _write_segments(tx, mine)
         columns = DETAIL_COLUMNS + OWN_COLUMNS[kind]
-        new = [_detail_values(row) for row in mine if row.is_new]
+        new = [_detail_values(account, row) for row in mine if row.is_new]
         if new:
             _copy(tx, f"truedy.{table}", columns, new)
         whole = [row for row in mine if not row.is_new and (row.transcript or row.recording)]
         if whole:
             # Every column is known, so the old row gives way to a new one: half the cost of an update by staging.
             tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
-            _copy(tx, f"truedy.{table}", columns, [_detail_values(row) for row in whole])
-        changed = [_detail_values(row) for row in mine if not row.is_new and not (row.transcript or row.recording)]
+            _copy(tx, f"truedy.{table}", columns, [_detail_values(account, row) for row in whole])
+        changed = [
+            _detail_values(account, row) for row in mine if not row.is_new and not (row.transcript or row.recording)
+        ]
         if changed:
             _update_details(tx, kind, columns, changed)
     return segments
-
-
-OF_ACCOUNT = (
-    "(NOT EXISTS (SELECT FROM replicator.source_state o WHERE o.account <> %(account)s) "
-    "OR EXISTS (SELECT FROM truedy.calls c WHERE c.id = d.call_id AND c.account = %(account)s))"
-)
-"""Whether a detail `d` belongs to an account. Where the database has no other one, its calls are not looked up."""
 
 
 def due_details(
@@ -162,8 +163,8 @@ def due_details(
 ) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
     """Return an account's due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
     queues = [
-        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} d "
-        f"WHERE due_at <= %(now)s AND {OF_ACCOUNT} ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
+        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
+        "WHERE account = %(account)s AND due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
         for kind in kinds
     ]
     if not queues:
@@ -209,7 +210,7 @@ def count_queued(
     for kind in kinds:
         row = connection.execute(
             f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
-            f"FROM truedy.{TABLES[kind]} d WHERE due_at IS NOT NULL AND {OF_ACCOUNT}",
+            f"FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
             {"account": account, "now": now},
         ).fetchone()
         if row is not None:
@@ -221,7 +222,7 @@ def next_due_at(connection: psycopg.Connection[Any], account: str, kinds: Iterab
     """Return when the next queued detail of an account is due, or None where its queue is empty."""
     times = [
         connection.execute(
-            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} d WHERE due_at IS NOT NULL AND {OF_ACCOUNT}",
+            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
             {"account": account},
         ).fetchone()
         for kind in kinds
@@ -406,16 +407,16 @@ def _update_details(
         if name in {"call_created_at", "deadline_at", "asked_at"}
         else f"{name} = s.{name}"
         for name in columns
-        if name != "call_id"
+        if name not in {"call_id", "account"}
     )
     tx.execute(f"UPDATE truedy.{table} t SET {sets} FROM staged_details s WHERE s.call_id = t.call_id")
     tx.execute("DROP TABLE staged_details")
 
 
-def _detail_values(row: DetailRow) -> tuple[object, ...]:
+def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
     content = row.transcript or row.recording
     shared = (
-        row.call_id, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
+        row.call_id, account, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
         row.fetched_at if content else None, row.last_error, content.has_escapes if content else False,
         content.raw if content else None,
     )  # fmt: skip

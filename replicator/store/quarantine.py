@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from replicator.store.rows import UnreadRow
 
-FACTS = "id, call_id, field, request, reason, attempts, first_seen_at, last_seen_at, resolved_at, length(raw) AS bytes"
+FACTS = "id, call_id, field, kind, created_since, created_until, request, reason, attempts, first_seen_at, last_seen_at, resolved_at, length(raw) AS bytes"
 
 
 def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -> int:
@@ -33,8 +33,8 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
     new = 0
     for row in rows:
         found = tx.execute(
-            "INSERT INTO replicator.quarantine AS q (account, call_id, field, request, reason, raw, raw_sha256, "
-            "first_seen_at, last_seen_at) VALUES (%s, %s, %s, %s, %s, %b, %b, %s, %s) "
+            "INSERT INTO replicator.quarantine AS q (account, call_id, field, kind, created_since, created_until, request, "
+            "reason, raw, raw_sha256, first_seen_at, last_seen_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %b, %b, %s, %s) "
             "ON CONFLICT (account, raw_sha256, reason) DO UPDATE SET attempts = q.attempts + 1, "
             "last_seen_at = excluded.last_seen_at, resolved_at = NULL "
             "WHERE q.last_seen_at < excluded.last_seen_at - interval '1 hour' OR q.resolved_at < excluded.last_seen_at "
@@ -43,6 +43,8 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
                 account,
                 row.call_id,
                 row.field,
+                row.kind,
+                *(row.never_shown or (None, None)),
                 row.request,
                 row.reason,
                 row.raw,
@@ -132,18 +134,18 @@ def open_sizes(connection: psycopg.Connection[Any], account: str) -> list[tuple[
 def load(connection: psycopg.Connection[Any], account: str, ids: Sequence[int]) -> list[KeptRow]:
     """Return rows with their bytes."""
     rows = connection.execute(
-        "SELECT id, call_id, request, reason, raw, first_seen_at, last_seen_at, resolved_at, field FROM replicator.quarantine "
+        "SELECT id, call_id, request, reason, raw, first_seen_at, last_seen_at, resolved_at, field, kind FROM replicator.quarantine "
         "WHERE account = %s AND id = ANY(%s) ORDER BY id",
         [account, list(ids)],
     )
     return [KeptRow(*row) for row in rows]
 
 
-def load_open(connection: psycopg.Connection[Any], account: str, reason: str) -> list[KeptRow]:
-    """Return the open rows that are kept for one reason, with their bytes."""
+def load_never_shown(connection: psycopg.Connection[Any], account: str) -> list[KeptRow]:
+    """Return the open rows that stand for what no answer showed."""
     rows = connection.execute(
-        "SELECT id FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL AND reason = %s",
-        [account, reason],
+        "SELECT id FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL AND kind = 'never_shown'",
+        [account],
     ).fetchall()
     return load(connection, account, [row[0] for row in rows])
 

@@ -48,6 +48,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.coverage": ADD | {"DELETE"},
     "replicator.error_classes": READ,
     "replicator.lease": MOVE,
+    "replicator.locks": MOVE,
     "replicator.quarantine": MOVE,
     "replicator.reporting": READ,
     "replicator.runs": MOVE,

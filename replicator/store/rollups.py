@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from replicator.errors import DatabaseError
-from replicator.store import parts
+from replicator.store import locks, parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +37,6 @@ VIEW = re.compile(r"^CREATE OR REPLACE VIEW rollup\.([a-z_]+) ", re.MULTILINE)
 DAYS_AT_ONCE = 10
 """Days that one transaction computes anew."""
 MOST_OVERTAKEN = 5
-LEASE = "roll-ups"
-"""The row of replicator.lease that is locked while somebody refreshes. Readers may not lock it; an advisory lock anybody may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def refresh(
 
 def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: int) -> int:
     tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    if not _is_alone(tx):
+    if not locks.take(tx, "roll-ups"):
         return 0
     # As text: Python has no day before all others.
     chosen = tx.execute(
@@ -142,16 +140,6 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
         days,
     )
     return len(chosen)
-
-
-def _is_alone(tx: psycopg.Connection[Any]) -> bool:
-    """Take the lock of who refreshes until the transaction ends; False where another session has it."""
-    if tx.execute("SELECT 1 FROM replicator.lease WHERE name = %s FOR UPDATE SKIP LOCKED", [LEASE]).fetchone():
-        return True
-    if tx.execute("SELECT 1 FROM replicator.lease WHERE name = %s", [LEASE]).fetchone():
-        return False
-    new = "INSERT INTO replicator.lease (name, epoch) VALUES (%s, 0) ON CONFLICT DO NOTHING RETURNING 1"
-    return tx.execute(new, [LEASE]).fetchone() is not None
 
 
 def _columns(tx: psycopg.Connection[Any]) -> dict[str, sql.Composed]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from replicator.records import Call, Recording, Transcript
 
 Kind = Literal["transcript", "recording"]
+QuarantineKind = Literal["row", "field", "never_shown"]
 State = Literal["pending", "present", "absent_final", "denied", "gave_up"]
 
 
@@ -120,6 +121,12 @@ class UnreadRow:
     seen_at: datetime
     field: str | None = None
     """The field that these bytes were, of a call that was read without it."""
+    never_shown: tuple[datetime | None, datetime] | None = None
+    """Of a row that no answer showed: it was created from (None: the beginning) up to these instants."""
+
+    @property
+    def kind(self) -> QuarantineKind:
+        return "field" if self.field is not None else "row" if self.never_shown is None else "never_shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +142,4 @@ class KeptRow:
     last_seen_at: datetime
     resolved_at: datetime | None
     field: str | None = None
+    kind: QuarantineKind = "row"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replicator.store import locks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,18 +39,21 @@ SELECT CASE WHEN has_schema_privilege(to_regnamespace('rollup'), 'USAGE')
 def refresh(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> int:
     """Analyze the tables that need it, the largest first, each in a transaction of its own; return how many.
 
-    Where this user may not, nothing is done: the server comes to it.
+    Where this user may not, nothing is done: the server comes to it. Nor while another session does the same.
     """
     with database.transaction() as tx:
         may = tx.execute(MAY).fetchone()
-        if may is None or not may[0]:
+        if may is None or not may[0] or not tx.execute(DUE).fetchone():
             return 0
-        due = [oid for (oid,) in tx.execute(DUE).fetchall()]
-    done = 0
-    for oid in due:
-        if not go_on():
-            break
+    done: set[int] = set()
+    while go_on():
         with database.transaction() as tx:
-            tx.execute("SELECT rollup.analyze_table(%s::bigint::oid::regclass)", [oid])
-        done += 1
-    return done
+            if not locks.take(tx, "statistics"):
+                break
+            # Looked for anew each time: what another session has analyzed meanwhile is not due any more.
+            due = [oid for (oid,) in tx.execute(DUE).fetchall() if oid not in done]
+            if not due:
+                break
+            tx.execute("SELECT rollup.analyze_table(%s::bigint::oid::regclass)", [due[0]])
+            done.add(due[0])
+    return len(done)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from replicator.store.merge import OF_ACCOUNT
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -134,15 +132,15 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             details=rows(
                 "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
                 "count(*) FILTER (WHERE due_at > now()) AS later, min(due_at) AS next_due_at FROM ("
-                "SELECT 'transcript' AS kind, call_id, state, due_at FROM truedy.transcripts UNION ALL "
-                f"SELECT 'recording', call_id, state, due_at FROM truedy.recordings) d WHERE {OF_ACCOUNT} "
+                "SELECT 'transcript' AS kind, state, due_at FROM truedy.transcripts WHERE account = %(account)s UNION ALL "
+                "SELECT 'recording', state, due_at FROM truedy.recordings WHERE account = %(account)s) d "
                 "GROUP BY kind, state ORDER BY kind, state"
             ),
             budgets=rows(
                 "SELECT b.key_id, b.request_limit AS learned_limit, b.window_seconds::float8, b.not_before, "
-                "coalesce((SELECT charged FROM replicator.budget_windows w WHERE w.key_id = b.key_id AND "
+                "coalesce((SELECT charged FROM replicator.budget_windows w WHERE w.account = b.account AND w.key_id = b.key_id AND "
                 "w.window_number = floor((extract(epoch FROM now()) + coalesce(b.offset_low_seconds, 0)) / "
-                "b.window_seconds)), 0) AS charged FROM replicator.budgets b ORDER BY b.key_id"
+                "b.window_seconds)), 0) AS charged FROM replicator.budgets b WHERE b.account = %(account)s ORDER BY b.key_id"
             ),
             runs=rows(
                 "SELECT id, command, started_at, finished_at, coalesce(outcome, 'running') AS outcome, message, "
@@ -161,7 +159,7 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             lease=next(
                 iter(
                     rows(
-                        "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE expires_at > clock_timestamp()"
+                        "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()"
                     )
                 ),
                 None,

@@ -53,6 +53,7 @@ class Asker:
         readers: Sequence[tuple[str, Asking]],
         limits: Limits,
         most: int,
+        account: str,
         clock: Callable[[], datetime],
         *,
         stop: Event | None = None,
@@ -60,7 +61,7 @@ class Asker:
     ) -> None:
         self._database = database
         self._readers = [reader for _, reader in readers]
-        self._spendings = [Spending(database, key, limits) for key, _ in readers]
+        self._spendings = [Spending(database, account, key, limits) for key, _ in readers]
         self._clock = clock
         self._stop = stop
         self._on_wait = on_wait
@@ -105,6 +106,7 @@ class Asker:
             spending.refused(now, error)
         with self._database.transaction() as tx:
             spending.save(tx)
+        spending.saved()
 
     def _charged(self) -> int:
         """Charge one request and return the number of the key that may send it now; wait until one may."""

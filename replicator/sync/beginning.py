@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, books, lease, merge, quarantine, stages
+from replicator.store import absences, accounts, books, lease, merge, quarantine, stages
 from replicator.sync.committing import load_ledger, save_policy
 from replicator.sync.position import start
 from replicator.sync.replaying import note_proven
@@ -49,14 +49,20 @@ class Beginning:
     """What statuses mean, as of now."""
 
 
-def begin(tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: int, now: datetime) -> Beginning:
-    """Open a run and read what it needs. Doing it twice, because nobody knows whether the commit took, is harmless."""
+def begin(
+    tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: Sequence[str], now: datetime
+) -> Beginning:
+    """Open a run and read what it needs. Doing it twice, because nobody knows whether the commit took, is harmless.
+
+    `keys` are the ids of the keys that it may use. Raises AnotherAccount where one of them is another account's.
+    """
     account = options.account
     lease.hold(tx, held)
+    accounts.claim_keys(tx, account, options.base_url, keys, options.limits.window_seconds, now)
     was_killed = books.has_lost_run(tx, account)
     deaths, apart_until = books.deaths_in_a_row(tx, account), books.reads_apart_until(tx, account)
     run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)
-    save_policy(tx, account, options, keys=keys)
+    save_policy(tx, account, options, keys=len(keys))
     ledger = load_ledger(tx, account)
     known = books.load_source(tx, account)
     remembered = merge.some_calls(tx, account)

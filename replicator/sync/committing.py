@@ -70,7 +70,7 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, one_each(details))
+            counters.segments_stored += merge.write_details(tx, self.account, one_each(details))
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
@@ -100,8 +100,10 @@ class Committer:
         self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
 
     def committed(self) -> None:
-        """Say that the last commit took: its counts are kept."""
+        """Take note that the last commit took: its counts and its charges are kept."""
         self.counters = self._next
+        for spending in self.spendings:
+            spending.saved()
 
     _next: books.Counters = field(default_factory=books.Counters)
 

@@ -61,7 +61,7 @@ def link(
     if url is not None and _is_good(url, expires_at, clock()):
         return Link(url, expires_at, is_fresh=False)
     key, reader = readers[0]
-    spending = Spending(database, key, limits)
+    spending = Spending(database, account, key, limits)
     spending.load(clock())
     while not (spending.free(clock()) and spending.charge(clock(), 1)):
         sleep(max(0.01, (spending.budget.opens_at(clock()) - clock()).total_seconds()))
@@ -78,6 +78,7 @@ def link(
         spending.landed([Landing(asked_at, clock(), None)])
         with database.transaction() as tx:
             spending.save(tx)
+        spending.saved()
     found = answer.value
     with database.transaction() as tx:
         merge.renew_recording_url(tx, call_id, found.recording_url, found.url_expires_at, asked_at)

@@ -15,7 +15,7 @@ from replicator.store.rows import UnreadRow
 from replicator.sync.absence import claims
 from replicator.sync.bounds import Bound
 from replicator.sync.judging import Verdict
-from replicator.sync.ledger import UNREADABLE
+from replicator.sync.ledger import BEGINNING, UNREADABLE
 from replicator.sync.planning import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.state import State
 from replicator.sync.walking import Lane, Seen
@@ -284,6 +284,7 @@ def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
             STEPPED_OVER,
             piece.since.isoformat().encode(),
             outcome.sent_at,
+            never_shown=(None if piece.since == BEGINNING else piece.since, piece.until),
         )
         for piece in absorbed.pieces
         if piece.reason == UNREADABLE

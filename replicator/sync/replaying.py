@@ -26,7 +26,6 @@ from replicator.store.rows import UnreadRow, VersionRow
 from replicator.sync.answering import one_each
 from replicator.sync.committing import details_of_all, load_ledger, verified_at
 from replicator.sync.merging import Change, Observation, Policy, Settled, settle
-from replicator.sync.position import STEPPED_OVER
 from replicator.sync.pseudonyms import catch_up, name_parties
 from replicator.sync.stages import Stages
 
@@ -132,7 +131,7 @@ def replay(
 ) -> Replayed:
     """Read one row again, resolved or not, or all open ones, under a lease taken for it. Raises LeaseHeld, DatabaseError."""
     check(database)
-    held = lease.acquire(database, "quarantine --replay")
+    held = lease.acquire(database, account, "quarantine --replay")
     done = Replayed()
     try:
         catch_up(database, held, account, pseudonyms)
@@ -162,7 +161,7 @@ def _replay(
     unread: list[int] = []
     empty: list[int] = []
     for kept in quarantine.load(tx, account, ids):
-        if kept.reason == STEPPED_OVER:
+        if kept.kind == "never_shown":
             (proven if kept.resolved_at or is_proven_by_now(kept, ledger) else empty).append(kept.id)
         elif kept.field is None and isinstance(call := parse_row(kept.raw), Call):
             found.append((kept, call))
@@ -174,7 +173,7 @@ def _replay(
     name_parties(tx, account, settled.calls, pseudonyms)
     books.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
-    merge.write_details(tx, details)
+    merge.write_details(tx, account, details)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
         for kept, call in found
@@ -200,5 +199,5 @@ def _replay(
 
 def note_proven(tx: psycopg.Connection[Any], account: str, ledger: Ledger, now: datetime) -> None:
     """Resolve the rows that were stepped over and whose place is proven by now."""
-    kept = quarantine.load_open(tx, account, STEPPED_OVER)
+    kept = quarantine.load_never_shown(tx, account)
     quarantine.mark_resolved(tx, [row.id for row in kept if is_proven_by_now(row, ledger)], now)

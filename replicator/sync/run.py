@@ -89,7 +89,7 @@ class Run:
         self._stop = stop
         self._on_progress = on_progress
         self._clock = clock = clock or steady_clock()
-        self._spendings = [Spending(database, key, options.limits) for key, _ in readers]
+        self._spendings = [Spending(database, options.account, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
         self._careful = [reader for reader in self._readers if isinstance(reader, CarefulReader)]
         self._deaths = sum(reader.deaths for reader in self._careful)
@@ -106,15 +106,18 @@ class Run:
         started = time.monotonic()
         self._patiently(lambda: check(self._database))
         is_ours = held is None
-        held = held or self._patiently(lambda: lease.acquire(self._database, self._options.command))
+        held = held or self._patiently(
+            lambda: lease.acquire(self._database, self._options.account, self._options.command)
+        )
         fetcher = Fetcher(self._readers, self._options.workers, self._clock)
-        outcome, message = "failed", None
+        outcome, message, failure = "failed", None, None
         try:
             self._begin(held)
             result = self._loop(fetcher)
             outcome, report = result.value, self._report(result, time.monotonic() - started)
             message = report.unfinished or None
         except BaseException as error:
+            failure = error
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
             if isinstance(error, Exception) and not isinstance(error, ReplicatorError):
@@ -122,12 +125,12 @@ class Run:
             raise
         finally:
             fetcher.close()
-            self._end(held, outcome, message, fetcher.in_flight, is_ours=is_ours)
+            self._end(held, outcome, message, failure, fetcher.in_flight, is_ours=is_ours)
         return report
 
     def _begin(self, held: lease.Lease) -> None:
         """Open the run in the books, and start from where the last one left off."""
-        now, keys = self._clock(), len(self._spendings)
+        now, keys = self._clock(), [spending.key.key_id for spending in self._spendings]
 
         def write() -> Beginning:
             with self._database.transaction() as tx:
@@ -149,7 +152,16 @@ class Run:
             if begun.was_killed:
                 spending.assume_lost(now, self._options.workers)
 
-    def _end(self, held: lease.Lease, outcome: str, message: str | None, in_flight: int, *, is_ours: bool) -> None:
+    def _end(
+        self,
+        held: lease.Lease,
+        outcome: str,
+        message: str | None,
+        failure: BaseException | None,
+        in_flight: int,
+        *,
+        is_ours: bool,
+    ) -> None:
         try:
             if hasattr(self, "_committer"):
                 with self._database.transaction() as tx:
@@ -160,7 +172,7 @@ class Run:
                         spending.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
                         books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
-                    books.save_run(tx, self._committer.run_id, self._counters, outcome, message)
+                    books.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
             if is_ours:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):

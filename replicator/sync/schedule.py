@@ -24,6 +24,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from replicator.errors import (
+    AnotherAccount,
     BadKey,
     ConfigurationError,
     DatabaseError,
@@ -55,12 +56,12 @@ TURN_SECONDS = 0.5
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 """A tick that is late, however late, is one tick, and never two at once."""
 
-HOPELESS = (ConfigurationError, DatabaseMisconfigured, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
+HOPELESS = (AnotherAccount, ConfigurationError, DatabaseMisconfigured, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
 """What the first sync may show that no waiting changes: the service then ends with that error."""
 
 
 class Service:
-    """Runs `sync` every `poll_seconds` under one lease that is held for the service's whole life.
+    """Runs `sync` every `poll_seconds` under the account's lease, which is held for the service's whole life.
 
     `sync` is given the lease and what it calls again and again to show that it is alive.
     """
@@ -70,12 +71,14 @@ class Service:
         database: Database,
         sync: Callable[[lease.Lease, Callable[[], None]], Report],
         *,
+        account: str,
         poll_seconds: float,
         hang_seconds: float,
         stop: threading.Event,
     ) -> None:
         self._database = database
         self._sync = sync
+        self._account = account
         self._poll_seconds = poll_seconds
         self._watch = Watch(hang_seconds, TURN_SECONDS)
         self._stop = stop
@@ -142,7 +145,7 @@ class Service:
         try:
             if self._held is None:
                 check(self._database)
-                self._held = lease.acquire(self._database, "serve")
+                self._held = lease.acquire(self._database, self._account, "serve")
             report = self._sync(self._held, self._show_life)
             self._has_synced = True
             log.info("%s", describe(report))

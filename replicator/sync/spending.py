@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 
 class Spending(Purse):
-    """The budget of one key, over time."""
+    """The budget of one key of an account, over time."""
 
-    def __init__(self, database: Database, key: str, limits: Limits) -> None:
+    def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
         super().__init__(limits)
         self._database = database
-        self._key_id = books.key_id(key)
+        self.key = books.BudgetKey(account, books.key_id(key))
         self._saved: books.BudgetRow | None = None
+        self._written: books.BudgetRow | None = None
 
     def load(self, now: datetime) -> None:
         """Read the books again: at the start, and when another process has charged them meanwhile."""
         with self._database.connection() as connection:
-            row = books.load_budget(connection, self._key_id)
+            row = books.load_budget(connection, self.key)
         clock = None
         if row.offset_low_seconds is not None and row.offset_high_seconds is not None:
             clock = ClockOffset(timedelta(seconds=row.offset_low_seconds), timedelta(seconds=row.offset_high_seconds))
@@ -46,16 +47,17 @@ class Spending(Purse):
             windows = self.budget.windows(now)
             wanted = dict.fromkeys(windows, requests)
             oldest = self.budget.oldest_kept(now)
-            if not books.charge(self._database, self._key_id, wanted, self.budget.limit, oldest):
+            if not books.charge(self._database, self.key, wanted, self.budget.limit, oldest):
                 self.load(now)
                 return False
         return super().charge(now, requests)
 
     def save(self, tx: psycopg.Connection[Any]) -> None:
-        """Keep what was learned since the last time."""
-        owed = self.take_owed()
-        if owed:
-            books.add_charges(tx, self._key_id, owed)
+        """Write what was learned since the last time. Once the transaction is committed, `saved` is to be called: if it broke off,
+        the next one writes all of it again.
+        """
+        if self._owed:
+            books.add_charges(tx, self.key, self._owed)
         clock = self.budget.clock
         row = books.BudgetRow(
             self.budget.limit if self.budget.limit != self._limits.ours else None,
@@ -65,13 +67,18 @@ class Spending(Purse):
             charged={},
         )
         if row != self._saved:
-            books.save_budget(tx, self._key_id, self._limits.window_seconds, row)
-            self._saved = row
+            books.save_budget(tx, self.key, self._limits.window_seconds, row)
+        self._written = row
+
+    def saved(self) -> None:
+        """Take note that what `save` wrote last is committed."""
+        self.take_owed()
+        self._saved = self._written
 
     def restore(self, tx: psycopg.Connection[Any]) -> None:
         """Charge again what a database that was set back has forgotten."""
         if self.budget.limit is not None:
-            books.restore_charges(tx, self._key_id, self.budget.charged)
+            books.restore_charges(tx, self.key, self.budget.charged)
 
 
 __all__ = ["Limits", "Spending"]

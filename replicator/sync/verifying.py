@@ -133,7 +133,7 @@ class Verification:
         self._seed = seed
         self._clock = clock
         self._asker = Asker(
-            database, readers, limits or Limits(), max_requests, clock, stop=stop, on_wait=on_wait
+            database, readers, limits or Limits(), max_requests, account, clock, stop=stop, on_wait=on_wait
         )  # fmt: skip
         self._found = _Findings()
         self._ledger = Ledger()

@@ -30,5 +30,7 @@ SELECT
     r.calls_deleted,
     r.absences_ended,
     r.refusals,
-    r.failures
+    r.failures,
+    r.error_code,
+    r.is_defect
 FROM replicator.runs r;

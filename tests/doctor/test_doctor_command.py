@@ -130,8 +130,8 @@ def test_files_that_others_may_read(examined: Callable[..., Examined], database_
         (("UPDATE replicator.schema_version SET version_num = '9999'",), "error", 4, "does not know"),
         (
             (
-                "INSERT INTO replicator.lease (name, epoch, holder, host, pid, command, acquired_at, expires_at) VALUES "
-                "('writer', 1, 'serve (process 4194000)', '{host}', 4194000, 'serve', now(), now() + interval '20 s')",
+                "INSERT INTO replicator.lease (account, epoch, holder, host, pid, command, acquired_at, expires_at) VALUES "
+                "('default', 1, 'serve (process 4194000)', '{host}', 4194000, 'serve', now(), now() + interval '20 s')",
             ),
             "warning",
             0,

@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 def test_a_second_writer_is_told_who_the_first_is(database: Database) -> None:
     """The lease names its holder; given back, it is free, and its epoch has grown."""
-    first = lease.acquire(database, "serve")
+    first = lease.acquire(database, "default", "serve")
     with pytest.raises(LeaseHeld, match=rf"serve \(process {os.getpid()} on"):
-        lease.acquire(database, "sync")
+        lease.acquire(database, "default", "sync")
     lease.release(database, first)
-    assert lease.acquire(database, "sync").epoch == first.epoch + 1
+    assert lease.acquire(database, "default", "sync").epoch == first.epoch + 1
 
 
 def test_a_dead_holder_is_taken_over_at_once(database: Database) -> None:
     """A holder on this machine whose process is gone does not keep anybody waiting."""
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    lease.acquire(database, "sync")
+    lease.acquire(database, "default", "sync")
     with database.transaction() as tx:
         tx.execute("UPDATE replicator.lease SET pid = %s", [gone.pid])
-    assert lease.acquire(database, "sync").epoch == 2
+    assert lease.acquire(database, "default", "sync").epoch == 2
 
 
 def test_a_lease_that_was_taken_without_our_knowing_is_no_obstacle(
@@ -59,13 +59,13 @@ def test_a_lease_that_was_taken_without_our_knowing_is_no_obstacle(
     """
     with monkeypatch.context() as patch:
         patch.setattr(lease, "_taken", set())
-        lease.acquire(database, "serve")
-    second = lease.acquire(database, "serve")
+        lease.acquire(database, "default", "serve")
+    second = lease.acquire(database, "default", "serve")
     assert second.epoch == 2
     with pytest.raises(LeaseHeld):
-        lease.acquire(database, "sync")
+        lease.acquire(database, "default", "sync")
     lease.forget(database, second)  # the database was away when it was to be given back
-    assert lease.acquire(database, "sync").epoch == 3
+    assert lease.acquire(database, "default", "sync").epoch == 3
 
 
 def test_a_process_id_means_something_in_its_container_only() -> None:
@@ -77,19 +77,19 @@ def test_a_process_id_means_something_in_its_container_only() -> None:
 
 def test_a_holder_elsewhere_is_waited_for(database: Database) -> None:
     """Of another machine's process nothing is known: its lease holds until it expires."""
-    lease.acquire(database, "sync")
+    lease.acquire(database, "default", "sync")
     with database.transaction() as tx:
         tx.execute("UPDATE replicator.lease SET pid = 1, host = 'elsewhere/boot'")
     with pytest.raises(LeaseHeld):
-        lease.acquire(database, "sync")
+        lease.acquire(database, "default", "sync")
 
 
 def test_a_leader_that_slept_cannot_write(database: Database) -> None:
     """After another took over, the transaction of the former holder is refused as a whole."""
-    slept = lease.acquire(database, "sync")
+    slept = lease.acquire(database, "default", "sync")
     with database.transaction() as tx:
         tx.execute("UPDATE replicator.lease SET expires_at = clock_timestamp() - interval '1 second'")
-    lease.acquire(database, "serve")
+    lease.acquire(database, "default", "serve")
 
     def write() -> None:
         with database.transaction() as tx:
@@ -104,7 +104,7 @@ def test_a_leader_that_slept_cannot_write(database: Database) -> None:
 
 def charge_some(url: str) -> int:
     database = Database(url)
-    won = sum(books.charge(database, "key", {1: 1, 2: 1}, 50, 0) for _ in range(40))
+    won = sum(books.charge(database, books.BudgetKey("default", "key"), {1: 1, 2: 1}, 50, 0) for _ in range(40))
     database.close()
     return won
 

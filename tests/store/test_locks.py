@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from replicator.errors import DatabaseUnavailable
-from replicator.store import migrate, naming, rollups
+from replicator.store import locks, migrate, naming, rollups
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_no_lock_of_another_role_stops_a_migration_or_a_refresh(
                 for mode in MODES
             ),
             "SELECT 1 FROM replicator.schema_version FOR UPDATE",
-            "SELECT 1 FROM replicator.lease WHERE name = 'roll-ups' FOR UPDATE",
+            "SELECT 1 FROM replicator.locks WHERE name = 'roll-ups' FOR UPDATE",
         ):
             try:
                 with holding.transaction():
@@ -94,7 +94,7 @@ def test_who_reads_a_view_for_long_is_named(
 def lock_soon(database: Database) -> None:
     with database.transaction() as tx:
         tx.execute("SET LOCAL lock_timeout = '1s'")
-        rollups._is_alone(tx)
+        locks.take(tx, "roll-ups")
 
 
 def test_two_refresh_one_after_the_other(database: Database) -> None:
@@ -102,13 +102,13 @@ def test_two_refresh_one_after_the_other(database: Database) -> None:
     kept = rollups.daily(migrate.bundled("sql"))
     with database.transaction() as tx:
         tx.execute(TOUCH)
-        tx.execute("DELETE FROM replicator.lease WHERE name = 'roll-ups'")
+        tx.execute("DELETE FROM replicator.locks WHERE name = 'roll-ups'")
     with database.transaction() as tx:
-        assert rollups._is_alone(tx)
+        assert locks.take(tx, "roll-ups")
         with pytest.raises(DatabaseUnavailable, match="55P03"):
             lock_soon(database)
     with database.transaction() as tx:
-        assert rollups._is_alone(tx)
+        assert locks.take(tx, "roll-ups")
         assert rollups.refresh(database, kept) == 0
     assert rollups.refresh(database, kept) == 1
 

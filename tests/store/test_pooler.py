@@ -150,10 +150,10 @@ def test_two_processes_behind_a_pooler_are_one_writer(pooled: Database, pooled_u
 
 def test_a_lease_behind_a_pooler_is_had_by_one(pooled: Database) -> None:
     """Whichever server connection a second one meets, the lease is held; a lock of a session would be anybody's."""
-    lease.acquire(pooled, "serve")
+    lease.acquire(pooled, "default", "serve")
     for _ in range(4 * pooler.SERVER_CONNECTIONS):
         with pytest.raises(LeaseHeld):
-            lease.acquire(pooled, "sync")
+            lease.acquire(pooled, "default", "sync")
 
 
 def test_a_sleeper_behind_a_pooler_writes_nothing(pooled: Database, pooled_url: str) -> None:
@@ -189,10 +189,10 @@ def test_a_sleeper_behind_a_pooler_writes_nothing(pooled: Database, pooled_url: 
 
 def test_a_lost_lease_is_found_in_every_transaction(pooled: Database) -> None:
     """The old epoch is refused behind a pooler too, whichever server connection it meets."""
-    old = lease.acquire(pooled, "serve")
+    old = lease.acquire(pooled, "default", "serve")
     with pooled.connection() as connection:
         connection.execute("UPDATE replicator.lease SET expires_at = clock_timestamp()")
-    lease.acquire(pooled, "sync")
+    lease.acquire(pooled, "default", "sync")
     for _ in range(2 * pooler.SERVER_CONNECTIONS):
         with pytest.raises(LeaseLost), pooled.transaction() as tx:
             lease.hold(tx, old)

@@ -103,6 +103,9 @@ def test_an_earlier_release_becomes_the_present_one(path: Path, empty_database: 
     fine, and a second migration has nothing to do.
     """
     restore(path, empty_database)
+    with psycopg.connect(empty_database) as connection:
+        # A dump spells views otherwise than they were made, and so does another version of the server: all are made anew.
+        connection.execute("UPDATE replicator.views SET sha256 = ''")
     before = contents(empty_database)
     done = migrate.migrate(empty_database)
     assert done.before == path.name.partition(".")[0]

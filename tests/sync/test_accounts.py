@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import json
+import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import run
+from commands import run, start
 
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
@@ -17,6 +19,9 @@ from replicator.simulator.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from subprocess import Popen
+
+OTHER_KEY = "another key of the same organization"
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
@@ -25,7 +30,7 @@ pytestmark = pytest.mark.slow  # each test starts processes
 def two() -> Iterator[tuple[tuple[Api, str], tuple[Api, str]]]:
     """Two sources with calls of their own."""
     with ExitStack() as stack:
-        apis = [Api(World(seed, 60, switches=Switches(limit=None)), keys=(KEY,)) for seed in (1, 2)]
+        apis = [Api(World(seed, 60, switches=Switches(limit=None)), keys=(KEY, OTHER_KEY)) for seed in (1, 2)]
         first, second = ((api, stack.enter_context(running(api))) for api in apis)
         yield first, second
 
@@ -52,7 +57,7 @@ def test_no_account_asks_for_anothers_details(
     (a, a_url), (b, b_url) = two
     of_a, of_b = chosen(a_url, database_url, "a"), chosen(b_url, database_url, "b")
     assert run("sync", "--max-requests", "4", cwd=tmp_path, **of_a).returncode == 0
-    queued = "SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id WHERE due_at <= now() AND account = 'a'"
+    queued = "SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id WHERE due_at <= now() AND c.account = 'a'"
     before = counted(database_url, queued)
     assert before != [(0,)]
     assert run("sync", cwd=tmp_path, **of_b).returncode == 0
@@ -60,7 +65,7 @@ def test_no_account_asks_for_anothers_details(
     assert counted(
         database_url,
         "SELECT min(attempts) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id "
-        "WHERE due_at <= now() AND account = 'a'",
+        "WHERE due_at <= now() AND c.account = 'a'",
     ) == [(0,)]
     assert run("sync", cwd=tmp_path, **of_a).returncode == 0
     present = counted(database_url, "SELECT call_id::text FROM truedy.transcripts WHERE state = 'present'")
@@ -103,3 +108,98 @@ def test_renaming_refuses_what_it_cannot_do(
         ("a", 60),
         ("b", 60),
     ]
+
+
+@contextmanager
+def serving(cwd: Path, settings: dict[str, str]) -> Iterator[Popen[str]]:
+    """Give a running `serve`, killed at the end."""
+    service = start("serve", cwd=cwd, REPLICATOR_POLL_SECONDS="1", **settings)
+    try:
+        yield service
+    finally:
+        service.kill()
+        service.communicate()
+
+
+def wait_until_it_has(database_url: str, account: str, calls: int, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    there = f"SELECT count(*) FROM analytics.calls WHERE account = '{account}'"
+    while counted(database_url, there) != [(calls,)]:
+        assert time.monotonic() < until, f"account {account} has not got its {calls} calls"
+        time.sleep(0.1)
+
+
+def test_two_services_of_one_database(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """Both work at the same time, each under its own lease. One that is killed holds up nobody and is taken over; an account is
+    renamed while the other one's service goes on, and not while its own does. No service says anything of an error.
+    """
+    (a, a_url), (b, b_url) = two
+    of_a, of_b = chosen(a_url, database_url, "a"), chosen(b_url, database_url, "b")
+    with serving(tmp_path, of_b) as of_b_alone:
+        with serving(tmp_path, of_a) as first:
+            for account in ("a", "b"):
+                wait_until_it_has(database_url, account, 60)
+            listed = json.loads(run("accounts", "list", "--json", cwd=tmp_path, **of_a).stdout)
+            assert [row["account"] for row in listed] == ["a", "b"]
+            writers = [row["writer"] for row in listed]
+            assert [
+                f"process {service.pid} " in writer
+                for service, writer in zip((first, of_b_alone), writers, strict=True)
+            ]
+            for account, settings in (("a", of_a), ("b", of_b)):
+                status = json.loads(run("status", "--json", cwd=tmp_path, **settings).stdout)
+                assert status["lease"]["holder"] == writers["ab".index(account)]
+                assert len(status["budgets"]) == 1
+            refused = run("accounts", "rename", "a", "c", cwd=tmp_path, **of_a)
+            assert (refused.returncode, "for the account a: serve (process" in refused.stderr) == (1, True)
+            first.kill()
+            first.wait()
+        a.world.create(status="completed")
+        b.world.create(status="completed")
+        wait_until_it_has(database_url, "b", 61)
+        with serving(tmp_path, of_a) as second:
+            wait_until_it_has(database_url, "a", 61)
+            second.terminate()
+            said_by_a = second.communicate(timeout=30)[1]
+        assert run("accounts", "rename", "a", "c", cwd=tmp_path, **of_a).returncode == 0
+        b.world.create(status="completed")
+        wait_until_it_has(database_url, "b", 62)
+        wait_until_it_has(database_url, "c", 61)
+        of_b_alone.terminate()
+        said_by_b = of_b_alone.communicate(timeout=30)[1]
+    for said in (said_by_a, said_by_b):
+        assert not [line for line in said.splitlines() if "WARNING" in line or "ERROR" in line or "failed" in line], (
+            said
+        )
+    assert counted(database_url, "SELECT count(*) FROM replicator.runs WHERE outcome = 'failed'") == [(0,)]
+
+
+def test_one_source_under_two_names_at_the_same_moment(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """Two syncs of one source under two names begin at once, with two keys: one stores all calls, the other one is refused."""
+    (_, url), _ = two
+    syncs = [
+        start("sync", "--quiet", cwd=tmp_path, **{**chosen(url, database_url, account), "TRUEDY_API_KEY": key})
+        for account, key in (("a", KEY), ("b", OTHER_KEY))
+    ]
+    said = [sync.communicate(timeout=60)[1] for sync in syncs]
+    assert sorted(sync.returncode for sync in syncs) == [0, 2], said
+    assert "replicator accounts rename" in "".join(said)
+    assert counted(database_url, "SELECT count(DISTINCT account), count(*) FROM truedy.calls") == [(1, 60)]
+
+
+def test_a_key_under_a_second_name_is_refused_before_a_request(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """With the key of a, at the source of a, a sync as b asks nothing: whose key it is, is known."""
+    (api, url), _ = two
+    assert run("sync", "--quiet", cwd=tmp_path, **chosen(url, database_url, "a")).returncode == 0
+    before = api.log.requests
+    refused = run("sync", "--quiet", cwd=tmp_path, **chosen(url, database_url, "b"))
+    assert (refused.returncode, "replicator accounts rename a b" in refused.stderr) == (2, True)
+    assert api.log.requests == before
+    served = run("serve", cwd=tmp_path, **chosen(url, database_url, "b"))
+    assert (served.returncode, "replicator accounts rename a b" in served.stderr) == (2, True)

@@ -66,7 +66,9 @@ class Books:
         """Store what an answer showed and an older parser could not read; return the row's id."""
         with self.database.transaction() as tx:
             for minute in minutes:
-                quarantine.keep(tx, "default", [UnreadRow(call_id, "GET /calls", reason, raw, at(minute))])
+                shown = (at(0), at(1)) if reason == STEPPED_OVER else None
+                row_kept = UnreadRow(call_id, "GET /calls", reason, raw, at(minute), never_shown=shown)
+                quarantine.keep(tx, "default", [row_kept])
             row = tx.execute("SELECT max(id) FROM replicator.quarantine").fetchone()
         return int(row[0]) if row else 0
 
@@ -189,7 +191,7 @@ def test_a_transcript_that_was_fetched_later_stays(kept: Books, database: Databa
     fetched = read(payload(transcript=[{"text": "all"}, {"text": "of it"}])).transcript
     with database.transaction() as tx:
         row = DetailRow("transcript", ID, "present", at(0), asked_at=at(9), fetched_at=at(9), transcript=fetched)
-        merge.write_details(tx, [replace(row, is_new=True)])
+        merge.write_details(tx, "default", [replace(row, is_new=True)])
     kept.keep(payload(transcript=[{"text": "all"}]), 5)
     assert replay(database, "default", Policy()).calls_changed == 1
     assert kept.stored[0][0] == "completed"
@@ -254,7 +256,7 @@ def test_a_late_answer_neither_resolves_nor_reopens(kept: Books) -> None:
 def test_nobody_replays_while_another_writes(kept: Books, database: Database) -> None:
     """The lease decides."""
     kept.keep(payload(), 5)
-    held = lease.acquire(database, "serve")
+    held = lease.acquire(database, "default", "serve")
     with pytest.raises(LeaseHeld, match="serve"):
         replay(database, "default", Policy())
     lease.release(database, held)

@@ -197,12 +197,12 @@ def test_a_stop_ends_a_run_and_keeps_what_is_done(database: Database) -> None:
         assert report.result == "stopped"
         assert report.seconds < 8
         assert there.value("SELECT count(*) FROM truedy.calls") > 0
-        assert there.value("SELECT expires_at <= clock_timestamp() FROM replicator.lease WHERE name = 'writer'")
+        assert there.value("SELECT expires_at <= clock_timestamp() FROM replicator.lease WHERE account = 'default'")
 
 
 def test_one_writer(database: Database) -> None:
     """While another holds the lease, a run says who, and asks nothing of the source."""
-    held = lease.acquire(database, "serve")
+    held = lease.acquire(database, "default", "serve")
     with source(database) as there:
         with pytest.raises(LeaseHeld, match="serve"):
             there.sync()

@@ -85,7 +85,7 @@ def test_an_equal_replica_is_equal(database: Database) -> None:
 def test_it_needs_no_lease(database: Database) -> None:
     """It works while a service holds the lease, and leaves it alone."""
     with synced(database, calls=60) as there:
-        held = lease.acquire(database, "serve")
+        held = lease.acquire(database, "default", "serve")
         before = there.rows("SELECT * FROM replicator.lease")
         assert verify(there).is_equal
         assert there.rows("SELECT * FROM replicator.lease") == before

@@ -16,6 +16,8 @@ coverage = sa.Table(
     sa.Column("verified_at", Instant, nullable=False),
     sa.Column("is_proven", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    # The reason's code (store/doubts.py); null where the stretch is proven.
+    sa.Column("reason_code", sa.Text),
     sa.CheckConstraint("since < until", name="not_empty"),
     schema="replicator",
 )
@@ -57,6 +59,10 @@ quarantine = sa.Table(
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("call_id", UUID),
     sa.Column("field", sa.Text),
+    # Of a row that no answer showed: it was created from here (null: the beginning) up to there.
+    sa.Column("kind", sa.Text, nullable=False, server_default="row"),
+    sa.Column("created_since", Instant),
+    sa.Column("created_until", Instant),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("raw", BYTEA, nullable=False),
@@ -66,6 +72,7 @@ quarantine = sa.Table(
     sa.Column("last_seen_at", Instant, nullable=False),
     sa.Column("resolved_at", Instant),
     sa.UniqueConstraint("account", "raw_sha256", "reason"),
+    sa.CheckConstraint("kind in ('row', 'field', 'never_shown')", name="kind"),
     schema="replicator",
 )
 
@@ -82,6 +89,9 @@ runs = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", sa.Text),
     sa.Column("message", sa.Text),
+    # The name of what ended it, as replicator/errors.py has it, or Python where it is a defect.
+    sa.Column("error_code", sa.Text),
+    sa.Column("is_defect", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requests", Count, nullable=False, server_default="0"),
     sa.Column("pages", Count, nullable=False, server_default="0"),
     sa.Column("rows_received", Count, nullable=False, server_default="0"),
@@ -162,7 +172,7 @@ renewal_classes = sa.Table(
 lease = sa.Table(
     "lease",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("epoch", Count, nullable=False),
     sa.Column("holder", sa.Text),
     sa.Column("host", sa.Text),
@@ -173,21 +183,32 @@ lease = sa.Table(
     schema="replicator",
 )
 
+locks = sa.Table(
+    "locks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    schema="replicator",
+)
+
 budgets = sa.Table(
     "budgets",
     metadata,
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("key_id", sa.Text, primary_key=True),
     sa.Column("request_limit", sa.Integer),
     sa.Column("window_seconds", sa.Numeric, nullable=False),
     sa.Column("not_before", Instant),
     sa.Column("offset_low_seconds", sa.Numeric),
     sa.Column("offset_high_seconds", sa.Numeric),
+    # When a run of the account last began with the key; null in books from before accounts were kept apart.
+    sa.Column("used_at", Instant),
     schema="replicator",
 )
 
 budget_windows = sa.Table(
     "budget_windows",
     metadata,
+    sa.Column("account", sa.Text, primary_key=True),
     sa.Column("key_id", sa.Text, primary_key=True),
     sa.Column("window_number", Count, primary_key=True),
     sa.Column("charged", sa.Integer, nullable=False),

@@ -81,6 +81,8 @@ def _detail_columns() -> tuple[sa.Column[object], ...]:
     """The life of one detail, which is also its place in the durable queue."""
     return (
         sa.Column("call_id", UUID, primary_key=True),
+        # Its call's: a queue is read without what other accounts have queued. Null where somebody else made the row.
+        sa.Column("account", sa.Text),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("call_created_at", Instant),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
@@ -107,6 +109,7 @@ transcripts = sa.Table(
     sa.CheckConstraint(DETAIL_STATES, name="state"),
     sa.Index(
         "ix_transcripts_queue",
+        "account",
         sa.text("call_created_at DESC NULLS LAST"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     ),
@@ -136,6 +139,7 @@ recordings = sa.Table(
     sa.CheckConstraint(DETAIL_STATES, name="state"),
     sa.Index(
         "ix_recordings_queue",
+        "account",
         sa.text("call_created_at DESC NULLS LAST"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     ),
