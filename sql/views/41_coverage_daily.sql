@@ -26,8 +26,7 @@ SELECT
     v.unsure_reasons,
     v.oldest_verified_at,
     b.ends_at <= now() AND v.proven_seconds = b.day_seconds AS is_complete_and_proven,
-    r.time_zone AS reporting_time_zone,
-    v.unsure_reason_codes
+    r.time_zone AS reporting_time_zone
 FROM replicator.reporting r
 CROSS JOIN LATERAL (
     SELECT x.account, min(x.first_at) AS first_at
@@ -69,14 +68,11 @@ CROSS JOIN LATERAL (
         coalesce(sum(seconds), 0) AS covered_seconds,
         coalesce(sum(seconds) FILTER (WHERE is_proven), 0) AS proven_seconds,
         string_agg(DISTINCT coalesce(nullif(reason, ''), 'not proven'), '; ') FILTER (WHERE NOT is_proven) AS unsure_reasons,
-        array_agg(DISTINCT reason_code ORDER BY reason_code) FILTER (WHERE NOT is_proven AND reason_code IS NOT NULL)
-            AS unsure_reason_codes,
         min(verified_at) AS oldest_verified_at
     FROM (
         SELECT
             c.is_proven,
             c.reason,
-            c.reason_code,
             c.verified_at,
             extract(epoch FROM least(c.until, b.ends_at, now()) - greatest(c.since, b.begins_at)) AS seconds
         FROM replicator.coverage c
@@ -116,4 +112,3 @@ COMMENT ON COLUMN analytics.coverage_daily.unsure_reasons IS 'Why a stretch of t
 COMMENT ON COLUMN analytics.coverage_daily.oldest_verified_at IS 'Instant of the oldest comparison of what is covered: where covered_time_share is 1, the whole day was right as of then. Null where nothing was compared.';
 COMMENT ON COLUMN analytics.coverage_daily.is_complete_and_proven IS 'The day is over, all of it was compared, and it is proven that no call is missing. Never true of today.';
 COMMENT ON COLUMN analytics.coverage_daily.reporting_time_zone IS 'Name of the time zone of the days.';
-COMMENT ON COLUMN analytics.coverage_daily.unsure_reason_codes IS 'The codes of unsure_reasons, for alerts: their words may change, the codes do not. Null where no stretch is unsure.';
