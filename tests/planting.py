@@ -14,7 +14,7 @@ import msgspec
 
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts
-from replicator.store import books, lease, merge
+from replicator.store import books, lease
 from replicator.sync import absence, bounds, committing, fetching, merging, planning, position, probing, stages, walking
 from replicator.sync.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 
@@ -172,17 +172,6 @@ def one_lease_for_all_accounts() -> None:
     lease.acquire = lambda database, _account, command: acquire(database, "all", command)
 
 
-def one_queue_for_all_accounts() -> None:
-    """Details that any account has queued are asked for at this account's source."""
-    due = merge.due_details
-
-    def of_all(connection: Any, _account: str, kinds: Any, now: Any, limit: int) -> Any:
-        accounts = connection.execute("SELECT DISTINCT account FROM truedy.calls").fetchall()
-        return [row for (each,) in accounts for row in due(connection, each, kinds, now, limit)][:limit]
-
-    merge.due_details = of_all
-
-
 def log_that_prints_the_key() -> None:
     """An error says with which key it came about."""
     send = client.Reader._send
@@ -299,11 +288,6 @@ BUGS = (
         "one lease for all accounts",
         one_lease_for_all_accounts,
         ("tests/store/test_accounts_apart.py::test_each_account_has_a_lease_of_its_own",),
-    ),
-    Bug(
-        "one queue for all accounts",
-        one_queue_for_all_accounts,
-        ("tests/sync/test_accounts.py::test_no_account_asks_for_anothers_details",),
     ),
     Bug(
         "log that prints the key",

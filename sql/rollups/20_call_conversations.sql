@@ -66,7 +66,7 @@ FROM (
                         WHEN octet_length(s.text) = length(s.text) AND strpos(s.text, '  ') = 0
                             AND left(s.text, 1) <> ' ' AND right(s.text, 1) <> ' '
                             AND strpos(s.text, E'\n') = 0 AND strpos(s.text, E'\t') = 0 AND strpos(s.text, E'\r') = 0
-                            AND strpos(s.text, E'\f') = 0 AND strpos(s.text, E'\v') = 0
+                            AND strpos(s.text, E'\f') = 0 AND strpos(s.text, E'\013') = 0
                             THEN length(s.text) - length(replace(s.text, ' ', '')) + 1
                         ELSE regexp_count(s.text, '\S+')
                     END AS words,

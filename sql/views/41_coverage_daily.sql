@@ -28,8 +28,7 @@ SELECT
     v.unsure_reasons,
     v.oldest_verified_at,
     b.ends_at <= now() AND v.proven_seconds = b.day_seconds AS is_complete_and_proven,
-    r.time_zone AS reporting_time_zone,
-    v.unsure_reason_codes
+    r.time_zone AS reporting_time_zone
 FROM replicator.reporting r
 CROSS JOIN LATERAL (
     SELECT x.account, min(x.first_at) AS first_at
@@ -71,14 +70,11 @@ CROSS JOIN LATERAL (
         coalesce(sum(seconds), 0) AS covered_seconds,
         coalesce(sum(seconds) FILTER (WHERE is_proven), 0) AS proven_seconds,
         string_agg(DISTINCT coalesce(nullif(reason, ''), 'not proven'), '; ') FILTER (WHERE NOT is_proven) AS unsure_reasons,
-        array_agg(DISTINCT reason_code ORDER BY reason_code) FILTER (WHERE NOT is_proven AND reason_code IS NOT NULL)
-            AS unsure_reason_codes,
         min(verified_at) AS oldest_verified_at
     FROM (
         SELECT
             c.is_proven,
             c.reason,
-            c.reason_code,
             c.verified_at,
             extract(epoch FROM least(c.until, b.ends_at, now()) - greatest(c.since, b.begins_at)) AS seconds
         FROM replicator.coverage c

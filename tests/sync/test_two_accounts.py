@@ -11,7 +11,7 @@ import pytest
 from conftest import new_database
 from two_accounts import ACCOUNTS, differences, history, live, stored
 
-from replicator.sync import run
+from replicator.sync.engine import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def test_one_database_is_equal_to_two(
     """Syncs, kills, changes, deletions, replays and refreshes of two accounts in any order and at the same time: each account's
     part of every table and view is what it is in a database of its own.
     """
-    monkeypatch.setattr(run, "QUEUED_PER_WORKER", 1)  # one request at a time, so that a kill is at the same place
+    monkeypatch.setattr(engine, "QUEUED_PER_WORKER", 1)  # one request at a time, so that a kill is at the same place
     # A month ago: what a view says of today, or of calls that have not settled, would differ from one second to the next.
     start = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=30)
     steps = history(seed)
