@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
-import psycopg
 import pytest
 import servers
 from granted import members
@@ -69,13 +68,15 @@ def template(postgres_server: embedded.Server) -> str:
 @pytest.fixture
 def empty_database(postgres_server: embedded.Server) -> Iterator[str]:
     """The URL of a new database with nothing in it."""
-    yield from new_database(postgres_server, "template1")
+    with servers.new_database(postgres_server, "template1") as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
     """The URL of a new, migrated database."""
-    yield from new_database(postgres_server, template)
+    with servers.new_database(postgres_server, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -97,13 +98,3 @@ def logins(database_url: str, role_prefix: str) -> dict[str, str]:
     """A new, migrated database with the roles in use: by role, the URL of a login that is a member of it."""
     migrate.make_roles(database_url, role_prefix)
     return members(database_url, role_prefix)
-
-
-def new_database(server: embedded.Server, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    admin = server.tcp_url_of("postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.tcp_url_of(name)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

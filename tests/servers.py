@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,18 @@ def _debian(version: str, settings: Mapping[str, str]) -> Iterator[Server]:
         finally:
             process.stdin.close()
             process.stdout.read()
+
+
+@contextmanager
+def new_database(server: Server | embedded.Server, template: str) -> Iterator[str]:
+    """Give the URL of a new database, a copy of the template; it is dropped in the end."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = server.tcp_url_of("postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.tcp_url_of(name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def main() -> int:

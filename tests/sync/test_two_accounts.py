@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import new_database
+from servers import new_database
 from two_accounts import ACCOUNTS, differences, history, live, stored
 
 from replicator.sync.engine import engine
@@ -26,7 +26,7 @@ SEEDS = int(os.environ.get("TWO_ACCOUNTS_HISTORIES", "3"))
 def databases(server: Server, template: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Give the URL of a database for both, and of one for each."""
     with ExitStack() as stack:
-        both, *each = (stack.enter_context(contextmanager(new_database)(server, template)) for _ in range(3))
+        both, *each = (stack.enter_context(new_database(server, template)) for _ in range(3))
         yield both, dict(zip(ACCOUNTS, each, strict=True))
 
 
