@@ -1,7 +1,8 @@
 """One writer for each account: a row with the database's clock and an epoch that only grows.
 
-Services of several accounts write to one database side by side; what they share has locks of its own (locks.py). Every writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after
-another took over, also behind a transaction pooler, where session advisory locks leak.
+Services of several accounts write to one database side by side; what they share has locks of its own (locks.py). Every
+writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after another
+took over, also behind a transaction pooler, where session advisory locks leak.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 TTL_SECONDS = 30
 
 _taken: set[tuple[str, str, int]] = set()
-"""Places, accounts and epochs that this process knows it holds. A lease under its process id that it does not know of is nobody's: the
-commit took and the connection broke before it said so, or an earlier process had the same id."""
+"""Places, accounts and epochs that this process knows it holds. A lease under its process id that it does not know of belongs to
+no process: the commit took and the connection broke before it said so, or an earlier process had the same id."""
 
 
 def this_host() -> str:

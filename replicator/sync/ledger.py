@@ -180,7 +180,9 @@ class Ledger:
         return self.pieces[-1].until if self.pieces else BEGINNING
 
     def until(self, instant: datetime) -> Ledger:
-        """Return the ledger without what lies at or after an instant."""
+        """Return the ledger without what lies at or after an instant: itself, where nothing does."""
+        if not self.pieces or self.pieces[-1].until <= instant:
+            return self
         return Ledger(_without(self.pieces, Interval(instant, END)))
 
     def at(self, instant: datetime) -> Piece | None:

@@ -36,6 +36,23 @@ looks = st.builds(
 )  # fmt: skip
 
 
+@given(st.lists(looks, max_size=12), moments)
+def test_what_lies_behind_an_instant_can_be_forgotten(pieces: list[Piece], instant: datetime) -> None:
+    """What lies before it stays as it was; where nothing lies behind it, the ledger is the same one, and nothing is stored."""
+    ledger = Ledger()
+    for piece in pieces:
+        ledger = ledger.record(piece)
+    before = ledger.until(instant)
+    for moment in map(at, range(42)):
+        assert before.at(moment) is None if moment >= instant else _look(before, moment) == _look(ledger, moment)
+    assert (before is ledger) == (ledger.at(instant) is None and not any(p.since > instant for p in ledger.pieces))
+
+
+def _look(ledger: Ledger, moment: datetime) -> tuple[datetime, bool] | None:
+    piece = ledger.at(moment)
+    return None if piece is None else (piece.verified_at, piece.is_proven)
+
+
 @given(st.lists(looks, max_size=12))
 def test_each_instant_keeps_the_look_that_counts(pieces: list[Piece]) -> None:
     """For every instant: the latest look, except that doubt does not replace a proof of the same moment; and the joined
