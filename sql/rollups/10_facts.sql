@@ -45,10 +45,12 @@ SELECT
     m.cost_state,
     p.other_party,
     p.our_number,
-    -- Words of the source, which may be long: what no rule knows is one class.
+    -- Words of the source, which may be long: what no rule knows is one class. ASCII is lowered without the database's language
+    -- (in Turkish, I is no capital i), other letters as the database does it.
     CASE WHEN jsonb_typeof(c.context -> 'last_error') = 'string' AND c.context ->> 'last_error' ~ '\S' THEN
         coalesce((SELECT e.error_class FROM replicator.error_classes e
-            WHERE strpos(lower(left(c.context ->> 'last_error', 1000)), lower(e.contains)) > 0
+            WHERE strpos(lower(lower(left(c.context ->> 'last_error', 1000) COLLATE "C") COLLATE "default"),
+                lower(lower(e.contains COLLATE "C") COLLATE "default")) > 0
             ORDER BY e.position LIMIT 1), 'other') END AS error_class,
     concat(c.summary, t.summary) ~ '\S' AS has_summary,
     coalesce(t.segment_count, 0) > 0 AS has_transcript,
@@ -117,7 +119,8 @@ CROSS JOIN LATERAL (SELECT
     CASE WHEN jsonb_typeof(c.context #> r.campaign_path) IN ('string', 'number')
         THEN left(c.context #>> r.campaign_path, 200) END AS campaign_id,
     CASE WHEN r.goal_path IS NOT NULL
-        THEN coalesce(lower(left(c.context #>> r.goal_path, 200)) = ANY (r.goal_values), false) END AS is_goal
+        THEN coalesce(lower(lower(left(c.context #>> r.goal_path, 200) COLLATE "C") COLLATE "default") = ANY (r.goal_values), false)
+        END AS is_goal
 ) j
 CROSS JOIN LATERAL (SELECT
     CASE c.direction WHEN 'outbound' THEN c.phone_number WHEN 'inbound' THEN c.from_number END AS other_party,
