@@ -2,6 +2,7 @@
 # make test   everything that CI runs: on the embedded PostgreSQL, then what depends on the server on Debian's, 16 and 17,
 #             where they are to be had (it says what it did not run)
 # make quick  the fast tests only
+# make unit   those of them that need no database, no network and no process: some seconds
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
 # make lint   style and types
@@ -14,7 +15,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick planted histories lint bench lock docs dashboards clean
+.PHONY: demo test quick unit planted histories lint bench lock docs dashboards clean
 
 demo: $(READY)
 	@$(BIN)/replicator demo
@@ -25,6 +26,9 @@ test: $(READY) lint
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m "not slow"
+
+unit: $(READY)
+	$(BIN)/python -m pytest -n auto -m "pure and not slow"
 
 planted: $(READY)
 	PYTHONPATH=.:tests $(BIN)/python tests/test_planted.py

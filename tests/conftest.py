@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
 import tempfile
 import uuid
 from pathlib import Path
@@ -98,3 +100,16 @@ def logins(database_url: str, role_prefix: str) -> dict[str, str]:
     """A new, migrated database with the roles in use: by role, the URL of a login that is a member of it."""
     migrate.make_roles(database_url, role_prefix)
     return members(database_url, role_prefix)
+
+
+@pytest.fixture(autouse=True)
+def _pure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is marked pure may neither connect to anything nor start a process."""
+    if request.node.get_closest_marker("pure") is None:
+        return
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("this test is marked pure, and would leave its process")
+
+    for owner, name in ((socket.socket, "connect"), (socket.socket, "bind"), (subprocess, "Popen"), (os, "fork")):
+        monkeypatch.setattr(owner, name, refuse)

@@ -16,6 +16,9 @@ from replicator import safe_text
 from replicator.errors import ConfigurationError, DatabaseUnavailable
 from replicator.report import terminal
 
+pytestmark = pytest.mark.pure
+
+
 ACTING = [
     "\x00", "\x07", "\x08", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\u00ad", "\u034f", "\u061c", "\u115f", "\u200b",
     "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2066", "\u2069", "\u3164", "\ufeff",

@@ -14,6 +14,9 @@ from replicator.doctor.findings import Finding
 from replicator.errors import BadKey, ConfigurationError, RateLimited, SourceUnavailable
 from replicator.store.diagnosis import Facts
 
+pytestmark = pytest.mark.pure
+
+
 SERVER = {
     "version": 15, "version_text": "15.4", "is_standby": False, "encoding": "UTF8", "database": "d", "user": "u", "backend": 1,
     "address": "127.0.0.1", "is_superuser": False, "may_make_roles": False, "may_make_schemas": True,

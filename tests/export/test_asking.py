@@ -11,6 +11,9 @@ from replicator.export import asking
 from replicator.export.asking import Asked
 from replicator.store.catalogue import Column, Offer, View
 
+pytestmark = pytest.mark.pure
+
+
 DAILY = View(
     "daily",
     "Grain: one row per day.",

@@ -19,6 +19,9 @@ from reading import read
 from replicator.export import cells, delimited
 from replicator.store.catalogue import Column
 
+pytestmark = pytest.mark.pure
+
+
 TEXT = Column("text", "text")
 PERFIDIOUS = "\",\r\n\t;'\\ =+-@\uff1d\uff0b\uff0d\uff20\u200b\ufeff\u2028\x1f0Na"
 anything = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

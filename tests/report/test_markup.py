@@ -14,6 +14,9 @@ from payloads import PAYLOADS
 from replicator.report import blocks, markup
 from replicator.report.markup import element, escape, joined, raw_style, source_text, visible
 
+pytestmark = pytest.mark.pure
+
+
 ROOM = Path(markup.__file__).parent
 
 

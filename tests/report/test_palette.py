@@ -9,6 +9,9 @@ import pytest
 
 from replicator.report.page import style
 
+pytestmark = pytest.mark.pure
+
+
 Colour = tuple[float, float, float]
 THEMES = ("light", "dark", "print")
 

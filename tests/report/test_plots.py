@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from replicator.report import plots
 from replicator.report.plots import TIME_STEPS, Canvas, Chart, Series
 
+pytestmark = pytest.mark.pure
+
+
 SIZES = st.sampled_from([plots.WIDE, plots.NARROW, Canvas(200, 90)])
 VALUES = st.one_of(st.none(), st.floats(0, 1e12), st.integers(0, 10**6), st.sampled_from([0.0, 1e-9, 5e-324]))
 TABLES = st.integers(0, 60).flatmap(

@@ -13,6 +13,9 @@ from rich.console import Console
 
 from replicator.report import sparks
 
+pytestmark = pytest.mark.pure
+
+
 COUNT = st.integers(0, 10**7)
 
 

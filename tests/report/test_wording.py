@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from replicator.report import wording
 
+pytestmark = pytest.mark.pure
+
+
 N = wording.KEPT
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.source.budget import Budget, ClockOffset, Landing, offset_seen, with_headroom
+
+pytestmark = pytest.mark.pure
+
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -17,6 +17,9 @@ from replicator.source.instants import instant
 from replicator.source.parsing import parse_row
 from replicator.source.unknowns import is_withheld
 
+pytestmark = pytest.mark.pure
+
+
 ID = "44ec8f61-6d9a-4553-a6ca-777f5f5ef95b"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

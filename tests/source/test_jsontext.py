@@ -14,6 +14,9 @@ from replicator.source import jsontext
 from replicator.source.jsontext import ESCAPE, MalformedError
 from replicator.source.limits import MAX_ROW_BYTES
 
+pytestmark = pytest.mark.pure
+
+
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The first run on a fresh checkout builds Hypothesis's table of all characters."""
 

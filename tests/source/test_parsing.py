@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     Row = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.pure
+
+
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The first run on a fresh checkout builds Hypothesis's table of all characters."""
 

@@ -18,6 +18,8 @@ from replicator.source.transcripts import read_transcript
 if TYPE_CHECKING:
     from replicator.records import Transcript
 
+pytestmark = pytest.mark.pure
+
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The first run on a fresh checkout builds Hypothesis's table of all characters."""

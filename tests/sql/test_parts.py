@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
+
 from replicator.store import migrate, parts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.pure
+
 
 SQL = migrate.bundled("sql")
 

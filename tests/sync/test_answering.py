@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
+
 from replicator.records import Call
 from replicator.store.rows import KnownCall, KnownDetail
 from replicator.sync.merging import Change, Policy, details_of
+
+pytestmark = pytest.mark.pure
+
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BORN = NOW - timedelta(days=30)

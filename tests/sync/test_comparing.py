@@ -37,6 +37,9 @@ from replicator.sync.sampling import (
 )
 from replicator.sync.walking import PAGE_LIMIT
 
+pytestmark = pytest.mark.pure
+
+
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 READ_UNTIL = NOON + timedelta(hours=1)
 LOOKED_AT = NOON + timedelta(hours=1)

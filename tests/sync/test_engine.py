@@ -38,6 +38,9 @@ from replicator.sync.merging import Policy
 from replicator.sync.position import start
 from replicator.sync.shapes import Options
 
+pytestmark = pytest.mark.pure
+
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

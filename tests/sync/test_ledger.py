@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,9 @@ from replicator.sync.ledger import (
     prove,
     prove_empty,
 )
+
+pytestmark = pytest.mark.pure
+
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

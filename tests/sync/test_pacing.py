@@ -11,6 +11,9 @@ from replicator.sync.ledger import BEGINNING, Interval
 from replicator.sync.pacing import LONGEST_GAP, RESTS, Pace
 from replicator.sync.walking import Lane, Walk, fail
 
+pytestmark = pytest.mark.pure
+
+
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 PAGE = Walk(Lane.BACKFILL, Interval(BEGINNING, NOW), 100)
 

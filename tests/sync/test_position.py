@@ -17,6 +17,9 @@ from replicator.sync.position import Batch, Position, Source, absorb
 from replicator.sync.state import State
 from replicator.sync.walking import Lane, Walk
 
+pytestmark = pytest.mark.pure
+
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PROVEN = Ledger((Piece(BEGINNING, NOW, NOW),))
 

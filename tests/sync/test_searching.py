@@ -14,6 +14,9 @@ from replicator.sync import searching
 from replicator.sync.ledger import END, prove
 from replicator.sync.walking import PAGE_LIMIT, Seen
 
+pytestmark = pytest.mark.pure
+
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 

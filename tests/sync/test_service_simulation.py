@@ -17,6 +17,9 @@ from replicator.sync.planning import choose, goals
 from replicator.sync.state import State
 from replicator.sync.walking import Lane, Walk
 
+pytestmark = pytest.mark.pure
+
+
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 

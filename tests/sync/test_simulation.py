@@ -15,6 +15,9 @@ from replicator.sync import planning
 from replicator.sync.ledger import BEGINNING, Interval
 from replicator.sync.slicing import UNHONOURED
 
+pytestmark = pytest.mark.pure
+
+
 HISTORIES = int(os.environ.get("LIST_HISTORIES", "3000"))
 CHUNKS = 20
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from replicator.sync.ledger import BEGINNING, UNREADABLE, Interval, Ledger
 from replicator.sync.walking import Advance, Lane, Seen, Walk, advance, fail
+
+pytestmark = pytest.mark.pure
+
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 

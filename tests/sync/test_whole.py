@@ -17,6 +17,9 @@ from replicator.sync import absence, answering, merging, planning, probing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.pure
+
+
 HISTORIES = int(os.environ.get("HISTORIES", "10000"))
 CHUNKS = 50
 
