@@ -30,6 +30,12 @@ def failures(seeds: range) -> list[str]:
     return found
 
 
+def test_a_few_histories_lose_nothing() -> None:
+    """As below, in a second or two."""
+    assert failures(range(5)) == []
+
+
+@pytest.mark.slow
 def test_some_histories_lose_nothing() -> None:
     """No call that lived through a proven interval is missing, no window is overrun, and every history ends."""
     assert failures(range(60)) == []
@@ -53,6 +59,7 @@ def test_a_quiet_source_is_proven_to_its_beginning() -> None:
         assert len(history.stored) == calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [name for name, shape in SHAPES.items() if not shape.churn])
 def test_a_quiet_list_costs_no_request_more_than_any_proof_needs(source: str) -> None:
     """One row of overlap and whole groups of ties are what a proof needs; the walk spends nothing beyond, and with half of
@@ -63,6 +70,7 @@ def test_a_quiet_list_costs_no_request_more_than_any_proof_needs(source: str) ->
     assert history.run().list_requests == fewest <= 1.15 * history.shape.calls / 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [name for name, shape in SHAPES.items() if shape.churn])
 def test_a_moving_list_costs_little_more(source: str) -> None:
     """Where rows vanish above, the walk takes as much slack as it sees to be needed: a tenth more than the least."""
@@ -85,6 +93,7 @@ def test_a_tie_group_about_as_large_as_a_page_loses_nothing() -> None:
     assert [problem for seed in range(20) for problem in History(seed, shape).run().check()] == []
 
 
+@pytest.mark.slow
 def test_a_tie_group_larger_than_a_page_is_reported() -> None:
     """What cannot be proven by offset, at a source that knows no filters, is said to be unsure, and the histories around it
     are complete.
@@ -109,6 +118,7 @@ def test_an_unsorted_list_is_read_in_whole_passes_and_unsure() -> None:
     assert history.unsure
 
 
+@pytest.mark.slow
 def test_the_simulation_finds_a_naive_pager(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle can see: a pager without overlap loses calls to deletions and to ties, and is caught at both."""
     monkeypatch.setattr(planning, "advance", naive)
