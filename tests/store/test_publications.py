@@ -136,10 +136,15 @@ def test_an_index_on_a_column_that_goes_is_named(
 ) -> None:
     """PostgreSQL would drop somebody's index silently with our column: it is named, and nothing is changed."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE INDEX theirs ON rollup.hours (machine_calls)")
+        connection.execute("CREATE INDEX theirs ON rollup.hours (conversations)")
     before = described(database_url, oids=True)
     other_rollups(
-        monkeypatch, tmp_path / "sql", hours=("    count(*) FILTER (WHERE f.stage = 'machine') AS machine_calls,\n", "")
+        monkeypatch,
+        tmp_path / "sql",
+        hours=(
+            "    {stage_counts}\n    count(*) FILTER (WHERE f.is_conversation) AS conversations\n",
+            "    {stage_counts}\n    0 AS none\n",
+        ),
     )
     with pytest.raises(ForeignObjects, match=r"index rollup\.theirs"):
         migrate.migrate(database_url)
