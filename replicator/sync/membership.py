@@ -45,19 +45,19 @@ class Membership:
 
     # Calls by id --------------------------------------------------------------------------------------------------
 
-    def ready(self, position: Position, now: datetime) -> Asking[int]:
-        """Return how many calls may be asked for by id now."""
+    def ready(self, position: Position, now: datetime, free: int) -> Asking[int]:
+        """Return how many calls may be asked for by id now, where the budget has so many requests free."""
         if not self.identity.is_known:
             return len(self.identity.waiting)
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
         if position.has_absences and not self.prober.waiting and is_time:
             self._looked_at = now
             self.prober.take((yield DueAbsences(position.live or 0, now, AT_HAND)))
-        return self.prober.ready(now)
+        return self.prober.ready(now, free)
 
-    def next(self, now: datetime) -> Probe:
+    def next(self) -> Probe:
         """Return the next call to be asked for by id."""
-        return self.prober.next(now) if self.identity.is_known else self.identity.next()
+        return self.prober.next() if self.identity.is_known else self.identity.next()
 
     def changed(self) -> None:
         """Say that there may be other suspected calls than before."""

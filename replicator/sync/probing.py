@@ -51,6 +51,8 @@ class Prober:
     controls: deque[UUID] = field(default_factory=deque)
     control_at: datetime | None = None
     is_control_asked: bool = False
+    is_control_next: bool = True
+    """Whether the next probe is a control, as of the last time that it was asked how many may be sent."""
 
     def take(self, absences: Iterable[Absence]) -> None:
         """Take suspected absences to hand."""
@@ -63,16 +65,24 @@ class Prober:
         """Remember calls that the source has just listed: any of them can be a control."""
         self.controls = deque(call_ids[-3:])
 
-    def ready(self, now: datetime) -> int:
-        """Return how many probes may be sent now: those at hand, or one control before or after them."""
-        if self.waiting and self._has_control(now):
-            return len(self.waiting)
+    def ready(self, now: datetime, free: int) -> int:
+        """Return how many probes may be sent now: those at hand, or one control before or after them.
+
+        Of the `free` requests of the rate window one is left for the control after them: 404s that are not controlled within
+        CONTROL_AGE count for nothing, and would be asked for again in each window.
+        """
+        is_first = len(self.asked) == len(self.waiting)
+        self.is_control_next = not (self.waiting and self._has_control(now) and (free > 1 or is_first))
+        if not self.is_control_next:
+            return min(len(self.waiting), max(1, free - 1))
         is_wanted = bool(self.waiting or self.missed)
+        if self.waiting and self._has_control(now) and len(self.asked) > len(self.waiting) + len(self.missed):
+            return 0  # the control has to be asked after the last of them was answered
         return int(is_wanted and not self.is_control_asked and bool(self.controls))
 
-    def next(self, now: datetime) -> Probe:
+    def next(self) -> Probe:
         """Return the probe to be sent now."""
-        if self.waiting and self._has_control(now):
+        if not self.is_control_next and self.waiting:
             absence = self.waiting.popleft()
             return Probe(absence.call_id, absence)
         self.is_control_asked = True

@@ -223,7 +223,8 @@ class Engine:
         if room <= 0:
             return None
         at_hand = self.details.by_lane()
-        at_hand[Lane.CONFIRM] = yield from _asking(self.membership.ready(self.position, now))
+        free = sum(purse.free(now) for purse in self.purses)
+        at_hand[Lane.CONFIRM] = yield from _asking(self.membership.ready(self.position, now, free))
         pace = self.judge.pace
         state = replace(self.position.state, details=at_hand, most_pages=pace.most(now, MOST_LIST_REQUESTS))
         lanes = choose(state, now, room, sum(purse.spare(now) for purse in self.purses))
@@ -257,7 +258,7 @@ class Engine:
         if lane in self.details.queues:
             return Request(lane, key, expires_at, detail=self.details.next(lane))
         if lane is Lane.CONFIRM:
-            return Request(lane, key, expires_at, probe=self.membership.next(now))
+            return Request(lane, key, expires_at, probe=self.membership.next())
         state = self.position.state
         is_head = lane is Lane.FRESH and is_head_due(state, now)
         walk = next_page(self.position, lane, is_head=is_head)
