@@ -145,5 +145,8 @@ def test_two_syncs_at_once_are_one(database: Database, database_url: str) -> Non
         codes = sorted(process.returncode for process in both)
         assert codes in ([0, 1], [0, 0]), said
         if codes == [0, 1]:
-            assert any("another replicator writes to this database for the account default: sync (process" in text for text in said)
+            assert any(
+                "another replicator writes to this database for the account default: sync (process" in text
+                for text in said
+            )
         assert there.differences() == []
