@@ -61,7 +61,7 @@ def checkpoint_before_rows() -> None:
         with self.spendings[0]._database.transaction() as first:
             rows = (map(committing._row, removed), map(committing._row, added))
             books.save_coverage(first, self.account, *rows)
-        time.sleep(0.05)
+        time.sleep(0.1)
         return commit(self, tx, replace(where, stored=where.state.ledger), batch)
 
     committing.Committer.commit = early  # type: ignore[method-assign]
