@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import Popen
 
-OTHER_KEY = "another key of the same organization"
+OTHER_KEY = "truedy_another_key_of_the_same_organization"
 
 pytestmark = pytest.mark.slow  # each test starts processes
 
