@@ -36,20 +36,17 @@ DEBIAN = Path("/usr/lib/postgresql")
 OTHERS = ("debian", "16", "17")
 DEPENDING = (
     "tests/store/test_lease_and_schema.py", "tests/store/test_roles.py", "tests/store/test_foreign_objects.py",
-    "tests/store/test_locks.py", "tests/store/test_rights_survive.py", "tests/store/test_upgrades.py",
-    "tests/store/test_sqlstates.py", "tests/store/test_statistics.py", "tests/sql/test_readme.py",
-    "tests/sync/test_run.py", "tests/sync/test_rights.py", "tests/sync/test_accounts.py",
+    "tests/store/test_rights_survive.py", "tests/store/test_upgrades.py", "tests/store/test_sqlstates.py",
+    "tests/sql/test_readme.py", "tests/sync/test_accounts.py",
 )  # fmt: skip
-"""What runs on each of the other servers: migrations, rights, locks, codes, statistics, whole syncs, and the README's questions."""
+"""What runs on each of the other servers: migrations, rights, leases, codes, whole syncs, and the README's questions."""
 ON_DEBIAN = (
-    *(place for place in DEPENDING if not place.startswith("tests/sql")), "tests/sql", "tests/store/test_exact.py",
-    "tests/store/test_order.py", "tests/store/test_pooler.py", "tests/store/test_publications.py",
-    "tests/store/test_reporting_settings.py", "tests/store/test_schema_names.py", "tests/store/test_shadowing.py",
-    "tests/store/test_sticky_states.py", "tests/sync/test_deletions.py", "tests/sync/test_details.py",
-    "tests/sync/test_pseudonyms.py", "tests/sync/test_replaying.py", "tests/sync/test_stamps.py",
+    *(place for place in DEPENDING if not place.startswith("tests/sql")), "tests/sql", "tests/store/test_accounts_apart.py",
+    "tests/store/test_exact.py", "tests/store/test_locks.py", "tests/store/test_order.py", "tests/store/test_publications.py",
+    "tests/store/test_reporting_settings.py", "tests/store/test_shadowing.py", "tests/store/test_statistics.py",
+    "tests/store/test_sticky_states.py", "tests/sync/test_rights.py", "tests/sync/test_run.py",
 )  # fmt: skip
-"""Debian's server as its package comes is what most users have: there all of tests/sql, the store and the syncs run. What is left
-out starts servers of its own or is about none."""
+"""Debian's server as its package comes is what most users have: there the tests of the store, all of tests/sql and whole syncs run."""
 
 
 @dataclass(frozen=True)
