@@ -103,7 +103,9 @@ def write_calls(
     if new:
         try:
             _copy(tx, "truedy.calls", CALL_COLUMNS, new)
-        except psycopg.errors.UniqueViolation:
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.constraint_name != "pk_calls":
+                raise  # of an index that somebody added
             raise DatabaseUnavailable("another process has stored calls of this batch a moment ago") from None
     changed = [_call_values(account, row) for row in rows if not row.is_new]
     if changed:

@@ -93,6 +93,15 @@ def test_a_tie_group_about_as_large_as_a_page_loses_nothing() -> None:
     assert [problem for seed in range(20) for problem in History(seed, shape).run().check()] == []
 
 
+@pytest.mark.parametrize("seed", [1591, 1701])
+def test_questions_for_missing_calls_are_not_asked_in_vain(seed: int) -> None:
+    """With six requests in two minutes and a dozen missing calls, each window has room for the control after its questions."""
+    history = History(seed, random_shape(random.Random(seed)))
+    assert history.shape.limit == 3
+    assert history.run().check() == []
+    assert history.requests < 1000
+
+
 @pytest.mark.slow
 def test_a_tie_group_larger_than_a_page_is_reported() -> None:
     """What cannot be proven by offset, at a source that knows no filters, is said to be unsure, and the histories around it

@@ -118,14 +118,3 @@ def answer(replica: Replica, question: Question) -> Any:
             return replica.values()
         case DueDetails(kinds, now, most):
             return replica.due_details(kinds, now, most)
-
-
-def answered_by(replica: Replica, decision: Asking[T]) -> T:
-    """Carry a decision through with the answers of a replica; return its result."""
-    try:
-        question = next(decision)
-        while True:
-            question = decision.send(answer(replica, question))
-    except StopIteration as end:
-        result: T = end.value
-        return result
