@@ -23,9 +23,10 @@ from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.engine.engine import Engine
-from replicator.sync.engine.protocol import Committed, Send, Wait
+from replicator.sync.engine.protocol import Send, Wait
 from replicator.sync.engine.purse import Limits, Purse
 from replicator.sync.engine.requests import Detail, Outcome
+from replicator.sync.engine.results import Committed
 from replicator.sync.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
 from replicator.sync.membership import Membership
 from replicator.sync.merging import Change, Observation, Policy, details_of, missing_detail, settle

@@ -17,7 +17,7 @@ from replicator.store import absences, books, merge, quarantine, stages
 from replicator.store.lease import hold
 from replicator.sync.answering import answered, is_absent, one_each, wanted_of
 from replicator.sync.delays import age_classes
-from replicator.sync.engine.protocol import Committed
+from replicator.sync.engine.results import Committed
 from replicator.sync.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.merging import (
     Change,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from replicator.sync.engine.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
 from replicator.sync.judging import Verdict
 from replicator.sync.ledger import BEGINNING, Interval
-from replicator.sync.probing import Identity, Probe, Prober
+from replicator.sync.probing import Identity, Prober
 from replicator.sync.searching import begin, marks
 from replicator.sync.walking import Lane, Seen
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from replicator.sync.engine.questions import Asking
-    from replicator.sync.engine.requests import Outcome
+    from replicator.sync.engine.requests import Outcome, Probe
     from replicator.sync.position import Position
 
 AT_HAND = 400

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from replicator.records import Page
     from replicator.sync.absence import Absence, Claim
-    from replicator.sync.engine.protocol import Committed, Result
     from replicator.sync.engine.requests import Outcome
+    from replicator.sync.engine.results import Committed, Result
     from replicator.sync.ledger import Ledger
     from replicator.sync.shapes import Options
     from replicator.sync.state import Absorbed

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from replicator.errors import AnotherSource, NotFound, SourceError
 from replicator.sync.absence import AGAIN_AFTER, CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
+from replicator.sync.engine.requests import Probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,14 +29,6 @@ CONTROL_MARGIN = timedelta(seconds=15)
 """A control is asked anew so much before it is too old, so that the probes after it still count."""
 TRIES = 3
 """How often a remembered call is asked for that answers with an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One call to be asked for by id: a suspected absence, or (None) a control or a remembered call."""
-
-    call_id: UUID
-    absence: Absence | None = None
 
 
 @dataclass(slots=True)

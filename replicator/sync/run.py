@@ -28,7 +28,6 @@ from replicator.sync.engine.protocol import (
     Charged,
     Close,
     Commit,
-    Committed,
     Fail,
     Finish,
     Known,
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.sync.engine.protocol import Action
     from replicator.sync.engine.protocol import Event as EngineEvent
+    from replicator.sync.engine.results import Committed
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.engine.protocol import Result, Why
 from replicator.sync.engine.purse import Limits
+from replicator.sync.engine.results import Result, Why
 from replicator.sync.ledger import DEFAULT_POLICY, RenewalPolicy
 from replicator.sync.merging import Policy
 

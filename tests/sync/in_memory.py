@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.absence import Absence, is_held
 from replicator.sync.answering import answered, one_each, wanted_of
-from replicator.sync.engine.protocol import Committed
 from replicator.sync.engine.purse import Purse
 from replicator.sync.engine.requests import Detail
+from replicator.sync.engine.results import Committed
 from replicator.sync.ledger import Ledger
 from replicator.sync.merging import Change, Observation, Policy, settle
 

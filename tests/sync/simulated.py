@@ -29,8 +29,9 @@ from replicator.sync.shapes import Options
 from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
-    from replicator.sync.engine.protocol import Action, Charge, Commit, Committed
+    from replicator.sync.engine.protocol import Action, Charge, Commit
     from replicator.sync.engine.requests import Request
+    from replicator.sync.engine.results import Committed
     from replicator.sync.state import State
     from replicator.sync.walking import Walk
 

@@ -23,15 +23,14 @@ from replicator.sync.engine.protocol import (
     Fail,
     Finish,
     Known,
-    Result,
     Send,
     Stopped,
     Wait,
-    Why,
 )
 from replicator.sync.engine.purse import Limits, Purse
 from replicator.sync.engine.questions import DueDetails, answer
 from replicator.sync.engine.requests import Outcome, Request
+from replicator.sync.engine.results import Result, Why
 from replicator.sync.ledger import Ledger
 from replicator.sync.membership import Membership
 from replicator.sync.merging import Policy

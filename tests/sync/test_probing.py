@@ -12,8 +12,8 @@ from replicator.errors import NotFound
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.sync.absence import Absence
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.probing import Probe, Prober
+from replicator.sync.engine.requests import Outcome, Probe, Request
+from replicator.sync.probing import Prober
 from replicator.sync.walking import Lane
 
 pytestmark = pytest.mark.pure

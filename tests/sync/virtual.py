@@ -21,7 +21,6 @@ from replicator.sync.engine.protocol import (
     Charged,
     Close,
     Commit,
-    Committed,
     Fail,
     Finish,
     Known,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from replicator.sync.engine.protocol import Action
     from replicator.sync.engine.questions import Replica
     from replicator.sync.engine.requests import Request
+    from replicator.sync.engine.results import Committed
 
 Flight = tuple["datetime", int, str, "Request", "datetime | Outcome"]
 """(when, ticket, there or back, the request, when it was sent or its outcome)"""

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
     from replicator.store.rows import KnownDetail
     from replicator.sync.absence import Absence
-    from replicator.sync.engine.protocol import Action, Charge, Committed
+    from replicator.sync.engine.protocol import Action, Charge
     from replicator.sync.engine.requests import Detail, Request
+    from replicator.sync.engine.results import Committed
     from replicator.sync.position import Batch
     from replicator.sync.walking import Walk
 

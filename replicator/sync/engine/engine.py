@@ -28,20 +28,17 @@ from replicator.sync.engine.protocol import (
     Charged,
     Close,
     Commit,
-    Committed,
     Event,
     Fail,
     Finish,
     Known,
-    Result,
     Send,
     Stopped,
-    Tally,
     Wait,
-    Why,
 )
 from replicator.sync.engine.questions import DueDetails
 from replicator.sync.engine.requests import Request
+from replicator.sync.engine.results import Committed, Result, Tally, Why
 from replicator.sync.judging import Judge, Verdict
 from replicator.sync.planning import choose, is_cut_short, is_head_due, landed, sent
 from replicator.sync.position import Batch, absorb, committed

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from replicator.errors import SourceError
     from replicator.records import Call, Page, Recording, Transcript
     from replicator.store.rows import Kind
-    from replicator.sync.probing import Probe
+    from replicator.sync.absence import Absence
     from replicator.sync.walking import Lane, Walk
 
 
@@ -25,6 +25,14 @@ class Detail:
     call_created_at: datetime | None
     attempts: int
     deadline_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One call to be asked for by id: a suspected absence, or (None) a control or a remembered call."""
+
+    call_id: UUID
+    absence: Absence | None = None
 
 
 @dataclass(frozen=True, slots=True)
