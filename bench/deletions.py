@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from statistics import mean
 
 from bench import common
-from replicator.sync import searching
-from replicator.sync.ledger import prove
-from replicator.sync.walking import PAGE_LIMIT, Seen
+from replicator.sync.coverage.ledger import prove
+from replicator.sync.coverage.walk import PAGE_LIMIT, Seen
+from replicator.sync.deletions import bisect
 
 SIZES, DELETIONS, SEEDS = (10_000, 100_000, 1_000_000), (0, 1, 2, 5, 10, 50), 5
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,19 +24,19 @@ def requests(calls: int, gone: list[int]) -> tuple[int, int]:
     """Search once; return (requests, deleted calls that a page showed)."""
     missing = set(gone)
     listed = [one for one in range(calls) if one not in missing]
-    search = searching.begin(NOW, total=len(listed), surplus=len(gone))
+    search = bisect.begin(NOW, total=len(listed), surplus=len(gone))
     count, shown = 1, set()  # the first request told the total
     while not search.is_over:
-        offset = searching.next_offset(search, len(listed))
+        offset = bisect.next_offset(search, len(listed))
         high = len(listed) - offset
         rows = listed[max(0, high - PAGE_LIMIT) : max(0, high)][::-1]
         seen = Seen(tuple(at(one) for one in rows), offset, len(listed), NOW)
         count += 1
-        marks = {mark: int((mark - at(0)).total_seconds()) for mark in searching.marks(seen)}
+        marks = {mark: int((mark - at(0)).total_seconds()) for mark in bisect.marks(seen)}
         stored_before = {mark: bisect_left(range(calls), one) for mark, one in marks.items()}
         if proven := prove(seen.created, offset=offset, server_time=None):
             shown |= {one for one in missing if proven.since <= at(one) < proven.until}
-        search = searching.absorb(search, seen, stored_before)
+        search = bisect.absorb(search, seen, stored_before)
     return count, len(shown)
 
 

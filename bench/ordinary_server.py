@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from bench import common
+from replicator.budget.durable import Limits
 from replicator.report import figures
+from replicator.service.rollup_refresh import refreshed
 from replicator.source.client import Reader
 from replicator.store import migrate, status
 from replicator.store.database import Database
-from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Options, Run
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

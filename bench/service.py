@@ -19,21 +19,21 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bench import common
+from replicator.budget.key_budget import Limits, Purse
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
+from replicator.sync.content.calls import Change, Observation, Policy, details_of, missing_detail, settle
+from replicator.sync.coverage.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
+from replicator.sync.coverage.walk import Lane
 from replicator.sync.engine.engine import Engine
-from replicator.sync.engine.protocol import Send, Wait
-from replicator.sync.engine.purse import Limits, Purse
-from replicator.sync.engine.requests import Detail, Outcome
-from replicator.sync.engine.results import Committed
-from replicator.sync.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
-from replicator.sync.membership import Membership
-from replicator.sync.merging import Change, Observation, Policy, details_of, missing_detail, settle
-from replicator.sync.planning import LIST_LANES, is_head_due
-from replicator.sync.position import start
-from replicator.sync.shapes import Options
-from replicator.sync.walking import Lane
+from replicator.sync.engine.planner import LIST_LANES, is_head_due
+from replicator.sync.engine.position import start
+from replicator.sync.engine.presence import Membership
+from replicator.sync.options import Options
+from replicator.sync.protocol.actions import Send, Wait
+from replicator.sync.protocol.requests import Detail, Outcome
+from replicator.sync.protocol.results import Committed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sync"))
 from virtual import Driver
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.store.rows import Kind
-    from replicator.sync.absence import Absence
-    from replicator.sync.engine.protocol import Action, Charge, Commit
-    from replicator.sync.engine.requests import Request
-    from replicator.sync.state import State
+    from replicator.sync.deletions.rules import Absence
+    from replicator.sync.engine.state import State
+    from replicator.sync.protocol.actions import Action, Charge, Commit
+    from replicator.sync.protocol.requests import Request
 
 BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 WRITING = timedelta(seconds=0.05)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from bench import common
+from replicator.budget.durable import Limits
 from replicator.errors import NotFound
 from replicator.source.client import Reader
 from replicator.store.database import Database
 from replicator.sync.run import Options, Report, Run
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

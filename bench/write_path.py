@@ -15,14 +15,14 @@ from replicator.errors import NotFound
 from replicator.source.client import Reader
 from replicator.store import books, lease
 from replicator.store.database import Database
-from replicator.sync.committing import Committer
+from replicator.sync.commit import Committer
+from replicator.sync.content.calls import Policy
+from replicator.sync.coverage.ledger import Ledger
+from replicator.sync.coverage.walk import Lane
 from replicator.sync.engine.engine import BATCH_SIZE
-from replicator.sync.engine.requests import Detail, Outcome, Request
-from replicator.sync.ledger import Ledger
-from replicator.sync.merging import Policy
-from replicator.sync.position import Batch, Position, Source, committed
-from replicator.sync.state import State
-from replicator.sync.walking import Lane
+from replicator.sync.engine.position import Batch, Position, Source, committed
+from replicator.sync.engine.state import State
+from replicator.sync.protocol.requests import Detail, Outcome, Request
 
 if TYPE_CHECKING:
     from replicator.records import Page, Recording, Transcript

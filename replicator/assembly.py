@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
+    from replicator.budget.durable import Limits
     from replicator.settings import Settings
-    from replicator.source.apart import CarefulReader
+    from replicator.source.isolated_reader import CarefulReader
     from replicator.store.rows import Kind
-    from replicator.sync.merging import Policy
+    from replicator.sync.content.calls import Policy
     from replicator.sync.pseudonyms import Pseudonyms
     from replicator.sync.run import Options
-    from replicator.sync.spending import Limits
 
 ABSENCE_COLUMNS = (
     "call_id", "created_at", "last_seen_at", "first_missing_at", "state", "misses", "confirmed_at", "ended_at",
@@ -120,7 +120,7 @@ def connected(url: str, names: naming.Names = naming.THE_USUAL) -> Iterator[Data
 @contextmanager
 def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]:
     """Give one reader for each key, with its key."""
-    from replicator.source.apart import CarefulReader
+    from replicator.source.isolated_reader import CarefulReader
 
     with ExitStack() as stack:
         yield [
@@ -175,7 +175,7 @@ def options(
 
 def details(settings: Settings) -> Policy:
     """Return which transcripts and recordings are asked for, and for how long."""
-    from replicator.sync.merging import Policy
+    from replicator.sync.content.calls import Policy
 
     kinds = cast("tuple[Kind, ...]", settings.replicator_details)
     return Policy(kinds, timedelta(days=settings.replicator_give_up_days))
@@ -183,7 +183,7 @@ def details(settings: Settings) -> Policy:
 
 def limits(settings: Settings) -> Limits:
     """Return how many requests each key may send."""
-    from replicator.sync.spending import Limits
+    from replicator.budget.durable import Limits
 
     most = settings.truedy_requests_per_minute or None
     return Limits(most, settings.truedy_window_seconds, settings.replicator_headroom)
@@ -191,27 +191,27 @@ def limits(settings: Settings) -> Limits:
 
 def absences(database: Database, account: str, limit: int, release: int | None) -> dict[str, Any]:
     """Return what is missing at the source, and whether it is held; first release that many, where a number is given."""
-    from replicator.store import absences as store
-    from replicator.store import books
-    from replicator.sync.absence import cap, is_held
+    from replicator.store import absences, books
+    from replicator.sync.deletions.rules import cap, is_held
 
     with database.transaction() as tx:
         if release is not None:
-            store.release(tx, account, release)
-        suspected, kept = store.suspected(tx, account), books.load_source(tx, account)
+            absences.release(tx, account, release)
+        suspected, kept = absences.suspected(tx, account), books.load_source(tx, account)
         live = kept.live_calls or 0
         return {
             "suspected": suspected,
             "is_held": is_held(suspected, live, kept.released_deletions),
             "cap": cap(live),
             "released": kept.released_deletions,
-            "absences": [dict(zip(ABSENCE_COLUMNS, row, strict=True)) for row in store.listed(tx, account, limit)],
+            "absences": [dict(zip(ABSENCE_COLUMNS, row, strict=True)) for row in absences.listed(tx, account, limit)],
         }
 
 
 def live_page(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[str]:
     """Return what serves the live page of the database, and gives its URL."""
-    from replicator.report import figures, page, web
+    from replicator.report import figures, page
+    from replicator.service import web
 
     account, refresh = settings.replicator_account, settings.replicator_http_refresh_seconds
     host = settings.replicator_http_host

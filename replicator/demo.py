@@ -18,14 +18,14 @@ import psycopg
 import typer
 from pydantic import SecretStr
 
-from replicator import assembly, child, landing
+from replicator import assembly, atomic_file, child
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.safe_text import shown
+from replicator.service.rollup_refresh import refreshed
+from replicator.service.schedule import describe
 from replicator.store import embedded, status
-from replicator.sync.refreshing import refreshed
 from replicator.sync.run import Run
-from replicator.sync.schedule import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def _page(settings: Settings, url: str) -> None:
         found = figures.read(database, settings.replicator_account, REPORT_DAYS)
         recent = status.read(database, settings.replicator_account).recent
     path = assembly.data_dir(settings).parent / "demo-report.html"
-    landing.write(path, page.render(found))
+    atomic_file.write(path, page.render(found))
     out = terminal.console()
     sparks.show(out, recent)
     out.print()

@@ -20,7 +20,7 @@ from replicator.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from replicator.sync.ledger import RenewalPolicy
+    from replicator.sync.coverage.ledger import RenewalPolicy
 
 VENDOR_URL = "https://api.truedy.ai/api/public/v1"
 LEAST_KEY = 32
@@ -374,7 +374,7 @@ def load(**overrides: Any) -> Settings:
     return settings
 
 
-def examine() -> tuple[Settings, list[ConfigurationError]]:
+def inspect() -> tuple[Settings, list[ConfigurationError]]:
     """Read as much as can be read, with defaults for the rest, and return what is wrong: for `doctor`."""
     known = {name.upper() for name in Settings.model_fields}
     file, problems = env_file.EnvFile(), []

@@ -80,9 +80,10 @@ def serve(log: Path) -> None:
     from replicator import assembly, settings  # noqa: F401, PLC0415
     from replicator.cli import main  # noqa: PLC0415
     from replicator.report import progress, terminal  # noqa: F401, PLC0415
-    from replicator.source import apart  # noqa: F401, PLC0415
+    from replicator.service import rollup_refresh, schedule  # noqa: F401, PLC0415
+    from replicator.source import isolated_reader  # noqa: F401, PLC0415
     from replicator.store import schema  # noqa: F401, PLC0415
-    from replicator.sync import refreshing, run, schedule  # noqa: F401, PLC0415
+    from replicator.sync import run  # noqa: F401, PLC0415
 
     if "PLANT" in os.environ:
         import planting  # noqa: PLC0415 - the children have the same bug as the tests

@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from replicator.budget import run_bound
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts
 from replicator.store import books, lease
-from replicator.sync import absence, bounds, committing, fetching, merging, planning, position, probing, stages, walking
-from replicator.sync.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
+from replicator.sync import commit, workers
+from replicator.sync.content import calls, stages
+from replicator.sync.coverage import walk
+from replicator.sync.coverage.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
+from replicator.sync.deletions import probes, rules
+from replicator.sync.engine import planner, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import psycopg
 
-    from replicator.sync.engine.requests import Outcome, Request
+    from replicator.sync.protocol.requests import Outcome, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,52 +40,52 @@ class Bug:
     tests: tuple[str, ...]
 
 
-def naive(walk: walking.Walk, seen: walking.Seen, **_: object) -> walking.Advance:
+def naive(begun: walk.Walk, seen: walk.Seen, **_: object) -> walk.Advance:
     """Page as everybody does: the next page begins behind this one, and what lies between is believed to be read."""
     known = [at for at in seen.created if at is not None]
-    hole = walk.hole
+    hole = begun.hole
     if not known:
         rest = (Piece(hole.since, hole.until, seen.asked_at),) if hole.until < END else ()
-        return walking.Advance(rest, None)
+        return walk.Advance(rest, None)
     until = hole.until if hole.until < END else known[0] + TICK
     piece = Piece(known[-1], max(until, known[-1] + TICK), seen.asked_at)
-    left = replace(walk, offset=seen.behind, hole=Interval(hole.since, known[-1]))
-    return walking.Advance((piece,), left)
+    left = replace(begun, offset=seen.behind, hole=Interval(hole.since, known[-1]))
+    return walk.Advance((piece,), left)
 
 
 def naive_pager() -> None:
-    planning.advance = naive  # type: ignore[assignment]
+    planner.advance = naive  # type: ignore[assignment]
 
 
 def checkpoint_before_rows() -> None:
     """What a batch proves is committed first, and its rows a moment later."""
-    commit = committing.Committer.commit
+    whole = commit.Committer.commit
 
-    def early(self: committing.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> Any:
+    def early(self: commit.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> Any:
         removed, added = difference(where.stored, where.state.ledger)
         with self.spendings[0]._database.transaction() as first:
-            rows = (map(committing._row, removed), map(committing._row, added))
+            rows = (map(commit._row, removed), map(commit._row, added))
             books.save_coverage(first, self.account, *rows)
         time.sleep(0.1)
-        return commit(self, tx, replace(where, stored=where.state.ledger), batch)
+        return whole(self, tx, replace(where, stored=where.state.ledger), batch)
 
-    committing.Committer.commit = early  # type: ignore[method-assign]
+    commit.Committer.commit = early  # type: ignore[method-assign]
 
 
 def total_only_completeness() -> None:
     """Where as many rows were passed as `total` says, the list's end is believed without a look behind it."""
 
-    def believed(walk: walking.Walk, seen: walking.Seen, pieces: tuple[Piece, ...]) -> walking.Advance:
-        end = walking._at_the_end(replace(walk, ending=seen), seen, None)
-        whole = Piece(walk.hole.since, walk.hole.until, seen.asked_at)
-        return walking.Advance((*pieces, *end.pieces, *((whole,) if walk.hole.until < END else ())), None)
+    def believed(begun: walk.Walk, seen: walk.Seen, pieces: tuple[Piece, ...]) -> walk.Advance:
+        end = walk._at_the_end(replace(begun, ending=seen), seen, None)
+        whole = Piece(begun.hole.since, begun.hole.until, seen.asked_at)
+        return walk.Advance((*pieces, *end.pieces, *((whole,) if begun.hole.until < END else ())), None)
 
-    walking._check_the_end = believed
+    walk._check_the_end = believed
 
 
 def any_known_id_anchor() -> None:
     """A page joins the one before by any row that both know, also inside a group of equal times."""
-    prove = walking.prove
+    prove = walk.prove
 
     def closed(*arguments: Any, **options: Any) -> Interval | None:
         proven = prove(*arguments, **options)
@@ -88,55 +93,55 @@ def any_known_id_anchor() -> None:
             return proven
         return replace(proven, since=proven.since - TICK)
 
-    walking.prove = closed
+    walk.prove = closed
 
 
 def delete_on_first_absence() -> None:
     """One 404 by id is enough, without a control."""
-    landed = probing.Prober.landed
+    landed = probes.Prober.landed
 
-    def hasty(self: probing.Prober, probe: probing.Probe, outcome: Any) -> list[absence.Absence]:
+    def hasty(self: probes.Prober, probe: probes.Probe, outcome: Any) -> list[rules.Absence]:
         if probe.absence is None or not isinstance(outcome.error, NotFound):
             return landed(self, probe, outcome)
         at = outcome.sent_at
         return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
-    probing.Prober.landed = hasty  # type: ignore[method-assign]
+    probes.Prober.landed = hasty  # type: ignore[method-assign]
 
 
 def delete_from_a_resumed_walk() -> None:
     """At the end of the list all that this process has not seen is taken for gone, also what was read before a restart."""
     seen: list[Any] = []
 
-    def careless(page: Any, _pieces: Any, asked: Any, asked_at: Any) -> list[absence.Claim]:
+    def careless(page: Any, _pieces: Any, asked: Any, asked_at: Any) -> list[rules.Claim]:
         if page.offset == 0:
             seen.clear()  # a run begins here, in whichever process
         seen.extend(call.id for call in page.calls)
-        return [absence.Claim(EVERYTHING, tuple(seen), asked_at)] if not page.rows and asked.ending else []
+        return [rules.Claim(EVERYTHING, tuple(seen), asked_at)] if not page.rows and asked.ending else []
 
     position.claims = careless
 
 
 def unconditional_overwrite() -> None:
     """Whatever comes in last is stored, also when it is older."""
-    compare = merging.compare
+    compare = calls.compare
 
-    def careless(*arguments: Any) -> merging.Change:
+    def careless(*arguments: Any) -> calls.Change:
         change = compare(*arguments)
-        return merging.Change.CHANGED if change is merging.Change.LATE else change
+        return calls.Change.CHANGED if change is calls.Change.LATE else change
 
-    merging.compare = careless
+    calls.compare = careless
 
 
 def retry_not_counted() -> None:
     """A request whose connection broke is sent again at once, without a charge."""
-    perform = fetching.Fetcher._perform
+    perform = workers.Fetcher._perform
 
-    def eager(self: fetching.Fetcher, request: Request) -> Outcome:
+    def eager(self: workers.Fetcher, request: Request) -> Outcome:
         outcome = perform(self, request)
         return perform(self, request) if isinstance(outcome.error, SourceUnavailable) else outcome
 
-    fetching.Fetcher._perform = eager  # type: ignore[method-assign]
+    workers.Fetcher._perform = eager  # type: ignore[method-assign]
 
 
 def float_money() -> None:
@@ -151,7 +156,7 @@ def no_epoch() -> None:
     def trusting(tx: psycopg.Connection[Any], held: lease.Lease) -> None:
         tx.execute("UPDATE replicator.lease SET expires_at = clock_timestamp() + interval '30 s'")
 
-    lease.hold = committing.hold = trusting
+    lease.hold = commit.hold = trusting
 
 
 def advisory_lock_leader() -> None:
@@ -194,7 +199,7 @@ def row_falls_with_its_field() -> None:
 
 def stamps_are_believed() -> None:
     """The source's `updated_at` orders contents, whatever it says."""
-    merging.is_in_the_future = lambda *_: False  # type: ignore[assignment]
+    calls.is_in_the_future = lambda *_: False  # type: ignore[assignment]
 
 
 def statuses_by_the_letter() -> None:
@@ -209,7 +214,7 @@ def placeholder_is_a_transcript() -> None:
 
 def bound_by_the_sources_word() -> None:
     """How much a run may ask for is what the list says that it holds."""
-    bounds.Bound.calls = property(lambda self: self.claimed or 0)  # type: ignore[assignment,method-assign]
+    run_bound.Bound.calls = property(lambda self: self.claimed or 0)  # type: ignore[assignment,method-assign]
 
 
 BUGS = (

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import environment
 
-from replicator import landing
+from replicator import atomic_file
 from replicator.errors import ConfigurationError, OutputFailed
 from replicator.export import parquet
 from replicator.store.catalogue import Column
@@ -27,8 +27,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def land(path: Path, content: bytes = b"new", *, may_replace: bool = False) -> landing.Sink:
-    with landing.landing(path, may_replace=may_replace) as sink:
+def land(path: Path, content: bytes = b"new", *, may_replace: bool = False) -> atomic_file.Sink:
+    with atomic_file.landing(path, may_replace=may_replace) as sink:
         sink.write(content)
     return sink
 
@@ -38,7 +38,7 @@ def test_a_file_appears_at_the_end_and_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     before = os.umask(0)
     try:
-        with landing.landing(path, may_replace=False) as sink:
+        with atomic_file.landing(path, may_replace=False) as sink:
             sink.write(b"one")
             sink.write(memoryview(b"two"))
             assert [name[:19] for name in names(tmp_path)] == [".replicator-export-"]
@@ -67,7 +67,7 @@ def test_a_file_that_comes_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
 
     def race() -> None:
-        with landing.landing(path, may_replace=False) as sink:
+        with atomic_file.landing(path, may_replace=False) as sink:
             sink.write(b"new")
             path.write_bytes(b"theirs")
 
@@ -82,7 +82,7 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, may_replace: bool) -> No
     path = tmp_path / "a.csv"
     if may_replace:
         path.write_bytes(b"old")
-    with suppress(KeyboardInterrupt), landing.landing(path, may_replace=may_replace) as sink:
+    with suppress(KeyboardInterrupt), atomic_file.landing(path, may_replace=may_replace) as sink:
         sink.write(b"half")
         raise KeyboardInterrupt
     assert names(tmp_path) == (["a.csv"] if may_replace else [])
@@ -155,7 +155,7 @@ def test_a_file_system_without_links_does_with_a_rename(tmp_path: Path, monkeypa
     land(tmp_path / "a.csv")
     assert names(tmp_path) == ["a.csv"]
     with pytest.raises(ConfigurationError, match="exists"):
-        with landing.landing(tmp_path / "b.csv", may_replace=False):
+        with atomic_file.landing(tmp_path / "b.csv", may_replace=False):
             (tmp_path / "b.csv").write_bytes(b"theirs")
     assert (tmp_path / "b.csv").read_bytes() == b"theirs"
 
@@ -180,7 +180,7 @@ def test_what_is_no_ordinary_file_is_never_replaced(tmp_path: Path, kind: str) -
         land(path, may_replace=True)
     assert not stat.S_ISREG(path.lstat().st_mode)
     with pytest.raises(ConfigurationError, match="no ordinary file"):
-        landing.check(Path("/dev/null"), may_replace=True)
+        atomic_file.check(Path("/dev/null"), may_replace=True)
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_what_a_killed_export_left_is_removed_and_nothing_else(tmp_path: Path) -
     assert not path.exists()
     left = names(tmp_path)
     assert len(left) == 2
-    with landing.landing(path, may_replace=False) as sink:
+    with atomic_file.landing(path, may_replace=False) as sink:
         sink.write(b"one")
         mine = set(names(tmp_path)) - set(left)
         assert len(mine) == 1
@@ -244,7 +244,7 @@ def test_a_broken_parquet_file_gets_no_footer(tmp_path: Path) -> None:
     """What is left of a writer when a sink has ended writes nowhere: half a file must not look whole."""
     path = tmp_path / "a.parquet"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
-    sink = landing.Sink(descriptor, is_hashed=False)
+    sink = atomic_file.Sink(descriptor, is_hashed=False)
     writer = parquet.Writer(sink, (Column("a", "text"),), {})  # type: ignore[arg-type]
     writer.write(("x",))
     sink.end()
@@ -261,7 +261,7 @@ def test_an_error_of_the_disk_comes_through_arrow(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     descriptor = os.open("/dev/full", os.O_WRONLY)
-    sink = landing.Sink(descriptor, is_hashed=False)
+    sink = atomic_file.Sink(descriptor, is_hashed=False)
     with pytest.raises(OutputFailed, match="No space left"):
         parquet.Writer(sink, (Column("a", "text"),), {})  # type: ignore[arg-type]
     sink.end()
@@ -271,11 +271,11 @@ def test_an_error_of_the_disk_comes_through_arrow(tmp_path: Path) -> None:
 def plant_everything(folder: Path, name: str, target: Path) -> list[str]:
     """Put what somebody else could put into a folder like /tmp: links and a pipe under all names that can be foreseen."""
     mark = f".replicator-export-{hashlib.sha256(name.encode()).hexdigest()[:12]}-"
-    (folder / f"{mark}0{landing.UNFINISHED}").symlink_to(target)
-    (folder / f"{mark}1{landing.UNFINISHED}").symlink_to(folder / "nowhere")
-    os.mkfifo(folder / f"{mark}2{landing.UNFINISHED}")
-    (folder / f"{mark}3{landing.UNFINISHED}").mkdir()
-    os.link(target, folder / f"{mark}4{landing.UNFINISHED}")
+    (folder / f"{mark}0{atomic_file.UNFINISHED}").symlink_to(target)
+    (folder / f"{mark}1{atomic_file.UNFINISHED}").symlink_to(folder / "nowhere")
+    os.mkfifo(folder / f"{mark}2{atomic_file.UNFINISHED}")
+    (folder / f"{mark}3{atomic_file.UNFINISHED}").mkdir()
+    os.link(target, folder / f"{mark}4{atomic_file.UNFINISHED}")
     return names(folder)
 
 
@@ -301,7 +301,7 @@ def test_a_link_that_comes_in_the_middle_is_replaced_and_not_followed(tmp_path: 
     for may_replace in (False, True):
 
         def race(*, may_replace: bool = may_replace) -> None:
-            with landing.landing(path, may_replace=may_replace) as sink:
+            with atomic_file.landing(path, may_replace=may_replace) as sink:
                 sink.write(b"new")
                 path.symlink_to(target)
 

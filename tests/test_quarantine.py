@@ -13,10 +13,10 @@ from commands import run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.report import kept
+from replicator.report import quarantine_view
 from replicator.store import quarantine
 from replicator.store.rows import UnreadRow
-from replicator.sync.position import STEPPED_OVER
+from replicator.sync.engine.position import STEPPED_OVER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +46,13 @@ HOSTILE = b'{"id":"\x1b[2J\xe2\x80\xae","a":"caf\xc3\xa9 \xff\n\xc2\x9b","n":NaN
 )
 def test_only_what_shows_as_itself_is_shown(raw: bytes, shown: str) -> None:
     """Escape sequences, line breaks, bidi controls, right-to-left letters, marks, tags and broken UTF-8 are spelled out."""
-    assert kept.visible(raw) == shown
+    assert quarantine_view.visible(raw) == shown
 
 
 @given(st.binary(max_size=50) | st.text(max_size=50).map(str.encode))
 def test_whatever_the_bytes_the_text_is_one_printable_line(raw: bytes) -> None:
     """Nothing but printable characters, and it can be encoded."""
-    shown = kept.visible(raw)
+    shown = quarantine_view.visible(raw)
     assert shown.isprintable()
     shown.encode()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCE = {"httpx", "pyreqwest", "replicator.source.client"}
-REPORT = {"replicator.report.figures", "replicator.report.page", "replicator.report.web", "uvicorn", "asyncio.events"}
+REPORT = {"replicator.report.figures", "replicator.report.page", "replicator.service.web", "uvicorn", "asyncio.events"}
 WORK = {"alembic", "apscheduler", "pyarrow", "replicator.demo", "replicator.simulator", "replicator.sync.run"}
 DATABASE = {"psycopg", "sqlalchemy", "rich", "replicator.assembly", "replicator.settings"}
 

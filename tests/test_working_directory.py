@@ -15,7 +15,7 @@ from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
-from replicator.source.apart import CarefulReader
+from replicator.source.isolated_reader import CarefulReader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -44,9 +44,9 @@ def sync(
     """Bring the replica up to date once: the newest calls, what is due, history, transcripts and recordings."""
     from replicator import assembly
     from replicator.report import progress, terminal
-    from replicator.sync.refreshing import refreshed
+    from replicator.service.rollup_refresh import refreshed
+    from replicator.service.schedule import describe
     from replicator.sync.run import Run
-    from replicator.sync.schedule import describe
 
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
         options = replace(
@@ -79,9 +79,9 @@ def serve() -> None:
     from contextlib import ExitStack
 
     from replicator import assembly
-    from replicator.sync.refreshing import refreshed
+    from replicator.service.rollup_refresh import refreshed
+    from replicator.service.schedule import Service
     from replicator.sync.run import Run
-    from replicator.sync.schedule import Service
 
     with guarded() as settings, assembly.stopping() as stop:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
@@ -119,12 +119,12 @@ def status(as_json: Json = False) -> None:
     """Show freshness, coverage, backlog, budget, last runs, quarantine and what is unsure."""
     from replicator import assembly
     from replicator.report import sparks, terminal
-    from replicator.store import migrate as schema
-    from replicator.store import status as books
+    from replicator.store.migrate import check
+    from replicator.store.status import read
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema.check(database)
-        found = books.read(database, settings.replicator_account)
+        check(database)
+        found = read(database, settings.replicator_account)
         if as_json:
             typer.echo(terminal.as_json(dict(found.as_dict())))
         else:
@@ -149,15 +149,15 @@ def report(
     """Write the report as one HTML file: volume, funnel, durations, cost, and how far all of that can be relied on."""
     import webbrowser
 
-    from replicator import assembly, landing, streams
+    from replicator import assembly, atomic_file, streams
     from replicator.report import figures, page, terminal
-    from replicator.store import migrate as schema
+    from replicator.store.migrate import check
 
     is_printed = output is not None and str(output) == "-"
     if open_ and (is_printed or as_json):
         raise typer.BadParameter("--open takes a file: it goes neither with --output - nor with --json")
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema.check(database)
+        check(database)
         found = figures.read(database, settings.replicator_account, days)
         if as_json:
             typer.echo(terminal.as_json(asdict(found)))
@@ -167,7 +167,7 @@ def report(
             streams.write_bytes(text.encode("utf-8", "backslashreplace"))
             return
         path = output or page.default_name(found.period.today)
-        landing.write(path, text)
+        atomic_file.write(path, text)
         typer.echo(visible(str(path)))
         if open_ and not webbrowser.open(path.absolute().as_uri()):
             typer.echo("no browser was found; open the file by hand", err=True)
@@ -184,10 +184,10 @@ def deletions(
     """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store import migrate as schema
+    from replicator.store.migrate import check
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema.check(database)
+        check(database)
         found = assembly.absences(database, settings.replicator_account, limit, release)
         if as_json:
             typer.echo(terminal.as_json(found))
@@ -209,7 +209,7 @@ def verify(
     from replicator import assembly
     from replicator.report import terminal
     from replicator.report.verification import show_verification
-    from replicator.sync.verifying import Verification
+    from replicator.verify.run import Verification
 
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
@@ -240,13 +240,13 @@ def recording(
     """Print a link to the recording of one call that works now; whoever has it can listen."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store import migrate as schema
-    from replicator.sync.linking import link
+    from replicator.store.migrate import check
+    from replicator.sync.recording_link import link
 
     with guarded(as_json=as_json) as settings:
         limits = assembly.limits(settings)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            schema.check(database)
+            check(database)
             found = link(database, readers, limits, settings.replicator_account, call_id)
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
@@ -279,13 +279,13 @@ def roles(
     """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store import migrate as schema
     from replicator.store import naming
+    from replicator.store.migrate import make_roles
 
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
         prefix = settings.replicator_role_prefix
         names = naming.parse(settings.replicator_schemas)
-        statements = schema.make_roles(where.url, prefix, only_show=only_print, schemas=names)
+        statements = make_roles(where.url, prefix, only_show=only_print, schemas=names)
         if as_json:
             typer.echo(terminal.as_json({"prefix": prefix, "is_done": not only_print, "statements": statements}))
         elif only_print:

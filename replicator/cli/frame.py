@@ -66,10 +66,10 @@ def run(app: Callable[..., Any]) -> None:
 @contextmanager
 def guarded(*, as_json: bool = False) -> Iterator[Settings]:
     """Give the settings, and say what is odd about them; turn our errors into a message and an exit code."""
-    from replicator import settings as environment
+    from replicator.settings import load
 
     try:
-        settings = environment.load()
+        settings = load()
         for odd in settings.warnings():
             typer.echo(f"warning: {shown(odd)}", err=True)
         if settings.replicator_log_level == "DEBUG":

@@ -133,51 +133,51 @@ def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
 
 
 def _list(settings: Settings, database: Database, *, with_resolved: bool, limit: int, as_json: bool) -> None:
-    from replicator.report import kept, terminal
-    from replicator.store import quarantine as aside
+    from replicator.report import quarantine_view, terminal
+    from replicator.store import quarantine
 
     account = settings.replicator_account
     with database.connection() as connection:
-        rows = aside.listed(connection, account, with_resolved=with_resolved, limit=limit)
-        total = aside.count(connection, account, with_resolved=with_resolved)
-    typer.echo(terminal.as_json(rows)) if as_json else kept.show_list(rows, total)
+        rows = quarantine.listed(connection, account, with_resolved=with_resolved, limit=limit)
+        total = quarantine.count(connection, account, with_resolved=with_resolved)
+    typer.echo(terminal.as_json(rows)) if as_json else quarantine_view.show_list(rows, total)
 
 
 def _show(
     settings: Settings, database: Database, number: int, *, raw: bool, output: Path | None, as_json: bool
 ) -> None:
     """Show a row's facts, with its bytes where `raw`; write the bytes where there is an `output`."""
-    from replicator.report import kept
-    from replicator.store import quarantine as aside
+    from replicator.report import quarantine_view
+    from replicator.store import quarantine
 
     facts = _facts(settings, database, number)
     with database.connection() as connection:
-        content = aside.load(connection, settings.replicator_account, [number])[0].raw if raw or output else b""
+        content = quarantine.load(connection, settings.replicator_account, [number])[0].raw if raw or output else b""
     if output is not None:
-        kept.write(output, content)
-    kept.show_row(facts, content if raw else None, as_json=as_json)
+        quarantine_view.write(output, content)
+    quarantine_view.show_row(facts, content if raw else None, as_json=as_json)
 
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
     from replicator import assembly
-    from replicator.report import kept, terminal
-    from replicator.sync import replaying
+    from replicator.report import quarantine_view, terminal
+    from replicator.sync import replay
 
     if number is not None:
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
-    done = replaying.replay(database, account, details, number, assembly.pseudonyms(settings))
-    typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else kept.describe(done))
+    done = replay.replay(database, account, details, number, assembly.pseudonyms(settings))
+    typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
     if done.left:
         raise typer.Exit(1)
 
 
 def _facts(settings: Settings, database: Database, number: int) -> Mapping[str, Any]:
     """Return the facts of one row; raise ConfigurationError where there is none of this number."""
-    from replicator.store import quarantine as aside
+    from replicator.store import quarantine
 
     with database.connection() as connection:
-        facts = aside.facts(connection, settings.replicator_account, number)
+        facts = quarantine.facts(connection, settings.replicator_account, number)
     if facts is None:
         raise ConfigurationError(
             f"there is no row {number} in quarantine", advice="list them: replicator quarantine list --all"

@@ -62,15 +62,15 @@ def export(
 ) -> None:
     """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
     from replicator import assembly
-    from replicator.export import asking, running
+    from replicator.export import question, running
     from replicator.report import exporting, terminal
 
-    if as_json and output == asking.STDOUT:
+    if as_json and output == question.STDOUT:
         raise typer.BadParameter("--json goes with a file: standard output holds the rows")
     with guarded(as_json=as_json) as settings, assembly.interruptible():
-        target = running.Target(output, asking.format_of(output, chosen), overwrite)
-        asked = asking.Asked(
-            view, asking.read_columns(columns), since and since.date(), until and until.date(), account
+        target = running.Target(output, question.format_of(output, chosen), overwrite)
+        asked = question.Asked(
+            view, question.read_columns(columns), since and since.date(), until and until.date(), account
         )
         running.check(target, is_terminal=sys.stdout.isatty())
         try:
@@ -97,10 +97,10 @@ def demo(
     ] = None,
 ) -> None:
     """Show everything on this machine: a database, a simulated source, a complete sync, the reports."""
-    from replicator import demo as room
+    from replicator.demo import show
 
     with guarded() as settings:
-        room.show(settings, calls=calls, seed=seed, stay=stay)
+        show(settings, calls=calls, seed=seed, stay=stay)
 
 
 @app.command(context_settings={**PASS_ON, "help_option_names": []})
@@ -122,18 +122,18 @@ def psql(
 
     with guarded() as settings:
         if of_demo:
-            from replicator import demo as room
+            from replicator.demo import its
 
-            with assembly.own_place(room.its(settings)) as where:
+            with assembly.own_place(its(settings)) as where:
                 raise typer.Exit(assembly.psql(where, context.args))
         with assembly.place(settings) as where:
             raise typer.Exit(assembly.psql(where, context.args))
 
 
 def _warn_of_personal_data(choice: Choice) -> None:
-    from replicator.export import asking
+    from replicator.export import question
 
-    if asking.is_personal(choice):
+    if question.is_personal(choice):
         typer.echo(
             f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
         )

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replicator import assembly
-from replicator import settings as environment
-from replicator.doctor import database as bases
 from replicator.doctor import findings, source, surroundings
+from replicator.doctor.database import LOCAL, of_clock, of_database
 from replicator.errors import ReplicatorError
+from replicator.settings import inspect
 from replicator.store import diagnosis, naming
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Examined:
 
 def examine(*, with_source: bool = True) -> Examined:
     """Look at everything. Raises nothing that this program knows about."""
-    settings, problems = environment.examine()
+    settings, problems = inspect()
     found: list[Finding] = []
     _add(found, "settings", lambda: surroundings.of_settings(settings, problems, with_source=with_source))
     here = surroundings.look(settings)
@@ -95,11 +95,11 @@ def _database(
         )
         reached.append((database, facts))
         now = facts.row("server").get("now")
-        yield from bases.of_database(
+        yield from of_database(
             facts, database.place, is_embedded=where.server is not None, role_prefix=settings.replicator_role_prefix
         )
         if now is not None:
-            yield from bases.of_clock(now, sent, datetime.now(UTC))
+            yield from of_clock(now, sent, datetime.now(UTC))
         if (folder := facts.row("folder").get("path")) and _is_here(facts):
             yield from surroundings.space(surroundings.free(Path(folder)), f"{folder}, where the server keeps its data")
 
@@ -110,7 +110,7 @@ def _database(
 def _is_here(facts: diagnosis.Facts) -> bool:
     """Say whether the server runs on this machine, as far as its address tells."""
     address = facts.row("server").get("address")
-    return address is None or str(address).startswith(bases.LOCAL)
+    return address is None or str(address).startswith(LOCAL)
 
 
 def _source(settings: Settings, database: Database | None, facts: diagnosis.Facts | None) -> Iterator[Finding]:

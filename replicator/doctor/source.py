@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from replicator.budget.requester import Asker, SpentError
 from replicator.doctor.findings import Finding, fine, of, warning
 from replicator.errors import RateLimited, ReplicatorError, SourceError
-from replicator.sync.asking import Asker, SpentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from replicator.budget.durable import Limits
     from replicator.records import Page
+    from replicator.source.reading import Reading
     from replicator.store.database import Database
     from replicator.store.diagnosis import Facts
-    from replicator.sync.asking import Asking
-    from replicator.sync.spending import Limits
 
 MOST_WAIT_SECONDS = 10.0
 """So long it waits for the budget: a doctor who lets people wait for a whole window is not asked again."""
@@ -41,7 +41,7 @@ class _TooLongError(Exception):
     """The budget opens too late."""
 
 
-def ask(readers: Sequence[tuple[str, Asking]], limits: Limits, database: Database | None, account: str) -> Asked:
+def ask(readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str) -> Asked:
     """Ask each of the account's keys' readers for one call until one fails. `database` holds the books; without one nothing is charged."""
     asked = Asked()
     for key, reader in readers:
@@ -51,10 +51,10 @@ def ask(readers: Sequence[tuple[str, Asking]], limits: Limits, database: Databas
     return asked
 
 
-def _ask(key: str, reader: Asking, limits: Limits, database: Database | None, account: str) -> Asked:
+def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, account: str) -> Asked:
     seen: list[Asked] = []
 
-    def question(reader: Asking) -> Page:
+    def question(reader: Reading) -> Page:
         sent = datetime.now(UTC)
         try:
             page = reader.list_calls(limit=1, offset=0)

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from replicator import landing
+from replicator import atomic_file
 from replicator.errors import ConfigurationError
-from replicator.export import asking, delimited
+from replicator.export import delimited, question
 from replicator.store import catalogue
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import BinaryIO
 
-    from replicator.export.asking import Asked
-    from replicator.landing import Sink
+    from replicator.atomic_file import Sink
+    from replicator.export.question import Asked
     from replicator.store.catalogue import Choice
     from replicator.store.database import Database
 
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def is_file(self) -> bool:
-        return self.output != asking.STDOUT
+        return self.output != question.STDOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Exported:
 
 def check(target: Target, *, is_terminal: bool) -> None:
     """Raise ConfigurationError where the target cannot be: before the database is asked for anything."""
-    if target.format == asking.PARQUET:
+    if target.format == question.PARQUET:
         from replicator.export import parquet  # noqa: PLC0415 - as below
 
         parquet.require()
@@ -70,7 +70,7 @@ def check(target: Target, *, is_terminal: bool) -> None:
                 "Parquet is not for a terminal", advice="name a file with --output, or pipe standard output into one"
             )
     if target.is_file:
-        landing.check(Path(target.output), may_replace=target.may_replace)
+        atomic_file.check(Path(target.output), may_replace=target.may_replace)
 
 
 def export(
@@ -86,13 +86,13 @@ def export(
     with database.transaction() as tx:
         snapshot_at = catalogue.begin(tx)
         there = catalogue.offer(tx, database.place)
-        name = asking.choose_name(there, asked.view)
-        choice = asking.choose(there, catalogue.view(tx, there, name), asked)
+        name = question.choose_name(there, asked.view)
+        choice = question.choose(there, catalogue.view(tx, there, name), asked)
         on_choice(choice)
         # Closed in time: a COPY that is broken off must be cancelled before its transaction can end.
         with _opened(target) as sink, closing(catalogue.rows(tx, choice)) as read:
             facts = {"view": choice.view.full_name, "snapshot_at": snapshot_at.isoformat()}
-            write = _write_parquet if target.format == asking.PARQUET else _write_text
+            write = _write_parquet if target.format == question.PARQUET else _write_text
             rows = write(read, sink, choice, target.format, facts, on_progress)
     return Exported(
         view=choice.view.full_name,
@@ -111,10 +111,10 @@ def export(
 def _opened(target: Target) -> Iterator[Sink]:
     with ExitStack() as stack:
         if target.is_file:
-            sink = stack.enter_context(landing.landing(Path(target.output), may_replace=target.may_replace))
+            sink = stack.enter_context(atomic_file.landing(Path(target.output), may_replace=target.may_replace))
         else:
             sys.stdout.flush()
-            sink = landing.Sink(sys.stdout.fileno(), is_hashed=False)
+            sink = atomic_file.Sink(sys.stdout.fileno(), is_hashed=False)
         stack.callback(sink.end)
         yield sink
 
@@ -127,7 +127,7 @@ def _write_text(
     _facts: dict[str, str],
     on_progress: Callable[[int, int], None],
 ) -> int:
-    is_spreadsheet = chosen == asking.SPREADSHEET
+    is_spreadsheet = chosen == question.SPREADSHEET
     line = delimited.writer(choice.columns, is_spreadsheet=is_spreadsheet)
     lines, size, count = [delimited.header(choice.columns, is_spreadsheet=is_spreadsheet)], 0, 0
     for count, row in enumerate(rows, 1):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator import __version__
-from replicator.report import glance, money, traffic, trust, wording
+from replicator.report import calls, costs, data_quality, headlines, wording
 from replicator.report.blocks import moment
 from replicator.report.markup import Markup, document, element, joined, raw_style, source_text
 
@@ -76,18 +76,18 @@ def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:
         _navigation(figures, is_live=is_live),
         element(
             "main",
-            glance.glance(figures),
-            traffic.volume(figures),
-            traffic.funnel(figures),
-            traffic.durations(figures),
-            money.cost(figures),
-            traffic.hours(figures),
-            traffic.agents(figures),
-            traffic.errors(figures, clock),
-            trust.outstanding(figures),
-            trust.coverage(figures, clock),
-            trust.aside(figures, clock),
-            trust.definitions(),
+            headlines.glance(figures),
+            calls.volume(figures),
+            calls.funnel(figures),
+            calls.durations(figures),
+            costs.cost(figures),
+            calls.hours(figures),
+            calls.agents(figures),
+            calls.errors(figures, clock),
+            data_quality.outstanding(figures),
+            data_quality.coverage(figures, clock),
+            data_quality.aside(figures, clock),
+            data_quality.definitions(),
             id="content",
         ),
         _footer(figures, clock, refresh_seconds),
@@ -108,7 +108,7 @@ def _header(figures: Figures, clock: wording.Clock) -> Markup:
             f". Days and times are those of {facts.time_zone}" + ("" if clock.name == facts.time_zone else "; times are shown in UTC") + ".",
             cls="note",
         ),
-        trust.verdict(figures, clock),
+        data_quality.verdict(figures, clock),
     )  # fmt: skip
 
 

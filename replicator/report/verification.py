@@ -13,8 +13,8 @@ from replicator.report.terminal import cell, console, plural
 from replicator.safe_text import visible
 
 if TYPE_CHECKING:
-    from replicator.sync.comparing import Difference
-    from replicator.sync.verifying import Verified
+    from replicator.verify.compare import Difference
+    from replicator.verify.run import Verified
 
 MOST_SHOWN = 50
 """Differences that are printed one by one; --json has all."""

@@ -1,4 +1,4 @@
-"""Absences and tombstones: what sync/absence.py decides, read and written."""
+"""Absences and tombstones: what sync/deletions/rules.py decides, read and written."""
 
 from __future__ import annotations
 

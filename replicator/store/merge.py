@@ -1,6 +1,6 @@
 """Writes what was decided: calls and their versions, transcripts with all their segments, recordings.
 
-Which rows to write is decided in sync/merging.py from what `known_calls` and `known_details` read here; both happen
+Which rows to write is decided in sync/content/calls.py from what `known_calls` and `known_details` read here; both happen
 in one transaction under the lease, so nothing changes in between. New rows go straight into their tables by COPY;
 changed ones through a staging table of the transaction. What is unchanged is not written at all.
 """

@@ -27,8 +27,7 @@ from replicator.errors import (
     SchemaTooNew,
     SchemaTooOld,
 )
-from replicator.store import kept as keeping
-from replicator.store import naming, objects, roles, rollup_making, rollups, target, views, waiting
+from replicator.store import admin_settings, naming, objects, roles, rollup_making, rollups, target, views, waiting
 from replicator.store.database import (
     LOCK_TIMEOUT_SECONDS,
     Database,
@@ -130,10 +129,10 @@ def _migrate(
             _upgrade(connection, schemas)
         if time_zone is not None and not (is_for_new and before is not None):
             _set_time_zone(connection, time_zone)
-        had = keeping.taken(connection, standing)
+        had = admin_settings.taken(connection, standing)
         applied = views.apply(connection, bundled("sql"), standing)
         objects.record(connection, standing, wanted, applied)
-        keeping.give_back(connection, had, standing)
+        admin_settings.give_back(connection, had, standing)
         rollup_making.identify(connection)
         if has_roles:
             roles.settle(connection, names, shown, objects.read(connection, wanted))

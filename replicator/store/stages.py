@@ -1,7 +1,7 @@
 """What statuses mean: the rows of replicator.status_stages, which users extend. A row of the very word wins, else its key.
 
 The key of a word is the word without case and separators: "No-Answer", "no answer" and "noAnswer" have that of `no_answer`.
-KEY is its one definition in SQL (sql/rollups/10_facts.sql says the same; `key` in sync/stages.py does in Python, and a test
+KEY is its one definition in SQL (sql/rollups/10_facts.sql says the same; `key` in sync/content/stages.py does in Python, and a test
 compares them). Where several rows have a key, the first of them in the order of their bytes counts.
 """
 

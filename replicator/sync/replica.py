@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from replicator.store import absences, books, merge
-from replicator.sync.absence import Absence, is_held
-from replicator.sync.engine.requests import Detail
+from replicator.sync.deletions.rules import Absence, is_held
+from replicator.sync.protocol.requests import Detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

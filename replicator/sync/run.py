@@ -13,15 +13,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from replicator.budget.durable import Spending
 from replicator.errors import DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError, WentBack
-from replicator.source.apart import CarefulReader
+from replicator.source.isolated_reader import CarefulReader
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
-from replicator.sync.beginning import APART_FOR, Beginning, begin
 from replicator.sync.clock import steady_clock
-from replicator.sync.committing import Committer, load_ledger
+from replicator.sync.commit import Committer, load_ledger
+from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.engine.engine import BATCH_SIZE, Engine
-from replicator.sync.engine.protocol import (
+from replicator.sync.engine.position import unfinished
+from replicator.sync.engine.presence import Membership
+from replicator.sync.options import Options, Progress, Report, Result
+from replicator.sync.protocol.actions import (
     Ask,
     CameIn,
     Charge,
@@ -35,26 +39,23 @@ from replicator.sync.engine.protocol import (
     Stopped,
     Wait,
 )
-from replicator.sync.engine.questions import answer
-from replicator.sync.fetching import Fetcher, Reading
-from replicator.sync.ledger import EVERYTHING
-from replicator.sync.membership import Membership
-from replicator.sync.patience import Patience
-from replicator.sync.position import unfinished
+from replicator.sync.protocol.questions import answer
 from replicator.sync.pseudonyms import catch_up
+from replicator.sync.recovery import APART_FOR, Beginning, begin
 from replicator.sync.replica import StoredReplica
-from replicator.sync.shapes import Options, Progress, Report, Result
-from replicator.sync.spending import Spending
+from replicator.sync.retry import Patience
+from replicator.sync.workers import Fetcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
     from threading import Event
 
+    from replicator.source.reading import Reading
     from replicator.store.database import Database
-    from replicator.sync.engine.protocol import Action
-    from replicator.sync.engine.protocol import Event as EngineEvent
-    from replicator.sync.engine.results import Committed
+    from replicator.sync.protocol.actions import Action
+    from replicator.sync.protocol.actions import Event as EngineEvent
+    from replicator.sync.protocol.results import Committed
 
 T = TypeVar("T")
 

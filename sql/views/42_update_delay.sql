@@ -6,7 +6,7 @@
 -- The source does not say what has changed, so a change of an old call is seen when its place in the list is read again.
 -- How late is that at the worst (bound_seconds), and how old is the oldest look now (oldest_look_seconds)?
 --
--- Renewal has a guaranteed tenth of the requests (SHARES in sync/planning.py; 0.09 here: a little of what a lane is owed
+-- Renewal has a guaranteed tenth of the requests (SHARES in sync/engine/planner.py; 0.09 here: a little of what a lane is owed
 -- fades), a page without its overlap is 96 calls, and younger classes are served first. With, for a class c and the
 -- classes y that are younger,
 --     r = list requests of one renewal, e = seconds between two by the policy
@@ -16,7 +16,7 @@
 -- Where a pass takes longer than the policy's period, the class falls behind and pass counts twice: a stretch may have
 -- become due right behind the reader. Null: nothing is left for the class while history is read, or the source has no
 -- rate limit to compute with. It holds while a run goes on or polls at least every minute; idle lanes lend renewal
--- their share, so usually much less is true. sync/delays.py computes the same, and a test compares the two.
+-- their share, so usually much less is true. sync/engine/freshness.py computes the same, and a test compares the two.
 CREATE OR REPLACE VIEW analytics.update_delay AS
 SELECT
     account,

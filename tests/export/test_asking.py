@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from replicator.errors import ConfigurationError, RightMissing
-from replicator.export import asking
-from replicator.export.asking import Asked
+from replicator.export import question
+from replicator.export.question import Asked
 from replicator.store.catalogue import Column, Offer, View
 
 pytestmark = pytest.mark.pure
@@ -42,7 +42,7 @@ THERE = Offer("bi", True, {"daily": 1, "now": 2}, {"daily": "", "now": ""})
 )
 def test_the_format_is_chosen_or_guessed(output: str, chosen: str | None, format_: str) -> None:
     """What is chosen goes first, then the file's ending; standard output is CSV."""
-    assert asking.format_of(output, chosen) == format_
+    assert question.format_of(output, chosen) == format_
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_the_format_is_chosen_or_guessed(output: str, chosen: str | None, format
 def test_an_unknown_format_is_refused(output: str, chosen: str | None, says: str) -> None:
     """Nothing is guessed from an ending that says nothing, and the formats are listed."""
     with pytest.raises(ConfigurationError, match=says) as refused:
-        asking.format_of(output, chosen)
+        question.format_of(output, chosen)
     assert "csv, spreadsheet or parquet" in refused.value.hint
 
 
 @pytest.mark.parametrize("asked", ["daily", "analytics.daily"])
 def test_a_view_is_named_with_its_schema_or_without(asked: str) -> None:
     """Both names mean the same view."""
-    assert asking.choose_name(THERE, asked) == "daily"
+    assert question.choose_name(THERE, asked) == "daily"
 
 
 @pytest.mark.parametrize(
@@ -75,51 +75,51 @@ def test_a_view_is_named_with_its_schema_or_without(asked: str) -> None:
 def test_an_unknown_view_is_answered_with_the_nearest_and_the_list(asked: str, says: str) -> None:
     """A wrong name ends with 2, the nearest one where one is near, and all that there are."""
     with pytest.raises(ConfigurationError) as refused:
-        asking.choose_name(THERE, asked)
+        question.choose_name(THERE, asked)
     assert says in refused.value.message
     assert "daily, now" in refused.value.hint
 
 
 def test_columns_come_in_the_order_asked_for() -> None:
     """--columns chooses and orders; without it all come in the view's order."""
-    asked = Asked("daily", asking.read_columns("said, day"))
-    assert [column.name for column in asking.choose(THERE, DAILY, asked).columns] == ["said", "day"]
-    assert asking.choose(THERE, DAILY, Asked("daily")).columns == DAILY.columns
+    asked = Asked("daily", question.read_columns("said, day"))
+    assert [column.name for column in question.choose(THERE, DAILY, asked).columns] == ["said", "day"]
+    assert question.choose(THERE, DAILY, Asked("daily")).columns == DAILY.columns
 
 
 @pytest.mark.parametrize("text", ["", "a,", ",", "a,b,a"])
 def test_columns_that_cannot_be_meant_are_refused(text: str) -> None:
     """An empty name and a repeated one are mistakes."""
     with pytest.raises(ConfigurationError):
-        asking.read_columns(text)
+        question.read_columns(text)
 
 
 def test_an_unknown_column_is_answered_with_the_nearest_and_the_list() -> None:
     """SQL is no column, whatever it says."""
     with pytest.raises(ConfigurationError, match="no column 'acount'; did you mean account") as refused:
-        asking.choose(THERE, DAILY, Asked("daily", ("acount",)))
+        question.choose(THERE, DAILY, Asked("daily", ("acount",)))
     assert "created_on, day, account, said" in refused.value.hint
     with pytest.raises(ConfigurationError, match="no column"):
-        asking.choose(THERE, DAILY, Asked("daily", ("day, pg_sleep(9)",)))
+        question.choose(THERE, DAILY, Asked("daily", ("day, pg_sleep(9)",)))
 
 
 def test_days_are_those_of_the_view() -> None:
     """`day` goes before `created_on`; it must be a date, and the first day not behind the last."""
     first, last = date(2026, 3, 1), date(2026, 3, 31)
-    chosen = asking.choose(THERE, DAILY, Asked("daily", since=first, until=last))
+    chosen = question.choose(THERE, DAILY, Asked("daily", since=first, until=last))
     assert (chosen.day, chosen.since, chosen.until) == (Column("day", "date"), first, last)
-    assert asking.choose(THERE, DAILY, Asked("daily")).day is None
+    assert question.choose(THERE, DAILY, Asked("daily")).day is None
     with pytest.raises(ConfigurationError, match="no day to choose by"):
-        asking.choose(THERE, NOW, Asked("now", since=first))
+        question.choose(THERE, NOW, Asked("now", since=first))
     with pytest.raises(ConfigurationError, match="later than"):
-        asking.choose(THERE, DAILY, Asked("daily", since=last, until=first))
+        question.choose(THERE, DAILY, Asked("daily", since=last, until=first))
 
 
 def test_an_account_needs_its_column() -> None:
     """A view without accounts cannot be asked for one."""
-    assert asking.choose(THERE, DAILY, Asked("daily", account="a")).account == "a"
+    assert question.choose(THERE, DAILY, Asked("daily", account="a")).account == "a"
     with pytest.raises(ConfigurationError, match="no column 'account'"):
-        asking.choose(THERE, NOW, Asked("now", account="a"))
+        question.choose(THERE, NOW, Asked("now", account="a"))
 
 
 def test_a_missing_right_is_named_as_its_grant() -> None:
@@ -127,7 +127,7 @@ def test_a_missing_right_is_named_as_its_grant() -> None:
 
     def advice(there: Offer, view: View, asked: Asked) -> str:
         with pytest.raises(RightMissing) as refused:
-            asking.choose(there, view, asked)
+            question.choose(there, view, asked)
         assert refused.value.exit_code == 4
         return refused.value.hint
 
@@ -140,7 +140,7 @@ def test_a_missing_right_is_named_as_its_grant() -> None:
     assert "GRANT SELECT (day, account, said) ON analytics.daily TO bi" in advice(THERE, some, Asked("daily"))
     assert "GRANT SELECT (said) ON" in advice(THERE, some, Asked("daily", ("created_on", "said")))
     readable = Asked("daily", ("created_on",))
-    assert asking.choose(THERE, some, readable).columns == DAILY.columns[:1]
+    assert question.choose(THERE, some, readable).columns == DAILY.columns[:1]
     # What rows are chosen by must be readable too.
     assert "GRANT SELECT (day) ON" in advice(THERE, some, Asked("daily", ("created_on",), since=date(2026, 3, 1)))
     assert "GRANT SELECT (account) ON" in advice(THERE, some, Asked("daily", ("created_on",), account="a"))
@@ -148,6 +148,6 @@ def test_a_missing_right_is_named_as_its_grant() -> None:
 
 def test_personal_data_is_known_by_its_comment() -> None:
     """The view's comment, or that of a column that is exported."""
-    assert asking.is_personal(asking.choose(THERE, NOW, Asked("now", ("lag",))))
-    assert asking.is_personal(asking.choose(THERE, DAILY, Asked("daily")))
-    assert not asking.is_personal(asking.choose(THERE, DAILY, Asked("daily", ("day",))))
+    assert question.is_personal(question.choose(THERE, NOW, Asked("now", ("lag",))))
+    assert question.is_personal(question.choose(THERE, DAILY, Asked("daily")))
+    assert not question.is_personal(question.choose(THERE, DAILY, Asked("daily", ("day",))))

@@ -26,7 +26,7 @@ from memory import measure
 from reading import read
 
 from replicator.export import parquet, running
-from replicator.export.asking import FORMATS, Asked
+from replicator.export.question import FORMATS, Asked
 from replicator.export.running import Target
 from replicator.store.database import Database
 

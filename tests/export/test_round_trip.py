@@ -17,7 +17,7 @@ from test_delimited import texts
 
 from replicator.errors import UnfitValue
 from replicator.export import delimited, running
-from replicator.export.asking import Asked
+from replicator.export.question import Asked
 from replicator.export.running import Target
 from replicator.store.database import Database
 

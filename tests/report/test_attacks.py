@@ -12,8 +12,9 @@ import pytest
 from payloads import PAYLOADS
 from test_browser import ATTRIBUTES, COUNTS
 
-from replicator.report import page, web
+from replicator.report import page
 from replicator.report.figures import Pulse
+from replicator.service import web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

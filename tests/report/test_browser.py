@@ -17,8 +17,9 @@ from payloads import PAYLOADS
 from psycopg.types.json import Jsonb
 from small_world import Call, call_id, insert
 
-from replicator.report import page, web
+from replicator.report import page
 from replicator.report.figures import Pulse
+from replicator.service import web
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

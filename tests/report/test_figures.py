@@ -13,7 +13,7 @@ import pytest
 from near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 
 from replicator.errors import DatabaseError
-from replicator.report import figures, rollup
+from replicator.report import figures, periods
 from replicator.store import rollups
 from replicator.store.database import Database
 from replicator.store.migrate import bundled
@@ -49,19 +49,19 @@ def test_no_query_reads_what_is_personal() -> None:
 
 def test_attempts(found: figures.Figures) -> None:
     """Nine calls in 30 days; three of the stages' identities; the unknown direction is `other`."""
-    now, before = rollup.split(found.attempts, found.period, lambda row: row.day)
-    total = rollup.total_attempts(now)
+    now, before = periods.split(found.attempts, found.period, lambda row: row.day)
+    total = periods.total_attempts(now)
     assert (total.calls, total.open_calls, total.stale_open_calls, total.unmapped_calls) == (9, 1, 2, 1)
     assert (total.terminal_calls, total.placed_calls, total.not_placed_calls) == (7, 6, 1)
     assert (total.answered_calls, total.machine_calls, total.not_answered_calls, total.busy_calls) == (3, 1, 1, 1)
     assert total.conversations == 3
     assert {row.direction for row in now} == {"outbound", "inbound", "webrtc", "other"}
-    assert rollup.total_attempts(before).calls == 2
+    assert periods.total_attempts(before).calls == 2
 
 
 def test_durations(found: figures.Figures) -> None:
     """Measured are 60, 120, 30 and 300 s; the period before has one of 100 s."""
-    now, before = rollup.durations_of(found)
+    now, before = periods.durations_of(found)
     assert now is not None
     assert before is not None
     assert (now.measured_calls, now.duration_seconds, now.p50_seconds, now.longest_seconds) == (4, 510, 90.0, 300)
@@ -74,8 +74,8 @@ def test_durations(found: figures.Figures) -> None:
 
 def test_costs(found: figures.Figures) -> None:
     """0.20 + 0.05 are known; calls 1, 7, 8 and 9 are pending; call 2 was adjusted by 0.05 downwards."""
-    now, before = rollup.split(found.costs, found.period, lambda row: row.day)
-    total = rollup.total_costs(now)
+    now, before = periods.split(found.costs, found.period, lambda row: row.day)
+    total = periods.total_costs(now)
     assert (total.cost_usd, total.known_calls, total.pending_calls, total.not_expected_calls) == (
         Decimal("0.25"),
         2,
@@ -85,7 +85,7 @@ def test_costs(found: figures.Figures) -> None:
     assert (total.timed_minutes, total.conversations, total.known_conversations) == (2.5, 3, 1)
     assert total.conversation_cost_usd == Decimal("0.2")
     assert not total.is_final
-    assert rollup.total_costs(before).cost_usd == Decimal("0.4")
+    assert periods.total_costs(before).cost_usd == Decimal("0.4")
     assert [(row.day, row.adjusted_calls, row.adjustment_usd) for row in found.adjustments] == [
         (today() - timedelta(days=9), 1, Decimal("-0.05"))
     ]
@@ -93,10 +93,10 @@ def test_costs(found: figures.Figures) -> None:
 
 def test_agents_add_up_to_the_page(found: figures.Figures) -> None:
     """The sums over the agents are the sums of the other sections, others and nobody included."""
-    rows, _ = rollup.split(found.attempts, found.period, lambda row: row.day)
-    costs, _ = rollup.split(found.costs, found.period, lambda row: row.day)
-    assert sum(row.calls for row in found.agents) == rollup.total_attempts(rows).calls
-    assert sum((row.cost_usd or Decimal(0)) for row in found.agents) == rollup.total_costs(costs).cost_usd
+    rows, _ = periods.split(found.attempts, found.period, lambda row: row.day)
+    costs, _ = periods.split(found.costs, found.period, lambda row: row.day)
+    assert sum(row.calls for row in found.agents) == periods.total_attempts(rows).calls
+    assert sum((row.cost_usd or Decimal(0)) for row in found.agents) == periods.total_costs(costs).cost_usd
     assert [(row.name, row.calls) for row in found.agents] == [(str(AGENT_A), 5), (str(AGENT_B), 3), (None, 1)]
     assert sum(row.calls for row in found.campaigns) == 9
     assert sum(row.calls for row in found.statuses) == 9
@@ -277,7 +277,7 @@ def test_percentiles_are_within_their_band(near: psycopg.Connection[Any], databa
         {"since": found.period.since, "before": found.period.before, "today": found.period.today},
     ).fetchall()
     assert len(exact) == len(found.durations) == 32
-    edges = [*rollup.EDGES, 10**6]
+    edges = [*periods.EDGES, 10**6]
     for (is_before, bucket, calls, total, percentiles, longest), row in zip(exact, found.durations, strict=True):
         assert (is_before, bucket, calls, total, longest) == (
             row.is_before, row.bucket, row.measured_calls, row.duration_seconds, row.longest_seconds,

@@ -17,7 +17,7 @@ import pytest
 from commands import TOP, run, start
 from test_cli import free_port, processes, settings, wait_until
 
-from replicator import landing
+from replicator import atomic_file
 from replicator.errors import ConfigurationError, OutputFailed
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
@@ -92,12 +92,12 @@ def test_open_shows_it(database_url: str, tmp_path: Path) -> None:
 def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong while it is written, the old one stays and nothing is left beside it."""
     path = tmp_path / "x.html"
-    landing.write(path, "old")
+    atomic_file.write(path, "old")
     with pytest.raises(UnicodeEncodeError):
-        landing.write(path, "new \ud800")
+        atomic_file.write(path, "new \ud800")
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OutputFailed, match="No space left"):
-        landing.write(path, "new")
+        atomic_file.write(path, "new")
     assert path.read_text(encoding="utf-8") == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["x.html"]
 
@@ -110,12 +110,12 @@ def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
         with pytest.raises(ConfigurationError, match="no ordinary file"):
-            landing.write(tmp_path / name, "x")
+            atomic_file.write(tmp_path / name, "x")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     (tmp_path / "other").write_text("kept", encoding="utf-8")
     (tmp_path / "link").symlink_to(tmp_path / "other")
     with pytest.raises(ConfigurationError, match="no ordinary file"):
-        landing.write(tmp_path / "link", "x")
+        atomic_file.write(tmp_path / "link", "x")
     assert (tmp_path / "other").read_text(encoding="utf-8") == "kept"
 
 

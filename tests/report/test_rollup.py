@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.report import rollup
+from replicator.report import periods
 from replicator.report.figures import Costs, period
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ COST = Costs(date(2026, 1, 1), 2, 1, 1, 0, 0, Decimal("0.10"), None, 0.0, 1, 1, 
 def test_each_day_is_in_exactly_one_bucket(today: date, days: int) -> None:
     """Buckets follow one another from the period's first day to today, none empty; only the ends can be partial."""
     over = period(today, days)
-    found = rollup.buckets(over)
+    found = periods.buckets(over)
     assert found[0].since == over.since
     assert found[-1].until == today
     for before, after in pairwise(found):
@@ -40,18 +40,18 @@ def test_each_day_is_in_exactly_one_bucket(today: date, days: int) -> None:
 def test_a_young_replica_has_no_empty_past(today: date, days: int, age: int) -> None:
     """The axis begins with the first known call, but for a little room, and never before the period."""
     over, first = period(today, days), today - timedelta(days=age)
-    found = rollup.buckets(over, first)
+    found = periods.buckets(over, first)
     assert found[0].since >= over.since
     assert found[0].since <= max(first, over.since)
     assert found[-1].until == today
-    assert len(found) >= min(len(rollup.buckets(over)), 6)
+    assert len(found) >= min(len(periods.buckets(over)), 6)
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     """Whole weeks and months, cut by the period."""
-    weeks = rollup.buckets(period(date(2026, 11, 24), 100))
+    weeks = periods.buckets(period(date(2026, 11, 24), 100))
     assert all(one.start.weekday() == 0 for one in weeks)
-    months = rollup.buckets(period(date(2026, 11, 24), 1095))
+    months = periods.buckets(period(date(2026, 11, 24), 1095))
     assert all(one.start.day == 1 for one in months)
     assert len(months) == 37
 
@@ -63,15 +63,15 @@ def test_today_is_no_complete_day(today: date, days: int, first: date | None) ->
     counted = sum(
         first is not None and first <= over.since + timedelta(days=n) < today for n in range(days)
     )  # fmt: skip
-    assert rollup.complete_days(over.since, today, first, today) == counted
+    assert periods.complete_days(over.since, today, first, today) == counted
 
 
 def test_averages_leave_today_out(found: Figures) -> None:
     """Eight calls on 29 complete days, two on the seven days before that were after the first known call."""
-    now, before = rollup.averages(found, found.attempts, lambda row: row.day, lambda row: row.calls)
+    now, before = periods.averages(found, found.attempts, lambda row: row.day, lambda row: row.calls)
     assert (now.total, now.days, before.total, before.days) == (8, 29, 2, 7)
     nothing = replace(found, facts=replace(found.facts, first_day=None))
-    assert rollup.averages(nothing, found.attempts, lambda row: row.day, lambda row: row.calls)[0].per_day is None
+    assert periods.averages(nothing, found.attempts, lambda row: row.day, lambda row: row.calls)[0].per_day is None
 
 
 def test_one_day_says_nothing_of_a_month(found: Figures) -> None:
@@ -79,18 +79,18 @@ def test_one_day_says_nothing_of_a_month(found: Figures) -> None:
     facts, since = found.facts, found.period.since
     for days, is_enough in ((6, True), (5, False), (0, False)):
         young = replace(found, facts=replace(facts, first_day=since - timedelta(days=days)))
-        assert rollup.is_comparable(young) is is_enough
-        assert (rollup.durations_of(young)[1] is not None) is is_enough
-        before = rollup.averages(young, young.attempts, lambda row: row.day, lambda row: row.calls)[1]
+        assert periods.is_comparable(young) is is_enough
+        assert (periods.durations_of(young)[1] is not None) is is_enough
+        before = periods.averages(young, young.attempts, lambda row: row.day, lambda row: row.calls)[1]
         assert (before.per_day is not None) is is_enough
 
 
 def test_a_sum_of_nothing_known_is_unknown() -> None:
     """Adding costs: exact, and None where nothing is known; final only where every day is."""
     unknown = replace(COST, cost_usd=None, conversation_cost_usd=None)
-    assert rollup.total_costs([unknown, unknown]).cost_usd is None
-    assert rollup.total_costs([COST, unknown]).cost_usd == Decimal("0.10")
-    assert rollup.total_costs([COST] * 3).cost_usd == Decimal("0.30")
-    assert not rollup.total_costs([COST, replace(COST, is_final=False)]).is_final
-    assert not rollup.total_costs([]).is_final
-    assert rollup.total_attempts([]).calls == 0
+    assert periods.total_costs([unknown, unknown]).cost_usd is None
+    assert periods.total_costs([COST, unknown]).cost_usd == Decimal("0.10")
+    assert periods.total_costs([COST] * 3).cost_usd == Decimal("0.30")
+    assert not periods.total_costs([COST, replace(COST, is_final=False)]).is_final
+    assert not periods.total_costs([]).is_final
+    assert periods.total_attempts([]).calls == 0

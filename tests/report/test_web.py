@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replicator.errors import ConfigurationError, DatabaseUnavailable
-from replicator.report import web
 from replicator.report.figures import Pulse
+from replicator.service import web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

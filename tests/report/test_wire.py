@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from test_web import ask, running, site
 
-from replicator.report import web, wire
-from replicator.report.wire import Target, target_of
+from replicator.service import web, wire
+from replicator.service.wire import Target, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

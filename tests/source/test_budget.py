@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.source.budget import Budget, ClockOffset, Landing, offset_seen, with_headroom
+from replicator.budget.rules import Budget, ClockOffset, Landing, offset_seen, with_headroom
 
 pytestmark = pytest.mark.pure
 

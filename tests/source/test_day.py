@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from replicator.source.budget import Budget, Landing
+from replicator.budget.rules import Budget, Landing
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from small_world import call_id
 
-from replicator.sync.delays import NEW_ROWS_A_PAGE, RENEWAL_SHARE, delays
+from replicator.sync.engine.freshness import NEW_ROWS_A_PAGE, RENEWAL_SHARE, delays
 
 Connection = psycopg.Connection[Any]
 

@@ -15,21 +15,22 @@ from replicator.errors import SourceUnavailable
 from replicator.store import books, doubts, migrate, quarantine
 from replicator.store.database import Database
 from replicator.store.rows import UnreadRow
-from replicator.sync import ledger, passes, planning, position, slicing, walking
+from replicator.sync.coverage import full_scan, ledger, partitions, walk
+from replicator.sync.engine import planner, position
 
 if TYPE_CHECKING:
-    from replicator.sync.ledger import Piece
+    from replicator.sync.coverage.ledger import Piece
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 REASONS = (
-    ledger.UNREADABLE, passes.NOTHING_MORE, passes.STILL_MORE, slicing.SPLIT_TIE, slicing.UNHONOURED, walking.TIE,
-    walking.BEYOND, walking.ROUND, walking.SLICED, walking.CAPPED, walking.EMPTY, walking.LOST,
+    ledger.UNREADABLE, full_scan.NOTHING_MORE, full_scan.STILL_MORE, partitions.SPLIT_TIE, partitions.UNHONOURED, walk.TIE,
+    walk.BEYOND, walk.ROUND, walk.SLICED, walk.CAPPED, walk.EMPTY, walk.LOST,
 )  # fmt: skip
 
 
 def doubt_of_a_walk() -> Piece:
-    return planning._doubts(ledger.Interval(NOON, NOON + timedelta(1)), (), NOON)[0]
+    return planner._doubts(ledger.Interval(NOON, NOON + timedelta(1)), (), NOON)[0]
 
 
 def test_every_reason_has_a_code_of_its_own() -> None:
@@ -43,7 +44,7 @@ def test_every_reason_has_a_code_of_its_own() -> None:
 def test_codes_are_stored_with_the_words(database: Database) -> None:
     """A capped stretch and one with a tie are `capped` and `tie` in the ledger; a proven one has no code."""
     day = timedelta(days=1)
-    pieces = [(NOON, NOON + day / 4, NOON, False, walking.CAPPED), (NOON + day / 4, NOON + day / 3, NOON, False, walking.TIE),
+    pieces = [(NOON, NOON + day / 4, NOON, False, walk.CAPPED), (NOON + day / 4, NOON + day / 3, NOON, False, walk.TIE),
               (NOON + day / 3, NOON + 2 * day, NOON, True, "")]  # fmt: skip
     with database.transaction() as tx:
         books.save_coverage(tx, "a", [], pieces)

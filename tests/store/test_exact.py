@@ -15,7 +15,7 @@ from replicator.records import Call
 from replicator.source.jsontext import unescape
 from replicator.source.parsing import parse_row
 from replicator.store import merge
-from replicator.sync.merging import Observation, settle
+from replicator.sync.content.calls import Observation, settle
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import merge
-from replicator.sync.merging import Observation, settle
+from replicator.sync.content.calls import Observation, settle
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

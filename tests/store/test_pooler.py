@@ -13,12 +13,12 @@ import pytest
 from commands import TOP, start
 from world import source
 
+from replicator.budget.durable import Limits
 from replicator.errors import LeaseHeld, LeaseLost
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.store import lease, migrate
 from replicator.store.database import Database
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,17 +17,17 @@ from granted import members
 from psycopg import sql
 from world import source
 
+from replicator.budget.durable import Limits
 from replicator.errors import ConfigurationError, ReportingUnusable
-from replicator.export import asking, running
+from replicator.export import question, running
 from replicator.report import figures
 from replicator.simulator.api import KEY
 from replicator.source.client import Reader
 from replicator.store import diagnosis, migrate, naming, rollups, statistics, status
 from replicator.store.database import Database
-from replicator.sync import replaying
-from replicator.sync.merging import Policy
-from replicator.sync.spending import Limits
-from replicator.sync.verifying import Verification
+from replicator.sync import replay
+from replicator.sync.content.calls import Policy
+from replicator.verify.run import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +184,7 @@ def flow(url: str, names: naming.Names, prefix: str, folder: Path) -> dict[str, 
                 there.sync(confirm_after=timedelta(0))
             shown["refreshed"] = rollups.refresh(database, kept) > 0
             statistics.refresh(database)
-            shown["replayed"] = replaying.replay(database, "default", Policy()).left
+            shown["replayed"] = replay.replay(database, "default", Policy()).left
             with Reader(there.base_url, KEY, timeout_seconds=10) as reader:
                 found = Verification(
                     database, [(KEY, reader)], account="default", base_url=there.base_url, limits=Limits(None), seed=1
@@ -198,10 +198,10 @@ def flow(url: str, names: naming.Names, prefix: str, folder: Path) -> dict[str, 
         shown["status"] = len(status.read(database, "default").recent)
         shown["report"] = len(figures.read(database, "default", 30).attempts)
     with closing(Database(logins["reader"], names=names)) as database:
-        asked = asking.Asked("status_funnel_daily", None, None, None, None)
+        asked = question.Asked("status_funnel_daily", None, None, None, None)
         target = running.Target(str(folder / f"{prefix}.csv"), "csv", False)
         shown["exported"] = running.export(database, asked, target).rows
-        full = asking.Asked(f"{names.analytics}.calls", ("call_id", "status", "cost_usd"), None, None, "default")
+        full = question.Asked(f"{names.analytics}.calls", ("call_id", "status", "cost_usd"), None, None, "default")
         running.export(database, full, running.Target(str(folder / f"{prefix}2.csv"), "csv", False))
         # An export has the order of the table's pages, which depends on when the server cleans them.
         shown["exported too"] = sorted((folder / f"{prefix}2.csv").read_bytes().splitlines())

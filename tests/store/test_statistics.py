@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from world import source
 
+from replicator.service.rollup_refresh import refreshed
 from replicator.store import statistics
 from replicator.store.database import Database
-from replicator.sync.refreshing import refreshed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

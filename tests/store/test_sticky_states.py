@@ -15,16 +15,16 @@ import psycopg
 import pytest
 from world import source
 
+from replicator.budget.durable import Limits
 from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable
-from replicator.export import asking, running
+from replicator.export import question, running
 from replicator.report import figures, page
 from replicator.simulator.api import KEY
 from replicator.source.client import Reader
 from replicator.store import database as door
 from replicator.store import migrate, status
 from replicator.store.database import Database
-from replicator.sync.spending import Limits
-from replicator.sync.verifying import Verification
+from replicator.verify.run import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -237,8 +237,8 @@ def look(there: Setting, tmp_path: Path, number: int) -> dict[str, Any]:
     with redirect_stdout(io.StringIO()):
         running.export(
             database,
-            asking.Asked("calls", None, None, None, None),
-            running.Target(str(file), asking.format_of(str(file), None)),
+            question.Asked("calls", None, None, None, None),
+            running.Target(str(file), question.format_of(str(file), None)),
         )
     with Reader(there.base_url, KEY, timeout_seconds=10) as reader:
         verified = Verification(

@@ -18,13 +18,13 @@ import psycopg
 import pytest
 from catalog import described
 
+from replicator.budget.durable import Limits
 from replicator.errors import ForeignObjects
 from replicator.source.client import Reader
 from replicator.store import migrate, rollups
 from replicator.store.database import Database
-from replicator.sync.merging import Policy
+from replicator.sync.content.calls import Policy
 from replicator.sync.run import Options, Run
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

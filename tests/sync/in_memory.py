@@ -1,4 +1,4 @@
-"""The replica and the budget's books as values in memory: what sync/committing.py and store/ do with a database.
+"""The replica and the budget's books as values in memory: what sync/commit.py and store/ do with a database.
 
 The rules are the product's own (merging, answering, absence); only their storage is a dictionary.
 """
@@ -9,26 +9,26 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from replicator.budget.key_budget import Purse
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
-from replicator.sync.absence import Absence, is_held
-from replicator.sync.answering import answered, one_each, wanted_of
-from replicator.sync.engine.purse import Purse
-from replicator.sync.engine.requests import Detail
-from replicator.sync.engine.results import Committed
-from replicator.sync.ledger import Ledger
-from replicator.sync.merging import Change, Observation, Policy, settle
+from replicator.sync.content.calls import Change, Observation, Policy, settle
+from replicator.sync.content.details import answered, one_each, wanted_of
+from replicator.sync.coverage.ledger import Ledger
+from replicator.sync.deletions.rules import Absence, is_held
+from replicator.sync.protocol.requests import Detail
+from replicator.sync.protocol.results import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from replicator.budget.key_budget import Limits
+    from replicator.budget.rules import Budget
     from replicator.records import Call
-    from replicator.source.budget import Budget
     from replicator.store.rows import Kind
-    from replicator.sync.absence import Claim
-    from replicator.sync.engine.purse import Limits
-    from replicator.sync.position import Batch, Position
+    from replicator.sync.deletions.rules import Claim
+    from replicator.sync.engine.position import Batch, Position
 
 POLICY = Policy(("transcript",))
 

@@ -16,24 +16,24 @@ from uuid import UUID
 from in_memory import InMemory
 from virtual import Driver
 
+from replicator.budget.key_budget import Limits, Purse
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
+from replicator.sync.content.calls import Policy
+from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger
+from replicator.sync.coverage.walk import Lane
 from replicator.sync.engine.engine import Engine
-from replicator.sync.engine.purse import Limits, Purse
-from replicator.sync.engine.requests import Outcome
-from replicator.sync.ledger import BEGINNING, END, Interval, Ledger
-from replicator.sync.membership import Membership
-from replicator.sync.merging import Policy
-from replicator.sync.position import start
-from replicator.sync.shapes import Options
-from replicator.sync.walking import Lane
+from replicator.sync.engine.position import start
+from replicator.sync.engine.presence import Membership
+from replicator.sync.options import Options
+from replicator.sync.protocol.requests import Outcome
 
 if TYPE_CHECKING:
-    from replicator.sync.engine.protocol import Action, Charge, Commit
-    from replicator.sync.engine.requests import Request
-    from replicator.sync.engine.results import Committed
-    from replicator.sync.state import State
-    from replicator.sync.walking import Walk
+    from replicator.sync.coverage.walk import Walk
+    from replicator.sync.engine.state import State
+    from replicator.sync.protocol.actions import Action, Charge, Commit
+    from replicator.sync.protocol.requests import Request
+    from replicator.sync.protocol.results import Committed
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 MOST_LIST_REQUESTS = 2500

@@ -9,7 +9,7 @@ import pytest
 
 from replicator.records import Call
 from replicator.store.rows import KnownCall, KnownDetail
-from replicator.sync.merging import Change, Policy, details_of
+from replicator.sync.content.calls import Change, Policy, details_of
 
 pytestmark = pytest.mark.pure
 

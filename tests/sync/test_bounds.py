@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 import pytest
 from hostile import LISTS, SINGLES, Hostile, mixed
 
+from replicator.budget import run_bound
+from replicator.budget.durable import Limits
+from replicator.budget.run_bound import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
 from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
+from replicator.service.schedule import describe
 from replicator.source.client import Reader
 from replicator.store.books import Counters
-from replicator.sync import bounds
-from replicator.sync.answering import as_past_the_end
-from replicator.sync.bounds import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.judging import REFUSED_PATIENCE, Judge, Verdict
-from replicator.sync.ledger import EVERYTHING
+from replicator.sync.content.details import as_past_the_end
+from replicator.sync.coverage.ledger import EVERYTHING
+from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.engine.failures import REFUSED_PATIENCE, Judge, Verdict
+from replicator.sync.options import Report
+from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
-from replicator.sync.schedule import describe
-from replicator.sync.shapes import Report
-from replicator.sync.spending import Limits
-from replicator.sync.walking import Lane, Walk
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -99,7 +99,7 @@ READ_TO_THE_END = {
 @pytest.mark.parametrize("name", LISTS)
 def test_a_run_ends_whatever_a_list_answers(database: Database, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends by itself, within the bound; where the calls can be told from the answers, all of them are stored."""
-    monkeypatch.setattr(bounds, "UNCOUNTED_CALLS", 1_500)
+    monkeypatch.setattr(run_bound, "UNCOUNTED_CALLS", 1_500)
     there = Hostile(LISTS[name], CALLS)
     check(database, there)
     if name not in UP_TO_THE_BOUND:

@@ -12,8 +12,8 @@ import pytest
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import merge
-from replicator.sync.ledger import DEFAULT_POLICY, TICK, Interval, Ledger, Piece, prove
-from replicator.sync.merging import Observation, settle
+from replicator.sync.content.calls import Observation, settle
+from replicator.sync.coverage.ledger import DEFAULT_POLICY, TICK, Interval, Ledger, Piece, prove
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

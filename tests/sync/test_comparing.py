@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from replicator.records import CONTRACT_STATUSES, DIRECTIONS, Call, Page, Unreadable
 from replicator.store.verification import COLUMNS, LiveCall, StoredCall
-from replicator.sync.comparing import Comparison, compare_page, confirm, in_order, shifted
-from replicator.sync.ledger import BEGINNING, Ledger, Piece
-from replicator.sync.sampling import (
+from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece
+from replicator.sync.coverage.walk import PAGE_LIMIT
+from replicator.verify.compare import Comparison, compare_page, confirm, in_order, shifted
+from replicator.verify.sample import (
     CONFIDENCE,
     OVERLAP,
     Point,
@@ -35,7 +36,6 @@ from replicator.sync.sampling import (
     stretches,
     without_spare,
 )
-from replicator.sync.walking import PAGE_LIMIT
 
 pytestmark = pytest.mark.pure
 

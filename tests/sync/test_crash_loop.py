@@ -15,7 +15,7 @@ from test_crash import settings
 from world import Setting, source
 
 from replicator.simulator.switches import Switches
-from replicator.sync.position import STEPPED_OVER
+from replicator.sync.engine.position import STEPPED_OVER
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ from proxy import COMMIT, Toxic
 from test_kills import assert_nothing_is_lost_or_doubled, change
 from world import Setting, source
 
+from replicator.budget.durable import Limits
 from replicator.errors import SourceUnavailable
 from replicator.simulator.switches import Switches
 from replicator.store.database import Database
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from world import Setting, source
 
+from replicator.budget.durable import Limits
 from replicator.errors import AnotherSource
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
@@ -17,9 +18,8 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import absences, books
+from replicator.sync.coverage.walk import EMPTY
 from replicator.sync.run import Options, Run
-from replicator.sync.spending import Limits
-from replicator.sync.walking import EMPTY
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from replicator.budget.durable import Limits
 from replicator.errors import NotFound, SourceUnavailable, UnknownCall
 from replicator.records import Recording
 from replicator.simulator.api import KEY, Api
@@ -18,13 +19,12 @@ from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
-from replicator.sync.engine.requests import Detail, Outcome, Request
-from replicator.sync.judging import Judge, Verdict
-from replicator.sync.linking import Link, link
-from replicator.sync.merging import REREAD_AFTER, Policy
+from replicator.sync.content.calls import REREAD_AFTER, Policy
+from replicator.sync.coverage.walk import Lane
+from replicator.sync.engine.failures import Judge, Verdict
+from replicator.sync.protocol.requests import Detail, Outcome, Request
+from replicator.sync.recording_link import Link, link
 from replicator.sync.run import Options, Report, Run
-from replicator.sync.spending import Limits
-from replicator.sync.walking import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

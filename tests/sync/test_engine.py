@@ -9,10 +9,16 @@ from uuid import UUID
 import pytest
 from in_memory import InMemory
 
+from replicator.budget.key_budget import Limits, Purse
 from replicator.errors import BadKey
 from replicator.records import Call, Page
+from replicator.sync.content.calls import Policy
+from replicator.sync.coverage.ledger import Ledger
 from replicator.sync.engine.engine import BATCH_AGE, HEARTBEAT, STOP_WITHIN, Engine
-from replicator.sync.engine.protocol import (
+from replicator.sync.engine.position import start
+from replicator.sync.engine.presence import Membership
+from replicator.sync.options import Options
+from replicator.sync.protocol.actions import (
     Action,
     Ask,
     CameIn,
@@ -27,15 +33,9 @@ from replicator.sync.engine.protocol import (
     Stopped,
     Wait,
 )
-from replicator.sync.engine.purse import Limits, Purse
-from replicator.sync.engine.questions import DueDetails, answer
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.engine.results import Result, Why
-from replicator.sync.ledger import Ledger
-from replicator.sync.membership import Membership
-from replicator.sync.merging import Policy
-from replicator.sync.position import start
-from replicator.sync.shapes import Options
+from replicator.sync.protocol.questions import DueDetails, answer
+from replicator.sync.protocol.requests import Outcome, Request
+from replicator.sync.protocol.results import Result, Why
 
 pytestmark = pytest.mark.pure
 

@@ -15,8 +15,8 @@ from world import Setting, source
 from replicator.simulator import wire
 from replicator.simulator.switches import Switches
 from replicator.source.limits import MAX_DEPTH
-from replicator.sync.ledger import RenewalPolicy, RenewalRule
-from replicator.sync.merging import Policy
+from replicator.sync.content.calls import Policy
+from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.sync.ledger import (
+from replicator.sync.coverage.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
     END,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from world import Setting, source
 
+from replicator.budget.durable import Limits
 from replicator.simulator.switches import Switches
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

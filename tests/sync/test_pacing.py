@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from replicator.sync.ledger import BEGINNING, Interval
-from replicator.sync.pacing import LONGEST_GAP, RESTS, Pace
-from replicator.sync.walking import Lane, Walk, fail
+from replicator.sync.coverage.ledger import BEGINNING, Interval
+from replicator.sync.coverage.walk import Lane, Walk, fail
+from replicator.sync.engine.throttle import LONGEST_GAP, RESTS, Pace
 
 pytestmark = pytest.mark.pure
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from replicator.records import Page
-from replicator.sync import searching
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.judging import Verdict
-from replicator.sync.ledger import BEGINNING, Ledger, Piece
-from replicator.sync.membership import Membership
-from replicator.sync.position import Batch, Position, Source, absorb
-from replicator.sync.state import State
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece
+from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.deletions import bisect
+from replicator.sync.engine.failures import Verdict
+from replicator.sync.engine.position import Batch, Position, Source, absorb
+from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.state import State
+from replicator.sync.protocol.requests import Outcome, Request
 
 pytestmark = pytest.mark.pure
 
@@ -47,7 +47,7 @@ def test_the_end_of_a_search_is_remembered_until_it_is_compared() -> None:
     """A poll of the head that comes in after a search's last page, and before both are committed, does not hide that the
     search is over: what it could not explain is remembered, and is not searched for again.
     """
-    search = replace(searching.begin(NOW, total=1, surplus=1), left=1)
+    search = replace(bisect.begin(NOW, total=1, surplus=1), left=1)
     state = State(PROVEN, search=search)
     position = Position(state, PROVEN, Source("", total=1), live=2)
     position = page(position, lane=Lane.SEARCH, total=1)

@@ -11,10 +11,10 @@ import pytest
 from replicator.errors import NotFound
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.sync.absence import Absence
-from replicator.sync.engine.requests import Outcome, Probe, Request
-from replicator.sync.probing import Prober
-from replicator.sync.walking import Lane
+from replicator.sync.coverage.walk import Lane
+from replicator.sync.deletions.probes import Prober
+from replicator.sync.deletions.rules import Absence
+from replicator.sync.protocol.requests import Outcome, Probe, Request
 
 pytestmark = pytest.mark.pure
 

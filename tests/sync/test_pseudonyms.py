@@ -17,8 +17,8 @@ from world import Setting, source
 from replicator.simulator.switches import Switches
 from replicator.store import parties
 from replicator.store.database import Database
-from replicator.sync import committing, pseudonyms, replaying
-from replicator.sync.merging import Policy
+from replicator.sync import commit, pseudonyms, replay
+from replicator.sync.content.calls import Policy
 from replicator.sync.pseudonyms import LONGEST, Pseudonyms
 
 SECRET = "correct horse battery staple, forty characters"
@@ -81,7 +81,7 @@ def test_a_key_is_written_with_its_call_or_not_at_all(database: Database, monkey
     def fail(*_: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(committing, "name_parties", fail)
+    monkeypatch.setattr(commit, "name_parties", fail)
     with source(database, calls=50) as there:
         with pytest.raises(RuntimeError):
             there.sync(pseudonyms=NAMES)
@@ -137,7 +137,7 @@ def test_what_is_read_again_is_named_too(database: Database) -> None:
             for table in ("call_versions", "transcripts", "transcript_segments", "recordings"):
                 tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = %s", [gone])
             tx.execute("DELETE FROM replicator.parties")
-        assert replaying.replay(database, "default", Policy(), pseudonyms=NAMES).calls_inserted == 1
+        assert replay.replay(database, "default", Policy(), pseudonyms=NAMES).calls_inserted == 1
         assert there.value(f"SELECT other_party_key IS NOT NULL FROM analytics.calls WHERE call_id = '{gone}'")
 
 

@@ -10,9 +10,9 @@ import pytest
 from world import source
 
 from replicator.errors import DatabaseUnavailable
+from replicator.service import rollup_refresh
+from replicator.service.rollup_refresh import refreshed
 from replicator.store import rollups
-from replicator.sync import refreshing
-from replicator.sync.refreshing import refreshed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def test_after_a_sync_every_day_is_kept(database: Database) -> None:
 
 def test_days_are_computed_while_the_run_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first sync of hours does not leave its reports slow until it ends."""
-    monkeypatch.setattr(refreshing, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(rollup_refresh, "PAUSE_SECONDS", 0.05)
     with source(database, calls=60) as there, refreshed(database, threading.Event()):
         there.sync()
         wait_until(lambda: count(database) == 0)
@@ -75,7 +75,7 @@ def test_a_database_that_fails_in_the_middle_is_tried_again(
             raise DatabaseUnavailable("the database is away")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(refreshing, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(rollup_refresh, "PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(rollups, "refresh", fails_once)
     with source(database, calls=20) as there, refreshed(database, threading.Event()):
         there.sync()

@@ -19,10 +19,10 @@ from replicator.source import jsontext, parsing
 from replicator.source.parsing import parse_row
 from replicator.store import books, lease, merge, quarantine
 from replicator.store.rows import DetailRow, UnreadRow
-from replicator.sync.ledger import RenewalPolicy, RenewalRule
-from replicator.sync.merging import Observation, Policy, settle
-from replicator.sync.position import STEPPED_OVER
-from replicator.sync.replaying import BATCH_BYTES, BATCH_ROWS, batches, replay
+from replicator.sync.content.calls import Observation, Policy, settle
+from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
+from replicator.sync.engine.position import STEPPED_OVER
+from replicator.sync.replay import BATCH_BYTES, BATCH_ROWS, batches, replay
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

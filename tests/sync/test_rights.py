@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from world import source
 
+from replicator.budget.durable import Limits
 from replicator.simulator.api import KEY
 from replicator.source.client import Reader
 from replicator.store import status
 from replicator.store.database import Database
-from replicator.sync import replaying
-from replicator.sync.merging import Policy
-from replicator.sync.spending import Limits
-from replicator.sync.verifying import Verification
+from replicator.sync import replay
+from replicator.sync.content.calls import Policy
+from replicator.verify.run import Verification
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_a_writer_needs_only_its_role(logins: dict[str, str]) -> None:
         there.sync(confirm_after=timedelta(0))
         there.sync(confirm_after=timedelta(0))
         assert there.differences() == []
-        assert replaying.replay(theirs, "default", Policy()).left == 0
+        assert replay.replay(theirs, "default", Policy()).left == 0
         with Reader(there.base_url, KEY, timeout_seconds=10) as reader:
             found = Verification(
                 theirs, [(KEY, reader)], account="default", base_url=there.base_url, limits=Limits(None), seed=1

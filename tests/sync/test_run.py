@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from world import source
 
+from replicator.budget.durable import Limits
 from replicator.errors import BadKey, Forbidden, LeaseHeld, NotTheApi, PaymentRequired, SourceUnavailable
 from replicator.simulator.api import Api
 from replicator.simulator.server import running
@@ -17,10 +18,9 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import lease
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.fetching import Fetcher
+from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
-from replicator.sync.spending import Limits
+from replicator.sync.workers import Fetcher
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

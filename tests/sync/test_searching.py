@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.sync import searching
-from replicator.sync.ledger import END, prove
-from replicator.sync.walking import PAGE_LIMIT, Seen
+from replicator.sync.coverage.ledger import END, prove
+from replicator.sync.coverage.walk import PAGE_LIMIT, Seen
+from replicator.sync.deletions import bisect
 
 pytestmark = pytest.mark.pure
 
@@ -34,18 +34,18 @@ class Pair:
         rows = self.listed[max(0, high - PAGE_LIMIT) : max(0, high)][::-1]
         return Seen(tuple(at(one) for one in rows), offset, len(self.listed), NOW)
 
-    def search(self) -> searching.Search:
+    def search(self) -> bisect.Search:
         surplus = len(self.stored) - len(self.listed)
-        search = searching.begin(NOW, total=len(self.listed), surplus=surplus)
+        search = bisect.begin(NOW, total=len(self.listed), surplus=surplus)
         self.requests = 1  # the first page, which told the total
         while not search.is_over:
-            seen = self.page(searching.next_offset(search, len(self.listed)))
+            seen = self.page(bisect.next_offset(search, len(self.listed)))
             self.requests += 1
-            counts = {mark: bisect_left(self.stored, number(mark)) for mark in searching.marks(seen)}
+            counts = {mark: bisect_left(self.stored, number(mark)) for mark in bisect.marks(seen)}
             proven = prove(seen.created, offset=seen.offset, server_time=None)
             if proven:
                 self.shown.append((number(proven.since), number(min(proven.until, at(10**9)))))
-            search = searching.absorb(search, seen, counts)
+            search = bisect.absorb(search, seen, counts)
         return search
 
     def found(self) -> set[int]:
@@ -99,7 +99,7 @@ def test_it_ends_and_finds_what_it_can(stored: list[int], gone: set[int], late: 
     listed = sorted((set(stored) - gone) | late)
     pair = Pair(listed, stored)
     search = pair.search()
-    assert pair.requests <= searching.LEAST_PATIENCE + 2
+    assert pair.requests <= bisect.LEAST_PATIENCE + 2
     if not late - set(stored) and listed:
         beyond = {one for one in stored if one < listed[0]} | {one for one in stored if one > listed[-1]}
         missing = set(stored) - set(listed) - beyond
@@ -123,17 +123,17 @@ def test_ties_do_not_mislead() -> None:
 
 def test_a_source_without_totals_is_not_searched() -> None:
     """Without a total a page tells no rank: the search ends at once."""
-    search = searching.begin(NOW, total=1000, surplus=1)
+    search = bisect.begin(NOW, total=1000, surplus=1)
     seen = Seen((at(5), at(4)), 500, None, NOW)
-    assert searching.marks(seen) == ()
-    assert searching.absorb(search, seen, {}).is_over
+    assert bisect.marks(seen) == ()
+    assert bisect.absorb(search, seen, {}).is_over
 
 
 def test_a_search_gives_up_when_a_whole_pass_is_cheaper() -> None:
     """Its patience is bounded by the number of pages of the list, and by the size of the difference."""
-    assert searching.begin(NOW, total=100_000, surplus=50_000).left == 1000
-    assert searching.begin(NOW, total=1_000_000, surplus=1).left == searching.LEAST_PATIENCE
-    assert searching.begin(NOW, total=1_000_000, surplus=10).left == 300
-    assert searching.begin(NOW, total=1_000_000, surplus=0).is_over
-    whole = searching.begin(NOW, total=10, surplus=1).stretches[0]
+    assert bisect.begin(NOW, total=100_000, surplus=50_000).left == 1000
+    assert bisect.begin(NOW, total=1_000_000, surplus=1).left == bisect.LEAST_PATIENCE
+    assert bisect.begin(NOW, total=1_000_000, surplus=10).left == 300
+    assert bisect.begin(NOW, total=1_000_000, surplus=0).is_over
+    whole = bisect.begin(NOW, total=10, surplus=1).stretches[0]
     assert whole.high.at == END

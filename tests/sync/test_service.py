@@ -22,10 +22,10 @@ from proxy import COMMIT, Toxic
 from test_crash import settings
 from world import Setting, source
 
+from replicator.service.schedule import JOB_DEFAULTS
+from replicator.service.watchdog import Watch
 from replicator.simulator.switches import Switches
 from replicator.store import database as room
-from replicator.sync.schedule import JOB_DEFAULTS
-from replicator.sync.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bench.service import Service, Simulation
-from replicator.source.budget import KEPT_SHARE, Budget, ClockOffset
-from replicator.sync.delays import delays
-from replicator.sync.ledger import BEGINNING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
-from replicator.sync.planning import choose, goals
-from replicator.sync.state import State
-from replicator.sync.walking import Lane, Walk
+from replicator.budget.rules import KEPT_SHARE, Budget, ClockOffset
+from replicator.sync.coverage.ledger import BEGINNING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
+from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.engine.freshness import delays
+from replicator.sync.engine.planner import choose, goals
+from replicator.sync.engine.state import State
 
 pytestmark = pytest.mark.pure
 

@@ -10,10 +10,10 @@ from planting import naive
 from simulated import History, Shape, random_shape
 
 from bench.paging import SHAPES, least
-from replicator.source.budget import Budget
-from replicator.sync import planning
-from replicator.sync.ledger import BEGINNING, Interval
-from replicator.sync.slicing import UNHONOURED
+from replicator.budget.rules import Budget
+from replicator.sync.coverage.ledger import BEGINNING, Interval
+from replicator.sync.coverage.partitions import UNHONOURED
+from replicator.sync.engine import planner
 
 pytestmark = pytest.mark.pure
 
@@ -130,7 +130,7 @@ def test_an_unsorted_list_is_read_in_whole_passes_and_unsure() -> None:
 @pytest.mark.slow
 def test_the_simulation_finds_a_naive_pager(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle can see: a pager without overlap loses calls to deletions and to ties, and is caught at both."""
-    monkeypatch.setattr(planning, "advance", naive)
+    monkeypatch.setattr(planner, "advance", naive)
     for shape in (Shape(calls=400, churn=4), Shape(calls=400, tie_share=0.9, largest_tie=30)):
         problems = [problem for seed in range(20) for problem in History(seed, shape).run().check()]
         assert any("missing" in problem for problem in problems)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.source.budget import Landing
+from replicator.budget.durable import Limits, Spending
+from replicator.budget.rules import Landing
 from replicator.store import books
-from replicator.sync.spending import Limits, Spending
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

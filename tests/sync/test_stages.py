@@ -18,8 +18,8 @@ from replicator.simulator.switches import Switches
 from replicator.source.parsing import parse_row
 from replicator.store import merge, stages
 from replicator.store.migrate import bundled
-from replicator.sync.merging import Observation, can_have, settle
-from replicator.sync.stages import CONTRACT, Stages, key
+from replicator.sync.content.calls import Observation, can_have, settle
+from replicator.sync.content.stages import CONTRACT, Stages, key
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -198,7 +198,7 @@ def test_no_status_stands_in_the_code() -> None:
         for path in (bundled("sql").parent / "replicator" / folder).rglob("*.py")
         if words.search(path.read_text(encoding="utf-8"))
     }
-    assert named <= {"replicator/sync/stages.py", "replicator/store/tables/rules.py"}
+    assert named <= {"replicator/sync/content/stages.py", "replicator/store/tables/rules.py"}
 
 
 def test_a_user_may_not_contradict_himself(database: Database) -> None:

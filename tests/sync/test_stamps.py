@@ -14,11 +14,11 @@ from replicator.records import READING_VERSION, Call, Page
 from replicator.source.parsing import parse_row
 from replicator.store import merge
 from replicator.store.rows import KnownCall
-from replicator.sync.engine.requests import Outcome, Request
-from replicator.sync.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
-from replicator.sync.merging import Change, Observation, compare, is_in_the_future, settle
-from replicator.sync.position import believed_clock, placed
-from replicator.sync.walking import Lane, Walk
+from replicator.sync.content.calls import Change, Observation, compare, is_in_the_future, settle
+from replicator.sync.coverage.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
+from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.engine.position import believed_clock, placed
+from replicator.sync.protocol.requests import Outcome, Request
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

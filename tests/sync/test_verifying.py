@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from world import Setting, source
 
+from replicator.budget.durable import Limits
 from replicator.errors import BadKey, Incomplete, SourceUnavailable
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.source.client import Reader
 from replicator.store import lease
-from replicator.sync.sampling import draw, pages_of
-from replicator.sync.spending import Limits
-from replicator.sync.verifying import Verification, Verified
+from replicator.verify.run import Verification, Verified
+from replicator.verify.sample import draw, pages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from replicator.sync.ledger import BEGINNING, UNREADABLE, Interval, Ledger
-from replicator.sync.walking import Advance, Lane, Seen, Walk, advance, fail
+from replicator.sync.coverage.ledger import BEGINNING, UNREADABLE, Interval, Ledger
+from replicator.sync.coverage.walk import Advance, Lane, Seen, Walk, advance, fail
 
 pytestmark = pytest.mark.pure
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from replicator.budget.durable import Limits
 from replicator.errors import DatabaseUnavailable
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.conversations import Segment
@@ -27,11 +28,10 @@ from replicator.source.client import Reader
 from replicator.store import rollups
 from replicator.store.database import Database
 from replicator.store.migrate import bundled
-from replicator.sync import replaying
-from replicator.sync.merging import Policy
+from replicator.sync import replay
+from replicator.sync.content.calls import Policy
 from replicator.sync.pseudonyms import Pseudonyms
 from replicator.sync.run import Options, Run
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -203,7 +203,7 @@ class Living:
             if what == "roll up":
                 rollups.refresh(database, rollups.daily(bundled("sql")))
             elif what == "replay":
-                replaying.replay(database, self.account, Policy(), None, SECRET, lambda: self.clock[0])
+                replay.replay(database, self.account, Policy(), None, SECRET, lambda: self.clock[0])
             elif what == "release":
                 with database.transaction() as tx:
                     tx.execute(

@@ -1,7 +1,7 @@
 """Performs what the engine wants done in virtual time: the one driver of all simulations.
 
 It decides nothing. A `World` says how long things take, answers requests as they arrive, and keeps the replica; requests
-wait for a free worker, pages first, and are given back unsent where their charge is no longer good, as sync/fetching.py
+wait for a free worker, pages first, and are given back unsent where their charge is no longer good, as sync/workers.py
 does it with threads.
 """
 
@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from replicator.errors import RateLimited
-from replicator.sync.engine.protocol import (
+from replicator.sync.protocol.actions import (
     Ask,
     CameIn,
     Charge,
@@ -27,18 +27,18 @@ from replicator.sync.engine.protocol import (
     Send,
     Wait,
 )
-from replicator.sync.engine.questions import answer
-from replicator.sync.engine.requests import Outcome
+from replicator.sync.protocol.questions import answer
+from replicator.sync.protocol.requests import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from replicator.sync.engine.engine import Engine
-    from replicator.sync.engine.protocol import Action
-    from replicator.sync.engine.questions import Replica
-    from replicator.sync.engine.requests import Request
-    from replicator.sync.engine.results import Committed
+    from replicator.sync.protocol.actions import Action
+    from replicator.sync.protocol.questions import Replica
+    from replicator.sync.protocol.requests import Request
+    from replicator.sync.protocol.results import Committed
 
 Flight = tuple["datetime", int, str, "Request", "datetime | Outcome"]
 """(when, ticket, there or back, the request, when it was sent or its outcome)"""

@@ -26,29 +26,29 @@ from uuid import UUID
 from in_memory import POLICY, Books, InMemory
 from virtual import Driver
 
+from replicator.budget.key_budget import Limits, Purse
 from replicator.errors import NotFound, RateLimited, SourceUnavailable
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.source.parsing import parse_page
+from replicator.sync.content.calls import REREAD_SLACK
+from replicator.sync.coverage.ledger import BEGINNING, Interval
 from replicator.sync.engine.engine import Engine
-from replicator.sync.engine.protocol import Ask, Commit
-from replicator.sync.engine.purse import Limits, Purse
-from replicator.sync.engine.requests import Outcome
-from replicator.sync.ledger import BEGINNING, Interval
-from replicator.sync.membership import Membership
-from replicator.sync.merging import REREAD_SLACK
-from replicator.sync.position import STEPPED_OVER, start
-from replicator.sync.shapes import Options
+from replicator.sync.engine.position import STEPPED_OVER, start
+from replicator.sync.engine.presence import Membership
+from replicator.sync.options import Options
+from replicator.sync.protocol.actions import Ask, Commit
+from replicator.sync.protocol.requests import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicator.store.rows import KnownDetail
-    from replicator.sync.absence import Absence
-    from replicator.sync.engine.protocol import Action, Charge
-    from replicator.sync.engine.requests import Detail, Request
-    from replicator.sync.engine.results import Committed
-    from replicator.sync.position import Batch
-    from replicator.sync.walking import Walk
+    from replicator.sync.coverage.walk import Walk
+    from replicator.sync.deletions.rules import Absence
+    from replicator.sync.engine.position import Batch
+    from replicator.sync.protocol.actions import Action, Charge
+    from replicator.sync.protocol.requests import Detail, Request
+    from replicator.sync.protocol.results import Committed
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 LIMIT = 60

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from replicator.budget.durable import Limits
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.sync.run import Options, Report, Run
-from replicator.sync.spending import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 
 from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
-from replicator.store.server import account as accounts
 from replicator.store.server import address, binaries, creation
+from replicator.store.server.account import chosen
 from replicator.store.server.creation import USER
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Cluster:
         self.folder = folder
         self.settings = {**SETTINGS, **settings}
         self.bin_dir = bin_dir
-        self.account = accounts.chosen(folder.owner_of("cluster"))
+        self.account = chosen(folder.owner_of("cluster"))
         self.home = folder.path / creation.HOME
         self.data = folder.path / creation.DATA
         self.log = self.home / "server.log"

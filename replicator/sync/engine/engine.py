@@ -15,12 +15,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from replicator.budget.rules import Landing
 from replicator.errors import RateLimited, SourceError
-from replicator.source.budget import Landing
-from replicator.sync.aiming import next_page, set_goals
-from replicator.sync.answering import as_past_the_end
-from replicator.sync.engine.details import Details
-from replicator.sync.engine.protocol import (
+from replicator.sync.content.details import as_past_the_end
+from replicator.sync.coverage.walk import Lane
+from replicator.sync.engine.detail_queue import Details
+from replicator.sync.engine.failures import Judge, Verdict
+from replicator.sync.engine.pager import next_page, set_goals
+from replicator.sync.engine.planner import choose, is_cut_short, is_head_due, landed, sent
+from replicator.sync.engine.position import Batch, absorb, committed
+from replicator.sync.engine.state import MOST_LIST_REQUESTS
+from replicator.sync.protocol.actions import (
     Action,
     Ask,
     CameIn,
@@ -36,26 +41,21 @@ from replicator.sync.engine.protocol import (
     Stopped,
     Wait,
 )
-from replicator.sync.engine.questions import DueDetails
-from replicator.sync.engine.requests import Request
-from replicator.sync.engine.results import Committed, Result, Tally, Why
-from replicator.sync.judging import Judge, Verdict
-from replicator.sync.planning import choose, is_cut_short, is_head_due, landed, sent
-from replicator.sync.position import Batch, absorb, committed
-from replicator.sync.state import MOST_LIST_REQUESTS
-from replicator.sync.walking import Lane
+from replicator.sync.protocol.questions import DueDetails
+from replicator.sync.protocol.requests import Request
+from replicator.sync.protocol.results import Committed, Result, Tally, Why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from replicator.sync.engine.purse import Purse
-    from replicator.sync.engine.questions import Asking
-    from replicator.sync.engine.requests import Outcome
-    from replicator.sync.membership import Membership
-    from replicator.sync.position import Position
-    from replicator.sync.shapes import Options
-    from replicator.sync.state import State
+    from replicator.budget.key_budget import Purse
+    from replicator.sync.engine.position import Position
+    from replicator.sync.engine.presence import Membership
+    from replicator.sync.engine.state import State
+    from replicator.sync.options import Options
+    from replicator.sync.protocol.questions import Asking
+    from replicator.sync.protocol.requests import Outcome
 
 T = TypeVar("T")
 

@@ -1,0 +1,84 @@
+"""One key's budget in use: the pure purse of engine/purse.py, kept in the database by store/books.py.
+
+A charge is committed before the requests are sent, so a killed process forgets none of them; what only the answers
+teach (the clocks, a lower limit, when a refusal ends) is saved with the next batch.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any
+
+from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.rules import ClockOffset
+from replicator.store import books
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import psycopg
+
+    from replicator.store.database import Database
+
+
+class Spending(Purse):
+    """The budget of one key of an account, over time."""
+
+    def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
+        super().__init__(limits)
+        self._database = database
+        self.key = books.BudgetKey(account, books.key_id(key))
+        self._saved: books.BudgetRow | None = None
+        self._written: books.BudgetRow | None = None
+
+    def load(self, now: datetime) -> None:
+        """Read the books again: at the start, and when another process has charged them meanwhile."""
+        with self._database.connection() as connection:
+            row = books.load_budget(connection, self.key)
+        clock = None
+        if row.offset_low_seconds is not None and row.offset_high_seconds is not None:
+            clock = ClockOffset(timedelta(seconds=row.offset_low_seconds), timedelta(seconds=row.offset_high_seconds))
+        self.recall(now, row.charged, clock, row.not_before, row.request_limit)
+
+    def charge(self, now: datetime, requests: int) -> bool:
+        """Charge requests that are about to be sent; False where another process was faster: look again."""
+        if self.budget.limit is not None:
+            windows = self.budget.windows(now)
+            wanted = dict.fromkeys(windows, requests)
+            oldest = self.budget.oldest_kept(now)
+            if not books.charge(self._database, self.key, wanted, self.budget.limit, oldest):
+                self.load(now)
+                return False
+        return super().charge(now, requests)
+
+    def save(self, tx: psycopg.Connection[Any]) -> None:
+        """Write what was learned since the last time. Once the transaction is committed, `saved` is to be called: if it broke off,
+        the next one writes all of it again.
+        """
+        if self._owed:
+            books.add_charges(tx, self.key, self._owed)
+        clock = self.budget.clock
+        row = books.BudgetRow(
+            self.budget.limit if self.budget.limit != self._limits.ours else None,
+            self.budget.not_before,
+            floor(clock.low.total_seconds() * 10) / 10 if clock else None,
+            ceil(clock.high.total_seconds() * 10) / 10 if clock else None,
+            charged={},
+        )
+        if row != self._saved:
+            books.save_budget(tx, self.key, self._limits.window_seconds, row)
+        self._written = row
+
+    def saved(self) -> None:
+        """Take note that what `save` wrote last is committed."""
+        self.take_owed()
+        self._saved = self._written
+
+    def restore(self, tx: psycopg.Connection[Any]) -> None:
+        """Charge again what a database that was set back has forgotten."""
+        if self.budget.limit is not None:
+            books.restore_charges(tx, self.key, self.budget.charged)
+
+
+__all__ = ["Limits", "Spending"]

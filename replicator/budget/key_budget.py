@@ -1,0 +1,130 @@
+"""The budget of one key as the engine sees it: what may be sent now, and what answers teach about it. Pure.
+
+The rules are those of budget/rules.py. What was charged beyond what is stored is *owed*: whoever keeps the books durably
+(budget/durable.py) stores it with the next batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from replicator.budget.rules import Budget, ClockOffset, with_headroom
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from replicator.budget.rules import Landing
+    from replicator.errors import RateLimited
+
+LEARNED_LIMIT_AGE = timedelta(days=1)
+CLOCK_SLACK = timedelta(seconds=1)
+ENOUGH = 1_000_000
+"""How many requests may be sent where the source has no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator says of one key: requests per window (None: no limit), and the share left to others."""
+
+    per_window: int | None = 100
+    window_seconds: float = 60.0
+    headroom: float = 0.05
+
+    @property
+    def ours(self) -> int | None:
+        return None if self.per_window is None else with_headroom(self.per_window, self.headroom)
+
+    @property
+    def ours_a_minute(self) -> float | None:
+        """What we allow ourselves a minute."""
+        return None if self.ours is None else self.ours * 60 / self.window_seconds
+
+
+class Purse:
+    """The budget of one key over time. The engine reads it and tells it of answers; its owner charges it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._owed: dict[int, int] = {}
+        self.budget = Budget(limits.ours, limits.window_seconds)
+
+    def recall(
+        self,
+        now: datetime,
+        charged: Mapping[int, int],
+        clock: ClockOffset | None,
+        not_before: datetime | None,
+        limit: int | None,
+    ) -> None:
+        """Take what is kept durably of this key: at the start, and when another process has charged it meanwhile."""
+        known = self.budget.clock
+        if known is None and clock is not None:
+            # Our clock may have been set since: the stored offset only helps to name the windows until an answer comes.
+            known = ClockOffset(clock.low - CLOCK_SLACK, clock.high + CLOCK_SLACK)
+        ours = self._limits.ours
+        # What a 429 taught is believed for a day: limits are raised, too.
+        is_recent = not_before is not None and now - not_before < LEARNED_LIMIT_AGE
+        if ours is not None and limit is not None and is_recent:
+            ours = min(ours, limit)
+        self.budget = replace(
+            self.budget, charged=charged, clock=known, not_before=not_before or self.budget.not_before, limit=ours
+        )
+
+    def assume_lost(self, now: datetime, requests: int) -> None:
+        """Charge what a killed process may have had in flight: it can still arrive, in this window or the next."""
+        if self.budget.limit is None:
+            return
+        windows = self.budget.windows(now, now + timedelta(seconds=self.budget.window_seconds))
+        self._owe(dict.fromkeys(windows, min(requests, self.budget.limit)))
+
+    def free(self, now: datetime) -> int:
+        """Return how many requests may be sent now."""
+        allowance = self.budget.allowance(now)
+        return ENOUGH if allowance is None else allowance
+
+    def spare(self, now: datetime) -> int:
+        """Return how many of them may be sent for what can wait."""
+        spare = self.budget.spare(now)
+        return ENOUGH if spare is None else spare
+
+    def charge(self, now: datetime, requests: int) -> bool:
+        """Charge requests that are about to be sent; False where that is not possible: look again."""
+        self.budget = self.budget.charge(now, requests)
+        return True
+
+    def landed(self, answers: Sequence[Landing]) -> None:
+        """Take note of answers, and of requests that were not sent after all (they stay charged)."""
+        before = self.budget.charged
+        self.budget = self.budget.landed(*answers)
+        self._owed_since(before)
+
+    def refused(self, now: datetime, error: RateLimited) -> None:
+        """Take note of a 429."""
+        reset_at = error.reset_at
+        if reset_at is None and error.retry_after_seconds is not None:
+            clock = self.budget.clock
+            reset_at = now + timedelta(seconds=error.retry_after_seconds) + (clock.low if clock else timedelta(0))
+        self.budget = self.budget.refused(now, reset_at, error.limit, self._limits.headroom)
+
+    def take_owed(self) -> dict[int, int]:
+        """Return what was charged to each window and is not stored yet, once: it is stored now."""
+        owed, self._owed = self._owed, {}
+        return owed
+
+    def _owed_since(self, before: object) -> None:
+        if self.budget.limit is None or not isinstance(before, dict):
+            return
+        for window, count in self.budget.charged.items():
+            more = count - before.get(window, 0)
+            if more > 0:
+                self._owed[window] = self._owed.get(window, 0) + more
+
+    def _owe(self, windows: dict[int, int]) -> None:
+        charged = dict(self.budget.charged)
+        for window, count in windows.items():
+            charged[window] = charged.get(window, 0) + count
+            self._owed[window] = self._owed.get(window, 0) + count
+        self.budget = replace(self.budget, charged=charged)

@@ -1,0 +1,129 @@
+"""Sends single requests under the budget, one after the other, for what looks at the source beside the service.
+
+Every attempt is charged before it is sent, in the same books as the service's, and counts against a bound that is exact.
+A refusal is waited out and never fails; a failed request is repeated once.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from replicator.budget.durable import Limits, Spending
+from replicator.budget.rules import Landing
+from replicator.errors import Incomplete, RateLimited, SourceError, SourceUnavailable, UnreadableAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from threading import Event
+
+    from replicator.source.reading import Reading
+    from replicator.store.database import Database
+
+T = TypeVar("T")
+
+PAUSE_SECONDS = 0.5
+"""Before a failed request is repeated."""
+WAIT_SLICE_SECONDS = 0.25
+
+
+class SpentError(Exception):
+    """The requests that were allowed are used up."""
+
+
+class Asker:
+    """Asks with one reader per key, at most `most` times. `on_wait` is told how many seconds it waits for the budget."""
+
+    def __init__(
+        self,
+        database: Database,
+        readers: Sequence[tuple[str, Reading]],
+        limits: Limits,
+        most: int,
+        account: str,
+        clock: Callable[[], datetime],
+        *,
+        stop: Event | None = None,
+        on_wait: Callable[[float], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._readers = [reader for _, reader in readers]
+        self._spendings = [Spending(database, account, key, limits) for key, _ in readers]
+        self._clock = clock
+        self._stop = stop
+        self._on_wait = on_wait
+        self.most = most
+        self.requests = 0
+        self.sent_at = clock()
+        """When the latest request was sent (our clock)."""
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the server's clock may be ahead of ours."""
+        clocks = [spending.budget.clock.high for spending in self._spendings if spending.budget.clock is not None]
+        return max([timedelta(0), *clocks])
+
+    def ask(self, do: Callable[[Reading], T]) -> T:
+        """Send one request, after a failure once more. Raises SpentError where no more may be sent."""
+        has_failed = False
+        while True:
+            key = self._charged()
+            sent_at = self.sent_at = self._clock()
+            self.requests += 1
+            try:
+                answer = do(self._readers[key])
+            except SourceError as error:
+                self._landed(key, sent_at, error.server_time, error)
+                if isinstance(error, RateLimited):
+                    continue
+                if has_failed or not isinstance(error, SourceUnavailable | UnreadableAnswer):
+                    raise
+                has_failed = True
+                self._sleep(PAUSE_SECONDS)
+            else:
+                self._landed(key, sent_at, getattr(answer, "server_time", None))
+                return answer
+
+    def _landed(
+        self, key: int, sent_at: datetime, server_time: datetime | None, error: SourceError | None = None
+    ) -> None:
+        spending, now = self._spendings[key], self._clock()
+        spending.landed([Landing(sent_at, now, server_time)])
+        if isinstance(error, RateLimited):
+            spending.refused(now, error)
+        with self._database.transaction() as tx:
+            spending.save(tx)
+        spending.saved()
+
+    def _charged(self) -> int:
+        """Charge one request and return the number of the key that may send it now; wait until one may."""
+        if self.requests >= self.most:
+            raise SpentError
+        while True:
+            now = self._clock()
+            for key, spending in enumerate(self._spendings):
+                spending.load(now)  # a service may be spending beside us
+                if spending.free(now) > 0 and spending.charge(now, 1):
+                    if self._clock() < spending.budget.closes_at(now):
+                        return key
+                    spending.landed([Landing(now, now, None)])  # the window closed meanwhile: given back unsent
+            opens_at = min(spending.budget.opens_at(now) for spending in self._spendings)
+            seconds = (opens_at - now).total_seconds()
+            if self._on_wait is not None and seconds >= 1:
+                self._on_wait(seconds)
+            self._sleep(seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._stop is None:
+                time.sleep(left)
+            elif self._stop.wait(min(left, WAIT_SLICE_SECONDS)):
+                break
+        if self._stop is not None and self._stop.is_set():
+            raise Incomplete("stopped by a signal; nothing was stored", advice="start it again")
+
+
+__all__ = ["Asker", "SpentError"]

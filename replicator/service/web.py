@@ -1,0 +1,291 @@
+"""The live page and the health of `serve`, over HTTP: read only, on loopback unless told otherwise, no login.
+
+What is answered is decided by `Site.answer`, which knows no socket; a raw ASGI application on uvicorn carries it. A page
+is made once per refresh, however many look at it, in a thread that no stop waits for. A request is answered only under
+a name that we know, as a foreign page could else have its own name resolve to us and read the answer (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from replicator.errors import ConfigurationError, ReplicatorError
+from replicator.report import DEFAULT_DAYS
+from replicator.report.page import SPANS, header_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+
+    from replicator.report.figures import Pulse
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("replicator.serve")
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+WILDCARDS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - they are no names, whoever listens on them
+START_SECONDS = 10.0
+STOP_SECONDS = 0.5
+"""So long a stop waits for the server; the sync has most of the ten seconds."""
+BACKLOG = 64
+PULSE_KEPT_SECONDS = 1.0
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
+HEADERS = (
+    ("Content-Security-Policy", header_policy()),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    kind: str
+    body: bytes
+    more: tuple[tuple[str, str], ...] = ()
+
+
+def host_of(named: str) -> str:
+    """Return the name in a Host header or a target, without port and final dot, in small letters; empty where it is none.
+
+    A user before the name, a zone behind it, white space and everything else that readers understand differently: none.
+    """
+    found = _HOST.fullmatch(named.lower())
+    return found[1] if found else ""
+
+
+def names_of(host: str, more: Sequence[str]) -> frozenset[str]:
+    """Return the names under which the page may be asked for."""
+    own = () if host in WILDCARDS else (f"[{host}]" if ":" in host and not host.startswith("[") else host,)
+    return frozenset(name.lower() for name in (*LOOPBACK, *own, *more))
+
+
+class Site:
+    """Decides what is answered. `make` makes the page over so many days; `pulse` asks the database."""
+
+    def __init__(
+        self,
+        make: Callable[[int], str],
+        pulse: Callable[[], Pulse],
+        *,
+        names: frozenset[str],
+        keep_seconds: float,
+        fresh_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make = make
+        self._pulse = pulse
+        self._names = names
+        self._keep_seconds = keep_seconds
+        self._fresh_seconds = fresh_seconds
+        self._clock = clock
+        # One page and one question at a time: the database's connections are the sync's, however many look.
+        self._turn, self._pulse_turn = threading.Lock(), threading.Lock()
+        self._kept: dict[int, tuple[float, bytes]] = {}
+        self._felt: tuple[float, Pulse | None] | None = None
+
+    def answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None = None) -> Answer:
+        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in its target, if any."""
+        named = [*hosts, *(() if authority is None else (authority,))]
+        if len(hosts) != 1 or any(host_of(one) not in self._names for one in named):
+            return _plain(421, "this name is not served here; REPLICATOR_HTTP_NAMES lists the names that are")
+        if method not in {"GET", "HEAD"}:
+            return Answer(405, "text/plain", b"read only\n", (("Allow", "GET, HEAD"),))
+        if path == "/health":
+            return self._health()
+        if path != "/":
+            return _plain(404, "here are / and /health")
+        days = self._days(query)
+        if days is None:
+            return _plain(404, f"?days= is one of {', '.join(str(one) for one in SPANS)}")
+        return self._page(days)
+
+    @staticmethod
+    def _days(query: str) -> int | None:
+        asked = parse_qs(query, keep_blank_values=True).get("days", [str(DEFAULT_DAYS)])
+        return next((days for days in SPANS if asked == [str(days)]), None)
+
+    def _page(self, days: int) -> Answer:
+        with self._turn:
+            made_at, body = self._kept.get(days, (0.0, b""))
+            if not body or self._clock() - made_at >= self._keep_seconds:
+                try:
+                    body = self._make(days).encode()
+                except ReplicatorError as error:
+                    log.warning("the page could not be made: %s", error.message)
+                    return _plain(503, "the page cannot be made at the moment; the service's log says why")
+                self._kept[days] = (self._clock(), body)
+        return Answer(200, "text/html", body)
+
+    def _feel(self) -> Pulse | None:
+        """Return what the database says, at most a second old; None where it cannot be asked."""
+        with self._pulse_turn:
+            if self._felt is None or self._clock() - self._felt[0] >= PULSE_KEPT_SECONDS:
+                try:
+                    found = self._pulse()
+                except ReplicatorError:
+                    found = None
+                self._felt = (self._clock(), found)
+            return self._felt[1]
+
+    def _health(self) -> Answer:
+        """Say whether database, lease and freshness are fine: no name, no address, no row."""
+        found = self._feel()
+        is_database = found is not None
+        is_lease = found is not None and found.is_lease_held
+        lag = None if found is None else found.lag_seconds
+        is_fresh = lag is not None and lag <= self._fresh_seconds
+        is_fine = is_database and is_lease and is_fresh
+        facts = {
+            "is_fine": is_fine,
+            "database": is_database,
+            "lease": is_lease,
+            "freshness": is_fresh,
+            "lag_seconds": None if lag is None else round(lag, 1),
+            "most_lag_seconds": self._fresh_seconds,
+        }
+        return Answer(200 if is_fine else 503, "application/json", json.dumps(facts).encode() + b"\n")
+
+
+def _plain(status: int, text: str) -> Answer:
+    return Answer(status, "text/plain", text.encode() + b"\n")
+
+
+class Application:
+    """The ASGI application around a `Site`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        method, query, state = scope["method"], scope["query_string"].decode("latin-1"), scope["state"]
+        authority = None if state["authority"] is None else state["authority"].decode("latin-1")
+        try:
+            answer = await _aside(lambda: self._answer(method, scope["path"], query, hosts, authority))
+        except asyncio.CancelledError:  # a stop while the page is made
+            answer = _plain(503, "the service is stopping")
+        headers = [
+            ("Content-Type", f"{answer.kind}; charset=utf-8"),
+            ("Content-Length", str(len(answer.body))),
+            *([("Connection", "close")] if state["is_last"] else []),
+            *answer.more,
+        ]
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+    def _answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None) -> Answer:
+        try:
+            return self._site.answer(method, path, query, hosts, authority)
+        except Exception as error:  # noqa: BLE001 - its text may quote a row
+            log.error("the page failed by a defect: %s", type(error).__name__)  # noqa: TRY400 - see above
+            return _plain(500, "a defect of the replicator; the service's log names it")
+
+
+async def _aside(work: Callable[[], Answer]) -> Answer:
+    """Do the work in a thread that the end of the process does not wait for, as an executor's would."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(answer: Answer) -> None:
+        if not done.done():
+            done.set_result(answer)
+
+    def run() -> None:
+        answer = work()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, answer)
+
+    threading.Thread(target=run, name="page", daemon=True).start()
+    return await done
+
+
+@contextmanager
+def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Iterator[str]:
+    """Serve in a thread until `stop` is set or the block ends; give the URL. ConfigurationError: the port is taken."""
+    listener = _listen(host, port)
+    import uvicorn  # noqa: PLC0415 - only a service that shows the page needs it
+
+    from replicator.service.wire import MOST_CONNECTIONS, BoundedProtocol  # noqa: PLC0415 - it imports uvicorn
+
+    config = uvicorn.Config(
+        Application(site),
+        loop="auto",
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        headers=list(HEADERS),
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=1,
+    )
+    # The application says itself what goes wrong, without quoting rows; uvicorn would add a traceback to each stop.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    config.load()
+    server = uvicorn.Server(config)
+    # On every answer, also those that uvicorn gives by itself; it would put them there a moment after it starts.
+    server.server_state.default_headers = config.encoded_headers
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
+
+    def end() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    thread.start()
+    threading.Thread(target=end, name="web stop", daemon=True).start()
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise ConfigurationError("the page's server did not start")
+            time.sleep(0.005)
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{listener.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(STOP_SECONDS)
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"the page cannot listen on {host}:{port}: {error.strerror}",
+            advice="choose another REPLICATOR_HTTP_PORT or REPLICATOR_HTTP_HOST, or leave the port out",
+        ) from None
+    return listener
+
+
+__all__ = ["HEADERS", "Answer", "Application", "Site", "host_of", "names_of", "serving"]

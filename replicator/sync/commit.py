@@ -1,0 +1,249 @@
+"""Turns a batch of outcomes into one transaction: rows, versions, details, quarantine, coverage and the run's books.
+
+What an outcome means is decided by pure functions (merging, position); this module reads what they need, and writes
+what they say. It returns what it found and changes nothing in memory, so that a transaction whose fate is unknown,
+because the connection broke, is simply done again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import astuple, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import WentBack
+from replicator.records import Recording, Transcript
+from replicator.store import absences, books, merge, quarantine, stages
+from replicator.store.lease import hold
+from replicator.sync.content.calls import (
+    Change,
+    Observation,
+    Policy,
+    Settled,
+    settle,
+)
+from replicator.sync.content.details import answered, is_absent, one_each, wanted_of
+from replicator.sync.content.stages import Stages
+from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece, difference
+from replicator.sync.engine.freshness import age_classes
+from replicator.sync.protocol.results import Committed
+from replicator.sync.pseudonyms import name_parties
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+    from replicator.budget.durable import Spending
+    from replicator.records import Call
+    from replicator.store.lease import Lease
+    from replicator.store.rows import DetailRow, Kind, KnownDetail
+    from replicator.sync.engine.position import Batch, Position
+    from replicator.sync.protocol.requests import Outcome
+    from replicator.sync.pseudonyms import Pseudonyms
+    from replicator.sync.run import Options
+
+
+@dataclass(slots=True)
+class Committer:
+    """Writes batches for one account, under one lease."""
+
+    account: str
+    lease: Lease
+    run_id: int
+    policy: Policy
+    spendings: Sequence[Spending]
+    pseudonyms: Pseudonyms | None = None
+    counters: books.Counters = field(default_factory=books.Counters)
+
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
+        """Write the batch inside the caller's transaction, with what it proved; return what it found in the replica."""
+        hold(tx, self.lease)
+        if not books.has_committed(tx, self.run_id, self.counters, self._next):
+            # What this run believes to be proven may rest on rows that are lost: none of it may be written.
+            raise WentBack("the database was set back to an earlier state while this run was writing to it")
+        counters = replace(self.counters)
+        counters.pages += batch.pages
+        counters.rows_received += batch.rows
+        details, gained = self._merge(tx, position, batch, counters)
+        details += self._details(tx, batch, counters)
+        if details:
+            counters.segments_stored += merge.write_details(tx, self.account, one_each(details))
+        if batch.bad:
+            counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
+        if position.has_quarantine:
+            quarantine.resolve(tx, self.account, _seen_at(batch), _still_aside(batch))
+        suspected, deleted = self._absences(tx, batch, counters)
+        live = None if position.live is None else position.live + gained - deleted
+        removed, added = difference(position.stored, position.state.ledger)
+        books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        books.save_source(
+            tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
+            position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
+        )  # fmt: skip
+        for spending in self.spendings:
+            spending.save(tx)
+        books.save_run(tx, self.run_id, counters)
+        self._next = counters
+        return Committed(
+            live,
+            oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
+            has_absences=position.has_absences or suspected > 0,
+            inserted=counters.calls_inserted,
+            news=counters.news,
+        )
+
+    def reload_stages(self, tx: psycopg.Connection[Any]) -> None:
+        """Take note of rows of replicator.status_stages that were changed while this run goes on."""
+        self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
+
+    def committed(self) -> None:
+        """Take note that the last commit took: its counts and its charges are kept."""
+        self.counters = self._next
+        for spending in self.spendings:
+            spending.saved()
+
+    _next: books.Counters = field(default_factory=books.Counters)
+
+    def _merge(
+        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
+    ) -> tuple[list[DetailRow], int]:
+        """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
+        observations = [
+            Observation(call, outcome.sent_at, verified_at(position.stored, call), outcome.server_time)
+            for outcome in batch.outcomes
+            for call in _calls(outcome)
+        ]
+        if not observations:
+            return [], 0
+        ids = list({seen.call.id for seen in observations})
+        settled = settle(merge.known_calls(tx, self.account, ids), observations)
+        merge.write_calls(tx, self.account, settled.calls, settled.versions)
+        merge.note_conflicts(tx, self.account, settled.conflicts)
+        name_parties(tx, self.account, settled.calls, self.pseudonyms)
+        if position.has_absences:
+            by_time: dict[datetime, list[UUID]] = defaultdict(list)
+            for seen in observations:
+                by_time[seen.asked_at].append(seen.call.id)
+            for asked_at, seen_ids in by_time.items():
+                counters.absences_ended += absences.end(tx, seen_ids, asked_at)
+        found = {Change.NEW: 0, Change.CHANGED: 0, Change.TOUCHED: 0, Change.SAME: 0, Change.LATE: 0}
+        for _, change, _ in settled.changes:
+            found[change] += 1
+        counters.calls_inserted += found[Change.NEW]
+        counters.calls_changed += found[Change.CHANGED]
+        counters.calls_unchanged += found[Change.SAME] + found[Change.TOUCHED]
+        counters.calls_late += found[Change.LATE]
+        revived = sum(
+            change is Change.CHANGED and before is not None and before.is_deleted
+            for _, change, before in settled.changes
+        )
+        return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
+
+    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> tuple[int, int]:
+        """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
+        suspected = 0
+        for claim in batch.claims:
+            since = None if claim.interval.since == BEGINNING else claim.interval.since
+            suspected += absences.suspect(
+                tx, self.account, since=since, until=claim.interval.until, present=claim.present,
+                asked_at=claim.asked_at, most=claim.most,
+            )  # fmt: skip
+        deleted = 0
+        if batch.absences:
+            deleted = absences.save(
+                tx,
+                [(a.state, a.misses, a.missed_at, a.due_at, a.confirmed_at, a.ended_at, a.id) for a in batch.absences],
+            )
+            if not absences.suspected(tx, self.account):
+                books.forget_release(tx, self.account)
+        counters.calls_suspected += suspected
+        counters.calls_deleted += deleted
+        return suspected, deleted
+
+    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
+        """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
+        asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
+        known: dict[tuple[Kind, UUID], KnownDetail] = {}
+        for kind in self.policy.kinds:
+            ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
+            for call_id, detail in merge.known_details(tx, kind, ids).items() if ids else ():
+                known[kind, call_id] = detail
+        rows = []
+        for outcome in asked:
+            wanted = outcome.request.detail
+            before = known.get((wanted.kind, wanted.call_id)) if wanted else None
+            counters.transcripts_stored += isinstance(outcome.found, Transcript) and not is_absent(outcome)
+            counters.recordings_stored += isinstance(outcome.found, Recording)
+            counters.details_absent += is_absent(outcome)
+            row = answered(outcome, before, self.policy)
+            if row is not None:
+                rows.append(row)
+        return rows
+
+
+def details_of_all(
+    tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation], policy: Policy
+) -> list[DetailRow]:
+    """Return what became of calls means for their details."""
+    known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
+    old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
+    for kind in policy.kinds if old else ():
+        for call_id, detail in merge.known_details(tx, kind, old).items():
+            known[call_id][kind] = detail
+    return wanted_of(settled, observations, known, policy)
+
+
+def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
+    """Return the ledger as it is stored."""
+    return Ledger(
+        tuple(
+            Piece(BEGINNING if since is None else since, until, verified_at, is_proven, reason)
+            for since, until, verified_at, is_proven, reason in books.load_coverage(connection, account)
+        )
+    )
+
+
+def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, keys: int) -> None:
+    """Keep what a run is told of renewal and of the budget of its keys: the delays of updates follow from them."""
+    a_minute = options.limits.ours_a_minute
+    books.save_policy(
+        tx,
+        account,
+        options.base_url,
+        None if a_minute is None else keys * a_minute,
+        [astuple(age_class) for age_class in age_classes(options.renewal)],
+    )
+
+
+def _row(piece: Piece) -> books.CoverageRow:
+    since = None if piece.since == BEGINNING else piece.since
+    return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
+
+
+def _seen_at(batch: Batch) -> dict[UUID, datetime]:
+    """Return when each call that the batch shows was asked for last."""
+    outcomes = sorted(batch.outcomes, key=lambda outcome: outcome.sent_at)
+    return {call.id: outcome.sent_at for outcome in outcomes for call in _calls(outcome)}
+
+
+def _still_aside(batch: Batch) -> list[tuple[UUID, str]]:
+    """Return the fields without which the calls of the batch were read by its latest answers."""
+    latest: dict[UUID, Call] = {}
+    for outcome in sorted(batch.outcomes, key=lambda outcome: outcome.sent_at):
+        latest |= {call.id: call for call in _calls(outcome)}
+    return [(call.id, one.field) for call in latest.values() for one in call.set_aside]
+
+
+def _calls(outcome: Outcome) -> Sequence[Call]:
+    if outcome.page is not None:
+        return outcome.page.calls
+    return [outcome.call] if outcome.call is not None else []
+
+
+def verified_at(ledger: Ledger, call: Call) -> datetime | None:
+    """Return when the call's place in the list was last compared with the source, if it was."""
+    piece = ledger.at(call.created_at) if call.created_at is not None else None
+    return piece.verified_at if piece is not None else None

@@ -1,0 +1,374 @@
+"""What a new observation does to what is stored. Pure: rows in, rows out.
+
+- Sameness is `updated_at` *and* the content fingerprint; what is the same is not written.
+- A newer observation is never overwritten by an older one, in whatever order responses arrive: the source's
+  `updated_at` decides where both have one and they differ, else the request that was sent later wins.
+- The source's stamps are believed only as far as they agree with what we see. One that lies in the future orders nothing.
+  One that went back, between two looks of ours, is first taken for an answer out of a stale cache; shown again by a later
+  look, it is what the source has. Each such conflict is kept and shown (`analytics.data_quality`).
+- Every change of a call's content appends a version. When only `updated_at` moved, the row follows without a version.
+- A detail (transcript, recording) is looked for when the call can have one, taken from the list row where it is
+  already there, and asked again when the call changes in a way that can concern it; some time later, where only
+  `updated_at` moved and not by our own look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from replicator.records import READING_VERSION, Recording
+from replicator.store.rows import CallRow, DetailRow, Kind, KnownCall, KnownDetail, StampConflict, VersionRow
+from replicator.sync.content.stages import CONTRACT, Stages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.records import Call, Transcript
+
+
+class Change(Enum):
+    """What an observation is, compared with what is stored."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    TOUCHED = "touched"  # only updated_at moved
+    SAME = "same"
+    LATE = "late"  # older than what is stored
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One call as one response showed it. `asked_at` is when the request was sent (our clock).
+
+    `verified_at` is when a later request that is already stored saw the call's place in the list, if one did;
+    `server_time` the server's clock when it answered, if it said so.
+    """
+
+    call: Call
+    asked_at: datetime
+    verified_at: datetime | None = None
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is fetched beside the calls, and how long a missing detail is asked for."""
+
+    kinds: tuple[Kind, ...] = ("transcript", "recording")
+    give_up_age: timedelta = timedelta(days=7)
+    stages: Stages = field(default=CONTRACT)
+    """What statuses mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outcome of a batch: the rows to write, and what each observation was."""
+
+    calls: tuple[CallRow, ...]
+    versions: tuple[VersionRow, ...]
+    changes: tuple[tuple[Call, Change, KnownCall | None], ...]
+    conflicts: tuple[StampConflict, ...] = ()
+    """Stamps that contradict what was seen."""
+
+
+STAMP_SLACK = timedelta(minutes=5)
+"""A stamp so far beyond the clock when it was seen lies in the future: no clock is that wrong by itself."""
+STALE_FOR = timedelta(seconds=1)
+"""How long after the first look that showed an earlier stamp another one must show it, to be believed. If it was a stale
+cache after all, the newer stamp wins again as soon as it is shown."""
+
+
+def is_in_the_future(stamp: datetime, *clocks: datetime | None) -> bool:
+    """Say whether a stamp of the source lies beyond all clocks of the moment when it was seen."""
+    return all(clock is None or stamp > clock + STAMP_SLACK for clock in clocks)
+
+
+def compare(known: KnownCall | None, seen: Observation) -> Change:
+    """Say what an observation is, compared with what is stored."""
+    if known is None:
+        return Change.NEW
+    call = seen.call
+    if call.fingerprint == known.fingerprint and call.updated_at == known.updated_at and not known.is_deleted:
+        is_read_otherwise = known.reading_version < READING_VERSION and seen.asked_at >= known.observed_at
+        return Change.TOUCHED if is_read_otherwise else Change.SAME
+    if _is_late(known, seen):
+        return Change.LATE
+    if call.fingerprint == known.fingerprint and not known.is_deleted:
+        return Change.TOUCHED
+    return Change.CHANGED
+
+
+def _is_late(known: KnownCall, seen: Observation) -> bool:
+    now, before = seen.call.updated_at, known.updated_at
+    if now is None or before is None or now == before or _is_unordered(known, seen):
+        last_look = known.observed_at if seen.verified_at is None else max(known.observed_at, seen.verified_at)
+        return seen.asked_at < last_look
+    return now < before and not _is_shown_again(known.conflict, known, seen)
+
+
+def _is_unordered(known: KnownCall, seen: Observation) -> bool:
+    """Say whether one of the two stamps lies in the future, so that they order nothing."""
+    now, before = seen.call.updated_at, known.updated_at
+    if now is None or before is None:
+        return True
+    return is_in_the_future(now, seen.asked_at, seen.server_time) or is_in_the_future(before, known.observed_at)
+
+
+def _is_shown_again(conflict: StampConflict | None, known: KnownCall, seen: Observation) -> bool:
+    """Say whether an earlier look, itself later than the stored one, showed that the source's stamp went back."""
+    if conflict is None or conflict.first_seen_at <= known.observed_at or seen.call.updated_at is None:
+        return False
+    return seen.asked_at >= conflict.first_seen_at + STALE_FOR and seen.call.updated_at >= conflict.seen_updated_at
+
+
+def conflict_of(known: KnownCall | None, seen: Observation, change: Change) -> StampConflict | None:
+    """Return the conflict that an observation shows and that is not noted yet, or that it ends."""
+    now, before = seen.call.updated_at, known.updated_at if known else None
+    if known is None or now is None or before is None or now >= before or seen.asked_at <= known.observed_at:
+        return None
+    noted = known.conflict
+    first_seen_at = seen.asked_at
+    if noted is not None and noted.first_seen_at > known.observed_at and now >= noted.seen_updated_at:
+        first_seen_at = noted.first_seen_at
+        if change is Change.LATE:
+            return None
+    believed_at = None if change is Change.LATE else seen.asked_at
+    return StampConflict(seen.call.id, before, now, first_seen_at, believed_at)
+
+
+def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation]) -> Settled:
+    """Merge a batch of observations, in whatever order, into rows to write: one per call, and one per version."""
+    now_known = dict(known)
+    rows: dict[UUID, CallRow] = {}
+    versions: list[VersionRow] = []
+    changes: list[tuple[Call, Change, KnownCall | None]] = []
+    conflicts: dict[UUID, StampConflict] = {}
+    for seen in sorted(observations, key=lambda one: one.asked_at):
+        call, before = seen.call, now_known.get(seen.call.id)
+        change = compare(before, seen)
+        changes.append((call, change, before))
+        if change is Change.SAME:
+            continue
+        if (conflict := conflict_of(before, seen, change)) is not None and before is not None:
+            conflicts[call.id] = conflict
+            now_known[call.id] = before = replace(before, conflict=conflict)
+        if change is Change.LATE:
+            versions.append(VersionRow(call, 0, seen.asked_at, is_late=True))
+            continue
+        is_content = change is not Change.TOUCHED
+        version = (before.version if before else 0) + is_content
+        earlier = rows.get(call.id)
+        rows[call.id] = CallRow(
+            call,
+            version,
+            seen.asked_at,
+            is_new=call.id not in known,
+            is_content_changed=is_content or (earlier is not None and earlier.is_content_changed),
+        )
+        if is_content:
+            versions.append(VersionRow(call, version, seen.asked_at))
+        now_known[call.id] = KnownCall(
+            call.fingerprint, call.updated_at, seen.asked_at, version, call.status, call.ended_at,
+            call.duration_seconds, call.summary, is_deleted=False,
+        )  # fmt: skip
+    return Settled(tuple(rows.values()), tuple(versions), tuple(changes), tuple(conflicts.values()))
+
+
+def can_have(call: Call, kind: Kind, stages: Stages) -> bool:
+    """Say whether a call can have a transcript or a recording: it is over and was connected, and neither is off."""
+    if (call.is_transcription_enabled if kind == "transcript" else call.is_recording_enabled) is False:
+        return False
+    return stages.is_over(call) and stages.was_connected(call)
+
+
+def details_of(
+    call: Call,
+    change: Change,
+    before: KnownCall | None,
+    known: Mapping[Kind, KnownDetail | None],
+    seen_at: datetime,
+    policy: Policy,
+) -> list[DetailRow]:
+    """Return what an observation means for the call's details: nothing, content that it carries, or a place in the queue."""
+    if change is Change.LATE:
+        return []
+    rows = []
+    for kind in policy.kinds:
+        detail = known.get(kind)
+        carried = _carried(call, kind, detail, seen_at)
+        if carried is not None:
+            rows.append(replace(carried, is_new=detail is None, deadline_at=detail.deadline_at if detail else None))
+        elif (
+            (kind == "transcript" and call.transcript)
+            or (kind == "recording" and call.recording_url)
+            or (change is Change.SAME and detail is not None)
+            or not can_have(call, kind, policy.stages)
+        ):
+            continue
+        elif detail is None:
+            ended_at = call.ended_at or call.created_at or seen_at
+            rows.append(
+                DetailRow(
+                    kind,
+                    call.id,
+                    "pending",
+                    call.created_at,
+                    due_at=seen_at,
+                    deadline_at=ended_at + policy.give_up_age,
+                    is_new=True,
+                )
+            )
+        elif detail.due_at is None and before is not None and _concerns_details(call, before):
+            rows.append(_again(kind, call, detail, seen_at))
+        elif detail.due_at is None and _has_moved_since(call, kind, detail, seen_at):
+            looks = min(detail.attempts, 10) if detail.state == "present" else 0
+            rows.append(_again(kind, call, detail, seen_at + min(REREAD_AFTER * 4**looks, LONGEST_REREAD_WAIT)))
+    return rows
+
+
+REREAD_SLACK = timedelta(minutes=5)
+"""A row that moves so soon after our own look at a detail is taken to have moved by it (clocks differ, too)."""
+REREAD_AFTER = timedelta(hours=1)
+"""How long a detail that was looked at waits to be looked at again after its row moved: several moves are one request,
+and it goes with the details of history, after all that is new."""
+LONGEST_REREAD_WAIT = timedelta(days=30)
+
+
+def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datetime) -> bool:
+    """Say whether the row moved after our last look at the detail, for whatever reason: a transcript that is replaced
+    moves nothing but `updated_at`, and so does one that comes after we gave up. A recording that is there stays: its
+    row carries another URL, or it is renewed when it is wanted.
+    """
+    if (kind == "recording" and detail.state == "present") or detail.state == "denied":
+        return False
+    if call.updated_at is None or detail.asked_at is None or is_in_the_future(call.updated_at, seen_at):
+        return False
+    return call.updated_at > detail.asked_at + REREAD_SLACK
+
+
+def _again(kind: Kind, call: Call, detail: KnownDetail, due_at: datetime) -> DetailRow:
+    """Return the detail's place in the queue, once more."""
+    if detail.state == "present":
+        return DetailRow(kind, call.id, "present", call.created_at, attempts=detail.attempts, due_at=due_at)
+    return DetailRow(kind, call.id, "pending", call.created_at, due_at=due_at)
+
+
+def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:
+    """Return the detail that the list row itself carries, where it is not stored already, nor a later one."""
+    if detail is not None and detail.fetched_at is not None and detail.fetched_at > seen_at:
+        return None
+    if kind == "transcript" and call.transcript is not None:
+        if detail is not None and detail.fingerprint == call.transcript.fingerprint:
+            return None
+        return fetched_transcript(call.id, call.created_at, call.transcript, detail, seen_at)
+    if kind == "recording" and call.recording_url is not None:
+        is_fresh = (
+            detail is not None
+            and detail.state == "present"
+            and (detail.url_expires_at is None or detail.url_expires_at > seen_at)
+        )
+        if is_fresh:
+            return None
+        found = Recording(call.recording_url, call.recording_expires_at, "{}", has_escapes=call.has_escapes)
+        return DetailRow(
+            kind, call.id, "present", call.created_at, fetched_at=seen_at, asked_at=seen_at, recording=found
+        )
+    return None
+
+
+def _concerns_details(call: Call, before: KnownCall) -> bool:
+    """Say whether a change can mean another transcript or recording. Our own reading moves updated_at and the cached
+    recording_url, and costs are corrected later: none of these does. A call that was gone and came back may have been asked
+    for while it was away.
+    """
+    return before.is_deleted or (call.status, call.ended_at, call.duration_seconds, call.summary) != (
+        before.status, before.ended_at, before.duration_seconds, before.summary,
+    )  # fmt: skip
+
+
+def fetched_transcript(
+    call_id: UUID,
+    created_at: datetime | None,
+    transcript: Transcript,
+    known: KnownDetail | None,
+    asked_at: datetime,
+    deadline_at: datetime | None = None,
+) -> DetailRow:
+    """Return the row for a transcript that was received. An empty one never replaces one with text.
+
+    `attempts` of one that is there counts the looks that brought nothing new: the next one waits longer, so that a row
+    that moves with every look of ours is not read for ever.
+    """
+    stored = known.fingerprint if known else None
+    looks = known.attempts + 1 if known is not None and stored is not None else 0
+    if not transcript.segments and stored is not None:
+        return DetailRow("transcript", call_id, "present", created_at, attempts=looks, asked_at=asked_at)
+    return DetailRow(
+        "transcript", call_id, "present", created_at, attempts=looks if stored == transcript.fingerprint else 0,
+        asked_at=asked_at, fetched_at=asked_at, transcript=transcript,
+        deadline_at=deadline_at, is_replacement=stored is not None and stored != transcript.fingerprint,
+        is_same_content=stored == transcript.fingerprint,
+    )  # fmt: skip
+
+
+def fetched_recording(
+    call_id: UUID,
+    created_at: datetime | None,
+    found: Recording,
+    asked_at: datetime,
+    deadline_at: datetime | None = None,
+) -> DetailRow:
+    """Return the row for a recording's URL that was received."""
+    return DetailRow(
+        "recording", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, recording=found,
+        deadline_at=deadline_at,
+    )  # fmt: skip
+
+
+BACK_OFF = (
+    (timedelta(minutes=10), timedelta(seconds=50)),
+    (timedelta(hours=1), timedelta(minutes=5)),
+    (timedelta(hours=6), timedelta(minutes=30)),
+    (timedelta(days=1), timedelta(hours=3)),
+)
+"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day.
+The first is a little less than a minute, so that a poll each minute finds it due."""
+
+MOST_FAULTS = 20
+"""Faults after which a detail past its deadline is given up. Their pauses double up to a day, so this is more than a week:
+a provider that is down for a day, while history is read, costs no recording."""
+
+
+def missing_detail(
+    kind: Kind,
+    call_id: UUID,
+    created_at: datetime | None,
+    attempts: int,
+    deadline_at: datetime | None,
+    asked_at: datetime,
+    policy: Policy,
+    *,
+    is_fault: bool,
+    reason: str,
+) -> DetailRow:
+    """Return the row after a 404 (not there, or not yet) or a fault of the source.
+
+    Past the deadline a 404 means that there is none (absent_final), a fault that we gave up.
+    """
+    deadline_at = deadline_at or asked_at + policy.give_up_age
+    row = DetailRow(
+        kind, call_id, "pending", created_at, attempts=attempts + 1, deadline_at=deadline_at, asked_at=asked_at,
+        last_error=reason,
+    )  # fmt: skip
+    age = asked_at - (deadline_at - policy.give_up_age)
+    if asked_at >= deadline_at and (not is_fault or attempts + 1 >= MOST_FAULTS):
+        return replace(row, state="gave_up" if is_fault else "absent_final")
+    delay = next((every for limit, every in BACK_OFF if age < limit), timedelta(days=1))
+    if is_fault:
+        delay = min(delay, timedelta(seconds=30) * 2 ** min(attempts, 10))
+    return replace(row, due_at=asked_at + delay)

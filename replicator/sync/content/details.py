@@ -1,0 +1,111 @@
+"""What an answer to the question for a transcript or a recording means, and what pages say of them. Pure: rows come out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from replicator.errors import Forbidden, NotFound
+from replicator.records import Page, Recording, Transcript
+from replicator.store.rows import DetailRow
+from replicator.sync.content.calls import details_of, fetched_recording, fetched_transcript, missing_detail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from replicator.store.rows import Kind, KnownDetail
+    from replicator.sync.content.calls import Observation, Policy, Settled
+    from replicator.sync.protocol.requests import Outcome
+
+PAST_THE_END = frozenset({400, 404, 410, 416, 422})
+"""What some APIs answer in place of an empty page to an offset behind the last row."""
+EMPTY_TRIES = 3
+"""How often an empty transcript is taken for one that is not there yet."""
+
+
+def as_past_the_end(outcome: Outcome) -> Outcome:
+    """Return the refusal of a page behind all rows that the list says it has as what it means: an empty page, without a
+    total. A refusal of any other page stays one.
+    """
+    walk, error = outcome.request.walk, outcome.error
+    if walk is None or error is None or error.status not in PAST_THE_END or isinstance(error, Forbidden):
+        return outcome
+    if walk.offset == 0 or walk.filter or walk.total is None or walk.offset < walk.total:
+        return outcome
+    empty = Page((), (), (), walk.offset, walk.limit, None, None, outcome.server_time)
+    return replace(outcome, page=empty, error=None)
+
+
+def is_absent(outcome: Outcome) -> bool:
+    """Say whether the answer is that the detail is not there: a 404, or a transcript without a segment, the first times."""
+    if isinstance(outcome.error, NotFound):
+        return True
+    asked, found = outcome.request.detail, outcome.found
+    if asked is None or not isinstance(found, Transcript) or found.segments:
+        return False
+    return asked.attempts < EMPTY_TRIES and (asked.deadline_at is None or outcome.sent_at < asked.deadline_at)
+
+
+def answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> DetailRow | None:
+    """Return the row that one answer (or failure) makes."""
+    row = _answered(outcome, known, policy)
+    if row is None:
+        return None
+    if known is None:
+        return replace(row, is_new=True)
+    return row if row.deadline_at is not None else replace(row, deadline_at=known.deadline_at)
+
+
+def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> DetailRow | None:
+    asked, found, error = outcome.request.detail, outcome.found, outcome.error
+    if asked is None or (found is None and error is None):
+        return None
+    call_id, created_at, at = asked.call_id, asked.call_created_at, outcome.sent_at
+    if isinstance(found, Transcript) and not is_absent(outcome):
+        return fetched_transcript(call_id, created_at, found, known, at, asked.deadline_at)
+    if isinstance(found, Recording):
+        return fetched_recording(call_id, created_at, found, at, asked.deadline_at)
+    row = DetailRow(asked.kind, call_id, "present", created_at, asked.attempts + 1, asked_at=at)
+    has_content = known is not None and known.fetched_at is not None
+    if has_content and (is_absent(outcome) or isinstance(error, Forbidden)):
+        # What we have was served once; that it is not served now takes nothing away.
+        return row
+    if isinstance(error, Forbidden):
+        return replace(row, state="denied", last_error=_reason(outcome))
+    missing = missing_detail(
+        asked.kind, call_id, created_at, asked.attempts, asked.deadline_at, at, policy,
+        is_fault=not is_absent(outcome), reason=_reason(outcome),
+    )  # fmt: skip
+    return replace(missing, state="present") if has_content else missing
+
+
+def wanted_of(
+    settled: Settled,
+    observations: Iterable[Observation],
+    known: Mapping[UUID, Mapping[Kind, KnownDetail | None]],
+    policy: Policy,
+) -> list[DetailRow]:
+    """Return what became of calls means for their details. `known` is what is stored of those that are not new."""
+    seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
+    rows: list[DetailRow] = []
+    for call, change, before in settled.changes:
+        rows += details_of(call, change, before, known.get(call.id, {}), seen_at[call.id], policy)
+    return rows
+
+
+def one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
+    """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
+    latest: dict[tuple[Kind, UUID], DetailRow] = {}
+    for row in rows:
+        before = latest.get((row.kind, row.call_id))
+        if before is None or not (before.transcript or before.recording) or row.transcript or row.recording:
+            latest[row.kind, row.call_id] = row
+    return list(latest.values())
+
+
+def _reason(outcome: Outcome) -> str:
+    error = outcome.error
+    if error is None:
+        return "empty"
+    return " ".join(str(part) for part in (type(error).__name__, error.status, error.code) if part is not None)

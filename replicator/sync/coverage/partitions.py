@@ -1,0 +1,162 @@
+"""Reading through filters what the plain list cannot show: behind a cap, or inside a tie group as large as a page. Pure.
+
+A filter counts only where every row that came back matches it: servers silently ignore what they do not know. Slices prove
+something only together: when their totals add up to the list's own total, they hold everything.
+
+- A list that ends at a round number may be capped by its storage. If the slices add up, it is not. If they hold more, it is,
+  and each slice is walked; what is of other values than we know stays hidden, so that stretch is unsure all the same.
+- Any other list of some length is counted once a day: where its slices hold more than it says itself, it is capped, whatever
+  the number. Where they do not, nothing is concluded from that.
+- A tie group as large as a page is proven when the slices add up and each of them proves its part of the group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from replicator.sync.coverage.ledger import Ledger, Piece
+from replicator.sync.coverage.walk import CAPPED, PAGE_LIMIT, ROUND, ROUND_CALLS, SLICED, TIE, Lane, Walk, advance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from replicator.sync.coverage.ledger import Interval
+    from replicator.sync.coverage.walk import Filter, Seen
+
+MOST_PAGES = 2000
+"""Pages after which slicing gives up: 200,000 calls behind a cap."""
+WITNESS = "the list is counted by its slices"
+"""Why a list is sliced whose end nobody doubts. It never stands in the ledger."""
+COUNTED_FROM = ROUND_CALLS
+"""Lists shorter than this are not counted: no storage is known that caps so low."""
+MOST_AGENTS = 20
+"""Agents by which a list is counted, at a request each."""
+MARGIN = PAGE_LIMIT // 2
+"""So many more calls in the slices mean nothing: calls are created, and change their status, while they are counted."""
+UNHONOURED = "the source does not honour the filters that could show more"
+SPLIT_TIE = "a tie group as large as a page, by status, direction and agent too"
+
+
+@dataclass(frozen=True, slots=True)
+class Slicing:
+    """One stretch read through filters. `attempts` are sets of filters; the next one is tried where one does not do."""
+
+    hole: Interval
+    reason: str
+    total: int
+    """What the plain list says that it holds."""
+    attempts: tuple[tuple[Filter, ...], ...]
+    counted: tuple[tuple[Filter, int], ...] = ()
+    todo: tuple[Filter, ...] = ()
+    """Slices to be walked after the present one."""
+    walk: Walk | None = None
+    proven: Ledger = field(default_factory=Ledger)
+    """What the present slice has proven of the hole."""
+    has_doubt: bool = False
+    pages: int = 0
+
+    @property
+    def is_counting(self) -> bool:
+        return self.walk is None
+
+    def ask(self) -> Walk:
+        """Return the page to be asked next: one row of a slice that is not counted yet, or the walk's."""
+        if self.walk is not None:
+            return self.walk
+        return Walk(Lane.SLICE, self.hole, 0, limit=1, filter=self.attempts[0][len(self.counted)])
+
+
+def begin(
+    hole: Interval,
+    reason: str,
+    total: int,
+    statuses: Sequence[str],
+    directions: Sequence[str],
+    agents: Sequence[str],
+) -> Slicing:
+    """Begin to read a stretch through filters, with the values that are known."""
+    by_status = tuple((("status", one),) for one in statuses)
+    by_direction = tuple((("direction", one),) for one in directions)
+    by_agent = tuple((("agent_id", one),) for one in agents)
+    attempts: tuple[tuple[Filter, ...], ...] = (by_status,)
+    if reason == TIE:
+        attempts = (by_status, by_direction, by_agent)
+    elif reason == WITNESS:
+        attempts = (by_status, by_direction, by_agent[:MOST_AGENTS])
+    return Slicing(hole, reason, total, tuple(filters for filters in attempts if filters))
+
+
+@dataclass(frozen=True, slots=True)
+class Sliced:
+    """The slicing that is left (None: it is over), and what to record in the ledger then."""
+
+    slicing: Slicing | None
+    piece: Piece | None = None
+
+
+def absorb(slicing: Slicing, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Sliced:
+    """Take the answer to what `ask` asked. `is_honoured` says that all its rows match the filter."""
+    slicing = replace(slicing, pages=slicing.pages + 1)
+    if not is_honoured or seen.total is None:
+        return _next_attempt(slicing, seen.asked_at, UNHONOURED)
+    if slicing.pages > MOST_PAGES:
+        return _doubt(slicing, seen.asked_at, slicing.reason)
+    if slicing.is_counting:
+        slicing = replace(slicing, counted=(*slicing.counted, (slicing.attempts[0][len(slicing.counted)], seen.total)))
+        if len(slicing.counted) < len(slicing.attempts[0]):
+            return Sliced(slicing)
+        return _counted(slicing, seen.asked_at, directions)
+    assert slicing.walk is not None  # noqa: S101 - not counting
+    outcome = advance(slicing.walk, seen, oldest_known=None)
+    proven = slicing.proven
+    for piece in outcome.pieces:
+        proven = proven.record(piece)
+    if outcome.walk is not None and not outcome.is_unsorted:
+        return Sliced(replace(slicing, walk=outcome.walk, proven=proven))
+    slicing = replace(slicing, has_doubt=slicing.has_doubt or not proven.is_proven(slicing.hole))
+    return _next_slice(slicing, seen.asked_at)
+
+
+def _counted(slicing: Slicing, at: datetime, directions: Sequence[str]) -> Sliced:
+    adds_up = sum(count for _, count in slicing.counted) == slicing.total
+    if slicing.reason == WITNESS:
+        if sum(count for _, count in slicing.counted) <= slicing.total + MARGIN:
+            return _next_attempt(slicing, at, WITNESS)
+        slicing = replace(slicing, reason=CAPPED)
+    elif slicing.reason == TIE:
+        if not adds_up:
+            return _next_attempt(slicing, at, SPLIT_TIE)
+    elif adds_up and slicing.reason == ROUND:
+        return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
+    filters: list[Filter] = []
+    for one, count in slicing.counted:
+        # A slice that is as long as the capped list is capped itself.
+        is_capped = slicing.reason != TIE and count >= slicing.total
+        filters += (
+            [(*one, ("direction", direction)) for direction in directions] if is_capped else [one] if count else []
+        )
+    return _next_slice(replace(slicing, todo=tuple(filters)), at)
+
+
+def _next_slice(slicing: Slicing, at: datetime) -> Sliced:
+    if slicing.todo:
+        walk = Walk(Lane.SLICE, slicing.hole, 0, filter=slicing.todo[0])
+        return Sliced(replace(slicing, walk=walk, todo=slicing.todo[1:], proven=Ledger()))
+    if slicing.reason != TIE:
+        return _doubt(slicing, at, SLICED)
+    if slicing.has_doubt:
+        return _next_attempt(slicing, at, SPLIT_TIE)
+    return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
+
+
+def _next_attempt(slicing: Slicing, at: datetime, reason: str) -> Sliced:
+    if len(slicing.attempts) > 1:
+        again = Slicing(slicing.hole, slicing.reason, slicing.total, slicing.attempts[1:], pages=slicing.pages)
+        return Sliced(again)
+    return Sliced(None) if slicing.reason == WITNESS else _doubt(slicing, at, reason)
+
+
+def _doubt(slicing: Slicing, at: datetime, reason: str) -> Sliced:
+    return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at, is_proven=False, reason=reason))

@@ -1,0 +1,165 @@
+"""Which calls are asked for by id, and what their answers mean: controls, suspected absences, the source's identity.
+
+No I/O: the run gives it answers and asks it for the next probe.
+
+**Identity.** A replica that holds calls believes a source only after it has shown one of them: in the first page, which
+costs nothing, or by id. If none of some remembered calls answers, the key belongs to another account or the base URL
+moved: then nothing is written and nothing is inferred.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from replicator.errors import AnotherSource, NotFound, SourceError
+from replicator.sync.deletions.rules import AGAIN_AFTER, CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
+from replicator.sync.protocol.requests import Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.sync.protocol.requests import Outcome
+
+CONTROL_MARGIN = timedelta(seconds=15)
+"""A control is asked anew so much before it is too old, so that the probes after it still count."""
+TRIES = 3
+"""How often a remembered call is asked for that answers with an error."""
+
+
+@dataclass(slots=True)
+class Prober:
+    """Suspected absences at hand, each asked between two controls."""
+
+    confirm_after: timedelta
+    waiting: deque[Absence] = field(default_factory=deque)
+    asked: set[int] = field(default_factory=set)
+    """Absences at hand, in flight, or missed and not controlled yet."""
+    missed: list[tuple[Absence, Outcome]] = field(default_factory=list)
+    """404s that wait for the control after them."""
+    controls: deque[UUID] = field(default_factory=deque)
+    control_at: datetime | None = None
+    is_control_asked: bool = False
+    is_control_next: bool = True
+    """Whether the next probe is a control, as of the last time that it was asked how many may be sent."""
+
+    def take(self, absences: Iterable[Absence]) -> None:
+        """Take suspected absences to hand."""
+        for absence in absences:
+            if absence.id not in self.asked:
+                self.asked.add(absence.id)
+                self.waiting.append(absence)
+
+    def seen(self, call_ids: Sequence[UUID]) -> None:
+        """Remember calls that the source has just listed: any of them can be a control."""
+        self.controls = deque(call_ids[-3:])
+
+    def ready(self, now: datetime, free: int) -> int:
+        """Return how many probes may be sent now: those at hand, or one control before or after them.
+
+        Of the `free` requests of the rate window one is left for the control after them: 404s that are not controlled within
+        CONTROL_AGE count for nothing, and would be asked for again in each window.
+        """
+        is_first = len(self.asked) == len(self.waiting)
+        self.is_control_next = not (self.waiting and self._has_control(now) and (free > 1 or is_first))
+        if not self.is_control_next:
+            return min(len(self.waiting), max(1, free - 1))
+        is_wanted = bool(self.waiting or self.missed)
+        if self.waiting and self._has_control(now) and len(self.asked) > len(self.waiting) + len(self.missed):
+            return 0  # the control has to be asked after the last of them was answered
+        return int(is_wanted and not self.is_control_asked and bool(self.controls))
+
+    def next(self) -> Probe:
+        """Return the probe to be sent now."""
+        if not self.is_control_next and self.waiting:
+            absence = self.waiting.popleft()
+            return Probe(absence.call_id, absence)
+        self.is_control_asked = True
+        return Probe(self.controls[0])
+
+    def landed(self, probe: Probe, outcome: Outcome) -> list[Absence]:
+        """Take an answer; return what became of absences by it."""
+        is_itself = outcome.call is not None and outcome.call.id == probe.call_id
+        absence = probe.absence
+        if absence is None:
+            self.is_control_asked = False
+            return self._controlled(outcome) if is_itself else self._uncontrolled(probe, outcome)
+        if not outcome.is_sent:
+            self.waiting.append(absence)
+            return []
+        if isinstance(outcome.error, NotFound):
+            self.missed.append((absence, outcome))
+            return []
+        self.asked.discard(absence.id)
+        return [(after_answer if is_itself else after_nothing)(absence, outcome.sent_at)]
+
+    def _controlled(self, outcome: Outcome) -> list[Absence]:
+        """A control answered as itself: the 404s before it count, if the control before them is near enough."""
+        before, after = self.control_at, outcome.sent_at
+        self.control_at = after
+        ready = [(absence, miss) for absence, miss in self.missed if miss.received_at <= after]
+        self.missed = [one for one in self.missed if one[1].received_at > after]
+        self.asked -= {absence.id for absence, _ in ready}
+        return [after_miss(absence, miss.sent_at, (before, after), self.confirm_after) for absence, miss in ready]
+
+    def _uncontrolled(self, probe: Probe, outcome: Outcome) -> list[Absence]:
+        """A control did not answer as itself: it may be gone, or the source knows nobody; the 404s before it are void."""
+        if not outcome.is_sent:
+            return []
+        if self.controls and self.controls[0] == probe.call_id:
+            self.controls.popleft()
+        void, self.missed, self.control_at = self.missed, [], None
+        self.asked -= {absence.id for absence, _ in void}
+        return [replace(absence, due_at=outcome.sent_at + AGAIN_AFTER) for absence, _ in void]
+
+    def _has_control(self, now: datetime) -> bool:
+        return self.control_at is not None and now - self.control_at <= CONTROL_AGE - CONTROL_MARGIN
+
+
+@dataclass(slots=True)
+class Identity:
+    """Whether the source was recognised. `remembered` are stored calls, `head` is the first page while it is doubted."""
+
+    remembered: tuple[UUID, ...] = ()
+    is_known: bool = True
+    waiting: deque[UUID] = field(default_factory=deque)
+    tries: dict[UUID, int] = field(default_factory=dict)
+    in_flight: int = 0
+    head: Outcome | None = None
+
+    def doubt(self, head: Outcome | None) -> None:
+        """Keep a first page that shows no stored call, if there is one, and ask for the remembered ones."""
+        self.head = head
+        if not self.waiting and not self.in_flight:
+            self.waiting = deque(self.remembered)
+
+    def recognised(self) -> list[Outcome]:
+        """Return the first page that was kept, once, if the source was recognised meanwhile."""
+        head, self.head = self.head, None if self.is_known else self.head
+        return [head] if self.is_known and head is not None else []
+
+    def next(self) -> Probe:
+        """Return the next remembered call to be asked for."""
+        self.in_flight += 1
+        return Probe(self.waiting.popleft())
+
+    def landed(self, probe: Probe, outcome: Outcome) -> None:
+        """Take an answer. Raises AnotherSource when all remembered calls are unknown to the source."""
+        self.in_flight -= 1
+        if outcome.call is not None and outcome.call.id == probe.call_id:
+            self.is_known = True
+            return
+        if not isinstance(outcome.error, NotFound):
+            tries = self.tries[probe.call_id] = self.tries.get(probe.call_id, 0) + outcome.is_sent
+            if tries < TRIES:
+                self.waiting.append(probe.call_id)
+            elif isinstance(outcome.error, SourceError):
+                raise outcome.error
+        if not self.is_known and not self.waiting and not self.in_flight:
+            raise AnotherSource(
+                f"the source knows none of {len(self.remembered)} calls that are stored of this account, and its list shows none"
+            )

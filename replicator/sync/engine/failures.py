@@ -1,0 +1,147 @@
+"""What an answer, or its absence, means for the run: take it, ask again, narrow the page down, or end. No I/O.
+
+The hard part is to tell a page that fails by itself from a source that fails. Nobody can from one failure, so the run
+goes on carefully: failed pages are narrowed down (walking.py convicts a row only on evidence), pauses grow, and the run
+ends when a source that never answered fails some times, or one that did answer fails for longer than any rate window.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from replicator.errors import (
+    AccessRefused,
+    Forbidden,
+    NotFound,
+    NotTheApi,
+    RateLimited,
+    RequestRefused,
+    SourceError,
+    UnreadableAnswer,
+)
+from replicator.sync.engine.throttle import Pace
+
+if TYPE_CHECKING:
+    from replicator.store.rows import Kind
+    from replicator.sync.coverage.walk import Walk
+    from replicator.sync.protocol.requests import Outcome
+
+FIRST_TRIES = 3
+"""Attempts at a source that has not answered once in this run, when no connection can be made."""
+FIRST_ANSWERS = 18
+"""Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
+PATIENCE = timedelta(seconds=150)
+"""How long a source that did answer may fail before the run ends: more than two rate windows."""
+REFUSED_PATIENCE = timedelta(hours=1)
+"""How long a run waits at a source that does nothing but refuse (429), longer than any rate window but a day's."""
+LONGEST_PAUSE_SECONDS = 20.0
+PROVIDER_ERROR = "provider_error"
+"""The API's code for a fault of the telephony provider behind it (502)."""
+PROVIDER_TRIES = 5
+"""Faults of a provider in a row after which its kind of detail is left alone for a while."""
+FIRST_CIRCUIT = timedelta(seconds=30)
+LONGEST_CIRCUIT = timedelta(minutes=30)
+
+
+class Verdict(Enum):
+    """What is done with an outcome."""
+
+    TAKEN = "taken"  # its rows, or its absence, are committed
+    REFUSED = "refused"  # 429: asked again in its time
+    AGAIN = "again"  # not sent, or failed for the first time
+    BROKEN = "broken"  # the page is narrowed down
+    FATAL = "fatal"  # its error ends the run
+
+
+@dataclass(slots=True)
+class Judge:
+    """What is known of the source's failures in this run."""
+
+    answers: int = 0
+    failures: int = 0
+    """Failures since the last answer."""
+    has_spoken: bool = False
+    """An error came from it since the last answer: whoever closes the connection after that is there."""
+    failing_since: datetime | None = None
+    refused_since: datetime | None = None
+    """When the first refusal came since the last answer."""
+    resume_at: datetime | None = None
+    """Nothing is asked before this."""
+    provider_faults: Counter[Kind] = field(default_factory=Counter)
+    """Faults of the provider behind a kind of detail since it last gave one."""
+    closed_until: dict[Kind, datetime] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    """How closely pages may follow each other."""
+
+    def judge(self, outcome: Outcome, now: datetime) -> Verdict:
+        """Say what an outcome means, and remember it."""
+        error, request = outcome.error, outcome.request
+        walk = request.walk
+        is_list = walk is not None
+        if not outcome.is_sent:
+            return Verdict.AGAIN
+        if error is None or (not is_list and isinstance(error, NotFound | Forbidden)):
+            if request.detail is not None and error is None:
+                self.provider_faults[request.detail.kind] = 0
+            self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
+            self.has_spoken, self.refused_since = False, None
+            if walk is not None:
+                self.pace.answered(walk, now)
+            return Verdict.TAKEN
+        if isinstance(error, RateLimited):
+            self.refused_since = self.refused_since or now
+            return Verdict.FATAL if now - self.refused_since > REFUSED_PATIENCE else Verdict.REFUSED
+        if isinstance(error, AccessRefused) or (isinstance(error, NotTheApi) and not self.answers):
+            return Verdict.FATAL
+        if isinstance(error, RequestRefused | NotFound) and not is_list:
+            return Verdict.TAKEN
+        if (
+            isinstance(error, RequestRefused)
+            and walk is not None
+            and not (self.answers and (walk.offset or walk.filter))
+        ):
+            return Verdict.FATAL  # the plainest page is refused
+        if not is_list and isinstance(error, UnreadableAnswer):
+            return Verdict.TAKEN
+        if request.detail is not None and error.code == PROVIDER_ERROR:
+            # The source lives, and says that somebody behind it does not: that stops this kind of detail, nothing else.
+            self._circuit(request.detail.kind, now)
+            return Verdict.TAKEN
+        self._back_off(error, now)
+        if self._is_hopeless(now):
+            return Verdict.FATAL
+        return Verdict.TAKEN if walk is None else self._of_page(error, walk, now)
+
+    def is_open(self, kind: Kind, now: datetime) -> bool:
+        """Say whether details of this kind are worth a request: not for some time after its provider failed in a row."""
+        return now >= self.closed_until.get(kind, now)
+
+    def _circuit(self, kind: Kind, now: datetime) -> None:
+        self.provider_faults[kind] += 1
+        beyond = self.provider_faults[kind] - PROVIDER_TRIES
+        if beyond >= 0:
+            self.closed_until[kind] = now + min(LONGEST_CIRCUIT, FIRST_CIRCUIT * 2 ** min(beyond, 10))
+
+    def _of_page(self, error: SourceError, walk: Walk, now: datetime) -> Verdict:
+        """Narrow a page down once it has failed often enough; at once where the answer came and cannot be read."""
+        is_clear = isinstance(error, UnreadableAnswer)
+        return Verdict.BROKEN if self.pace.failure(walk, now) or is_clear else Verdict.AGAIN
+
+    def _back_off(self, error: SourceError, now: datetime) -> None:
+        self.failures += 1
+        self.has_spoken = self.has_spoken or error.status is not None
+        self.failing_since = self.failing_since or now
+        pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(self.failures, 10))
+        if self.has_spoken and self.failures <= FIRST_ANSWERS:
+            # It answers, so this may be one page's fault, which is narrowed down without long waits.
+            pause = 0.05 * self.failures
+        self.resume_at = now + timedelta(seconds=pause)
+
+    def _is_hopeless(self, now: datetime) -> bool:
+        if not self.answers:
+            return self.failures >= (FIRST_ANSWERS if self.has_spoken else FIRST_TRIES)
+        return self.failing_since is not None and now - self.failing_since > PATIENCE

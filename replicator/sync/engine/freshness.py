@@ -1,0 +1,82 @@
+"""How late a change of an old call is seen at the worst, by the age of the call. Pure.
+
+The source does not say what has changed, so a change is seen when the call's place in the list is read again. The
+renewal policy says how often, the budget how fast. `analytics.update_delay` computes the same in SQL and tells what was
+achieved beside it; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from replicator.sync.coverage.walk import PAGE_LIMIT, SLACK, Lane
+from replicator.sync.engine.planner import SHARES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicator.sync.coverage.ledger import RenewalPolicy
+
+NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
+"""Rows of a page beside its overlap with the one before."""
+RENEWAL_SHARE = 0.9 * SHARES[Lane.RENEWAL]
+"""What renewal can count on: a little of what a lane is owed fades before it is paid (SPENT_HORIZON)."""
+GRACE_SECONDS = 120.0
+"""A polling interval until the run notices that a look is due, and a rate window until it may be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgeClass:
+    """One age class of the renewal policy; `max_age_seconds` is None for the oldest."""
+
+    number: int
+    min_age_seconds: float
+    max_age_seconds: float | None
+    every_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """What one renewal of an age class takes, and how late a change in it is seen at the worst (None: no promise)."""
+
+    list_requests: int
+    needed_a_minute: float
+    available_a_minute: float | None
+    bound_seconds: float | None
+
+
+def age_classes(policy: RenewalPolicy) -> list[AgeClass]:
+    """Return the policy's age classes, youngest first."""
+    found: list[AgeClass] = []
+    since = 0.0
+    for number, rule in enumerate(policy.rules, 1):
+        until = None if number == len(policy.rules) else rule.age.total_seconds()
+        found.append(AgeClass(number, since, until, rule.every.total_seconds()))
+        since = rule.age.total_seconds()
+    return found
+
+
+def delays(classes: Sequence[tuple[float, int]], requests_per_minute: float | None) -> list[Delay]:
+    """Return the delays of age classes, youngest first, each given as (seconds between two looks, number of calls).
+
+    Renewal is guaranteed its share of the requests, and younger classes are served first: what they need a minute is
+    gone, and each of them may come in between once more. Where one pass takes longer than the policy's period, a
+    stretch may have become due right behind the reader, so two passes count.
+    """
+    found: list[Delay] = []
+    needed_by_younger, requests = 0.0, 0
+    for every, calls in classes:
+        list_requests = -(-calls // NEW_ROWS_A_PAGE)
+        needed = 60 * list_requests / every
+        requests += list_requests
+        available = bound = None
+        if requests_per_minute is not None:
+            available = max(0.0, RENEWAL_SHARE * requests_per_minute - needed_by_younger)
+            if available > 0:
+                one_pass = 60 * requests / available
+                passes = 1 if one_pass <= every else 2
+                bound = every + passes * one_pass + GRACE_SECONDS
+        found.append(Delay(list_requests, needed, available, bound))
+        needed_by_younger += needed
+    return found

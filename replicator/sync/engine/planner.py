@@ -1,0 +1,418 @@
+"""What to ask next. Pure: (state, clock) in, requests out; answers in, (state, coverage) out.
+
+The engine (engine/engine.py) keeps a `State`, asks `goals` which walks to start, asks `choose` which lanes may send how
+much, and hands every answer to `absorb_page` or `absorb_failure`. Nothing here reads a clock, a network or a database.
+
+Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
+(detail), history (backfill), details of history (backlog), what filters can show (slice), where replica and source differ (search), whether a missing
+call is gone (confirm), what is due for another look (renewal). The more valuable
+goes first, but none starves: each has a guaranteed share of the requests while it has work, and lends it when idle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from replicator.sync.coverage import full_scan
+from replicator.sync.coverage.full_scan import SWEEP_EVERY, Sweep
+from replicator.sync.coverage.ledger import (
+    BEGINNING,
+    END,
+    TICK,
+    UNREADABLE,
+    UNREADABLE_EVERY,
+    Interval,
+    Ledger,
+    Piece,
+    prove,
+)
+from replicator.sync.coverage.partitions import COUNTED_FROM, SPLIT_TIE, WITNESS
+from replicator.sync.coverage.partitions import absorb as absorb_filtered
+from replicator.sync.coverage.walk import (
+    BEYOND,
+    CAPPED,
+    EMPTY,
+    MOST_IN_A_ROW,
+    ROUND,
+    SLICED,
+    TIE,
+    Lane,
+    Seen,
+    Walk,
+    advance,
+    fail,
+)
+from replicator.sync.deletions.bisect import absorb as absorb_step
+from replicator.sync.engine.state import Absorbed, Goal, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+SHARES: Mapping[Lane, float] = {
+    Lane.ACTIVE: 0.15,
+    Lane.DETAIL: 0.15,
+    Lane.BACKFILL: 0.15,
+    Lane.BACKLOG: 0.10,
+    Lane.SLICE: 0.05,
+    Lane.SEARCH: 0.05,
+    Lane.CONFIRM: 0.05,
+    Lane.RENEWAL: 0.10,
+}
+"""What each lane is guaranteed of the requests while it has work; the rest goes by value."""
+SPENT_HORIZON = 400
+"""Requests over which the shares are kept; older ones fade."""
+ACTIVE_AGE = timedelta(hours=6)
+"""An open call older than this is no longer hot: its end was probably lost at the source."""
+DETAIL_AGE = timedelta(hours=1)
+"""Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
+LEFT_FOR = timedelta(minutes=10)
+"""How long a stretch is left alone in which one page after the other has failed."""
+SLICE_EVERY = timedelta(days=1)
+"""How often a capped list is read through filters."""
+DOUBTS_EVERY = timedelta(hours=1)
+"""How often the end of a list is looked at again that could not be believed."""
+LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
+PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONFIRM, Lane.RENEWAL)
+"""Lanes that leave a part of each rate window to the others."""
+
+
+def goals(state: State, now: datetime) -> list[Goal]:
+    """Return the walks to be started: one for each list lane that has a hole to read and no walk yet."""
+    if state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
+        return []
+    found: dict[Lane, Interval] = {}
+    covered = Interval(BEGINNING, state.ledger.top)
+    for hole in state.ledger.holes(covered):
+        lane = Lane.BACKFILL if hole.since == BEGINNING else Lane.FRESH
+        found.setdefault(lane, hole)
+    for at in reversed(state.open_calls):
+        piece = state.ledger.at(at)
+        if piece is not None and now - piece.verified_at >= state.poll_every and now - at <= ACTIVE_AGE:
+            found[Lane.ACTIVE] = Interval(at, at + TICK)
+            break
+    if state.renews and not state.in_flight.get(Lane.RENEWAL):
+        due = (
+            state.ledger.due(now, state.policy, state.begun_at)
+            or _before(state.ledger, state.renew_before)
+            or _doubtful(state.ledger, now)
+        )
+        if due is not None:
+            found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
+    return [
+        Goal(lane, hole)
+        for lane, hole in found.items()
+        if hole and not _is_left(state, now, hole) and _is_wanted(state, now, lane, hole)
+    ]
+
+
+def _is_left(state: State, now: datetime, hole: Interval) -> bool:
+    """Say whether every page of a hole failed a while ago: a run that has nothing else to do ends over it."""
+    return now < state.left.get(hole.until, BEGINNING)
+
+
+def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
+    """Say whether a walk should begin: where none is under way, and instead of a renewal of older calls. That one goes
+    on later where it is: what it has read is in the ledger. Else today's calls would wait for a whole pass of last year's.
+    """
+    walk = state.walks.get(lane)
+    if walk is None:
+        return True
+    if lane is not Lane.RENEWAL:
+        return False
+    return state.policy.age_class(now - (hole.until - TICK)) < state.policy.age_class(now - (walk.hole.until - TICK))
+
+
+def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
+    """Return the newest stretch that was last compared before an instant, or None."""
+    older = (piece for piece in reversed(ledger.pieces) if instant is not None and piece.verified_at < instant)
+    return next((piece.interval for piece in older), None)
+
+
+def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
+    """Return what lies beyond a list's doubtful end, when it is time to look again whether it is one."""
+    lowest = ledger.pieces[0]
+    is_due = lowest.reason == BEYOND or (lowest.reason == CAPPED and now - lowest.verified_at >= DOUBTS_EVERY)
+    return lowest.interval if is_due and not lowest.is_proven else None
+
+
+def to_slice(state: State, now: datetime, total: int, oldest_known: datetime | None) -> tuple[Interval, str] | None:
+    """Return the stretch that is to be read through filters, and why: the newest that only they can prove, if it is time;
+    else what lies beyond the end of a list of `total` calls that nobody doubts, when that is to be counted by its slices.
+    """
+    if state.slicing is not None or state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
+        return None
+    if state.ledger.holes(Interval(BEGINNING, state.ledger.top)):
+        return None  # the values to filter by are those of the calls that are stored
+    is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
+    for piece in reversed(state.ledger.pieces):
+        if not piece.is_proven and (piece.reason in {TIE, ROUND} or (piece.reason in {CAPPED, SLICED} and is_time)):
+            return piece.interval, piece.reason
+    lowest = state.ledger.pieces[0]
+    if not is_time or not lowest.is_proven or total < COUNTED_FROM:
+        return None
+    end = lowest.until if oldest_known is None else min(oldest_known + TICK, lowest.until)
+    return Interval(lowest.since, end), WITNESS
+
+
+def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
+    """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
+    if state.slicing is None:
+        return Absorbed(state)
+    is_of_the_end = state.slicing.reason != TIE
+    outcome = absorb_filtered(state.slicing, seen, is_honoured=is_honoured, directions=directions)
+    ledger, piece = state.ledger, outcome.piece
+    if piece is not None:
+        ledger = ledger.record(piece, state.policy)
+    sliced_at = seen.asked_at if outcome.slicing is None and is_of_the_end else state.sliced_at
+    return Absorbed(
+        replace(state, slicing=outcome.slicing, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
+    )
+
+
+def is_head_due(state: State, now: datetime) -> bool:
+    """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
+    walk = state.walks.get(Lane.FRESH)
+    if (walk is not None and walk.hole.until == END) or now < state.left.get(END, BEGINNING):
+        return False
+    return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
+
+
+def head_walk(state: State) -> Walk:
+    """Return the walk that reads the head: everything above what is covered, from offset 0."""
+    return clear_of(state, Walk(Lane.FRESH, Interval(state.ledger.top, END), offset=0))
+
+
+def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
+    """Return the newest stretch with a row that cannot be read, unless it is time to look whether it can be read by now."""
+    for piece in reversed(ledger.pieces):
+        if piece.reason == UNREADABLE and not piece.is_proven:
+            return piece.interval if now - piece.verified_at < UNREADABLE_EVERY else None
+    return None
+
+
+def clear_of(state: State, walk: Walk) -> Walk:
+    """Return the walk with a smaller page where that would show a row of which is known that it makes its page fail.
+
+    Only where what is asked for lies above that row. If the list has moved, it costs the requests that it saves elsewhere.
+    """
+    if state.unreadable is None or walk.hole.since < state.unreadable.until - TICK:
+        return walk
+    if walk.stuck or walk.suspect is not None:
+        return walk
+    if not walk.offset < state.clear < walk.offset + walk.limit:
+        return walk
+    return replace(walk, limit=state.clear - walk.offset)
+
+
+def choose(state: State, now: datetime, free: int, spare: int | None = None) -> list[Lane]:
+    """Return the lanes that may send a request now, at most `free`, most deserving first.
+
+    FRESH stands for the head poll when that is due, else for the walk that catches up. `spare` is how many of the
+    requests may go to lanes that can wait (None: as many as wanted): the rest of a rate window is kept for what is new.
+    """
+    work = _work(state, now)
+    spent = dict(state.spent)
+    lists = sum(state.in_flight.get(lane, 0) for lane in LIST_LANES) + state.head_in_flight
+    chosen: list[Lane] = []
+    while len(chosen) < free:
+        can_wait = spare is None or spare > len(chosen)
+        ready = [
+            lane
+            for lane in Lane
+            if work.get(lane, 0) > 0
+            and (lane not in LIST_LANES or lists < state.most_pages)
+            and (can_wait or lane not in PATIENT_LANES)
+        ]
+        if not ready:
+            break
+        lane = _most_deserving(ready, spent)
+        chosen.append(lane)
+        work[lane] -= 1
+        lists += lane in LIST_LANES
+        spent[lane] = spent.get(lane, 0) + 1
+    return chosen
+
+
+def _work(state: State, now: datetime) -> dict[Lane, int]:
+    """Return how many requests each lane could send now."""
+    work = _wanted(state, now)
+    if state.bound is None:
+        return work
+    if state.bound.is_list_spent:
+        work = {lane: count for lane, count in work.items() if lane not in LIST_LANES}
+    if state.bound.is_by_id_spent:
+        work = {lane: count for lane, count in work.items() if lane in LIST_LANES}
+    return work
+
+
+def _wanted(state: State, now: datetime) -> dict[Lane, int]:
+    """Return how many requests each lane would send, if there were no bound."""
+    work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
+    if state.sweep is not None:
+        work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
+    work[Lane.SLICE] = int(state.slicing is not None and not state.in_flight.get(Lane.SLICE))
+    work[Lane.SEARCH] = int(state.search is not None and not state.in_flight.get(Lane.SEARCH))
+    if not state.is_identified:
+        return {Lane.FRESH: int(is_head_due(state, now)), Lane.CONFIRM: state.details.get(Lane.CONFIRM, 0)}
+    work[Lane.FRESH] = work.get(Lane.FRESH, 0) + is_head_due(state, now)
+    return {**work, **state.details}
+
+
+def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
+    """Return the lane furthest below its guaranteed share, or the most valuable one when none is below."""
+    total = sum(spent.values()) + 1
+    owed = {lane: SHARES.get(lane, 0) * total - spent.get(lane, 0) for lane in ready}
+    neediest = max(ready, key=lambda lane: owed[lane])
+    return neediest if owed[neediest] >= 1 else ready[0]
+
+
+def detail_lane(call_created_at: datetime | None, now: datetime) -> Lane:
+    """Return the lane of a detail: that of recent calls, or that of history."""
+    is_young = call_created_at is not None and now - call_created_at <= DETAIL_AGE
+    return Lane.DETAIL if is_young else Lane.BACKLOG
+
+
+def is_cut_short(state: State, now: datetime) -> bool:
+    """Say whether there is something to ask for, and nothing of it may be asked for any more in this run."""
+    return not any(_work(state, now).values()) and any(_wanted(state, now).values())
+
+
+def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at: datetime | None = None) -> State:
+    """Return the state after requests of this lane were sent."""
+    if state.bound is not None:
+        state = replace(state, bound=state.bound.sent(is_list=is_head or lane in LIST_LANES, count=count))
+    spent = {**state.spent, lane: state.spent.get(lane, 0) + count}
+    if sum(spent.values()) > SPENT_HORIZON:
+        spent = {key: value / 2 for key, value in spent.items()}
+    if is_head:
+        return replace(state, spent=spent, head_in_flight=True, head_asked_at=at)
+    return replace(state, spent=spent, in_flight={**state.in_flight, lane: state.in_flight.get(lane, 0) + count})
+
+
+def landed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -> State:
+    """Return the state after the answers (or failures) of requests came in."""
+    if is_head:
+        return replace(state, head_in_flight=False)
+    return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - count)})
+
+
+def absorb_page(
+    state: State, asked: Walk, seen: Seen, *, is_head: bool, oldest_known: datetime | None, news: int = 0
+) -> Absorbed:
+    """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
+    if state.sweep is not None and not is_head:
+        swept = full_scan.absorb(state.sweep, seen, news, state.ledger, state.policy, state.bound)
+        swept_at = state.swept_at if swept.sweep is not None else seen.asked_at
+        return Absorbed(replace(state, sweep=swept.sweep, swept_at=swept_at, ledger=swept.ledger), swept.pieces)
+    outcome = advance(asked, seen, oldest_known=oldest_known)
+    if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
+        is_early = state.swept_at is not None and seen.asked_at - state.swept_at < SWEEP_EVERY
+        sweep = state.sweep or (None if is_early else Sweep(started_at=seen.asked_at))
+        return Absorbed(replace(state, sweep=sweep, walks={}), outcome.pieces)
+    pieces = outcome.pieces
+    if outcome.walk is None and not is_head:
+        pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
+    ledger = state.ledger
+    if all(piece.reason == EMPTY for piece in ledger.pieces):
+        # No call was ever seen. What is said of an empty list holds until one is: then all is read.
+        if seen.rows:
+            ledger = Ledger()
+        elif oldest_known is None and asked.offset == 0 and asked.ending is None:
+            pieces = tuple(replace(piece, is_proven=False, reason=EMPTY) for piece in pieces)
+    for piece in pieces:
+        ledger = ledger.record(piece, state.policy)
+    walks = {
+        lane: walk if lane == asked.lane and not is_head else walk.moved(seen.total)
+        for lane, walk in state.walks.items()
+    }
+    clear = state.clear
+    if is_head:
+        clear += sum(at is not None and at >= asked.hole.since for at in seen.created)
+        left = outcome.walk
+        if left is not None:
+            lane = Lane.BACKFILL if left.hole.since == BEGINNING else Lane.FRESH
+            if lane not in walks and left.hole.until != END:
+                walks[lane] = replace(left, lane=lane)
+    elif outcome.walk is None or not _is_needed(ledger, outcome.walk):
+        walks.pop(asked.lane, None)
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, ledger=ledger, walks=walks, clear=clear), pieces)
+
+
+def _is_needed(ledger: Ledger, walk: Walk) -> bool:
+    """Say whether a walk still has something to do: another one may have closed its hole meanwhile."""
+    return walk.lane in {Lane.ACTIVE, Lane.RENEWAL} or bool(ledger.holes(walk.hole))
+
+
+def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece]:
+    """Return what a walk that ended left of its hole: unsure, or it would be walked again at once and for ever."""
+    covered = Ledger()
+    for piece in pieces:
+        covered = covered.record(piece)
+    reason = "the walk ended without a proof"
+    return [
+        Piece(left.since, left.until, at, is_proven=False, reason=reason)
+        for left in covered.holes(hole)
+        if left.until < END
+    ]
+
+
+def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int]) -> Absorbed:
+    """Take a page of the search. Whatever it proves counts; the search goes on where something differs."""
+    pieces: tuple[Piece, ...] = ()
+    ledger = state.ledger
+    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
+    if proven:
+        pieces = (Piece(proven.since, proven.until, seen.asked_at),)
+        ledger = ledger.record(pieces[0], state.policy)
+    if state.search is None or state.search.is_over:
+        return Absorbed(replace(state, ledger=ledger, search=None), pieces)
+    search = absorb_step(state.search, seen, stored_before)
+    if search.is_over and search.below is not None:
+        # Only a look at the list's end can speak of what is stored beyond it: this doubt makes it due.
+        doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=BEYOND)
+        ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
+    renew_before = search.begun_at if search.left <= 0 else state.renew_before
+    return Absorbed(
+        replace(state, ledger=ledger, search=None if search.is_over else search, renew_before=renew_before),
+        pieces,
+    )
+
+
+def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
+    """Take the failure of one page, at an instant, while the source answers other requests."""
+    if asked.lane is Lane.SLICE:
+        return _unsliced(state)
+    if asked.lane is Lane.SEARCH:
+        return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
+    if state.sweep is not None:
+        sweep = full_scan.fail(state.sweep)
+        return Absorbed(replace(state, sweep=sweep, swept_at=state.swept_at if sweep else at))
+    outcome = fail(asked)
+    walks = dict(state.walks)
+    if outcome.walk is None:
+        walks.pop(asked.lane, None)
+    elif outcome.walk.failures >= MOST_IN_A_ROW:
+        walks.pop(asked.lane, None)
+        state = replace(state, left={**state.left, asked.hole.until: at + LEFT_FOR})
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, walks=walks), outcome.pieces)
+
+
+def _unsliced(state: State) -> Absorbed:
+    """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
+    if state.slicing is None:
+        return Absorbed(state)
+    hole, is_tie = state.slicing.hole, state.slicing.reason == TIE
+    looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
+    if state.slicing.reason == WITNESS:
+        return Absorbed(replace(state, slicing=None, sliced_at=state.head_asked_at or max(looks)))
+    doubt = Piece(hole.since, hole.until, max(looks), is_proven=False, reason=SPLIT_TIE if is_tie else SLICED)
+    sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
+    ledger = state.ledger.record(doubt, state.policy)
+    return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))

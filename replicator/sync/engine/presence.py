@@ -1,0 +1,124 @@
+"""Which calls the source has: whether it is the one that is stored, where it differs, and what is gone.
+
+The run's part of absence.py, probing.py and searching.py, which decide. Pure: a decision that has to know something of
+the replica yields the question and goes on with the answer (engine/questions.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from replicator.sync.coverage.ledger import BEGINNING, Interval
+from replicator.sync.coverage.walk import Lane, Seen
+from replicator.sync.deletions.bisect import begin, marks
+from replicator.sync.deletions.probes import Identity, Prober
+from replicator.sync.engine.failures import Verdict
+from replicator.sync.protocol.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from replicator.sync.engine.position import Position
+    from replicator.sync.protocol.questions import Asking
+    from replicator.sync.protocol.requests import Outcome, Probe
+
+AT_HAND = 400
+"""Suspected calls that are held at hand."""
+MOST_SEARCHES = 3
+"""Searches that one run begins: where the total is another one each time, there is no end to explaining it."""
+LOOK_EVERY = timedelta(seconds=30)
+"""How often suspected calls are looked for that have become due."""
+
+
+class Membership:
+    """What a run knows of the source's membership. `remembered` are some stored calls, `is_same_account` vouches for it."""
+
+    def __init__(
+        self, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
+    ) -> None:
+        self._looked_at: datetime | None = None
+        self.prober = Prober(confirm_after)
+        self.identity = Identity(remembered, is_known=is_same_account or not remembered)
+
+    # Calls by id --------------------------------------------------------------------------------------------------
+
+    def ready(self, position: Position, now: datetime, free: int) -> Asking[int]:
+        """Return how many calls may be asked for by id now, where the budget has so many requests free."""
+        if not self.identity.is_known:
+            return len(self.identity.waiting)
+        is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
+        if position.has_absences and not self.prober.waiting and is_time:
+            self._looked_at = now
+            self.prober.take((yield DueAbsences(position.live or 0, now, AT_HAND)))
+        return self.prober.ready(now, free)
+
+    def next(self) -> Probe:
+        """Return the next call to be asked for by id."""
+        return self.prober.next() if self.identity.is_known else self.identity.next()
+
+    def changed(self) -> None:
+        """Say that there may be other suspected calls than before."""
+        self._looked_at = None
+
+    # The source's identity ----------------------------------------------------------------------------------------
+
+    def recognise(self, outcome: Outcome, verdict: Verdict) -> Asking[list[Outcome]]:
+        """Return the outcomes that may count now: no page before the source has shown a call that is stored.
+
+        Raises AnotherSource when it turns out to be another one.
+        """
+        identity, request = self.identity, outcome.request
+        if identity.is_known:
+            return [outcome]
+        if request.probe is not None:
+            identity.landed(request.probe, outcome)
+            return identity.recognised()
+        if outcome.page is None:
+            if verdict is Verdict.BROKEN:
+                identity.doubt(None)  # its first page cannot be read: the stored calls are asked for by id
+            return [outcome]
+        identity.is_known = yield KnowsAny(tuple(call.id for call in outcome.page.calls))
+        if identity.is_known:
+            return [outcome]
+        identity.doubt(outcome)
+        return []
+
+    # Where replica and source differ ------------------------------------------------------------------------------
+
+    def ranks(self, position: Position, outcome: Outcome) -> Asking[dict[datetime, int]]:
+        """Return what a page of the search asks of the replica: how many live calls are older than its two ends."""
+        search, page = position.state.search, outcome.page
+        if outcome.request.lane is not Lane.SEARCH or search is None or page is None:
+            return {}
+        seen = Seen(page.created, page.offset, page.total, outcome.sent_at, page.server_time)
+        stored: dict[datetime, int] = yield StoredBefore(tuple(marks(seen)), search.begun_at)
+        return stored
+
+    def compare(self, position: Position, now: datetime) -> Asking[Position]:
+        """Begin a search where the source's total is new and not the number of live calls stored, and it is not known why.
+
+        What a search could not explain (a call that cannot be read counts in the total and is not stored) is remembered,
+        and is not searched for again.
+        """
+        if not position.is_total_new:
+            return position
+        is_after_search = position.is_search_over
+        position = replace(position, is_total_new=False, is_search_over=False)
+        state, total, live = position.state, position.source.total, position.live
+        ledger = state.ledger
+        is_sorted = state.sweep is None and state.swept_at is None
+        if total is None or live is None or state.search is not None or not is_sorted or not ledger.pieces:
+            return position
+        if not ledger.pieces[0].is_proven or ledger.holes(Interval(BEGINNING, ledger.top)):
+            return position
+        surplus = live - total - ((yield Suspected()) if position.has_absences else 0)
+        if is_after_search or not surplus:
+            is_new = (surplus or None) != position.difference
+            return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
+        if surplus == position.difference or state.searches >= MOST_SEARCHES:
+            return position
+        search = begin(now, total=total, surplus=surplus)
+        return replace(position, state=replace(state, search=search, searches=state.searches + 1))

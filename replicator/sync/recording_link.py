@@ -1,0 +1,93 @@
+"""A link to one call's recording that works now: the stored one while it is good, else a fresh one from the source.
+
+Links expire within minutes, so they are not renewed ahead of time for calls that nobody listens to. The request is
+charged to the same budget as all others; where that is used up, it waits for the next window.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from replicator.budget.durable import Spending
+from replicator.budget.rules import Landing
+from replicator.errors import NotFound, RateLimited, UnknownCall
+from replicator.store import merge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
+
+    from replicator.budget.durable import Limits
+    from replicator.source.reading import Reading
+    from replicator.store.database import Database
+
+ABOUT_TO_EXPIRE = timedelta(minutes=2)
+"""A link that expires so soon is as good as expired: somebody has to begin to listen first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A secret: whoever has it can listen to the call until it expires."""
+
+    recording_url: str
+    url_expires_at: datetime | None
+    is_fresh: bool
+    """The source was asked for it."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def link(
+    database: Database,
+    readers: Sequence[tuple[str, Reading]],
+    limits: Limits,
+    account: str,
+    call_id: UUID,
+    *,
+    clock: Callable[[], datetime] = _utc_now,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Link:
+    """Return a link to the call's recording. Raises UnknownCall, NotFound where the source has none, or a SourceError."""
+    with database.connection() as connection:
+        stored = merge.recording_url(connection, account, call_id)
+    if stored is None:
+        raise UnknownCall(f"call {call_id} is not in the replica of this account")
+    url, expires_at = stored
+    if url is not None and _is_good(url, expires_at, clock()):
+        return Link(url, expires_at, is_fresh=False)
+    key, reader = readers[0]
+    spending = Spending(database, account, key, limits)
+    spending.load(clock())
+    while not (spending.free(clock()) and spending.charge(clock(), 1)):
+        sleep(max(0.01, (spending.budget.opens_at(clock()) - clock()).total_seconds()))
+        spending.load(clock())
+    asked_at = clock()
+    try:
+        answer = reader.get_recording(call_id)
+    except RateLimited as error:
+        spending.refused(clock(), error)
+        raise
+    except NotFound:
+        raise NotFound(f"the source has no recording of call {call_id}") from None
+    finally:
+        spending.landed([Landing(asked_at, clock(), None)])
+        with database.transaction() as tx:
+            spending.save(tx)
+        spending.saved()
+    found = answer.value
+    with database.transaction() as tx:
+        merge.renew_recording_url(tx, call_id, found.recording_url, found.url_expires_at, asked_at)
+    return Link(found.recording_url, found.url_expires_at, is_fresh=True)
+
+
+def _is_good(url: str, expires_at: datetime | None, now: datetime) -> bool:
+    """Say whether a stored link still works. One with parameters may be signed in a way that we cannot read."""
+    return "?" not in url if expires_at is None else expires_at > now + ABOUT_TO_EXPIRE
+
+
+__all__ = ["Link", "link"]

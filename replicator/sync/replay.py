@@ -1,0 +1,203 @@
+"""Reads again, with the present parser, what was kept because it could not be read, and merges it as what it is: old.
+
+A kept row takes part as if it had been readable when it was last seen, so it never overwrites what was seen later:
+
+- The source's own `updated_at` decides where it can, as always (merging.py).
+- Else a row whose call was known and that is still open is newer than what is stored of the call: an answer that showed
+  the call readable later would have resolved it. Where the call was not known, or the row was resolved, the last look at
+  the call's place counts as a later observation.
+- It cannot bring back a call that is deleted, whatever it says: then, and where it is late, it only joins the history.
+
+A row that no answer ever showed has no bytes to read; it is resolved once its place in the list is proven. A field that was set
+aside is no row: it is read again when its call is looked at next, and resolved if it can be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from replicator.records import Call
+from replicator.source.parsing import parse_row
+from replicator.store import books, lease, merge, quarantine, stages
+from replicator.store.migrate import check
+from replicator.store.rows import UnreadRow, VersionRow
+from replicator.sync.commit import details_of_all, load_ledger, verified_at
+from replicator.sync.content.calls import Change, Observation, Policy, Settled, settle
+from replicator.sync.content.details import one_each
+from replicator.sync.content.stages import Stages
+from replicator.sync.pseudonyms import catch_up, name_parties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from uuid import UUID
+
+    import psycopg
+
+    from replicator.store.database import Database
+    from replicator.store.rows import KeptRow, KnownCall
+    from replicator.sync.coverage.ledger import Ledger
+    from replicator.sync.pseudonyms import Pseudonyms
+
+BATCH_ROWS = 500
+BATCH_BYTES = 16 * 1024 * 1024
+"""Rows about which, and bytes after which, a transaction of a replay ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the rows that were read again."""
+
+    read: int = 0
+    """Rows that could be read; the next four say what they were."""
+    calls_inserted: int = 0
+    calls_changed: int = 0
+    calls_unchanged: int = 0
+    calls_late: int = 0
+    details_queued: int = 0
+    proven: int = 0
+    """Rows that were never shown and whose place is proven by now."""
+    unreadable: int = 0
+    without_bytes: int = 0
+    """Rows that were never shown: there is nothing to read."""
+
+    @property
+    def left(self) -> int:
+        """Rows that stay in quarantine."""
+        return self.unreadable + self.without_bytes
+
+    def __add__(self, other: Replayed) -> Replayed:
+        return Replayed(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    def as_dict(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def observation(kept: KeptRow, call: Call, ledger: Ledger) -> Observation:
+    """Return what a kept row says, as of when it was last seen."""
+    later = kept.resolved_at
+    if later is None and kept.call_id is None:
+        later = verified_at(ledger, call)
+    return Observation(call, kept.last_seen_at, later)
+
+
+def settle_kept(
+    known: Mapping[UUID, KnownCall], found: Sequence[tuple[KeptRow, Call]], ledger: Ledger
+) -> tuple[Settled, list[Observation]]:
+    """Merge rows that can be read by now into rows to write; return them and the observations that they are."""
+    is_gone = {call_id: before.is_deleted for call_id, before in known.items()}
+    seen = [observation(kept, call, ledger) for kept, call in found]
+    settled = settle(known, [one for one in seen if not is_gone.get(one.call.id)])
+    first_seen_at: dict[UUID, datetime] = {}
+    for kept, call in found:
+        first_seen_at[call.id] = min(kept.first_seen_at, first_seen_at.get(call.id, kept.first_seen_at))
+    gone = [one for one in seen if is_gone.get(one.call.id)]
+    return Settled(
+        tuple(replace(row, first_seen_at=first_seen_at[row.call.id]) if row.is_new else row for row in settled.calls),
+        (*settled.versions, *(VersionRow(one.call, 0, one.asked_at, is_late=True) for one in gone)),
+        (*settled.changes, *((one.call, Change.LATE, known[one.call.id]) for one in gone)),
+        settled.conflicts,
+    ), seen
+
+
+def is_proven_by_now(kept: KeptRow, ledger: Ledger) -> bool:
+    """Say whether the place of a row that was stepped over was proven after that."""
+    piece = ledger.at(datetime.fromisoformat(kept.raw.decode()))
+    return piece is not None and piece.is_proven and piece.verified_at > kept.last_seen_at
+
+
+def batches(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Cut (id, number of bytes) into lists of ids, each small enough to be held at once."""
+    batch: list[int] = []
+    weight = 0
+    for row_id, size in sizes:
+        if batch and (len(batch) >= BATCH_ROWS or weight + size > BATCH_BYTES):
+            yield batch
+            batch, weight = [], 0
+        batch.append(row_id)
+        weight += size
+    if batch:
+        yield batch
+
+
+def replay(
+    database: Database,
+    account: str,
+    policy: Policy,
+    row_id: int | None = None,
+    pseudonyms: Pseudonyms | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Replayed:
+    """Read one row again, resolved or not, or all open ones, under a lease taken for it. Raises LeaseHeld, DatabaseError."""
+    check(database)
+    held = lease.acquire(database, account, "quarantine --replay")
+    done = Replayed()
+    try:
+        catch_up(database, held, account, pseudonyms)
+        with database.connection() as connection:
+            wanted = [(row_id, 0)] if row_id is not None else quarantine.open_sizes(connection, account)
+        for ids in batches(wanted):
+            with database.transaction() as tx:
+                lease.hold(tx, held)
+                done += _replay(tx, account, policy, pseudonyms, ids, clock())
+    finally:
+        lease.release(database, held)
+    return done
+
+
+def _replay(
+    tx: psycopg.Connection[Any],
+    account: str,
+    policy: Policy,
+    pseudonyms: Pseudonyms | None,
+    ids: Sequence[int],
+    now: datetime,
+) -> Replayed:
+    ledger = load_ledger(tx, account)
+    policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
+    found: list[tuple[KeptRow, Call]] = []
+    proven: list[int] = []
+    unread: list[int] = []
+    empty: list[int] = []
+    for kept in quarantine.load(tx, account, ids):
+        if kept.kind == "never_shown":
+            (proven if kept.resolved_at or is_proven_by_now(kept, ledger) else empty).append(kept.id)
+        elif kept.field is None and isinstance(call := parse_row(kept.raw), Call):
+            found.append((kept, call))
+        else:
+            unread.append(kept.id)
+    settled, seen = settle_kept(merge.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
+    merge.write_calls(tx, account, settled.calls, settled.versions)
+    merge.note_conflicts(tx, account, settled.conflicts)
+    name_parties(tx, account, settled.calls, pseudonyms)
+    books.recount(tx, account)
+    details = one_each(details_of_all(tx, settled, seen, policy))
+    merge.write_details(tx, account, details)
+    aside = [
+        UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
+        for kept, call in found
+        for one in call.set_aside
+    ]
+    quarantine.keep(tx, account, aside)
+    quarantine.mark_read(tx, {kept.id: call.id for kept, call in found}, now)
+    quarantine.mark_resolved(tx, proven, now)
+    quarantine.mark_tried(tx, unread)
+    became = [change for _, change, _ in settled.changes]
+    return Replayed(
+        read=len(found),
+        calls_inserted=became.count(Change.NEW),
+        calls_changed=became.count(Change.CHANGED),
+        calls_unchanged=became.count(Change.SAME) + became.count(Change.TOUCHED),
+        calls_late=became.count(Change.LATE),
+        details_queued=sum(row.due_at is not None for row in details),
+        proven=len(proven),
+        unreadable=len(unread),
+        without_bytes=len(empty),
+    )
+
+
+def note_proven(tx: psycopg.Connection[Any], account: str, ledger: Ledger, now: datetime) -> None:
+    """Resolve the rows that were stepped over and whose place is proven by now."""
+    kept = quarantine.load_never_shown(tx, account)
+    quarantine.mark_resolved(tx, [row.id for row in kept if is_proven_by_now(row, ledger)], now)

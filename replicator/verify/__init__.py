@@ -1,0 +1,1 @@
+"""A comparison of the replica with its source: what to ask, what the answers say, and the verdict."""
