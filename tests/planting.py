@@ -21,7 +21,7 @@ from replicator.sync.content import calls, stages
 from replicator.sync.coverage import walk
 from replicator.sync.coverage.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 from replicator.sync.deletions import probes, rules
-from replicator.sync.engine import planner, position
+from replicator.sync.engine import position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def naive(begun: walk.Walk, seen: walk.Seen, **_: object) -> walk.Advance:
 
 
 def naive_pager() -> None:
-    planner.advance = naive  # type: ignore[assignment]
+    answers.advance = naive  # type: ignore[assignment]
 
 
 def checkpoint_before_rows() -> None:

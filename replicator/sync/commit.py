@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from replicator.store.lease import Lease
     from replicator.store.rows import DetailRow, Kind, KnownDetail
     from replicator.sync.engine.position import Batch, Position
+    from replicator.sync.options import Options
     from replicator.sync.protocol.requests import Outcome
     from replicator.sync.pseudonyms import Pseudonyms
-    from replicator.sync.run import Options
 
 
 @dataclass(slots=True)

@@ -1,14 +1,13 @@
 """One verification: asks the source what the comparison needs, reads what is stored beside it, and keeps the result.
 
-What to ask and what it means is decided in sampling.py and comparing.py; asking.py sends it under the budget. Nothing is
+What to ask and what it means is decided in sample.py and compare.py; budget/requester.py sends it under the budget. Nothing is
 written but the budget's books and the result. No lease is taken: it works beside a running service, and compares with
 what is stored at that moment.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -24,7 +23,8 @@ from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, TICK, Ledger, Piece, order_of, prove, prove_empty
 from replicator.sync.coverage.walk import PAGE_LIMIT
 from replicator.verify import compare, sample
-from replicator.verify.sample import Point, Reason, Stretch
+from replicator.verify.findings import Findings, Total, Verified
+from replicator.verify.sample import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,76 +35,12 @@ if TYPE_CHECKING:
     from replicator.source.reading import Reading
     from replicator.store.database import Database
     from replicator.verify.compare import Comparison, Difference
+    from replicator.verify.sample import Stretch
 
 MOST_BROKEN_PAGES = 3
 """Pages that fail twice before it is the source that fails."""
 MOST_ASKED_BY_ID = 5
 """Calls behind the end of the list that are asked for by id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """One count on both sides. `newer` of the source's are too new to be known here; None where nobody knows how many
-    of them it counts.
-    """
-
-    what: str
-    source: int
-    replica: int
-    newer: int | None = None
-    is_confirmed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What a verification found. `facts` is flat, plain and complete: it is what is stored, and what `--json` prints."""
-
-    is_equal: bool
-    differences: tuple[Difference, ...]
-    facts: dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Findings:
-    """What was seen so far."""
-
-    pages: int = 0
-    broken: int = 0
-    differences: dict[tuple[object, ...], Difference] = field(default_factory=dict)
-    explained: dict[object, Reason] = field(default_factory=dict)
-    points: list[Point] = field(default_factory=list)
-    compared: set[UUID] = field(default_factory=set)
-    newer: set[UUID] = field(default_factory=set)
-    touched: set[UUID] = field(default_factory=set)
-    late: set[UUID] = field(default_factory=set)
-    unreadable: set[object] = field(default_factory=set)
-    unplaced: set[object] = field(default_factory=set)
-    statuses: Counter[str] = field(default_factory=Counter)
-    totals: list[Total] = field(default_factory=list)
-    looked: Ledger = field(default_factory=Ledger)
-    """The stretches of created_at that the pages proved."""
-    drawn: list[int] = field(default_factory=list)
-    verdicts: dict[int, bool] = field(default_factory=dict)
-    """For each offset that was read whole: whether its page holds a difference."""
-    is_capped: bool = False
-    """The list ends before calls that exist."""
-    notes: list[str] = field(default_factory=list)
-
-    def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def take(self, page: Page, comparison: Comparison) -> None:
-        """Take in what a page says."""
-        self.compared |= {call.id for call in page.calls} - comparison.newer - comparison.late
-        self.differences |= {one.identity: one for one in comparison.differences}
-        self.explained |= {one[0]: one for one in comparison.explained}
-        self.newer |= comparison.newer
-        self.touched |= comparison.touched
-        self.late |= comparison.late
-        self.unreadable |= comparison.unreadable
-        self.unplaced |= comparison.unplaced
-        self.statuses.update(call.status for call in page.calls if call.status is not None)
 
 
 def _utc_now() -> datetime:
@@ -136,7 +72,7 @@ class Verification:
         self._asker = Asker(
             database, readers, limits or Limits(), max_requests, account, clock, stop=stop, on_wait=on_wait
         )  # fmt: skip
-        self._found = _Findings()
+        self._found = Findings()
         self._ledger = Ledger()
         self._stages = Stages()
         self._order: Order = "descending"
@@ -423,8 +359,6 @@ class Verification:
         is_complete = not found.is_capped and not any(
             hole.until - hole.since > TICK for hole in found.looked.holes(known)
         )
-        drawn = [offset for offset in found.drawn if offset in found.verdicts]
-        bad = sum(found.verdicts[offset] for offset in drawn)
         facts: dict[str, Any] = {
             "is_equal": not differences,
             "account": self._account,
@@ -434,18 +368,9 @@ class Verification:
             "last_sync_at": head_at,
             "calls_in_source": self._total,
             "calls_in_replica": self._counts.live,
-            "pages_compared": found.pages,
-            "calls_compared": len(found.compared),
-            "random_pages": len(drawn),
-            "random_pages_with_differences": bad,
-            "is_complete": is_complete,
-            "confidence": sample.CONFIDENCE,
-            "at_most_share_of_pages": sample.at_most_share(len(drawn), bad, is_complete=is_complete),
-            "statement": sample.statement(len(drawn), bad, is_complete=is_complete),
+            **found.sampled(is_complete=is_complete),
             "newer_than_last_sync": max(len(found.newer), self._newer),
-            "moved_by_our_reading": len(found.touched),
-            "seen_after_the_request": len(found.late),
-            "known_unreadable": len(found.unreadable),
+            **found.counted(),
             "totals": [
                 {"what": one.what, "source": one.source, "replica": one.replica, "is_equal": self._is_equal(one)}
                 for one in totals

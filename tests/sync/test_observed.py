@@ -54,7 +54,7 @@ def refusing(limit: int, seconds: float) -> Switches:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("calls", "limit", "seconds"), [(1500, 4, 2.0), (700, 2, 5.0), (700, 1, 3.0)])
+@pytest.mark.parametrize(("calls", "limit", "seconds"), [(900, 4, 2.0), (400, 2, 5.0), (300, 1, 3.0)])
 def test_a_limiter_that_answers_500(database: Database, calls: int, limit: int, seconds: float) -> None:
     """The run slows down to what the limiter allows and completes, no row is taken for unreadable, and the refusals cost few
     requests.
@@ -67,7 +67,7 @@ def test_a_limiter_that_answers_500(database: Database, calls: int, limit: int, 
         assert there.rows("SELECT reason FROM replicator.quarantine") == []
         assert there.rows("SELECT reason FROM replicator.coverage WHERE NOT is_proven") == []
         assert nothing_is_deleted(there)
-        # Without pacing it was 332 to 558; how many it is depends on how busy this machine is.
+        # Without pacing it was 332 to 558 of 700 and 1,500 calls; how many it is depends on how busy this machine is.
         assert there.api.log.by_kind["list"] <= calls // 100 + 50
 
 

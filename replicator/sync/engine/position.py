@@ -1,7 +1,7 @@
 """Where a run stands, and how a batch of answers moves it. Pure: the next position is a value.
 
 What an answer proves can be known at once, so the next page is aimed without waiting for the database; it is stored
-later, in one transaction with the rows that prove it (committing.py). Until then `stored` lags behind the planner's
+later, in one transaction with the rows that prove it (sync/commit.py). Until then `stored` lags behind the planner's
 ledger, and a crash forgets both: those pages are asked again.
 """
 
@@ -16,8 +16,8 @@ from replicator.store.rows import UnreadRow
 from replicator.sync.coverage.ledger import BEGINNING, UNREADABLE
 from replicator.sync.coverage.walk import Lane, Seen
 from replicator.sync.deletions.rules import claims
+from replicator.sync.engine.answers import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.planner import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.engine.state import State
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from replicator.records import Page
     from replicator.sync.coverage.ledger import Ledger
-    from replicator.sync.coverage.walk import Filter
+    from replicator.sync.coverage.walk import Filter, Walk
     from replicator.sync.deletions.rules import Absence, Claim
     from replicator.sync.engine.state import Absorbed
     from replicator.sync.options import Options
@@ -134,46 +134,23 @@ def absorb(
     if asked is None:
         return position
     source, oldest = position.source, position.oldest_known
-    bad: list[UnreadRow] = []
     if page is not None:
-        ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
-        seen = Seen(placed(page, outcome), page.offset, page.total, outcome.sent_at, believed_clock(page, outcome), ids)
-        is_head = outcome.request.is_head
-        if asked.lane is Lane.SLICE:
-            absorbed = absorb_slice(
-                position.state, seen, is_honoured=_is_honoured(page, asked.filter), directions=position.directions
-            )
-        elif asked.lane is Lane.SEARCH:
-            absorbed = absorb_search(position.state, seen, stored_before or {})
-        else:
-            absorbed = absorb_page(position.state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
+        absorbed = _absorb_page(position, outcome, asked, page, news=news, stored_before=stored_before or {})
         if absorbed.state.sweep is None and absorbed.state.swept_at is None and not asked.filter:
             # From a list in no order, or from a part of one, nothing is inferred.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
-        bad += [
-            UnreadRow(row.call_id, str(outcome.request), row.reason, row.raw, outcome.sent_at)
-            for row in page.unreadable
-        ]
-        bad += [
-            UnreadRow(call.id, str(outcome.request), one.reason, one.raw, outcome.sent_at, one.field)
-            for call in page.calls
-            for one in call.set_aside
-        ]
-        if absorbed.state.bound is not None and not asked.filter:
-            bound = absorbed.state.bound.answered(page.rows, page.total)
-            absorbed = replace(absorbed, state=replace(absorbed.state, bound=bound))
-        dates = [call.created_at for call in page.calls if call.created_at is not None]
-        oldest = min(dates if oldest is None else [oldest, *dates], default=None)
+        bad = _unread(page, outcome)
+        oldest = _oldest(page, oldest)
         source = replace(
             source,
             total=source.total if page.total is None or asked.filter else page.total,
-            head_at=outcome.sent_at if is_head else source.head_at,
+            head_at=outcome.sent_at if outcome.request.is_head else source.head_at,
         )
     elif verdict is Verdict.BROKEN:
-        absorbed = absorb_failure(position.state, asked, outcome.received_at)
+        absorbed, bad = absorb_failure(position.state, asked, outcome.received_at), []
     else:
         return position
-    bad += _unreadable(absorbed, outcome)
+    bad += _stepped_over(absorbed, outcome)
     batch.bad += bad
     is_search_over = position.is_search_over or (asked.lane is Lane.SEARCH and absorbed.state.search is None)
     return replace(
@@ -185,6 +162,42 @@ def absorb(
         oldest_known=oldest,
         has_quarantine=position.has_quarantine or bool(bad),
     )
+
+
+def _absorb_page(
+    position: Position, outcome: Outcome, asked: Walk, page: Page, *, news: int, stored_before: Mapping[datetime, int]
+) -> Absorbed:
+    """Let the planner take a page as its lane means it, and the run's bound count its rows."""
+    state, is_head, oldest = position.state, outcome.request.is_head, position.oldest_known
+    ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
+    seen = Seen(placed(page, outcome), page.offset, page.total, outcome.sent_at, believed_clock(page, outcome), ids)
+    if asked.lane is Lane.SLICE:
+        is_honoured = _is_honoured(page, asked.filter)
+        absorbed = absorb_slice(state, seen, is_honoured=is_honoured, directions=position.directions)
+    elif asked.lane is Lane.SEARCH:
+        absorbed = absorb_search(state, seen, stored_before)
+    else:
+        absorbed = absorb_page(state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
+    if absorbed.state.bound is None or asked.filter:
+        return absorbed
+    bound = absorbed.state.bound.answered(page.rows, page.total)
+    return replace(absorbed, state=replace(absorbed.state, bound=bound))
+
+
+def _oldest(page: Page, known: datetime | None) -> datetime | None:
+    """Return when the oldest call was created, of those that were known and those of a page."""
+    dates = [call.created_at for call in page.calls if call.created_at is not None]
+    return min(dates if known is None else [known, *dates], default=None)
+
+
+def _unread(page: Page, outcome: Outcome) -> list[UnreadRow]:
+    """Return what a page holds that could not be read: whole rows, and fields of calls that count without them."""
+    request, at = str(outcome.request), outcome.sent_at
+    rows = [UnreadRow(row.call_id, request, row.reason, row.raw, at) for row in page.unreadable]
+    fields = [
+        UnreadRow(call.id, request, one.reason, one.raw, at, one.field) for call in page.calls for one in call.set_aside
+    ]
+    return rows + fields
 
 
 def start(
@@ -275,7 +288,7 @@ def _is_honoured(page: Page, filters: Filter) -> bool:
     return all(str(getattr(call, name)) == value for call in page.calls for name, value in filters)
 
 
-def _unreadable(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
+def _stepped_over(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
     """Return what was stepped over: a row exists there, and no request can read it."""
     return [
         UnreadRow(

@@ -1,0 +1,156 @@
+"""What an answer makes of the planner's state: coverage that it proves, and walks, partitions, scans and searches that go on. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from replicator.sync.coverage import full_scan, partitions
+from replicator.sync.coverage.full_scan import SWEEP_EVERY, Sweep
+from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger, Piece, prove
+from replicator.sync.coverage.partitions import SPLIT_TIE, WITNESS
+from replicator.sync.coverage.walk import BEYOND, EMPTY, MOST_IN_A_ROW, SLICED, TIE, Lane, Seen, Walk, advance, fail
+from replicator.sync.deletions import bisect
+from replicator.sync.engine.state import Absorbed, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+LEFT_FOR = timedelta(minutes=10)
+"""How long a stretch is left alone in which one page after the other has failed."""
+
+
+def absorb_page(
+    state: State, asked: Walk, seen: Seen, *, is_head: bool, oldest_known: datetime | None, news: int = 0
+) -> Absorbed:
+    """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
+    if state.sweep is not None and not is_head:
+        swept = full_scan.absorb(state.sweep, seen, news, state.ledger, state.policy, state.bound)
+        swept_at = state.swept_at if swept.sweep is not None else seen.asked_at
+        return Absorbed(replace(state, sweep=swept.sweep, swept_at=swept_at, ledger=swept.ledger), swept.pieces)
+    outcome = advance(asked, seen, oldest_known=oldest_known)
+    if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
+        is_early = state.swept_at is not None and seen.asked_at - state.swept_at < SWEEP_EVERY
+        sweep = state.sweep or (None if is_early else Sweep(started_at=seen.asked_at))
+        return Absorbed(replace(state, sweep=sweep, walks={}), outcome.pieces)
+    pieces = outcome.pieces
+    if outcome.walk is None and not is_head:
+        pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
+    ledger = state.ledger
+    if all(piece.reason == EMPTY for piece in ledger.pieces):
+        # No call was ever seen. What is said of an empty list holds until one is: then all is read.
+        if seen.rows:
+            ledger = Ledger()
+        elif oldest_known is None and asked.offset == 0 and asked.ending is None:
+            pieces = tuple(replace(piece, is_proven=False, reason=EMPTY) for piece in pieces)
+    for piece in pieces:
+        ledger = ledger.record(piece, state.policy)
+    walks = {
+        lane: walk if lane == asked.lane and not is_head else walk.moved(seen.total)
+        for lane, walk in state.walks.items()
+    }
+    clear = state.clear
+    if is_head:
+        clear += sum(at is not None and at >= asked.hole.since for at in seen.created)
+        left = outcome.walk
+        if left is not None:
+            lane = Lane.BACKFILL if left.hole.since == BEGINNING else Lane.FRESH
+            if lane not in walks and left.hole.until != END:
+                walks[lane] = replace(left, lane=lane)
+    elif outcome.walk is None or not _is_needed(ledger, outcome.walk):
+        walks.pop(asked.lane, None)
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, ledger=ledger, walks=walks, clear=clear), pieces)
+
+
+def _is_needed(ledger: Ledger, walk: Walk) -> bool:
+    """Say whether a walk still has something to do: another one may have closed its hole meanwhile."""
+    return walk.lane in {Lane.ACTIVE, Lane.RENEWAL} or bool(ledger.holes(walk.hole))
+
+
+def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece]:
+    """Return what a walk that ended left of its hole: unsure, or it would be walked again at once and for ever."""
+    covered = Ledger()
+    for piece in pieces:
+        covered = covered.record(piece)
+    reason = "the walk ended without a proof"
+    return [
+        Piece(left.since, left.until, at, is_proven=False, reason=reason)
+        for left in covered.holes(hole)
+        if left.until < END
+    ]
+
+
+def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
+    """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
+    if state.slicing is None:
+        return Absorbed(state)
+    is_of_the_end = state.slicing.reason != TIE
+    outcome = partitions.absorb(state.slicing, seen, is_honoured=is_honoured, directions=directions)
+    ledger, piece = state.ledger, outcome.piece
+    if piece is not None:
+        ledger = ledger.record(piece, state.policy)
+    sliced_at = seen.asked_at if outcome.slicing is None and is_of_the_end else state.sliced_at
+    return Absorbed(
+        replace(state, slicing=outcome.slicing, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
+    )
+
+
+def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int]) -> Absorbed:
+    """Take a page of the search. Whatever it proves counts; the search goes on where something differs."""
+    pieces: tuple[Piece, ...] = ()
+    ledger = state.ledger
+    proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
+    if proven:
+        pieces = (Piece(proven.since, proven.until, seen.asked_at),)
+        ledger = ledger.record(pieces[0], state.policy)
+    if state.search is None or state.search.is_over:
+        return Absorbed(replace(state, ledger=ledger, search=None), pieces)
+    search = bisect.absorb(state.search, seen, stored_before)
+    if search.is_over and search.below is not None:
+        # Only a look at the list's end can speak of what is stored beyond it: this doubt makes it due.
+        doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=BEYOND)
+        ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
+    renew_before = search.begun_at if search.left <= 0 else state.renew_before
+    return Absorbed(
+        replace(state, ledger=ledger, search=None if search.is_over else search, renew_before=renew_before),
+        pieces,
+    )
+
+
+def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
+    """Take the failure of one page, at an instant, while the source answers other requests."""
+    if asked.lane is Lane.SLICE:
+        return _unsliced(state)
+    if asked.lane is Lane.SEARCH:
+        return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
+    if state.sweep is not None:
+        sweep = full_scan.fail(state.sweep)
+        return Absorbed(replace(state, sweep=sweep, swept_at=state.swept_at if sweep else at))
+    outcome = fail(asked)
+    walks = dict(state.walks)
+    if outcome.walk is None:
+        walks.pop(asked.lane, None)
+    elif outcome.walk.failures >= MOST_IN_A_ROW:
+        walks.pop(asked.lane, None)
+        state = replace(state, left={**state.left, asked.hole.until: at + LEFT_FOR})
+    else:
+        walks[asked.lane] = outcome.walk
+    return Absorbed(replace(state, walks=walks), outcome.pieces)
+
+
+def _unsliced(state: State) -> Absorbed:
+    """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
+    if state.slicing is None:
+        return Absorbed(state)
+    hole, is_tie = state.slicing.hole, state.slicing.reason == TIE
+    looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
+    if state.slicing.reason == WITNESS:
+        return Absorbed(replace(state, slicing=None, sliced_at=state.head_asked_at or max(looks)))
+    doubt = Piece(hole.since, hole.until, max(looks), is_proven=False, reason=SPLIT_TIE if is_tie else SLICED)
+    sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
+    ledger = state.ledger.record(doubt, state.policy)
+    return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
