@@ -9,7 +9,7 @@ from statistics import mean
 
 from bench import common
 from replicator.sync.coverage.ledger import prove
-from replicator.sync.coverage.walk import PAGE_LIMIT, Seen
+from replicator.sync.coverage.page import PAGE_LIMIT, Seen
 from replicator.sync.deletions import bisect
 
 SIZES, DELETIONS, SEEDS = (10_000, 100_000, 1_000_000), (0, 1, 2, 5, 10, 50), 5

@@ -25,7 +25,7 @@ from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.content.calls import Change, Observation, Policy, details_of, missing_detail, settle
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.planner import LIST_LANES, is_head_due
 from replicator.sync.engine.position import start

@@ -18,7 +18,7 @@ from replicator.store.database import Database
 from replicator.sync.commit import Committer
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import Ledger
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import BATCH_SIZE
 from replicator.sync.engine.position import Batch, Position, Source, committed
 from replicator.sync.engine.state import State

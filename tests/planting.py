@@ -18,16 +18,19 @@ from replicator.source import client, jsontext, parsing, transcripts
 from replicator.store import books, lease
 from replicator.sync import commit, workers
 from replicator.sync.content import calls, stages
-from replicator.sync.coverage import walk
+from replicator.sync.coverage import advance, list_end
 from replicator.sync.coverage.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
+from replicator.sync.coverage.walk import Advance, CheckingEnd
 from replicator.sync.deletions import probes, rules
-from replicator.sync.engine import position
+from replicator.sync.engine import answers, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import psycopg
 
+    from replicator.sync.coverage.page import Seen
+    from replicator.sync.coverage.walk import Walk
     from replicator.sync.protocol.requests import Outcome, Request
 
 
@@ -40,17 +43,17 @@ class Bug:
     tests: tuple[str, ...]
 
 
-def naive(begun: walk.Walk, seen: walk.Seen, **_: object) -> walk.Advance:
+def naive(begun: Walk, seen: Seen, **_: object) -> Advance:
     """Page as everybody does: the next page begins behind this one, and what lies between is believed to be read."""
     known = [at for at in seen.created if at is not None]
     hole = begun.hole
     if not known:
         rest = (Piece(hole.since, hole.until, seen.asked_at),) if hole.until < END else ()
-        return walk.Advance(rest, None)
+        return Advance(rest, None)
     until = hole.until if hole.until < END else known[0] + TICK
     piece = Piece(known[-1], max(until, known[-1] + TICK), seen.asked_at)
     left = replace(begun, offset=seen.behind, hole=Interval(hole.since, known[-1]))
-    return walk.Advance((piece,), left)
+    return Advance((piece,), left)
 
 
 def naive_pager() -> None:
@@ -75,17 +78,17 @@ def checkpoint_before_rows() -> None:
 def total_only_completeness() -> None:
     """Where as many rows were passed as `total` says, the list's end is believed without a look behind it."""
 
-    def believed(begun: walk.Walk, seen: walk.Seen, pieces: tuple[Piece, ...]) -> walk.Advance:
-        end = walk._at_the_end(replace(begun, ending=seen), seen, None)
+    def believed(begun: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
+        end = list_end.at_the_end(replace(begun, mode=CheckingEnd(seen)), seen, None)
         whole = Piece(begun.hole.since, begun.hole.until, seen.asked_at)
-        return walk.Advance((*pieces, *end.pieces, *((whole,) if begun.hole.until < END else ())), None)
+        return Advance((*pieces, *end.pieces, *((whole,) if begun.hole.until < END else ())), None)
 
-    walk._check_the_end = believed
+    advance.check_the_end = believed
 
 
 def any_known_id_anchor() -> None:
     """A page joins the one before by any row that both know, also inside a group of equal times."""
-    prove = walk.prove
+    prove = advance.prove
 
     def closed(*arguments: Any, **options: Any) -> Interval | None:
         proven = prove(*arguments, **options)
@@ -93,7 +96,7 @@ def any_known_id_anchor() -> None:
             return proven
         return replace(proven, since=proven.since - TICK)
 
-    walk.prove = closed
+    advance.prove = closed
 
 
 def delete_on_first_absence() -> None:

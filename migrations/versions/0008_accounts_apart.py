@@ -114,6 +114,10 @@ DOUBTS = {
     "the source does not honour the filters that could show more": "filters_ignored",
     "the source's list has no order that proves anything: whole passes found nothing more": "unsorted",
     "the source's list has no order that proves anything: each whole pass still found something": "unsorted_and_moving",
+    "the source answers with an empty list, but calls are known": "empty_but_known",
+    "the list's end could not be proven": "end_not_proven",
+    "the source does not say how many calls it has: the end of its list cannot be proven": "no_total",
+    "pages without a readable row": "no_readable_row",
 }
 """What a release up to this one says of an unsure stretch, and its code."""
 NEVER_SHOWN = "the source answers an error for every page that holds this row"

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 CoverageRow = tuple[Any, ...]
-"""(since or None for the beginning, until, verified_at, is_proven, reason)"""
+"""(since or None for the beginning, until, verified_at, is_proven, a Doubt or None)"""
 
 
 def load_coverage(connection: psycopg.Connection[Any], account: str) -> list[CoverageRow]:
     """Return the ledger's pieces, oldest first."""
-    return connection.execute(
+    rows = connection.execute(
         "SELECT nullif(since, '-infinity'), until, verified_at, is_proven, reason FROM replicator.coverage "
         "WHERE account = %s ORDER BY since",
         [account],
-    ).fetchall()
+    )
+    return [(*row, is_proven, doubts.told(words, is_proven=is_proven)) for *row, is_proven, words in rows]
 
 
 def save_coverage(
@@ -43,7 +44,7 @@ def save_coverage(
             "DELETE FROM replicator.coverage WHERE account = %s AND since = coalesce(%s, '-infinity'::timestamptz)",
             gone,
         )
-    rows = [(account, *row, doubts.code(row[4], is_proven=row[3])) for row in added]
+    rows = [(account, *row, "" if doubt is None else doubts.WORDS[doubt], doubt) for *row, doubt in added]
     if rows:
         tx.cursor().executemany(
             "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason, reason_code) "

@@ -1,6 +1,7 @@
-"""Why a stretch of the list is unsure: the code of each reason, beside the words in which it is told. One table for all.
+"""Why a stretch of the list is unsure: a code for each reason, and the words in which it is told. Pure.
 
-Words may be told better one day; queries and alerts hold on to the codes (`replicator.coverage.reason_code`).
+The engine knows the codes only. Words may be told better one day; queries and alerts hold on to the codes
+(`replicator.coverage.reason_code`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ class Doubt(StrEnum):
     CAPPED = "capped"
     SLICED = "capped_and_sliced"
     EMPTY = "empty_list"
+    EMPTY_BUT_KNOWN = "empty_but_known"
+    END = "end_not_proven"
+    NO_TOTAL = "no_total"
+    NO_ROWS = "no_readable_row"
     LOST = "not_followed"
     NO_PROOF = "no_proof"
     UNHONOURED = "filters_ignored"
@@ -31,23 +36,30 @@ class Doubt(StrEnum):
     OTHER = "other"
 
 
-WORDS: Mapping[str, Doubt] = {
-    "a call that cannot be read": Doubt.UNREADABLE,
-    "a tie group as large as a page": Doubt.TIE,
-    "a tie group as large as a page, by status, direction and agent too": Doubt.SPLIT_TIE,
-    "calls are stored that are older than the end of the list": Doubt.BEYOND,
-    "the list ends at a round number of calls: it may be capped": Doubt.ROUND,
-    "the list ends while older calls are known: it may be capped": Doubt.CAPPED,
-    "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing": Doubt.SLICED,
-    "the source lists no call: an account that is empty looks like one that shows nothing": Doubt.EMPTY,
-    "the list could not be followed here": Doubt.LOST,
-    "the walk ended without a proof": Doubt.NO_PROOF,
-    "the source does not honour the filters that could show more": Doubt.UNHONOURED,
-    "the source's list has no order that proves anything: whole passes found nothing more": Doubt.UNSORTED,
-    "the source's list has no order that proves anything: each whole pass still found something": Doubt.UNSORTED_AND_MOVING,
+WORDS: Mapping[Doubt, str] = {
+    Doubt.UNREADABLE: "a call that cannot be read",
+    Doubt.TIE: "a tie group as large as a page",
+    Doubt.SPLIT_TIE: "a tie group as large as a page, by status, direction and agent too",
+    Doubt.BEYOND: "calls are stored that are older than the end of the list",
+    Doubt.ROUND: "the list ends at a round number of calls: it may be capped",
+    Doubt.CAPPED: "the list ends while older calls are known: it may be capped",
+    Doubt.SLICED: "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing",
+    Doubt.EMPTY: "the source lists no call: an account that is empty looks like one that shows nothing",
+    Doubt.EMPTY_BUT_KNOWN: "the source answers with an empty list, but calls are known",
+    Doubt.END: "the list's end could not be proven",
+    Doubt.NO_TOTAL: "the source does not say how many calls it has: the end of its list cannot be proven",
+    Doubt.NO_ROWS: "pages without a readable row",
+    Doubt.LOST: "the list could not be followed here",
+    Doubt.NO_PROOF: "the walk ended without a proof",
+    Doubt.UNHONOURED: "the source does not honour the filters that could show more",
+    Doubt.UNSORTED: "the source's list has no order that proves anything: whole passes found nothing more",
+    Doubt.UNSORTED_AND_MOVING: "the source's list has no order that proves anything: each whole pass still found something",
+    Doubt.OTHER: "a reason that another release has written",
 }
 
+BY_WORDS = {words: doubt for doubt, words in WORDS.items()}
 
-def code(reason: str, *, is_proven: bool) -> Doubt | None:
-    """Return the code of a reason; None where there is nothing to doubt. Words that we do not know are OTHER."""
-    return None if is_proven else WORDS.get(reason, Doubt.OTHER)
+
+def told(words: str, *, is_proven: bool) -> Doubt | None:
+    """Return the reason that is told in these words, None where nothing is to doubt. Words that we do not know are OTHER."""
+    return None if is_proven else BY_WORDS.get(words, Doubt.OTHER)

@@ -21,7 +21,7 @@ from replicator.store.migrate import check
 from replicator.sync.commit import load_ledger
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, TICK, Ledger, Piece, order_of, prove, prove_empty
-from replicator.sync.coverage.walk import PAGE_LIMIT
+from replicator.sync.coverage.page import PAGE_LIMIT
 from replicator.verify import compare, sample
 from replicator.verify.findings import Findings, Total, Verified
 from replicator.verify.sample import Point

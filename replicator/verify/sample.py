@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from replicator.records import CONTRACT_STATUSES, DIRECTIONS
 from replicator.sync.coverage.ledger import BEGINNING, order_of
-from replicator.sync.coverage.walk import PAGE_LIMIT
+from replicator.sync.coverage.page import PAGE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -15,41 +14,32 @@ from replicator.errors import SourceUnavailable
 from replicator.store import books, doubts, migrate, quarantine
 from replicator.store.database import Database
 from replicator.store.rows import UnreadRow
-from replicator.sync.coverage import full_scan, ledger, partitions, walk
-from replicator.sync.engine import planner, position
-
-if TYPE_CHECKING:
-    from replicator.sync.coverage.ledger import Piece
+from replicator.sync.engine import position
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-REASONS = (
-    ledger.UNREADABLE, full_scan.NOTHING_MORE, full_scan.STILL_MORE, partitions.SPLIT_TIE, partitions.UNHONOURED, walk.TIE,
-    walk.BEYOND, walk.ROUND, walk.SLICED, walk.CAPPED, walk.EMPTY, walk.LOST,
-)  # fmt: skip
+REASONS = tuple(words for doubt, words in doubts.WORDS.items() if doubt is not doubts.Doubt.OTHER)
 
 
-def doubt_of_a_walk() -> Piece:
-    return planner._doubts(ledger.Interval(NOON, NOON + timedelta(1)), (), NOON)[0]
-
-
-def test_every_reason_has_a_code_of_its_own() -> None:
-    """Each reason that stands in the ledger has one, no two have the same, and words that nobody knows are `other`."""
-    found = [doubts.code(reason, is_proven=False) for reason in (*REASONS, doubt_of_a_walk().reason)]
-    assert sorted(map(str, found)) == sorted(set(doubts.Doubt) - {doubts.Doubt.OTHER})
-    assert doubts.code("something else", is_proven=False) is doubts.Doubt.OTHER
-    assert doubts.code("", is_proven=True) is None
+def test_every_reason_has_words_of_its_own() -> None:
+    """Each code is told in words, no two in the same; words that are known are told back, and others are `other`."""
+    assert set(doubts.WORDS) == set(doubts.Doubt)
+    assert len(set(doubts.WORDS.values())) == len(doubts.WORDS)
+    assert [doubts.told(words, is_proven=False) for words in doubts.WORDS.values()] == list(doubts.Doubt)
+    assert doubts.told("something else", is_proven=False) is doubts.Doubt.OTHER
+    assert doubts.told("", is_proven=True) is None
 
 
 def test_codes_are_stored_with_the_words(database: Database) -> None:
     """A capped stretch and one with a tie are `capped` and `tie` in the ledger; a proven one has no code."""
     day = timedelta(days=1)
-    pieces = [(NOON, NOON + day / 4, NOON, False, walk.CAPPED), (NOON + day / 4, NOON + day / 3, NOON, False, walk.TIE),
-              (NOON + day / 3, NOON + 2 * day, NOON, True, "")]  # fmt: skip
+    pieces = [(NOON, NOON + day / 4, NOON, False, doubts.Doubt.CAPPED), (NOON + day / 4, NOON + day / 3, NOON, False, doubts.Doubt.TIE),
+              (NOON + day / 3, NOON + 2 * day, NOON, True, None)]  # fmt: skip
     with database.transaction() as tx:
         books.save_coverage(tx, "a", [], pieces)
         codes = tx.execute("SELECT reason_code FROM replicator.coverage ORDER BY since").fetchall()
-    assert codes == [("capped",), ("tie",), (None,)]
+        assert codes == [("capped",), ("tie",), (None,)]
+        assert books.load_coverage(tx, "a") == pieces
 
 
 def test_rows_that_were_never_shown_are_told_by_their_kind(database: Database) -> None:
@@ -86,7 +76,7 @@ def test_what_was_told_in_words_gets_its_code(empty_database: str) -> None:
     """Of a database of the release before, every reason, row and run is coded by the words that it has."""
     restore(PRESENT, empty_database)
     with psycopg.connect(empty_database) as old:
-        for number, reason in enumerate((*REASONS, doubt_of_a_walk().reason, "of an old release")):
+        for number, reason in enumerate((*REASONS, "of an old release")):
             old.execute(
                 "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) VALUES ('old', %s, %s, now(), false, %s)",
                 [NOON + timedelta(number), NOON + timedelta(number + 1), reason],
@@ -116,7 +106,7 @@ def test_what_was_told_in_words_gets_its_code(empty_database: str) -> None:
         coded = connection.execute(
             "SELECT reason, reason_code FROM replicator.coverage WHERE account = 'old'"
         ).fetchall()
-        assert [code for _, code in coded] == [doubts.code(reason, is_proven=False) for reason, _ in coded]
+        assert [code for _, code in coded] == [doubts.told(reason, is_proven=False) for reason, _ in coded]
         rows = connection.execute("SELECT kind, created_since FROM replicator.quarantine ORDER BY id").fetchall()
         assert rows == [("never_shown", NOON), ("never_shown", None), ("row", None), ("field", None)]
         runs = connection.execute(

@@ -21,7 +21,7 @@ from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.position import start
 from replicator.sync.engine.presence import Membership

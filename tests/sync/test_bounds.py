@@ -26,7 +26,8 @@ from replicator.source.client import Reader
 from replicator.store.books import Counters
 from replicator.sync.content.details import as_past_the_end
 from replicator.sync.coverage.ledger import EVERYTHING
-from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.walk import Walk
 from replicator.sync.engine.failures import REFUSED_PATIENCE, Judge, Verdict
 from replicator.sync.options import Report
 from replicator.sync.protocol.requests import Outcome, Request

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from replicator.records import CONTRACT_STATUSES, DIRECTIONS, Call, Page, Unreadable
 from replicator.store.verification import COLUMNS, LiveCall, StoredCall
 from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece
-from replicator.sync.coverage.walk import PAGE_LIMIT
+from replicator.sync.coverage.page import PAGE_LIMIT
 from replicator.verify.compare import Comparison, compare_page, confirm, in_order, shifted
 from replicator.verify.sample import (
     CONFIDENCE,

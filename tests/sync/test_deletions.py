@@ -18,7 +18,7 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import absences, books
-from replicator.sync.coverage.walk import EMPTY
+from replicator.store.doubts import Doubt
 from replicator.sync.run import Options, Run
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def test_a_first_look_at_an_account_that_looks_empty(database: Database, calls: 
             there.api.log.clear()
             assert sync(there).result == "done"
             assert there.api.log.requests <= 2
-            assert {row[0] for row in there.rows("SELECT reason FROM replicator.coverage")} == {EMPTY}
+            assert {row[0] for row in there.rows("SELECT reason FROM replicator.coverage")} == {Doubt.EMPTY}
             assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is False
         there.api.switches = FREE
         sync(there)

@@ -20,7 +20,7 @@ from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.sync.content.calls import REREAD_AFTER, Policy
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.protocol.requests import Detail, Outcome, Request
 from replicator.sync.recording_link import Link, link

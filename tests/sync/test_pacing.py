@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from replicator.sync.coverage.ledger import BEGINNING, Interval
-from replicator.sync.coverage.walk import Lane, Walk, fail
+from replicator.sync.coverage.narrowing import fail
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.walk import READING, Convicting, Walk
 from replicator.sync.engine.throttle import LONGEST_GAP, RESTS, Pace
 
 pytestmark = pytest.mark.pure
@@ -85,8 +87,8 @@ def test_a_suspected_row_has_to_fail_for_longer_than_all_pages_did() -> None:
     for second in (1, 2, 3):
         pace.failure(row, NOW + timedelta(seconds=second))
     alive = NOW + timedelta(seconds=4)
-    pace.answered(replace(row, offset=101, suspect=100), alive)
-    suspect = replace(row, suspect=100, is_alive=True)
+    pace.answered(replace(row, offset=101, mode=Convicting(100, READING)), alive)
+    suspect = replace(row, mode=Convicting(100, READING, is_alive=True))
     assert not pace.failure(suspect, alive + timedelta(seconds=0.1))
     assert pace.most(alive + timedelta(seconds=0.2), 2) == 0
     assert pace.rest_until == alive + timedelta(seconds=5)

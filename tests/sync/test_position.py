@@ -9,7 +9,8 @@ import pytest
 
 from replicator.records import Page
 from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece
-from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.failures import Verdict
 from replicator.sync.engine.position import Batch, Position, Source, absorb

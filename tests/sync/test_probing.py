@@ -11,7 +11,7 @@ import pytest
 from replicator.errors import NotFound
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.deletions.probes import Prober
 from replicator.sync.deletions.rules import Absence
 from replicator.sync.protocol.requests import Outcome, Probe, Request

@@ -18,6 +18,7 @@ from replicator.simulator.switches import Switches
 from replicator.source import jsontext, parsing
 from replicator.source.parsing import parse_row
 from replicator.store import books, lease, merge, quarantine
+from replicator.store.doubts import Doubt
 from replicator.store.rows import DetailRow, UnreadRow
 from replicator.sync.content.calls import Observation, Policy, settle
 from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
@@ -76,7 +77,9 @@ class Books:
         """Note that the list was compared everywhere."""
         with self.database.transaction() as tx:
             tx.execute("DELETE FROM replicator.coverage")
-            books.save_coverage(tx, "default", [], [(None, at(9999), at(minute), is_proven, "")])
+            books.save_coverage(
+                tx, "default", [], [(None, at(9999), at(minute), is_proven, None if is_proven else Doubt.OTHER)]
+            )
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.sync.coverage.ledger import END, prove
-from replicator.sync.coverage.walk import PAGE_LIMIT, Seen
+from replicator.sync.coverage.page import PAGE_LIMIT, Seen
 from replicator.sync.deletions import bisect
 
 pytestmark = pytest.mark.pure

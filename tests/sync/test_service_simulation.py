@@ -12,7 +12,8 @@ import pytest
 from bench.service import Service, Simulation
 from replicator.budget.rules import KEPT_SHARE, Budget, ClockOffset
 from replicator.sync.coverage.ledger import BEGINNING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
-from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.walk import Walk
 from replicator.sync.engine.freshness import delays
 from replicator.sync.engine.planner import choose, goals
 from replicator.sync.engine.state import State

@@ -11,8 +11,9 @@ from simulated import History, Shape, random_shape
 
 from bench.paging import SHAPES, least
 from replicator.budget.rules import Budget
+from replicator.store.doubts import Doubt
 from replicator.sync.coverage.ledger import BEGINNING, Interval
-from replicator.sync.coverage.partitions import UNHONOURED
+from replicator.sync.engine import answers
 
 pytestmark = pytest.mark.pure
 
@@ -108,14 +109,14 @@ def test_a_tie_group_larger_than_a_page_is_reported() -> None:
     """
     shape = Shape(calls=600, tie_share=0.9, largest_tie=260)
     reasons = {reason for seed in range(20) for reason in History(seed, shape).run().unsure}
-    assert UNHONOURED in reasons
+    assert Doubt.UNHONOURED in reasons
 
 
 def test_a_list_without_total_is_never_called_proven_to_its_end() -> None:
     """Without a total an empty page does not prove the end: a deletion may have hidden a row from both looks."""
     history = History(7, Shape(calls=250, has_total=False)).run()
     assert len(history.stored) == 250
-    assert any("does not say how many calls" in reason for reason in history.unsure)
+    assert Doubt.NO_TOTAL in history.unsure
 
 
 def test_an_unsorted_list_is_read_in_whole_passes_and_unsure() -> None:

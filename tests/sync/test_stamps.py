@@ -16,7 +16,8 @@ from replicator.store import merge
 from replicator.store.rows import KnownCall
 from replicator.sync.content.calls import Change, Observation, compare, is_in_the_future, settle
 from replicator.sync.coverage.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
-from replicator.sync.coverage.walk import Lane, Walk
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.walk import Walk
 from replicator.sync.engine.position import believed_clock, placed
 from replicator.sync.protocol.requests import Outcome, Request
 

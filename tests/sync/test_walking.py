@@ -6,8 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from replicator.sync.coverage.ledger import BEGINNING, UNREADABLE, Interval, Ledger
-from replicator.sync.coverage.walk import Advance, Lane, Seen, Walk, advance, fail
+from replicator.store.doubts import Doubt
+from replicator.sync.coverage.advance import advance
+from replicator.sync.coverage.ledger import BEGINNING, Interval, Ledger
+from replicator.sync.coverage.narrowing import fail
+from replicator.sync.coverage.page import Lane, Seen
+from replicator.sync.coverage.walk import Advance, Walk
 
 pytestmark = pytest.mark.pure
 
@@ -46,7 +50,7 @@ def test_many_rows_that_cannot_be_read_make_no_list_unsorted() -> None:
     ledger, requests = walk_through(2020, poisoned)
     unsure = [piece for piece in ledger.pieces if not piece.is_proven]
     assert len(unsure) == len(poisoned)
-    assert {piece.reason for piece in unsure} == {UNREADABLE}
+    assert {piece.reason for piece in unsure} == {Doubt.UNREADABLE}
     assert not ledger.holes(Interval(BEGINNING, NOW - timedelta(minutes=1)))
     assert requests <= 35 * len(poisoned)
 

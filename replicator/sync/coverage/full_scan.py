@@ -12,8 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.budget.run_bound import FREE_CALLS, Bound
+from replicator.store.doubts import Doubt
 from replicator.sync.coverage.ledger import BEGINNING, Interval, Ledger, Piece, RenewalPolicy, prove
-from replicator.sync.coverage.walk import MOST_IN_A_ROW, PAGE_LIMIT, Seen
+from replicator.sync.coverage.narrowing import MOST_IN_A_ROW
+from replicator.sync.coverage.page import PAGE_LIMIT, Seen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +24,6 @@ MOST_PASSES = 6
 """Whole passes after which it is left at that, though each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
 """Whole passes over an unsorted list that must add nothing before it is taken for read."""
-NOTHING_MORE = "the source's list has no order that proves anything: whole passes found nothing more"
-STILL_MORE = "the source's list has no order that proves anything: each whole pass still found something"
 OVERLAP = 5
 SWEEP_EVERY = timedelta(minutes=10)
 """An unsorted list is read as a whole again so often at most."""
@@ -70,7 +70,7 @@ def absorb(
     if quiet < PASSES_WITHOUT_NEWS and sweep.passes + 1 < MOST_PASSES:
         again = Sweep(passes=sweep.passes + 1, passes_without_news=quiet, started_at=seen.asked_at)
         return Swept(again, ledger, tuple(pieces))
-    reason = NOTHING_MORE if quiet >= PASSES_WITHOUT_NEWS else STILL_MORE
+    reason = Doubt.UNSORTED if quiet >= PASSES_WITHOUT_NEWS else Doubt.UNSORTED_AND_MOVING
     for hole in ledger.holes(Interval(BEGINNING, seen.asked_at)):
         doubt = Piece(hole.since, hole.until, seen.asked_at, is_proven=False, reason=reason)
         pieces.append(doubt)

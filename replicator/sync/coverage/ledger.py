@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from replicator.store.doubts import Doubt
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -30,10 +32,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 """After every call: the upper bound of the hole that the head poll closes. Never recorded as covered."""
 
-UNREADABLE = "a call that cannot be read"
-"""The reason of a stretch that holds a row which makes every page that shows it fail."""
 UNREADABLE_EVERY = timedelta(hours=1)
-"""How often such a stretch is looked at again at most: each look narrows pages down to the row."""
+"""How often a stretch with a row that cannot be read is looked at again at most: each look narrows pages down to the row."""
 
 AGAIN_AFTER = timedelta(minutes=5)
 """How soon one run looks at a stretch for the second time at most."""
@@ -69,7 +69,8 @@ class Piece:
     until: datetime
     verified_at: datetime
     is_proven: bool = True
-    reason: str = ""
+    reason: Doubt | None = None
+    """Why it is unsure."""
 
     @property
     def interval(self) -> Interval:
@@ -240,7 +241,7 @@ class Ledger:
             for piece in reversed(self.pieces):
                 if piece.until <= age_class.since:
                     break
-                wait = max(every, UNREADABLE_EVERY) if piece.reason == UNREADABLE else every
+                wait = max(every, UNREADABLE_EVERY) if piece.reason == Doubt.UNREADABLE else every
                 if begun_at is not None and piece.verified_at >= begun_at:
                     wait = max(wait, AGAIN_AFTER)
                 if now - piece.verified_at < wait or not (common := piece.interval.overlap(age_class)):
@@ -295,7 +296,7 @@ def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> 
             waiting = piece
             continue
         tolerance = policy.every(now - min(piece.until, now)) / 10
-        if piece.reason == UNREADABLE:
+        if piece.reason == Doubt.UNREADABLE:
             tolerance = max(tolerance, UNREADABLE_EVERY / 10)
         if (
             waiting.until == piece.since

@@ -15,28 +15,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from replicator.store.doubts import Doubt
+from replicator.sync.coverage.advance import advance
 from replicator.sync.coverage.ledger import Ledger, Piece
-from replicator.sync.coverage.walk import CAPPED, PAGE_LIMIT, ROUND, ROUND_CALLS, SLICED, TIE, Lane, Walk, advance
+from replicator.sync.coverage.list_end import ROUND_CALLS
+from replicator.sync.coverage.page import PAGE_LIMIT, Lane
+from replicator.sync.coverage.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from replicator.sync.coverage.ledger import Interval
-    from replicator.sync.coverage.walk import Filter, Seen
+    from replicator.sync.coverage.page import Filter, Seen
 
 MOST_PAGES = 2000
 """Pages after which slicing gives up: 200,000 calls behind a cap."""
-WITNESS = "the list is counted by its slices"
-"""Why a list is sliced whose end nobody doubts. It never stands in the ledger."""
 COUNTED_FROM = ROUND_CALLS
 """Lists shorter than this are not counted: no storage is known that caps so low."""
 MOST_AGENTS = 20
 """Agents by which a list is counted, at a request each."""
 MARGIN = PAGE_LIMIT // 2
 """So many more calls in the slices mean nothing: calls are created, and change their status, while they are counted."""
-UNHONOURED = "the source does not honour the filters that could show more"
-SPLIT_TIE = "a tie group as large as a page, by status, direction and agent too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Slicing:
     """One stretch read through filters. `attempts` are sets of filters; the next one is tried where one does not do."""
 
     hole: Interval
-    reason: str
+    reason: Doubt | None
+    """Why it is read so; None where nobody doubts the end of the list, and only its calls are counted."""
     total: int
     """What the plain list says that it holds."""
     attempts: tuple[tuple[Filter, ...], ...]
@@ -70,7 +71,7 @@ class Slicing:
 
 def begin(
     hole: Interval,
-    reason: str,
+    reason: Doubt | None,
     total: int,
     statuses: Sequence[str],
     directions: Sequence[str],
@@ -81,9 +82,9 @@ def begin(
     by_direction = tuple((("direction", one),) for one in directions)
     by_agent = tuple((("agent_id", one),) for one in agents)
     attempts: tuple[tuple[Filter, ...], ...] = (by_status,)
-    if reason == TIE:
+    if reason == Doubt.TIE:
         attempts = (by_status, by_direction, by_agent)
-    elif reason == WITNESS:
+    elif reason is None:
         attempts = (by_status, by_direction, by_agent[:MOST_AGENTS])
     return Slicing(hole, reason, total, tuple(filters for filters in attempts if filters))
 
@@ -100,7 +101,7 @@ def absorb(slicing: Slicing, seen: Seen, *, is_honoured: bool, directions: Seque
     """Take the answer to what `ask` asked. `is_honoured` says that all its rows match the filter."""
     slicing = replace(slicing, pages=slicing.pages + 1)
     if not is_honoured or seen.total is None:
-        return _next_attempt(slicing, seen.asked_at, UNHONOURED)
+        return _next_attempt(slicing, seen.asked_at, Doubt.UNHONOURED)
     if slicing.pages > MOST_PAGES:
         return _doubt(slicing, seen.asked_at, slicing.reason)
     if slicing.is_counting:
@@ -121,19 +122,19 @@ def absorb(slicing: Slicing, seen: Seen, *, is_honoured: bool, directions: Seque
 
 def _counted(slicing: Slicing, at: datetime, directions: Sequence[str]) -> Sliced:
     adds_up = sum(count for _, count in slicing.counted) == slicing.total
-    if slicing.reason == WITNESS:
+    if slicing.reason is None:
         if sum(count for _, count in slicing.counted) <= slicing.total + MARGIN:
-            return _next_attempt(slicing, at, WITNESS)
-        slicing = replace(slicing, reason=CAPPED)
-    elif slicing.reason == TIE:
+            return _next_attempt(slicing, at, None)
+        slicing = replace(slicing, reason=Doubt.CAPPED)
+    elif slicing.reason == Doubt.TIE:
         if not adds_up:
-            return _next_attempt(slicing, at, SPLIT_TIE)
-    elif adds_up and slicing.reason == ROUND:
+            return _next_attempt(slicing, at, Doubt.SPLIT_TIE)
+    elif adds_up and slicing.reason == Doubt.ROUND:
         return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
     filters: list[Filter] = []
     for one, count in slicing.counted:
         # A slice that is as long as the capped list is capped itself.
-        is_capped = slicing.reason != TIE and count >= slicing.total
+        is_capped = slicing.reason != Doubt.TIE and count >= slicing.total
         filters += (
             [(*one, ("direction", direction)) for direction in directions] if is_capped else [one] if count else []
         )
@@ -144,19 +145,19 @@ def _next_slice(slicing: Slicing, at: datetime) -> Sliced:
     if slicing.todo:
         walk = Walk(Lane.SLICE, slicing.hole, 0, filter=slicing.todo[0])
         return Sliced(replace(slicing, walk=walk, todo=slicing.todo[1:], proven=Ledger()))
-    if slicing.reason != TIE:
-        return _doubt(slicing, at, SLICED)
+    if slicing.reason != Doubt.TIE:
+        return _doubt(slicing, at, Doubt.SLICED)
     if slicing.has_doubt:
-        return _next_attempt(slicing, at, SPLIT_TIE)
+        return _next_attempt(slicing, at, Doubt.SPLIT_TIE)
     return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
 
 
-def _next_attempt(slicing: Slicing, at: datetime, reason: str) -> Sliced:
+def _next_attempt(slicing: Slicing, at: datetime, reason: Doubt | None) -> Sliced:
     if len(slicing.attempts) > 1:
         again = Slicing(slicing.hole, slicing.reason, slicing.total, slicing.attempts[1:], pages=slicing.pages)
         return Sliced(again)
-    return Sliced(None) if slicing.reason == WITNESS else _doubt(slicing, at, reason)
+    return Sliced(None) if slicing.reason is None else _doubt(slicing, at, reason)
 
 
-def _doubt(slicing: Slicing, at: datetime, reason: str) -> Sliced:
+def _doubt(slicing: Slicing, at: datetime, reason: Doubt | None) -> Sliced:
     return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at, is_proven=False, reason=reason))

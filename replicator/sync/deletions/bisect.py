@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from replicator.sync.coverage.ledger import BEGINNING, END, order_of
-from replicator.sync.coverage.walk import PAGE_LIMIT
+from replicator.sync.coverage.page import PAGE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from replicator.sync.coverage.walk import Seen
+    from replicator.sync.coverage.page import Seen
 
 LEAST_PATIENCE = 40
 """Requests that a search may take however small the account is."""

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from replicator.sync.coverage.ledger import BEGINNING, TICK, UNREADABLE, Interval
-from replicator.sync.coverage.walk import TIE
+from replicator.store.doubts import Doubt
+from replicator.sync.coverage.ledger import BEGINNING, TICK, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,9 @@ class Absence:
 def claims(page: Page, pieces: Sequence[Piece], asked: Walk, asked_at: datetime) -> list[Claim]:
     """Return what a page and the pieces that it proved say of membership."""
     questions = [
-        Claim(piece.interval, (), asked_at, ASKED_AT_A_TIME) for piece in pieces if piece.reason in {TIE, UNREADABLE}
+        Claim(piece.interval, (), asked_at, ASKED_AT_A_TIME)
+        for piece in pieces
+        if piece.reason in {Doubt.TIE, Doubt.UNREADABLE}
     ]
     if any(row.call_id is None for row in page.unreadable):
         return questions  # one of the missing may be this row

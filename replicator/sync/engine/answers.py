@@ -6,17 +6,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from replicator.store.doubts import Doubt
 from replicator.sync.coverage import full_scan, partitions
+from replicator.sync.coverage.advance import advance
 from replicator.sync.coverage.full_scan import SWEEP_EVERY, Sweep
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger, Piece, prove
-from replicator.sync.coverage.partitions import SPLIT_TIE, WITNESS
-from replicator.sync.coverage.walk import BEYOND, EMPTY, MOST_IN_A_ROW, SLICED, TIE, Lane, Seen, Walk, advance, fail
+from replicator.sync.coverage.narrowing import MOST_IN_A_ROW, fail
+from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.state import Absorbed, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from replicator.sync.coverage.walk import Walk
 
 LEFT_FOR = timedelta(minutes=10)
 """How long a stretch is left alone in which one page after the other has failed."""
@@ -39,12 +43,12 @@ def absorb_page(
     if outcome.walk is None and not is_head:
         pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
     ledger = state.ledger
-    if all(piece.reason == EMPTY for piece in ledger.pieces):
+    if all(piece.reason == Doubt.EMPTY for piece in ledger.pieces):
         # No call was ever seen. What is said of an empty list holds until one is: then all is read.
         if seen.rows:
             ledger = Ledger()
         elif oldest_known is None and asked.offset == 0 and asked.ending is None:
-            pieces = tuple(replace(piece, is_proven=False, reason=EMPTY) for piece in pieces)
+            pieces = tuple(replace(piece, is_proven=False, reason=Doubt.EMPTY) for piece in pieces)
     for piece in pieces:
         ledger = ledger.record(piece, state.policy)
     walks = {
@@ -76,9 +80,8 @@ def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece
     covered = Ledger()
     for piece in pieces:
         covered = covered.record(piece)
-    reason = "the walk ended without a proof"
     return [
-        Piece(left.since, left.until, at, is_proven=False, reason=reason)
+        Piece(left.since, left.until, at, is_proven=False, reason=Doubt.NO_PROOF)
         for left in covered.holes(hole)
         if left.until < END
     ]
@@ -88,7 +91,7 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
     """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
     if state.slicing is None:
         return Absorbed(state)
-    is_of_the_end = state.slicing.reason != TIE
+    is_of_the_end = state.slicing.reason != Doubt.TIE
     outcome = partitions.absorb(state.slicing, seen, is_honoured=is_honoured, directions=directions)
     ledger, piece = state.ledger, outcome.piece
     if piece is not None:
@@ -112,7 +115,7 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
     search = bisect.absorb(state.search, seen, stored_before)
     if search.is_over and search.below is not None:
         # Only a look at the list's end can speak of what is stored beyond it: this doubt makes it due.
-        doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=BEYOND)
+        doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=Doubt.BEYOND)
         ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
     renew_before = search.begun_at if search.left <= 0 else state.renew_before
     return Absorbed(
@@ -146,11 +149,13 @@ def _unsliced(state: State) -> Absorbed:
     """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
     if state.slicing is None:
         return Absorbed(state)
-    hole, is_tie = state.slicing.hole, state.slicing.reason == TIE
+    hole, is_tie = state.slicing.hole, state.slicing.reason == Doubt.TIE
     looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
-    if state.slicing.reason == WITNESS:
+    if state.slicing.reason is None:
         return Absorbed(replace(state, slicing=None, sliced_at=state.head_asked_at or max(looks)))
-    doubt = Piece(hole.since, hole.until, max(looks), is_proven=False, reason=SPLIT_TIE if is_tie else SLICED)
+    doubt = Piece(
+        hole.since, hole.until, max(looks), is_proven=False, reason=Doubt.SPLIT_TIE if is_tie else Doubt.SLICED
+    )
     sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
     ledger = state.ledger.record(doubt, state.policy)
     return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))

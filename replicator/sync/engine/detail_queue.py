@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.planner import detail_lane
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from replicator.budget.rules import Landing
 from replicator.errors import RateLimited, SourceError
 from replicator.sync.content.details import as_past_the_end
-from replicator.sync.coverage.walk import Lane
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.detail_queue import Details
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.engine.pager import next_page, set_goals

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.walk import PAGE_LIMIT, SLACK, Lane
+from replicator.sync.coverage.page import PAGE_LIMIT, Lane
+from replicator.sync.coverage.walk import SLACK
 from replicator.sync.engine.planner import SHARES
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from replicator.sync.coverage import partitions
 from replicator.sync.coverage.ledger import EVERYTHING, TICK
-from replicator.sync.coverage.walk import PAGE_LIMIT, Lane, Walk, start
+from replicator.sync.coverage.page import PAGE_LIMIT, Lane
+from replicator.sync.coverage.walk import Walk, start
 from replicator.sync.deletions.bisect import next_offset
 from replicator.sync.engine.planner import (
     ACTIVE_AGE,

@@ -15,25 +15,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.ledger import (
-    BEGINNING,
-    END,
-    TICK,
-    UNREADABLE,
-    UNREADABLE_EVERY,
-    Interval,
-    Ledger,
-)
-from replicator.sync.coverage.partitions import COUNTED_FROM, WITNESS
-from replicator.sync.coverage.walk import (
-    BEYOND,
-    CAPPED,
-    ROUND,
-    SLICED,
-    TIE,
-    Lane,
-    Walk,
-)
+from replicator.store.doubts import Doubt
+from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVERY, Interval, Ledger
+from replicator.sync.coverage.page import Lane
+from replicator.sync.coverage.partitions import COUNTED_FROM
+from replicator.sync.coverage.walk import Walk
 from replicator.sync.engine.state import Goal, State
 
 if TYPE_CHECKING:
@@ -121,11 +107,15 @@ def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
 def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
     """Return what lies beyond a list's doubtful end, when it is time to look again whether it is one."""
     lowest = ledger.pieces[0]
-    is_due = lowest.reason == BEYOND or (lowest.reason == CAPPED and now - lowest.verified_at >= DOUBTS_EVERY)
+    is_due = lowest.reason == Doubt.BEYOND or (
+        lowest.reason == Doubt.CAPPED and now - lowest.verified_at >= DOUBTS_EVERY
+    )
     return lowest.interval if is_due and not lowest.is_proven else None
 
 
-def to_slice(state: State, now: datetime, total: int, oldest_known: datetime | None) -> tuple[Interval, str] | None:
+def to_slice(
+    state: State, now: datetime, total: int, oldest_known: datetime | None
+) -> tuple[Interval, Doubt | None] | None:
     """Return the stretch that is to be read through filters, and why: the newest that only they can prove, if it is time;
     else what lies beyond the end of a list of `total` calls that nobody doubts, when that is to be counted by its slices.
     """
@@ -135,13 +125,15 @@ def to_slice(state: State, now: datetime, total: int, oldest_known: datetime | N
         return None  # the values to filter by are those of the calls that are stored
     is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
     for piece in reversed(state.ledger.pieces):
-        if not piece.is_proven and (piece.reason in {TIE, ROUND} or (piece.reason in {CAPPED, SLICED} and is_time)):
+        if not piece.is_proven and (
+            piece.reason in {Doubt.TIE, Doubt.ROUND} or (piece.reason in {Doubt.CAPPED, Doubt.SLICED} and is_time)
+        ):
             return piece.interval, piece.reason
     lowest = state.ledger.pieces[0]
     if not is_time or not lowest.is_proven or total < COUNTED_FROM:
         return None
     end = lowest.until if oldest_known is None else min(oldest_known + TICK, lowest.until)
-    return Interval(lowest.since, end), WITNESS
+    return Interval(lowest.since, end), None
 
 
 def is_head_due(state: State, now: datetime) -> bool:
@@ -160,7 +152,7 @@ def head_walk(state: State) -> Walk:
 def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
     """Return the newest stretch with a row that cannot be read, unless it is time to look whether it can be read by now."""
     for piece in reversed(ledger.pieces):
-        if piece.reason == UNREADABLE and not piece.is_proven:
+        if piece.reason == Doubt.UNREADABLE and not piece.is_proven:
             return piece.interval if now - piece.verified_at < UNREADABLE_EVERY else None
     return None
 

@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.budget.run_bound import Bound
+from replicator.store.doubts import Doubt
 from replicator.store.rows import UnreadRow
-from replicator.sync.coverage.ledger import BEGINNING, UNREADABLE
-from replicator.sync.coverage.walk import Lane, Seen
+from replicator.sync.coverage.ledger import BEGINNING
+from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.rules import claims
 from replicator.sync.engine.answers import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.engine.failures import Verdict
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from replicator.records import Page
     from replicator.sync.coverage.ledger import Ledger
-    from replicator.sync.coverage.walk import Filter, Walk
+    from replicator.sync.coverage.page import Filter
+    from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.rules import Absence, Claim
     from replicator.sync.engine.state import Absorbed
     from replicator.sync.options import Options
@@ -300,5 +302,5 @@ def _stepped_over(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
             never_shown=(None if piece.since == BEGINNING else piece.since, piece.until),
         )
         for piece in absorbed.pieces
-        if piece.reason == UNREADABLE
+        if piece.reason == Doubt.UNREADABLE
     ]

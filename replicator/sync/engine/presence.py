@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.sync.coverage.ledger import BEGINNING, Interval
-from replicator.sync.coverage.walk import Lane, Seen
+from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.bisect import begin, marks
 from replicator.sync.deletions.probes import Identity, Prober
 from replicator.sync.engine.failures import Verdict

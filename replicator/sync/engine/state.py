@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, Interval, Ledger, Piece, RenewalPolicy
-from replicator.sync.coverage.walk import PAGE_LIMIT, Lane, Walk
+from replicator.sync.coverage.page import PAGE_LIMIT, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from replicator.budget.run_bound import Bound
     from replicator.sync.coverage.full_scan import Sweep
     from replicator.sync.coverage.partitions import Slicing
+    from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.bisect import Search
 
 MOST_LIST_REQUESTS = 2

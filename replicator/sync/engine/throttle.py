@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from replicator.sync.coverage.walk import Filter, Lane, Walk
+    from replicator.sync.coverage.page import Filter, Lane
+    from replicator.sync.coverage.walk import Walk
 
 AT_ONCE = timedelta(0)
 FIRST_GAP = timedelta(seconds=0.25)

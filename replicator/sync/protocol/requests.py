@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from replicator.errors import SourceError
     from replicator.records import Call, Page, Recording, Transcript
     from replicator.store.rows import Kind
-    from replicator.sync.coverage.walk import Lane, Walk
+    from replicator.sync.coverage.page import Lane
+    from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.rules import Absence
 
 

@@ -1,0 +1,52 @@
+"""A page of the list: why it is asked for, how large it may be, and what was seen of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+Filter = tuple[tuple[str, str], ...]
+"""(parameter, value) pairs of a filtered list."""
+PAGE_LIMIT = 100
+"""The contract's largest page."""
+
+
+class Lane(StrEnum):
+    """Why a request is made, most valuable first."""
+
+    FRESH = "fresh"
+    ACTIVE = "active"
+    DETAIL = "detail"
+    BACKFILL = "backfill"
+    BACKLOG = "backlog"
+    SLICE = "slice"
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    RENEWAL = "renewal"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a walk needs of one list response. `asked_at` is our clock when the request was sent."""
+
+    created: tuple[datetime | None, ...]
+    offset: int
+    total: int | None
+    asked_at: datetime
+    server_time: datetime | None = None
+    ids: tuple[UUID, ...] = ()
+    """The calls on it, for what the end of a list says of membership."""
+
+    @property
+    def rows(self) -> int:
+        return len(self.created)
+
+    @property
+    def behind(self) -> int:
+        """The offset right behind this page."""
+        return self.offset + self.rows
