@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bench import common
-from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
@@ -29,7 +29,7 @@ from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.planner import LIST_LANES, is_head_due
 from replicator.sync.engine.position import start
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.actions import Send, Wait
 from replicator.sync.protocol.requests import Detail, Outcome
@@ -120,7 +120,7 @@ class Simulation:
         self.measured = Measured()
         self.lives = self._born()
         self.visible = 0
-        self.purse = Purse(service.limits)
+        self.key_budget = KeyBudget(service.limits)
         self.engine: Engine
         self.details_policy = Policy()
         self.known: dict[UUID, KnownCall] = {}
@@ -253,7 +253,7 @@ class Simulation:
             self.begun_with = self._live
             # The list is counted by its slices once a day: today that is done.
             position = start(options, ledger, self.now, live=self._live, oldest_known=None, sliced_at=self.now)
-            engine = Engine(options, position, Membership(options.confirm_after, ()), [self.purse], self.now)
+            engine = Engine(options, position, Presence(options.confirm_after, ()), [self.key_budget], self.now)
             self.engine = engine
             Driver(self, engine, service.workers).run(self.end)
             ledger = engine.position.state.ledger
@@ -289,7 +289,7 @@ class Simulation:
         return True
 
     def charge(self, charge: Charge) -> bool:
-        return self.purse.charge(charge.at, charge.requests)
+        return self.key_budget.charge(charge.at, charge.requests)
 
     # What the engine asks of the replica ----------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ def check(path: Path, *, may_replace: bool) -> None:
 
 
 @contextmanager
-def landing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
+def replacing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
     """Give a sink; where the block ends well, its content is the file of this name. Else nothing has changed."""
     check(path, may_replace=may_replace)
     mark = f".replicator-export-{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:12]}-"
@@ -139,7 +139,7 @@ def landing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
 def write(path: Path, text: str) -> None:
     """Write a text file, in place of an earlier one where there is one."""
     content = text.encode()
-    with landing(path, may_replace=True) as sink:
+    with replacing(path, may_replace=True) as sink:
         sink.write(content)
 
 

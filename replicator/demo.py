@@ -81,7 +81,7 @@ def its(settings: Settings) -> Settings:
 def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> None:
     """Run the demo; in a terminal keep the database up until Ctrl-C, unless told otherwise."""
     settings = its(settings)
-    begun = time.monotonic()
+    started = time.monotonic()
     is_watched = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     with assembly.stopping() as stop:
         _say("starting the embedded PostgreSQL ...")
@@ -99,7 +99,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                 raise typer.Exit(1)
             _report(where.url)
             _page(settings, where.url)
-            _connect(where, seconds=time.monotonic() - begun)
+            _connect(where, seconds=time.monotonic() - started)
             if stay if stay is not None else is_watched:
                 _say("the database stays up until Ctrl-C")
                 stop.wait()

@@ -16,7 +16,7 @@ every other may import.
     ├── DatabaseError             exit 4
     │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew · RightMissing · ForeignChange · StatementDefect
     │   ├── DatabaseMisconfigured  what DATABASE_URL names is refused there           exit 2
-    │   └── LeaseHeld (exit 1) · LeaseLost · WentBack
+    │   └── LeaseHeld (exit 1) · LeaseLost · CommitsLost
     ├── UnknownCall               asked for by its id, and not stored                exit 1
     ├── OutputFailed              a file or standard output takes no more            exit 1
     ├── UnfitValue                a value that the chosen file format cannot hold    exit 1
@@ -286,7 +286,7 @@ class LeaseLost(DatabaseError):
     exit_code = 1
 
 
-class WentBack(LeaseLost):
+class CommitsLost(LeaseLost):
     """The database forgot what this run has committed: a standby that was behind took over, or a copy was restored."""
 
     advice = "nothing: the next sync goes on from what the database holds, and asks again for what it lost"

@@ -66,7 +66,7 @@ def checkpoint_before_rows() -> None:
 
     def early(self: commit.Committer, tx: psycopg.Connection[Any], where: Any, batch: Any) -> Any:
         removed, added = difference(where.stored, where.state.ledger)
-        with self.spendings[0]._database.transaction() as first:
+        with self.key_budgets[0]._database.transaction() as first:
             rows = (map(commit._row, removed), map(commit._row, added))
             books.save_coverage(first, self.account, *rows)
         time.sleep(0.1)
@@ -101,15 +101,15 @@ def any_known_id_anchor() -> None:
 
 def delete_on_first_absence() -> None:
     """One 404 by id is enough, without a control."""
-    landed = probes.Prober.landed
+    completed = probes.Prober.completed
 
     def hasty(self: probes.Prober, probe: probes.Probe, outcome: Any) -> list[rules.Absence]:
         if probe.absence is None or not isinstance(outcome.error, NotFound):
-            return landed(self, probe, outcome)
+            return completed(self, probe, outcome)
         at = outcome.sent_at
         return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
-    probes.Prober.landed = hasty  # type: ignore[method-assign]
+    probes.Prober.completed = hasty  # type: ignore[method-assign]
 
 
 def delete_from_a_resumed_walk() -> None:
@@ -138,13 +138,13 @@ def unconditional_overwrite() -> None:
 
 def retry_not_counted() -> None:
     """A request whose connection broke is sent again at once, without a charge."""
-    perform = workers.Fetcher._perform
+    perform = workers.WorkerPool._perform
 
-    def eager(self: workers.Fetcher, request: Request) -> Outcome:
+    def eager(self: workers.WorkerPool, request: Request) -> Outcome:
         outcome = perform(self, request)
         return perform(self, request) if isinstance(outcome.error, SourceUnavailable) else outcome
 
-    workers.Fetcher._perform = eager  # type: ignore[method-assign]
+    workers.WorkerPool._perform = eager  # type: ignore[method-assign]
 
 
 def float_money() -> None:

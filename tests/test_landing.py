@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
 
 
 def land(path: Path, content: bytes = b"new", *, may_replace: bool = False) -> atomic_file.Sink:
-    with atomic_file.landing(path, may_replace=may_replace) as sink:
+    with atomic_file.replacing(path, may_replace=may_replace) as sink:
         sink.write(content)
     return sink
 
@@ -38,7 +38,7 @@ def test_a_file_appears_at_the_end_and_is_its_owners(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     before = os.umask(0)
     try:
-        with atomic_file.landing(path, may_replace=False) as sink:
+        with atomic_file.replacing(path, may_replace=False) as sink:
             sink.write(b"one")
             sink.write(memoryview(b"two"))
             assert [name[:19] for name in names(tmp_path)] == [".replicator-export-"]
@@ -67,7 +67,7 @@ def test_a_file_that_comes_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
 
     def race() -> None:
-        with atomic_file.landing(path, may_replace=False) as sink:
+        with atomic_file.replacing(path, may_replace=False) as sink:
             sink.write(b"new")
             path.write_bytes(b"theirs")
 
@@ -82,7 +82,7 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, may_replace: bool) -> No
     path = tmp_path / "a.csv"
     if may_replace:
         path.write_bytes(b"old")
-    with suppress(KeyboardInterrupt), atomic_file.landing(path, may_replace=may_replace) as sink:
+    with suppress(KeyboardInterrupt), atomic_file.replacing(path, may_replace=may_replace) as sink:
         sink.write(b"half")
         raise KeyboardInterrupt
     assert names(tmp_path) == (["a.csv"] if may_replace else [])
@@ -155,7 +155,7 @@ def test_a_file_system_without_links_does_with_a_rename(tmp_path: Path, monkeypa
     land(tmp_path / "a.csv")
     assert names(tmp_path) == ["a.csv"]
     with pytest.raises(ConfigurationError, match="exists"):
-        with atomic_file.landing(tmp_path / "b.csv", may_replace=False):
+        with atomic_file.replacing(tmp_path / "b.csv", may_replace=False):
             (tmp_path / "b.csv").write_bytes(b"theirs")
     assert (tmp_path / "b.csv").read_bytes() == b"theirs"
 
@@ -200,8 +200,8 @@ def test_what_a_killed_export_left_is_removed_and_nothing_else(tmp_path: Path) -
     """A hidden file of the same name that nobody holds goes; one that is being written stays, and another name's too."""
     path, other = tmp_path / "a.csv", tmp_path / "b.csv"
     killed = (
-        "import os, pathlib, signal, sys; from replicator import landing\n"
-        "with landing.landing(pathlib.Path(sys.argv[1]), may_replace=False) as sink:\n"
+        "import os, pathlib, signal, sys; from replicator import atomic_file\n"
+        "with atomic_file.replacing(pathlib.Path(sys.argv[1]), may_replace=False) as sink:\n"
         "    sink.write(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     for name in (path, other):
@@ -210,7 +210,7 @@ def test_what_a_killed_export_left_is_removed_and_nothing_else(tmp_path: Path) -
     assert not path.exists()
     left = names(tmp_path)
     assert len(left) == 2
-    with atomic_file.landing(path, may_replace=False) as sink:
+    with atomic_file.replacing(path, may_replace=False) as sink:
         sink.write(b"one")
         mine = set(names(tmp_path)) - set(left)
         assert len(mine) == 1
@@ -301,7 +301,7 @@ def test_a_link_that_comes_in_the_middle_is_replaced_and_not_followed(tmp_path: 
     for may_replace in (False, True):
 
         def race(*, may_replace: bool = may_replace) -> None:
-            with atomic_file.landing(path, may_replace=may_replace) as sink:
+            with atomic_file.replacing(path, may_replace=may_replace) as sink:
                 sink.write(b"new")
                 path.symlink_to(target)
 

@@ -1,4 +1,4 @@
-"""One key's budget in use: the pure purse of engine/purse.py, kept in the database by store/books.py.
+"""One key's budget in use: the pure rules of key_budget.py, kept in the database by store/books.py.
 
 A charge is committed before the requests are sent, so a killed process forgets none of them; what only the answers
 teach (the clocks, a lower limit, when a refusal ends) is saved with the next batch.
@@ -10,7 +10,7 @@ from datetime import timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.budget.rules import ClockOffset
 from replicator.store import books
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 
-class Spending(Purse):
+class DurableBudget(KeyBudget):
     """The budget of one key of an account, over time."""
 
     def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
@@ -81,4 +81,4 @@ class Spending(Purse):
             books.restore_charges(tx, self.key, self.budget.charged)
 
 
-__all__ = ["Limits", "Spending"]
+__all__ = ["DurableBudget", "Limits"]

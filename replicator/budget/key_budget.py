@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from replicator.budget.rules import Landing
+    from replicator.budget.rules import Completion
     from replicator.errors import RateLimited
 
 LEARNED_LIMIT_AGE = timedelta(days=1)
@@ -43,7 +43,7 @@ class Limits:
         return None if self.ours is None else self.ours * 60 / self.window_seconds
 
 
-class Purse:
+class KeyBudget:
     """The budget of one key over time. The engine reads it and tells it of answers; its owner charges it."""
 
     def __init__(self, limits: Limits) -> None:
@@ -95,10 +95,10 @@ class Purse:
         self.budget = self.budget.charge(now, requests)
         return True
 
-    def landed(self, answers: Sequence[Landing]) -> None:
+    def completed(self, answers: Sequence[Completion]) -> None:
         """Take note of answers, and of requests that were not sent after all (they stay charged)."""
         before = self.budget.charged
-        self.budget = self.budget.landed(*answers)
+        self.budget = self.budget.completed(*answers)
         self._owed_since(before)
 
     def refused(self, now: datetime, error: RateLimited) -> None:

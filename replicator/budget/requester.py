@@ -10,8 +10,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from replicator.budget.durable import Limits, Spending
-from replicator.budget.rules import Landing
+from replicator.budget.durable import DurableBudget, Limits
+from replicator.budget.rules import Completion
 from replicator.errors import Incomplete, RateLimited, SourceError, SourceUnavailable, UnreadableAnswer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class SpentError(Exception):
     """The requests that were allowed are used up."""
 
 
-class Asker:
+class Requester:
     """Asks with one reader per key, at most `most` times. `on_wait` is told how many seconds it waits for the budget."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Asker:
     ) -> None:
         self._database = database
         self._readers = [reader for _, reader in readers]
-        self._spendings = [Spending(database, account, key, limits) for key, _ in readers]
+        self._key_budgets = [DurableBudget(database, account, key, limits) for key, _ in readers]
         self._clock = clock
         self._stop = stop
         self._on_wait = on_wait
@@ -62,7 +62,9 @@ class Asker:
     @property
     def skew(self) -> timedelta:
         """How far the server's clock may be ahead of ours."""
-        clocks = [spending.budget.clock.high for spending in self._spendings if spending.budget.clock is not None]
+        clocks = [
+            key_budget.budget.clock.high for key_budget in self._key_budgets if key_budget.budget.clock is not None
+        ]
         return max([timedelta(0), *clocks])
 
     def ask(self, do: Callable[[Reading], T]) -> T:
@@ -89,13 +91,13 @@ class Asker:
     def _landed(
         self, key: int, sent_at: datetime, server_time: datetime | None, error: SourceError | None = None
     ) -> None:
-        spending, now = self._spendings[key], self._clock()
-        spending.landed([Landing(sent_at, now, server_time)])
+        key_budget, now = self._key_budgets[key], self._clock()
+        key_budget.completed([Completion(sent_at, now, server_time)])
         if isinstance(error, RateLimited):
-            spending.refused(now, error)
+            key_budget.refused(now, error)
         with self._database.transaction() as tx:
-            spending.save(tx)
-        spending.saved()
+            key_budget.save(tx)
+        key_budget.saved()
 
     def _charged(self) -> int:
         """Charge one request and return the number of the key that may send it now; wait until one may."""
@@ -103,13 +105,13 @@ class Asker:
             raise SpentError
         while True:
             now = self._clock()
-            for key, spending in enumerate(self._spendings):
-                spending.load(now)  # a service may be spending beside us
-                if spending.free(now) > 0 and spending.charge(now, 1):
-                    if self._clock() < spending.budget.closes_at(now):
+            for key, key_budget in enumerate(self._key_budgets):
+                key_budget.load(now)  # a service may be spending beside us
+                if key_budget.free(now) > 0 and key_budget.charge(now, 1):
+                    if self._clock() < key_budget.budget.closes_at(now):
                         return key
-                    spending.landed([Landing(now, now, None)])  # the window closed meanwhile: given back unsent
-            opens_at = min(spending.budget.opens_at(now) for spending in self._spendings)
+                    key_budget.completed([Completion(now, now, None)])  # the window closed meanwhile: given back unsent
+            opens_at = min(key_budget.budget.opens_at(now) for key_budget in self._key_budgets)
             seconds = (opens_at - now).total_seconds()
             if self._on_wait is not None and seconds >= 1:
                 self._on_wait(seconds)
@@ -126,4 +128,4 @@ class Asker:
             raise Incomplete("stopped by a signal; nothing was stored", advice="start it again")
 
 
-__all__ = ["Asker", "SpentError"]
+__all__ = ["Requester", "SpentError"]

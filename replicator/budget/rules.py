@@ -57,7 +57,7 @@ def offset_seen(sent_at: datetime, received_at: datetime, server_time: datetime)
     return ClockOffset(min(low, high), max(low, high))
 
 
-class Landing(NamedTuple):
+class Completion(NamedTuple):
     """What one request's end tells the budget: our clock when it was sent and when it ended, the server's in between."""
 
     sent_at: datetime
@@ -156,7 +156,7 @@ class Budget:
         flying[windows[-1]] = flying.get(windows[-1], 0) + requests
         return replace(self, charged=charged, flying=flying)
 
-    def landed(self, *answers: Landing) -> Budget:
+    def completed(self, *answers: Completion) -> Budget:
         """Return the books after answers (or failures) came in: each is charged to every window it may count in."""
         flying, charged, books = dict(self.flying), dict(self.charged), self
         for sent_at, received_at, server_time in answers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from replicator.budget.requester import Asker, SpentError
+from replicator.budget.requester import Requester, SpentError
 from replicator.doctor.findings import Finding, fine, of, warning
 from replicator.errors import RateLimited, ReplicatorError, SourceError
 
@@ -69,7 +69,7 @@ def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, a
             question(reader)
         else:
             clock = lambda: datetime.now(UTC)  # noqa: E731 - a clock is a function
-            Asker(database, [(key, reader)], limits, 1, account, clock, on_wait=_refuse_long_waits).ask(question)
+            Requester(database, [(key, reader)], limits, 1, account, clock, on_wait=_refuse_long_waits).ask(question)
     return seen[0] if seen else Asked()
 
 

@@ -82,7 +82,7 @@ def export(
     on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> Exported:
     """Write the rows that are asked for, all of one snapshot. `on_progress` is told rows and bytes so far."""
-    begun = time.monotonic()
+    started = time.monotonic()
     with database.transaction() as tx:
         snapshot_at = catalogue.begin(tx)
         there = catalogue.offer(tx, database.place)
@@ -102,7 +102,7 @@ def export(
         bytes=sink.bytes,
         sha256=sink.sha256,
         snapshot_at=snapshot_at,
-        seconds=time.monotonic() - begun,
+        seconds=time.monotonic() - started,
         columns=tuple(column.name for column in choice.columns),
     )
 
@@ -111,7 +111,7 @@ def export(
 def _opened(target: Target) -> Iterator[Sink]:
     with ExitStack() as stack:
         if target.is_file:
-            sink = stack.enter_context(atomic_file.landing(Path(target.output), may_replace=target.may_replace))
+            sink = stack.enter_context(atomic_file.replacing(Path(target.output), may_replace=target.may_replace))
         else:
             sys.stdout.flush()
             sink = atomic_file.Sink(sys.stdout.fileno(), is_hashed=False)

@@ -29,25 +29,25 @@ def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
     if not (console.is_terminal if is_wanted is None else is_wanted):
         yield lambda _rows, _bytes: None
         return
-    begun = time.monotonic()
+    started = time.monotonic()
     if not console.is_terminal:
-        yield _lines(console, begun)
+        yield _lines(console, started)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, refresh_per_second=10) as bar:
         task = bar.add_task("waiting for the first row", total=None)
-        yield lambda rows, size: bar.update(task, description=line(rows, size, time.monotonic() - begun))
+        yield lambda rows, size: bar.update(task, description=line(rows, size, time.monotonic() - started))
 
 
-def _lines(console: Console, begun: float) -> Callable[[int, int], None]:
-    last = begun
+def _lines(console: Console, started: float) -> Callable[[int, int], None]:
+    last = started
 
     def show(rows: int, size: int) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= QUIET_SECONDS:
             last = now
-            console.print(line(rows, size, now - begun), soft_wrap=True)
+            console.print(line(rows, size, now - started), soft_wrap=True)
 
     return show
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from replicator.errors import WentBack
+from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import absences, books, merge, quarantine, stages
 from replicator.store.lease import hold
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from replicator.budget.durable import Spending
+    from replicator.budget.durable import DurableBudget
     from replicator.records import Call
     from replicator.store.lease import Lease
     from replicator.store.rows import DetailRow, Kind, KnownDetail
@@ -54,7 +54,7 @@ class Committer:
     lease: Lease
     run_id: int
     policy: Policy
-    spendings: Sequence[Spending]
+    key_budgets: Sequence[DurableBudget]
     pseudonyms: Pseudonyms | None = None
     counters: books.Counters = field(default_factory=books.Counters)
 
@@ -63,7 +63,7 @@ class Committer:
         hold(tx, self.lease)
         if not books.has_committed(tx, self.run_id, self.counters, self._next):
             # What this run believes to be proven may rest on rows that are lost: none of it may be written.
-            raise WentBack("the database was set back to an earlier state while this run was writing to it")
+            raise CommitsLost("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows
@@ -83,8 +83,8 @@ class Committer:
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
-        for spending in self.spendings:
-            spending.save(tx)
+        for key_budget in self.key_budgets:
+            key_budget.save(tx)
         books.save_run(tx, self.run_id, counters)
         self._next = counters
         return Committed(
@@ -102,8 +102,8 @@ class Committer:
     def committed(self) -> None:
         """Take note that the last commit took: its counts and its charges are kept."""
         self.counters = self._next
-        for spending in self.spendings:
-            spending.saved()
+        for key_budget in self.key_budgets:
+            key_budget.saved()
 
     _next: books.Counters = field(default_factory=books.Counters)
 

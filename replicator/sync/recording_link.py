@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.budget.durable import Spending
-from replicator.budget.rules import Landing
+from replicator.budget.durable import DurableBudget
+from replicator.budget.rules import Completion
 from replicator.errors import NotFound, RateLimited, UnknownCall
 from replicator.store import merge
 
@@ -61,24 +61,24 @@ def link(
     if url is not None and _is_good(url, expires_at, clock()):
         return Link(url, expires_at, is_fresh=False)
     key, reader = readers[0]
-    spending = Spending(database, account, key, limits)
-    spending.load(clock())
-    while not (spending.free(clock()) and spending.charge(clock(), 1)):
-        sleep(max(0.01, (spending.budget.opens_at(clock()) - clock()).total_seconds()))
-        spending.load(clock())
+    key_budget = DurableBudget(database, account, key, limits)
+    key_budget.load(clock())
+    while not (key_budget.free(clock()) and key_budget.charge(clock(), 1)):
+        sleep(max(0.01, (key_budget.budget.opens_at(clock()) - clock()).total_seconds()))
+        key_budget.load(clock())
     asked_at = clock()
     try:
         answer = reader.get_recording(call_id)
     except RateLimited as error:
-        spending.refused(clock(), error)
+        key_budget.refused(clock(), error)
         raise
     except NotFound:
         raise NotFound(f"the source has no recording of call {call_id}") from None
     finally:
-        spending.landed([Landing(asked_at, clock(), None)])
+        key_budget.completed([Completion(asked_at, clock(), None)])
         with database.transaction() as tx:
-            spending.save(tx)
-        spending.saved()
+            key_budget.save(tx)
+        key_budget.saved()
     found = answer.value
     with database.transaction() as tx:
         merge.renew_recording_url(tx, call_id, found.recording_url, found.url_expires_at, asked_at)

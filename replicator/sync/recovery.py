@@ -34,7 +34,7 @@ APART_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class Recovered:
     """A run that is open in the books, and what it starts from."""
 
     run_id: int
@@ -51,7 +51,7 @@ class Beginning:
 
 def begin(
     tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: Sequence[str], now: datetime
-) -> Beginning:
+) -> Recovered:
     """Open a run and read what it needs. Doing it twice, because nobody knows whether the commit took, is harmless.
 
     `keys` are the ids of the keys that it may use. Raises AnotherAccount where one of them is another account's.
@@ -83,4 +83,4 @@ def begin(
         books.read_apart(tx, account, apart_until)
         log.warning("%d runs in a row died: for a week, answers are read one at a time in a process apart", deaths)
     is_apart = apart_until is not None and now < apart_until
-    return Beginning(run_id, was_killed, remembered, position, is_apart, Stages.of_rows(stages.load(tx)))
+    return Recovered(run_id, was_killed, remembered, position, is_apart, Stages.of_rows(stages.load(tx)))

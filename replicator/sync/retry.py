@@ -30,7 +30,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Retry:
     """Does something with the database, again while it is away, for `seconds` at most, and not once a stop is asked for.
 
     `pulse` is told of each attempt: who waits is alive.

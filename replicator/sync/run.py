@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from replicator.budget.durable import Spending
-from replicator.errors import DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError, WentBack
+from replicator.budget.durable import DurableBudget
+from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
 from replicator.store import books, lease, merge
 from replicator.store.migrate import check
@@ -23,7 +23,7 @@ from replicator.sync.commit import Committer, load_ledger
 from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.engine.engine import BATCH_SIZE, Engine
 from replicator.sync.engine.position import unfinished
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options, Progress, Report, Result
 from replicator.sync.protocol.actions import (
     Ask,
@@ -41,10 +41,10 @@ from replicator.sync.protocol.actions import (
 )
 from replicator.sync.protocol.questions import answer
 from replicator.sync.pseudonyms import catch_up
-from replicator.sync.recovery import APART_FOR, Beginning, begin
+from replicator.sync.recovery import APART_FOR, Recovered, begin
 from replicator.sync.replica import StoredReplica
-from replicator.sync.retry import Patience
-from replicator.sync.workers import Fetcher
+from replicator.sync.retry import Retry
+from replicator.sync.workers import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,13 +84,13 @@ class Run:
         pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
-        self._patiently = Patience(options.database_patience_seconds, stop, pulse)
+        self._retrying = Retry(options.database_patience_seconds, stop, pulse)
         self._pulse = pulse
         self._options = options
         self._stop = stop
         self._on_progress = on_progress
         self._clock = clock = clock or steady_clock()
-        self._spendings = [Spending(database, options.account, key, options.limits) for key, _ in readers]
+        self._key_budgets = [DurableBudget(database, options.account, key, options.limits) for key, _ in readers]
         self._readers = [reader for _, reader in readers]
         self._careful = [reader for reader in self._readers if isinstance(reader, CarefulReader)]
         self._deaths = sum(reader.deaths for reader in self._careful)
@@ -105,16 +105,16 @@ class Run:
         until then stays.
         """
         started = time.monotonic()
-        self._patiently(lambda: check(self._database))
+        self._retrying(lambda: check(self._database))
         is_ours = held is None
-        held = held or self._patiently(
+        held = held or self._retrying(
             lambda: lease.acquire(self._database, self._options.account, self._options.command)
         )
-        fetcher = Fetcher(self._readers, self._options.workers, self._clock)
+        pool = WorkerPool(self._readers, self._options.workers, self._clock)
         outcome, message, failure = "failed", None, None
         try:
             self._begin(held)
-            result = self._loop(fetcher)
+            result = self._loop(pool)
             outcome, report = result.value, self._report(result, time.monotonic() - started)
             message = report.unfinished or None
         except BaseException as error:
@@ -125,33 +125,33 @@ class Run:
                 message = books.DEFECT + message
             raise
         finally:
-            fetcher.close()
-            self._end(held, outcome, message, failure, fetcher.in_flight, is_ours=is_ours)
+            pool.close()
+            self._end(held, outcome, message, failure, pool.in_flight, is_ours=is_ours)
         return report
 
     def _begin(self, held: lease.Lease) -> None:
         """Open the run in the books, and start from where the last one left off."""
-        now, keys = self._clock(), [spending.key.key_id for spending in self._spendings]
+        now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
 
-        def write() -> Beginning:
+        def write() -> Recovered:
             with self._database.transaction() as tx:
                 return begin(tx, held, self._options, keys, now)
 
-        begun = self._patiently(write)
+        recovered = self._retrying(write)
         account, wanted = self._options.account, self._options.pseudonyms
-        pseudonyms = self._patiently(partial(catch_up, self._database, held, account, wanted, self._stop))
+        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop))
         after, is_same = self._options.confirm_after, self._options.is_same_account
-        membership = Membership(after, tuple(begun.remembered), is_same_account=is_same)
-        room = 1 if begun.is_apart and self._careful else None
-        self._engine = Engine(self._options, begun.position, membership, self._spendings, self._clock(), room=room)
-        details = replace(self._options.details, stages=begun.stages)
-        self._committer = Committer(account, held, begun.run_id, details, self._spendings, pseudonyms)
+        presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
+        room = 1 if recovered.is_apart and self._careful else None
+        self._engine = Engine(self._options, recovered.position, presence, self._key_budgets, self._clock(), room=room)
+        details = replace(self._options.details, stages=recovered.stages)
+        self._committer = Committer(account, held, recovered.run_id, details, self._key_budgets, pseudonyms)
         for reader in self._careful:
-            reader.is_apart = begun.is_apart
-        for spending in self._spendings:
-            self._patiently(partial(spending.load, now))
-            if begun.was_killed:
-                spending.assume_lost(now, self._options.workers)
+            reader.is_apart = recovered.is_apart
+        for key_budget in self._key_budgets:
+            self._retrying(partial(key_budget.load, now))
+            if recovered.was_killed:
+                key_budget.assume_lost(now, self._options.workers)
 
     def _end(
         self,
@@ -167,10 +167,10 @@ class Run:
             if hasattr(self, "_committer"):
                 with self._database.transaction() as tx:
                     lease.hold(tx, held)
-                    for spending in self._spendings if in_flight else ():
+                    for key_budget in self._key_budgets if in_flight else ():
                         # Nobody waits for these answers any more, but the source will count the requests.
-                        spending.assume_lost(self._clock(), min(in_flight, self._options.workers))
-                        spending.save(tx)
+                        key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
+                        key_budget.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
                         books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
                     books.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
@@ -183,7 +183,7 @@ class Run:
 
     # What the engine wants done -----------------------------------------------------------------------------------
 
-    def _loop(self, fetcher: Fetcher) -> Result:
+    def _loop(self, pool: WorkerPool) -> Result:
         """Perform the engine's actions until it finishes."""
         while True:
             self._pulse()
@@ -192,27 +192,27 @@ class Run:
             for action in self._engine.actions(self._clock()):
                 if isinstance(action, Finish):
                     return action.result
-                event = self._perform(action, fetcher)
+                event = self._perform(action, pool)
                 if event is not None:
                     self._engine.receive(event)
 
-    def _perform(self, action: Action, fetcher: Fetcher) -> EngineEvent | None:
+    def _perform(self, action: Action, pool: WorkerPool) -> EngineEvent | None:
         """Do what an action says; return the event that answers it. Raises what the engine fails with."""
         match action:
             case Ask(question):
                 return Known(answer(self._replica, question))
             case Charge(key, requests, at):
-                return Charged(self._patiently(partial(self._spendings[key].charge, at, requests)))
+                return Charged(self._retrying(partial(self._key_budgets[key].charge, at, requests)))
             case Commit():
                 return self._commit(action)
             case Send(requests_made):
                 for request in requests_made:
-                    fetcher.submit(request)
+                    pool.submit(request)
             case Close():
-                fetcher.close()
+                pool.close()
             case Wait():
                 self._tell(action)
-                return CameIn(tuple(fetcher.collect(self._seconds(action), BATCH_SIZE)))
+                return CameIn(tuple(pool.collect(self._seconds(action), BATCH_SIZE)))
             case Fail(error):
                 raise error
             case Finish():
@@ -241,11 +241,11 @@ class Run:
 
         tries: list[int] = []
         try:
-            found = self._patiently(write, tries)
-        except WentBack:
+            found = self._retrying(write, tries)
+        except CommitsLost:
             with self._database.transaction() as tx:
-                for spending in self._spendings:
-                    spending.restore(tx)
+                for key_budget in self._key_budgets:
+                    key_budget.restore(tx)
             raise
         self._committer.committed()
         return found
@@ -255,7 +255,7 @@ class Run:
             with self._database.connection() as connection:
                 return ask(connection)
 
-        return self._patiently(read)
+        return self._retrying(read)
 
     # What to tell ------------------------------------------------------------------------------------------------
 

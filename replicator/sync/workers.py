@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LINGER_SECONDS = 0.04
 
 
-class Fetcher:
+class WorkerPool:
     """A pool of worker threads over one reader per key."""
 
     def __init__(self, readers: Sequence[Reading], workers: int, clock: Callable[[], datetime]) -> None:

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
 from replicator.budget.durable import Limits
-from replicator.budget.requester import Asker, SpentError
+from replicator.budget.requester import Requester, SpentError
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
 from replicator.store import books, stages, verification
 from replicator.store.migrate import check
@@ -69,7 +69,7 @@ class Verification:
         self._base_url = base_url
         self._seed = seed
         self._clock = clock
-        self._asker = Asker(
+        self._requester = Requester(
             database, readers, limits or Limits(), max_requests, account, clock, stop=stop, on_wait=on_wait
         )  # fmt: skip
         self._found = Findings()
@@ -144,17 +144,17 @@ class Verification:
         if self._total is None:
             self._found.note("the source gives no total: totals and ranks were not compared")
             return
-        until = self._asker.most // 2
+        until = self._requester.most // 2
         ignored: set[str] = set()
         for name, value in sample.filters_of(self._counts.statuses, self._counts.directions, until):
-            if name in ignored or self._asker.requests >= until:
+            if name in ignored or self._requester.requests >= until:
                 continue
             total = self._ask_total(name, value)
             if total is None:
                 ignored.add(name)
                 self._found.totals = [one for one in self._found.totals if not one.what.startswith(name)]
                 continue
-            if not self._is_equal(total) and self._asker.requests < until:
+            if not self._is_equal(total) and self._requester.requests < until:
                 again = self._ask_total(name, value) or total
                 total = replace(again, is_confirmed=not self._is_equal(again))
             self._found.totals.append(total)
@@ -163,7 +163,7 @@ class Verification:
         """Return one filter's total on both sides, or None where the filter cannot be used."""
         status, direction = (value, None) if name == "status" else (None, value)
         try:
-            page = self._asker.ask(
+            page = self._requester.ask(
                 lambda reader: reader.list_calls(limit=1, offset=0, status=status, direction=direction)
             )
         except (SourceUnavailable, UnreadableAnswer, RequestRefused) as error:
@@ -183,9 +183,9 @@ class Verification:
         or the requests are used up. A quarter of them may go to probes before the sample is done.
         """
         length = self._counts.live if self._total is None else self._total
-        self._found.drawn = sample.draw(length, self._asker.most, Random(self._seed))  # noqa: S311 - a sample, no secret
+        self._found.drawn = sample.draw(length, self._requester.most, Random(self._seed))  # noqa: S311 - a sample, no secret
         tried: set[tuple[datetime, datetime]] = set()
-        probes = self._asker.most // 4
+        probes = self._requester.most // 4
         for offset in self._found.drawn:
             while probes > 0 and self._probe(tried):
                 probes -= 1
@@ -243,7 +243,7 @@ class Verification:
     def _is_there(self, call_id: UUID) -> bool | None:
         """Ask for one call; None where the source can say neither."""
         try:
-            self._asker.ask(lambda reader: reader.get_call(call_id))
+            self._requester.ask(lambda reader: reader.get_call(call_id))
         except NotFound:
             return False
         except (SourceUnavailable, UnreadableAnswer) as error:
@@ -281,8 +281,8 @@ class Verification:
 
     def _compare(self, offset: int, *, is_probe: bool) -> tuple[Page, Comparison, bool]:
         """Read a page and compare it; say also whether the total that it gives does not fit."""
-        page = self._asker.ask(lambda reader: reader.list_calls(limit=PAGE_LIMIT, offset=offset))
-        asked_at = self._asker.sent_at
+        page = self._requester.ask(lambda reader: reader.list_calls(limit=PAGE_LIMIT, offset=offset))
+        asked_at = self._requester.sent_at
         self._found.pages += 1
         interval = prove(page.created, offset=page.offset, server_time=page.server_time)
         ids = [call.id for call in page.calls] + [row.call_id for row in page.unreadable if row.call_id is not None]
@@ -304,7 +304,7 @@ class Verification:
             inside,
             ledger=self._ledger,
             asked_at=asked_at,
-            skew=self._asker.skew,
+            skew=self._requester.skew,
             quarantined=quarantined,
             stages=self._stages,
         )
@@ -362,8 +362,8 @@ class Verification:
         facts: dict[str, Any] = {
             "is_equal": not differences,
             "account": self._account,
-            "requests": self._asker.requests,
-            "max_requests": self._asker.most,
+            "requests": self._requester.requests,
+            "max_requests": self._requester.most,
             "seed": self._seed,
             "last_sync_at": head_at,
             "calls_in_source": self._total,

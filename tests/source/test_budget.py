@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.budget.rules import Budget, ClockOffset, Landing, offset_seen, with_headroom
+from replicator.budget.rules import Budget, ClockOffset, Completion, offset_seen, with_headroom
 
 pytestmark = pytest.mark.pure
 
@@ -34,7 +34,7 @@ def test_no_window_of_the_server_holds_more_than_the_limit(
         now += timedelta(seconds=pause)
         for sent_at, arrived_at, received_at, said in [flight for flight in flying if flight[2] <= now]:
             assert arrived_at <= received_at
-            budget = budget.landed(Landing(sent_at, received_at, said if says_time else None))
+            budget = budget.completed(Completion(sent_at, received_at, said if says_time else None))
             flying.remove((sent_at, arrived_at, received_at, said))
         while budget.allowance(now):
             budget = budget.charge(now, 1)
@@ -52,7 +52,7 @@ def test_a_full_window_opens_with_the_next_one() -> None:
     assert budget.allowance(NOON) == 0
     assert budget.opens_at(NOON) == NOON + timedelta(seconds=55)
     for _ in range(3):
-        budget = budget.landed(Landing(NOON, NOON + timedelta(seconds=1), None))
+        budget = budget.completed(Completion(NOON, NOON + timedelta(seconds=1), None))
     assert budget.allowance(NOON + timedelta(seconds=55)) == 3
 
 
@@ -68,9 +68,9 @@ def test_failures_before_the_first_answer_count() -> None:
     budget = Budget(10)
     for second in range(3):
         at = NOON + timedelta(seconds=second)
-        budget = budget.charge(at, 1).landed(Landing(at, at + timedelta(seconds=0.5), None))
+        budget = budget.charge(at, 1).completed(Completion(at, at + timedelta(seconds=0.5), None))
     at, said = NOON + timedelta(seconds=3), NOON - timedelta(seconds=87)
-    budget = budget.charge(at, 1).landed(Landing(at, at + timedelta(milliseconds=1), said.replace(microsecond=1)))
+    budget = budget.charge(at, 1).completed(Completion(at, at + timedelta(milliseconds=1), said.replace(microsecond=1)))
     assert budget.allowance(at + timedelta(seconds=1)) == 10 - 4
 
 
@@ -122,7 +122,7 @@ def test_an_answer_from_before_its_question_is_borne() -> None:
     earlier = NOON - timedelta(hours=1)
     seen = offset_seen(NOON, earlier, NOON)
     assert seen.low <= seen.high
-    budget = Budget(10).charge(NOON, 1).landed(Landing(NOON, earlier, NOON))
+    budget = Budget(10).charge(NOON, 1).completed(Completion(NOON, earlier, NOON))
     assert budget.allowance(earlier) is not None
     assert sum(budget.charged.values()) >= 1
 

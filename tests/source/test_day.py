@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from replicator.budget.rules import Budget, Landing
+from replicator.budget.rules import Budget, Completion
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ class Day:
                 continue
             lands, _, sent_at, arrived = heapq.heappop(flying)
             now = max(now, lands)
-            budget = budget.landed(Landing(sent_at, now + ours, self._said(arrived)))
+            budget = budget.completed(Completion(sent_at, now + ours, self._said(arrived)))
         return self
 
     def _window(self, at: datetime) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.budget.key_budget import Purse
+from replicator.budget.key_budget import KeyBudget
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.content.calls import Change, Observation, Policy, settle
 from replicator.sync.content.details import answered, one_each, wanted_of
@@ -234,22 +234,22 @@ class Books:
     charged: dict[int, int] = field(default_factory=dict)
     saved: Budget | None = None
 
-    def opened(self, now: datetime) -> Purse:
-        """Return the purse of a process that begins now."""
-        purse = Purse(self.limits)
-        self.recall(purse, now)
-        return purse
+    def opened(self, now: datetime) -> KeyBudget:
+        """Return the budget of a process that begins now."""
+        key_budget = KeyBudget(self.limits)
+        self.recall(key_budget, now)
+        return key_budget
 
-    def recall(self, purse: Purse, now: datetime) -> None:
+    def recall(self, key_budget: KeyBudget, now: datetime) -> None:
         saved = self.saved
         clock, not_before, limit = (saved.clock, saved.not_before, saved.limit) if saved else (None, None, None)
-        purse.recall(now, dict(self.charged), clock, not_before, limit)
+        key_budget.recall(now, dict(self.charged), clock, not_before, limit)
 
     def charge(self, windows: Iterable[int], requests: int) -> None:
         for window in windows:
             self.charged[window] = self.charged.get(window, 0) + requests
 
-    def save(self, purse: Purse) -> None:
-        for window, count in purse.take_owed().items():
+    def save(self, key_budget: KeyBudget) -> None:
+        for window, count in key_budget.take_owed().items():
             self.charge([window], count)
-        self.saved = purse.budget
+        self.saved = key_budget.budget

@@ -16,7 +16,7 @@ from uuid import UUID
 from in_memory import InMemory
 from virtual import Driver
 
-from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.sync.content.calls import Policy
@@ -24,7 +24,7 @@ from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger
 from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.position import start
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.requests import Outcome
 
@@ -151,8 +151,8 @@ class History:
         # No totals are compared, nothing is counted by its slices, nothing renewed: what is shown is what the walks do.
         position = start(options, Ledger(), self.now, live=0, oldest_known=None, sliced_at=self.now)
         position = replace(position, live=None, state=replace(position.state, renews=False))
-        self.purses = [Purse(limits) for _ in range(shape.keys)]
-        self.engine = Engine(options, position, Membership(timedelta(minutes=10), ()), self.purses, self.now)
+        self.key_budgets = [KeyBudget(limits) for _ in range(shape.keys)]
+        self.engine = Engine(options, position, Presence(timedelta(minutes=10), ()), self.key_budgets, self.now)
         Driver(self, self.engine, WORKERS).run()
         return self
 
@@ -181,7 +181,7 @@ class History:
         self.list_requests += request.lane in WALKED
 
     def charge(self, charge: Charge) -> bool:
-        return self.purses[charge.key].charge(charge.at, charge.requests)
+        return self.key_budgets[charge.key].charge(charge.at, charge.requests)
 
     def commit(self, commit: Commit) -> Committed:
         return self.replica.commit(commit.position, commit.batch)
@@ -234,7 +234,7 @@ class History:
             piece = ledger.at(life.created_at)
             if piece is not None and piece.is_proven and life.visible_at <= piece.verified_at:
                 self.problems.append(f"call {number} is missing inside what is said to be proven")
-        if ledger.holes(Interval(BEGINNING, ledger.top)) and self.state.swept_at is None and ledger.pieces:
+        if ledger.holes(Interval(BEGINNING, ledger.top)) and self.state.scanned_at is None and ledger.pieces:
             self.problems.append("holes are left")
         return self.problems
 

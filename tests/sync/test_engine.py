@@ -9,14 +9,14 @@ from uuid import UUID
 import pytest
 from in_memory import InMemory
 
-from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import BadKey
 from replicator.records import Call, Page
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import Ledger
 from replicator.sync.engine.engine import BATCH_AGE, HEARTBEAT, STOP_WITHIN, Engine
 from replicator.sync.engine.position import start
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.actions import (
     Action,
@@ -50,9 +50,9 @@ class There:
         limits = Limits(limit, 60.0, 0.0)
         chosen = Options(limits=limits, **{"details": Policy(("transcript",)), **options})
         self.replica, self.is_charging, self.done = InMemory(), is_charging, list[Action]()
-        self.purses = [Purse(limits) for _ in range(keys)]
+        self.key_budgets = [KeyBudget(limits) for _ in range(keys)]
         position = start(chosen, Ledger(), NOW, live=0, oldest_known=None, sliced_at=NOW)
-        self.engine = Engine(chosen, position, Membership(timedelta(minutes=10), ()), self.purses, NOW)
+        self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), ()), self.key_budgets, NOW)
 
     def turn(self, now: datetime = NOW) -> Wait | Finish | Fail:
         """Perform what is wanted until the engine waits or ends."""
@@ -63,7 +63,7 @@ class There:
                 if isinstance(action, Ask):
                     self.engine.receive(Known(answer(self.replica, action.question)))
                 elif isinstance(action, Charge):
-                    is_charged = self.is_charging and self.purses[action.key].charge(action.at, action.requests)
+                    is_charged = self.is_charging and self.key_budgets[action.key].charge(action.at, action.requests)
                     self.engine.receive(Charged(is_charged))
                 elif isinstance(action, Commit):
                     self.engine.receive(self.replica.commit(action.position, action.batch))
@@ -116,13 +116,13 @@ def test_a_charge_that_another_process_was_faster_at_sends_nothing() -> None:
     waits = there.turn()
     assert there.sent == []
     assert isinstance(waits, Wait)
-    assert (waits.held_until, waits.why) == (there.purses[0].budget.opens_at(NOW), Why.BUDGET)
+    assert (waits.held_until, waits.why) == (there.key_budgets[0].budget.opens_at(NOW), Why.BUDGET)
 
 
 def test_requests_go_to_the_next_key_when_one_is_used_up() -> None:
     """Where the first key has no request left, the second one is charged."""
     there = There(keys=2, limit=10)
-    assert there.purses[0].charge(NOW, 10)
+    assert there.key_budgets[0].charge(NOW, 10)
     there.turn()
     assert [action.key for action in there.done if isinstance(action, Charge)] == [1]
     assert [request.key for request in there.sent] == [1]

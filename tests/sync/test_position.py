@@ -14,7 +14,7 @@ from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.failures import Verdict
 from replicator.sync.engine.position import Batch, Position, Source, absorb
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.engine.state import State
 from replicator.sync.protocol.requests import Outcome, Request
 
@@ -27,7 +27,7 @@ PROVEN = Ledger((Piece(BEGINNING, NOW, NOW),))
 
 def compare(position: Position) -> Position:
     """Compare the totals. Nothing is suspected here, so the replica is asked nothing."""
-    decision = Membership(timedelta(minutes=10), ()).compare(position, NOW)
+    decision = Presence(timedelta(minutes=10), ()).compare(position, NOW)
     with pytest.raises(StopIteration) as end:
         next(decision)
     compared: Position = end.value.value

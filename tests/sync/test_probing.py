@@ -38,17 +38,17 @@ def test_the_last_request_of_a_window_is_the_control_after_the_questions() -> No
     assert prober.ready(NOW, 6) == 1
     first = prober.next()
     assert first == Probe(CONTROL)
-    assert prober.landed(first, answered(first, is_there=True)) == []
+    assert prober.completed(first, answered(first, is_there=True)) == []
     assert prober.ready(NOW, 5) == 4
     asked = [prober.next() for _ in range(4)]
     assert all(probe.absence is not None for probe in asked)
     assert prober.ready(NOW, 1) == 0
     for probe in asked:
-        assert prober.landed(probe, answered(probe, is_there=False)) == []
+        assert prober.completed(probe, answered(probe, is_there=False)) == []
     assert prober.ready(NOW, 1) == 1
     last = prober.next()
     assert last == Probe(CONTROL)
-    assert [absence.misses for absence in prober.landed(last, answered(last, is_there=True))] == [1, 1, 1, 1]
+    assert [absence.misses for absence in prober.completed(last, answered(last, is_there=True))] == [1, 1, 1, 1]
 
 
 def test_a_single_free_request_is_still_used() -> None:

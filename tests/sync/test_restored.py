@@ -17,7 +17,7 @@ from test_kills import assert_nothing_is_lost_or_doubled
 from test_service import serving, wait_until
 from world import Setting, source
 
-from replicator.errors import WentBack
+from replicator.errors import CommitsLost
 from replicator.simulator.switches import Switches
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_failover_in_the_middle_of_a_run_ends_it(database: Database, standby: 
         def sync() -> None:
             try:
                 there.sync()
-            except WentBack as error:
+            except CommitsLost as error:
                 ended.append(error)
 
         running = threading.Thread(target=sync)

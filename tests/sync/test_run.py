@@ -20,7 +20,7 @@ from replicator.source.client import Reader
 from replicator.store import lease
 from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
-from replicator.sync.workers import Fetcher
+from replicator.sync.workers import WorkerPool
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -151,16 +151,16 @@ def test_a_request_that_was_given_back_unsent_is_made_after_all(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A detail whose charge was no longer good when its turn came is asked for in the same run."""
-    perform, given_back = Fetcher._perform, []
+    perform, given_back = WorkerPool._perform, []
 
-    def give_back(fetcher: Fetcher, request: Request) -> Outcome:
+    def give_back(pool: WorkerPool, request: Request) -> Outcome:
         if request.detail is not None and len(given_back) < 40:
             given_back.append(request)
             now = datetime.now(UTC)
             return Outcome(request, now, now, is_sent=False)
-        return perform(fetcher, request)
+        return perform(pool, request)
 
-    monkeypatch.setattr(Fetcher, "_perform", give_back)
+    monkeypatch.setattr(WorkerPool, "_perform", give_back)
     with source(database, calls=30) as there:
         assert there.sync().details_due == 0
         assert len(given_back) == 40

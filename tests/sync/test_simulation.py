@@ -138,7 +138,7 @@ def test_the_simulation_finds_a_naive_pager(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_simulation_finds_a_budget_that_forgets_requests_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle can see: without charging late arrivals to the next window, a window is overrun."""
-    monkeypatch.setattr(Budget, "landed", lambda self, *_: self)
+    monkeypatch.setattr(Budget, "completed", lambda self, *_: self)
     monkeypatch.setattr(Budget, "allowance", lambda self, _: self.limit)
     shape = Shape(calls=150, limit=20, window_seconds=1.0)
     assert any("more than 20" in problem for seed in range(10) for problem in History(seed, shape).run().check())

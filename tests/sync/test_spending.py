@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.budget.durable import Limits, Spending
-from replicator.budget.rules import Landing
+from replicator.budget.durable import DurableBudget, Limits
+from replicator.budget.rules import Completion
 from replicator.store import books
 
 if TYPE_CHECKING:
@@ -23,26 +23,26 @@ class Broken(Exception):
 
 def test_what_is_owed_is_written_again_where_a_transaction_breaks_off(database: Database) -> None:
     """An answer that came in a later window is charged to that one too: also where the first try to write this fails."""
-    spending = Spending(database, "default", "a key", Limits(100))
-    spending.load(NOW)
-    assert spending.charge(NOW, 1)
-    spending.landed([Landing(NOW, NOW + timedelta(seconds=90), NOW + timedelta(seconds=90))])
+    key_budget = DurableBudget(database, "default", "a key", Limits(100))
+    key_budget.load(NOW)
+    assert key_budget.charge(NOW, 1)
+    key_budget.completed([Completion(NOW, NOW + timedelta(seconds=90), NOW + timedelta(seconds=90))])
 
     def write() -> None:
         with database.transaction() as tx:
-            spending.save(tx)
+            key_budget.save(tx)
             raise Broken
 
     with pytest.raises(Broken):
         write()
     with database.transaction() as tx:
-        spending.save(tx)
-    spending.saved()
+        key_budget.save(tx)
+    key_budget.saved()
     with database.connection() as connection:
-        stored = books.load_budget(connection, spending.key)
-    assert dict(stored.charged) == spending.budget.charged
+        stored = books.load_budget(connection, key_budget.key)
+    assert dict(stored.charged) == key_budget.budget.charged
     assert stored.offset_low_seconds is not None
     with database.transaction() as tx:
-        spending.save(tx)  # and not a second time
+        key_budget.save(tx)  # and not a second time
     with database.connection() as connection:
-        assert books.load_budget(connection, spending.key) == stored
+        assert books.load_budget(connection, key_budget.key) == stored

@@ -138,12 +138,12 @@ def deleted_at_once(prober: probes.Prober, probe: probes.Probe, outcome: Any) ->
     """One 404, and no control."""
     at = outcome.sent_at
     if probe.absence is None or not isinstance(outcome.error, NotFound):
-        return landed(prober, probe, outcome)
+        return completed(prober, probe, outcome)
     prober.asked.discard(probe.absence.id)
     return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
 
-landed, missing = probes.Prober.landed, calls.missing_detail
+completed, missing = probes.Prober.completed, calls.missing_detail
 
 
 def final_at_once(*asked: Any, is_fault: bool, reason: str) -> Any:
@@ -158,7 +158,7 @@ def given_up(*asked: Any, is_fault: bool, reason: str) -> Any:
 
 PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
     "delete on the first absence": (
-        lambda m: m.setattr(probes.Prober, "landed", deleted_at_once), replace(HARD, churn=2.0, blackouts=0.08),
+        lambda m: m.setattr(probes.Prober, "completed", deleted_at_once), replace(HARD, churn=2.0, blackouts=0.08),
         "lives and was called deleted",
     ),
     "never look for deletions": (lambda m: m.setattr("replicator.sync.engine.position.claims", lambda *_: []), HARD, "is gone"),

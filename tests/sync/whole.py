@@ -26,7 +26,7 @@ from uuid import UUID
 from in_memory import POLICY, Books, InMemory
 from virtual import Driver
 
-from replicator.budget.key_budget import Limits, Purse
+from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound, RateLimited, SourceUnavailable
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.source.parsing import parse_page
@@ -34,7 +34,7 @@ from replicator.sync.content.calls import REREAD_SLACK
 from replicator.sync.coverage.ledger import BEGINNING, Interval
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.position import STEPPED_OVER, start
-from replicator.sync.engine.presence import Membership
+from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.actions import Ask, Commit
 from replicator.sync.protocol.requests import Outcome
@@ -181,7 +181,7 @@ class Whole:
         self.counts: dict[tuple[int, int], int] = {}
         self.replica = InMemory()
         self.books = [Books(LIMITS) for _ in range(shape.keys)]
-        self.purses: list[Purse] = []
+        self.key_budgets: list[KeyBudget] = []
         self.workers = max(WORKERS)
         self.is_lost = False
         """The process before left requests behind that nobody has counted."""
@@ -371,27 +371,27 @@ class Whole:
         options = Options(
             workers=self.workers, details=POLICY, limits=LIMITS, confirm_after=CONFIRM_AFTER, base_url="simulated"
         )
-        self.purses = [books.opened(now) for books in self.books]
-        for purse in self.purses if self.is_lost else ():
-            purse.assume_lost(now, max(WORKERS))
+        self.key_budgets = [books.opened(now) for books in self.books]
+        for key_budget in self.key_budgets if self.is_lost else ():
+            key_budget.assume_lost(now, max(WORKERS))
         position = start(
             options, replica.ledger, now, live=replica.live, oldest_known=replica.oldest(),
             has_absences=bool(replica.open_gaps), difference=replica.difference,
         )  # fmt: skip
-        driver = Driver(self, Engine(options, position, self._membership(), self.purses, now), self.workers)
+        driver = Driver(self, Engine(options, position, self._membership(), self.key_budgets, now), self.workers)
         ended = driver.run()
         self.kills += ended is None and not self.problems
         self.is_lost = bool(driver.flights) or ended is None
         driver.let_arrive()
 
-    def _membership(self) -> Membership:
+    def _membership(self) -> Presence:
         """Return what a new process knows of membership. Where all calls that it remembers are gone, the operator vouches
         for the account: whole purges are what this simulation is not about.
         """
         stored = sorted((i for i, one in self.replica.calls.items() if one.deleted_at is None), key=str)
         remembered = [self.lives[one] for one in stored[:8]]
         is_purged = not any(life.deleted_at is None and life.id not in self.poisoned for life in remembered)
-        return Membership(CONFIRM_AFTER, tuple(life.id for life in remembered), is_same_account=is_purged)
+        return Presence(CONFIRM_AFTER, tuple(life.id for life in remembered), is_same_account=is_purged)
 
     # What the driver asks ------------------------------------------------------------------------------------------
 
@@ -420,15 +420,15 @@ class Whole:
 
     def charge(self, charge: Charge) -> bool:
         """Charge a key. Now and then another process, such as `verify`, is faster: it charges and sends one request."""
-        purse, books = self.purses[charge.key], self.books[charge.key]
-        windows = purse.budget.windows(charge.at)
+        key_budget, books = self.key_budgets[charge.key], self.books[charge.key]
+        windows = key_budget.budget.windows(charge.at)
         if not self.is_healed and self.random.random() < self.shape.others:
             books.charge(windows, 1)
             self._count(charge.key)
-            books.recall(purse, charge.at)
+            books.recall(key_budget, charge.at)
             return False
         books.charge(windows, charge.requests)
-        return purse.charge(charge.at, charge.requests)
+        return key_budget.charge(charge.at, charge.requests)
 
     def commit(self, commit: Commit) -> Committed:
         """Write a batch, after a look at what it says."""
@@ -437,8 +437,8 @@ class Whole:
             self._check_deletion(absence, batch)
         if not self.poisoned and not self.shape.faults and any(row.reason == STEPPED_OVER for row in batch.bad):
             self.problems.append("a row that can be read was taken for one that cannot")
-        for books, purse in zip(self.books, self.purses, strict=True):
-            books.save(purse)
+        for books, key_budget in zip(self.books, self.key_budgets, strict=True):
+            books.save(key_budget)
         return self.replica.commit(position, batch)
 
     # The oracle ---------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.page import Filter, Seen
 
 MOST_PAGES = 2000
-"""Pages after which slicing gives up: 200,000 calls behind a cap."""
+"""Pages after which reading by partitions gives up: 200,000 calls behind a cap."""
 COUNTED_FROM = ROUND_CALLS
 """Lists shorter than this are not counted: no storage is known that caps so low."""
 MOST_AGENTS = 20
@@ -40,7 +40,7 @@ MARGIN = PAGE_LIMIT // 2
 
 
 @dataclass(frozen=True, slots=True)
-class Slicing:
+class Partitioning:
     """One stretch read through filters. `attempts` are sets of filters; the next one is tried where one does not do."""
 
     hole: Interval
@@ -76,7 +76,7 @@ def begin(
     statuses: Sequence[str],
     directions: Sequence[str],
     agents: Sequence[str],
-) -> Slicing:
+) -> Partitioning:
     """Begin to read a stretch through filters, with the values that are known."""
     by_status = tuple((("status", one),) for one in statuses)
     by_direction = tuple((("direction", one),) for one in directions)
@@ -86,78 +86,89 @@ def begin(
         attempts = (by_status, by_direction, by_agent)
     elif reason is None:
         attempts = (by_status, by_direction, by_agent[:MOST_AGENTS])
-    return Slicing(hole, reason, total, tuple(filters for filters in attempts if filters))
+    return Partitioning(hole, reason, total, tuple(filters for filters in attempts if filters))
 
 
 @dataclass(frozen=True, slots=True)
-class Sliced:
-    """The slicing that is left (None: it is over), and what to record in the ledger then."""
+class Partitioned:
+    """The partitions that are left (None: it is over), and what to record in the ledger then."""
 
-    slicing: Slicing | None
+    partitioning: Partitioning | None
     piece: Piece | None = None
 
 
-def absorb(slicing: Slicing, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Sliced:
+def absorb(partitioning: Partitioning, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Partitioned:
     """Take the answer to what `ask` asked. `is_honoured` says that all its rows match the filter."""
-    slicing = replace(slicing, pages=slicing.pages + 1)
+    partitioning = replace(partitioning, pages=partitioning.pages + 1)
     if not is_honoured or seen.total is None:
-        return _next_attempt(slicing, seen.asked_at, Doubt.UNHONOURED)
-    if slicing.pages > MOST_PAGES:
-        return _doubt(slicing, seen.asked_at, slicing.reason)
-    if slicing.is_counting:
-        slicing = replace(slicing, counted=(*slicing.counted, (slicing.attempts[0][len(slicing.counted)], seen.total)))
-        if len(slicing.counted) < len(slicing.attempts[0]):
-            return Sliced(slicing)
-        return _counted(slicing, seen.asked_at, directions)
-    assert slicing.walk is not None  # noqa: S101 - not counting
-    outcome = advance(slicing.walk, seen, oldest_known=None)
-    proven = slicing.proven
+        return _next_attempt(partitioning, seen.asked_at, Doubt.UNHONOURED)
+    if partitioning.pages > MOST_PAGES:
+        return _doubt(partitioning, seen.asked_at, partitioning.reason)
+    if partitioning.is_counting:
+        partitioning = replace(
+            partitioning,
+            counted=(*partitioning.counted, (partitioning.attempts[0][len(partitioning.counted)], seen.total)),
+        )
+        if len(partitioning.counted) < len(partitioning.attempts[0]):
+            return Partitioned(partitioning)
+        return _counted(partitioning, seen.asked_at, directions)
+    assert partitioning.walk is not None  # noqa: S101 - not counting
+    outcome = advance(partitioning.walk, seen, oldest_known=None)
+    proven = partitioning.proven
     for piece in outcome.pieces:
         proven = proven.record(piece)
     if outcome.walk is not None and not outcome.is_unsorted:
-        return Sliced(replace(slicing, walk=outcome.walk, proven=proven))
-    slicing = replace(slicing, has_doubt=slicing.has_doubt or not proven.is_proven(slicing.hole))
-    return _next_slice(slicing, seen.asked_at)
+        return Partitioned(replace(partitioning, walk=outcome.walk, proven=proven))
+    partitioning = replace(partitioning, has_doubt=partitioning.has_doubt or not proven.is_proven(partitioning.hole))
+    return _next_slice(partitioning, seen.asked_at)
 
 
-def _counted(slicing: Slicing, at: datetime, directions: Sequence[str]) -> Sliced:
-    adds_up = sum(count for _, count in slicing.counted) == slicing.total
-    if slicing.reason is None:
-        if sum(count for _, count in slicing.counted) <= slicing.total + MARGIN:
-            return _next_attempt(slicing, at, None)
-        slicing = replace(slicing, reason=Doubt.CAPPED)
-    elif slicing.reason == Doubt.TIE:
+def _counted(partitioning: Partitioning, at: datetime, directions: Sequence[str]) -> Partitioned:
+    adds_up = sum(count for _, count in partitioning.counted) == partitioning.total
+    if partitioning.reason is None:
+        if sum(count for _, count in partitioning.counted) <= partitioning.total + MARGIN:
+            return _next_attempt(partitioning, at, None)
+        partitioning = replace(partitioning, reason=Doubt.CAPPED)
+    elif partitioning.reason == Doubt.TIE:
         if not adds_up:
-            return _next_attempt(slicing, at, Doubt.SPLIT_TIE)
-    elif adds_up and slicing.reason == Doubt.ROUND:
-        return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
+            return _next_attempt(partitioning, at, Doubt.SPLIT_TIE)
+    elif adds_up and partitioning.reason == Doubt.ROUND:
+        return Partitioned(None, Piece(partitioning.hole.since, partitioning.hole.until, at))
     filters: list[Filter] = []
-    for one, count in slicing.counted:
+    for one, count in partitioning.counted:
         # A slice that is as long as the capped list is capped itself.
-        is_capped = slicing.reason != Doubt.TIE and count >= slicing.total
+        is_capped = partitioning.reason != Doubt.TIE and count >= partitioning.total
         filters += (
             [(*one, ("direction", direction)) for direction in directions] if is_capped else [one] if count else []
         )
-    return _next_slice(replace(slicing, todo=tuple(filters)), at)
+    return _next_slice(replace(partitioning, todo=tuple(filters)), at)
 
 
-def _next_slice(slicing: Slicing, at: datetime) -> Sliced:
-    if slicing.todo:
-        walk = Walk(Lane.SLICE, slicing.hole, 0, filter=slicing.todo[0])
-        return Sliced(replace(slicing, walk=walk, todo=slicing.todo[1:], proven=Ledger()))
-    if slicing.reason != Doubt.TIE:
-        return _doubt(slicing, at, Doubt.SLICED)
-    if slicing.has_doubt:
-        return _next_attempt(slicing, at, Doubt.SPLIT_TIE)
-    return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at))
+def _next_slice(partitioning: Partitioning, at: datetime) -> Partitioned:
+    if partitioning.todo:
+        walk = Walk(Lane.SLICE, partitioning.hole, 0, filter=partitioning.todo[0])
+        return Partitioned(replace(partitioning, walk=walk, todo=partitioning.todo[1:], proven=Ledger()))
+    if partitioning.reason != Doubt.TIE:
+        return _doubt(partitioning, at, Doubt.SLICED)
+    if partitioning.has_doubt:
+        return _next_attempt(partitioning, at, Doubt.SPLIT_TIE)
+    return Partitioned(None, Piece(partitioning.hole.since, partitioning.hole.until, at))
 
 
-def _next_attempt(slicing: Slicing, at: datetime, reason: Doubt | None) -> Sliced:
-    if len(slicing.attempts) > 1:
-        again = Slicing(slicing.hole, slicing.reason, slicing.total, slicing.attempts[1:], pages=slicing.pages)
-        return Sliced(again)
-    return Sliced(None) if slicing.reason is None else _doubt(slicing, at, reason)
+def _next_attempt(partitioning: Partitioning, at: datetime, reason: Doubt | None) -> Partitioned:
+    if len(partitioning.attempts) > 1:
+        again = Partitioning(
+            partitioning.hole,
+            partitioning.reason,
+            partitioning.total,
+            partitioning.attempts[1:],
+            pages=partitioning.pages,
+        )
+        return Partitioned(again)
+    return Partitioned(None) if partitioning.reason is None else _doubt(partitioning, at, reason)
 
 
-def _doubt(slicing: Slicing, at: datetime, reason: Doubt | None) -> Sliced:
-    return Sliced(None, Piece(slicing.hole.since, slicing.hole.until, at, is_proven=False, reason=reason))
+def _doubt(partitioning: Partitioning, at: datetime, reason: Doubt | None) -> Partitioned:
+    return Partitioned(
+        None, Piece(partitioning.hole.since, partitioning.hole.until, at, is_proven=False, reason=reason)
+    )

@@ -81,7 +81,7 @@ class Prober:
         self.is_control_asked = True
         return Probe(self.controls[0])
 
-    def landed(self, probe: Probe, outcome: Outcome) -> list[Absence]:
+    def completed(self, probe: Probe, outcome: Outcome) -> list[Absence]:
         """Take an answer; return what became of absences by it."""
         is_itself = outcome.call is not None and outcome.call.id == probe.call_id
         absence = probe.absence
@@ -147,7 +147,7 @@ class Identity:
         self.in_flight += 1
         return Probe(self.waiting.popleft())
 
-    def landed(self, probe: Probe, outcome: Outcome) -> None:
+    def completed(self, probe: Probe, outcome: Outcome) -> None:
         """Take an answer. Raises AnotherSource when all remembered calls are unknown to the source."""
         self.in_flight -= 1
         if outcome.call is not None and outcome.call.id == probe.call_id:

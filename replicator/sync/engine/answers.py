@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from replicator.store.doubts import Doubt
 from replicator.sync.coverage import full_scan, partitions
 from replicator.sync.coverage.advance import advance
-from replicator.sync.coverage.full_scan import SWEEP_EVERY, Sweep
+from replicator.sync.coverage.full_scan import SCAN_EVERY, FullScan
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger, Piece, prove
 from replicator.sync.coverage.narrowing import MOST_IN_A_ROW, fail
 from replicator.sync.coverage.page import Lane, Seen
@@ -30,15 +30,15 @@ def absorb_page(
     state: State, asked: Walk, seen: Seen, *, is_head: bool, oldest_known: datetime | None, news: int = 0
 ) -> Absorbed:
     """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
-    if state.sweep is not None and not is_head:
-        swept = full_scan.absorb(state.sweep, seen, news, state.ledger, state.policy, state.bound)
-        swept_at = state.swept_at if swept.sweep is not None else seen.asked_at
-        return Absorbed(replace(state, sweep=swept.sweep, swept_at=swept_at, ledger=swept.ledger), swept.pieces)
+    if state.scan is not None and not is_head:
+        scanned = full_scan.absorb(state.scan, seen, news, state.ledger, state.policy, state.bound)
+        scanned_at = state.scanned_at if scanned.scan is not None else seen.asked_at
+        return Absorbed(replace(state, scan=scanned.scan, scanned_at=scanned_at, ledger=scanned.ledger), scanned.pieces)
     outcome = advance(asked, seen, oldest_known=oldest_known)
     if outcome.is_unsorted or (is_head and seen.rows and not any(seen.created)):
-        is_early = state.swept_at is not None and seen.asked_at - state.swept_at < SWEEP_EVERY
-        sweep = state.sweep or (None if is_early else Sweep(started_at=seen.asked_at))
-        return Absorbed(replace(state, sweep=sweep, walks={}), outcome.pieces)
+        is_early = state.scanned_at is not None and seen.asked_at - state.scanned_at < SCAN_EVERY
+        scan = state.scan or (None if is_early else FullScan(started_at=seen.asked_at))
+        return Absorbed(replace(state, scan=scan, walks={}), outcome.pieces)
     pieces = outcome.pieces
     if outcome.walk is None and not is_head:
         pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
@@ -88,17 +88,17 @@ def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece
 
 
 def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
-    """Take a page of a slice. Its rows count like all others; what it proves is told when the slicing is over."""
-    if state.slicing is None:
+    """Take a page of a slice. Its rows count like all others; what it proves is told when all partitions are read."""
+    if state.partitioning is None:
         return Absorbed(state)
-    is_of_the_end = state.slicing.reason != Doubt.TIE
-    outcome = partitions.absorb(state.slicing, seen, is_honoured=is_honoured, directions=directions)
+    is_of_the_end = state.partitioning.reason != Doubt.TIE
+    outcome = partitions.absorb(state.partitioning, seen, is_honoured=is_honoured, directions=directions)
     ledger, piece = state.ledger, outcome.piece
     if piece is not None:
         ledger = ledger.record(piece, state.policy)
-    sliced_at = seen.asked_at if outcome.slicing is None and is_of_the_end else state.sliced_at
+    sliced_at = seen.asked_at if outcome.partitioning is None and is_of_the_end else state.sliced_at
     return Absorbed(
-        replace(state, slicing=outcome.slicing, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
+        replace(state, partitioning=outcome.partitioning, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
     )
 
 
@@ -130,9 +130,9 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
         return _unsliced(state)
     if asked.lane is Lane.SEARCH:
         return Absorbed(replace(state, search=None))  # it begins again with the next look at the totals
-    if state.sweep is not None:
-        sweep = full_scan.fail(state.sweep)
-        return Absorbed(replace(state, sweep=sweep, swept_at=state.swept_at if sweep else at))
+    if state.scan is not None:
+        scan = full_scan.fail(state.scan)
+        return Absorbed(replace(state, scan=scan, scanned_at=state.scanned_at if scan else at))
     outcome = fail(asked)
     walks = dict(state.walks)
     if outcome.walk is None:
@@ -147,15 +147,15 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
 
 def _unsliced(state: State) -> Absorbed:
     """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
-    if state.slicing is None:
+    if state.partitioning is None:
         return Absorbed(state)
-    hole, is_tie = state.slicing.hole, state.slicing.reason == Doubt.TIE
+    hole, is_tie = state.partitioning.hole, state.partitioning.reason == Doubt.TIE
     looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
-    if state.slicing.reason is None:
-        return Absorbed(replace(state, slicing=None, sliced_at=state.head_asked_at or max(looks)))
+    if state.partitioning.reason is None:
+        return Absorbed(replace(state, partitioning=None, sliced_at=state.head_asked_at or max(looks)))
     doubt = Piece(
         hole.since, hole.until, max(looks), is_proven=False, reason=Doubt.SPLIT_TIE if is_tie else Doubt.SLICED
     )
     sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
     ledger = state.ledger.record(doubt, state.policy)
-    return Absorbed(replace(state, slicing=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
+    return Absorbed(replace(state, partitioning=None, sliced_at=sliced_at, ledger=ledger), (doubt,))

@@ -30,7 +30,7 @@ class Details:
     queues: dict[Lane, deque[Detail]] = field(default_factory=_queues)
     asked: set[tuple[str, object]] = field(default_factory=set)
     """Details that were asked for, until what became of them is committed: the replica still calls them due."""
-    landed: list[tuple[str, object]] = field(default_factory=list)
+    completed: list[tuple[str, object]] = field(default_factory=list)
     """Those of them whose outcome has come in, and is committed with the next batch."""
     may_be_more_due: bool = True
     """The replica may have due details that are not at hand."""
@@ -71,15 +71,15 @@ class Details:
 
     def came_in(self, detail: Detail, *, is_kind_open: bool) -> None:
         """Take note of the outcome of a detail. `is_kind_open`: its kind is still worth asking for."""
-        self.landed.append((detail.kind, detail.call_id))
+        self.completed.append((detail.kind, detail.call_id))
         if not is_kind_open:
             self.is_more_valuable_due = True  # what is at hand of this kind is put back
 
     def committed(self, *, has_pages: bool) -> None:
         """Take note that what has come in is committed; pages may have queued details."""
-        self.asked.difference_update(self.landed)
-        self.landed = []
-        # Not before: what has landed and is not committed counts as asked, and would be passed over.
+        self.asked.difference_update(self.completed)
+        self.completed = []
+        # Not before: what has come in and is not committed counts as asked, and would be passed over.
         self.may_be_more_due = self.may_be_more_due or self.is_some_to_be_asked_again
         self.is_some_to_be_asked_again = False
         self.is_more_valuable_due = self.is_more_valuable_due or has_pages

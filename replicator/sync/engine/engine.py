@@ -15,14 +15,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from replicator.budget.rules import Landing
+from replicator.budget.rules import Completion
 from replicator.errors import RateLimited, SourceError
 from replicator.sync.content.details import as_past_the_end
 from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.detail_queue import Details
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.engine.pager import next_page, set_goals
-from replicator.sync.engine.planner import choose, is_cut_short, is_head_due, landed, sent
+from replicator.sync.engine.planner import choose, completed, is_cut_short, is_head_due, sent
 from replicator.sync.engine.position import Batch, absorb, committed
 from replicator.sync.engine.state import MOST_LIST_REQUESTS
 from replicator.sync.protocol.actions import (
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from replicator.budget.key_budget import Purse
+    from replicator.budget.key_budget import KeyBudget
     from replicator.sync.engine.position import Position
-    from replicator.sync.engine.presence import Membership
+    from replicator.sync.engine.presence import Presence
     from replicator.sync.engine.state import State
     from replicator.sync.options import Options
     from replicator.sync.protocol.questions import Asking
@@ -87,17 +87,17 @@ class Engine:
         self,
         options: Options,
         position: Position,
-        membership: Membership,
-        purses: Sequence[Purse],
+        presence: Presence,
+        key_budgets: Sequence[KeyBudget],
         now: datetime,
         *,
         room: int | None = None,
     ) -> None:
-        state = replace(position.state, is_identified=membership.identity.is_known)
+        state = replace(position.state, is_identified=presence.identity.is_known)
         self.options = options
         self.position = replace(position, state=state)
-        self.membership = membership
-        self.purses = purses
+        self.presence = presence
+        self.key_budgets = key_budgets
         self.room = QUEUED_PER_WORKER * options.workers if room is None else room
         self.deadline = None if options.max_seconds is None else now + timedelta(seconds=options.max_seconds)
         self.judge = Judge()
@@ -204,7 +204,7 @@ class Engine:
             until = min(until, self.batch.since + BATCH_AGE)
         why = Why.ANSWERS
         if held_until is not None:
-            is_failing = held_until in {self.judge.resume_at, self.judge.pace.rest_until}
+            is_failing = held_until in {self.judge.resume_at, self.judge.throttle.rest_until}
             why = Why.FAILING if is_failing else Why.BUDGET
         return Wait(until, held_until, why)
 
@@ -220,30 +220,30 @@ class Engine:
         if room <= 0:
             return None
         at_hand = self.details.by_lane()
-        free = sum(purse.free(now) for purse in self.purses)
-        at_hand[Lane.CONFIRM] = yield from _asking(self.membership.ready(self.position, now, free))
-        pace = self.judge.pace
-        state = replace(self.position.state, details=at_hand, most_pages=pace.most(now, MOST_LIST_REQUESTS))
-        lanes = choose(state, now, room, sum(purse.spare(now) for purse in self.purses))
+        free = sum(key_budget.free(now) for key_budget in self.key_budgets)
+        at_hand[Lane.CONFIRM] = yield from _asking(self.presence.ready(self.position, now, free))
+        throttle = self.judge.throttle
+        state = replace(self.position.state, details=at_hand, most_pages=throttle.most(now, MOST_LIST_REQUESTS))
+        lanes = choose(state, now, room, sum(key_budget.spare(now) for key_budget in self.key_budgets))
         if not lanes:
             return self._held_until(state, now)
-        for key, purse in enumerate(self.purses):
-            count = min(len(lanes), purse.free(now))
+        for key, key_budget in enumerate(self.key_budgets):
+            count = min(len(lanes), key_budget.free(now))
             if count > 0 and (yield Charge(key, count, now)):
                 yield self._requests(lanes[:count], key, now)
                 lanes = lanes[count:]
-        return min(purse.budget.opens_at(now) for purse in self.purses) if lanes else None
+        return min(key_budget.budget.opens_at(now) for key_budget in self.key_budgets) if lanes else None
 
     def _held_until(self, state: State, now: datetime) -> datetime | None:
         """Return when to look again though no lane may send now; None where none has anything to send."""
         if choose(state, now, 1):
-            return min(purse.budget.spares_at(now) for purse in self.purses)
+            return min(key_budget.budget.spares_at(now) for key_budget in self.key_budgets)
         is_resting = not state.most_pages and choose(replace(state, most_pages=1), now, 1)
-        return self.judge.pace.rest_until if is_resting else None
+        return self.judge.throttle.rest_until if is_resting else None
 
     def _requests(self, lanes: Sequence[Lane], key: int, now: datetime) -> Send:
         """Make the requests of lanes whose charge to a key was made."""
-        expires_at = self.purses[key].budget.closes_at(now)
+        expires_at = self.key_budgets[key].budget.closes_at(now)
         requests = tuple(self._request(lane, key, now, expires_at) for lane in lanes)
         by_id = Counter(request.lane for request in requests if request.walk is None)
         for lane, count in by_id.items():
@@ -255,7 +255,7 @@ class Engine:
         if lane in self.details.queues:
             return Request(lane, key, expires_at, detail=self.details.next(lane))
         if lane is Lane.CONFIRM:
-            return Request(lane, key, expires_at, probe=self.membership.next())
+            return Request(lane, key, expires_at, probe=self.presence.next())
         state = self.position.state
         is_head = lane is Lane.FRESH and is_head_due(state, now)
         walk = next_page(self.position, lane, is_head=is_head)
@@ -281,18 +281,18 @@ class Engine:
         """Take what has come in: into the books, to the planner and into the batch. Fail where it is pointless to go on."""
         outcomes, self._came_in = self._came_in, []
         fatal: SourceError | None = None
-        self._note_landed(outcomes)
+        self._note_completed(outcomes)
         for outcome in map(as_past_the_end, sorted(outcomes, key=lambda one: one.sent_at)):
             verdict = self._judge(outcome, now)
             if verdict is Verdict.FATAL:
                 fatal = fatal or outcome.error
                 continue
             try:
-                counted = yield from _asking(self.membership.recognise(outcome, verdict))
+                counted = yield from _asking(self.presence.recognise(outcome, verdict))
             except SourceError as error:  # it is another source: nothing of it is written
                 yield Fail(error)
                 return
-            if self.membership.identity.is_known and not self.position.state.is_identified:
+            if self.presence.identity.is_known and not self.position.state.is_identified:
                 self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
             for known in counted:
                 yield from self._absorb(known, verdict if known is outcome else Verdict.TAKEN, now)
@@ -300,18 +300,18 @@ class Engine:
             yield from self._commit(now)
             yield Fail(fatal)
 
-    def _note_landed(self, outcomes: Sequence[Outcome]) -> None:
+    def _note_completed(self, outcomes: Sequence[Outcome]) -> None:
         """Enter the end of requests into the books of the budget and the planner."""
-        by_key: dict[int, list[Landing]] = {}
+        by_key: dict[int, list[Completion]] = {}
         state = self.position.state
         for (lane, is_head), count in Counter((o.request.lane, o.request.is_head) for o in outcomes).items():
-            state = landed(state, lane, count, is_head=is_head)
+            state = completed(state, lane, count, is_head=is_head)
         for outcome in outcomes:
             received_at = outcome.received_at if outcome.is_sent else outcome.sent_at
             server_time = outcome.server_time if outcome.is_sent else None
-            by_key.setdefault(outcome.request.key, []).append(Landing(outcome.sent_at, received_at, server_time))
+            by_key.setdefault(outcome.request.key, []).append(Completion(outcome.sent_at, received_at, server_time))
         for key, answers in by_key.items():
-            self.purses[key].landed(answers)
+            self.key_budgets[key].completed(answers)
         self.position = replace(self.position, state=state)
 
     def _judge(self, outcome: Outcome, now: datetime) -> Verdict:
@@ -320,7 +320,7 @@ class Engine:
         self.tally.requests += outcome.is_sent
         verdict = self.judge.judge(outcome, now)
         if isinstance(error, RateLimited):
-            self.purses[request.key].refused(now, error)
+            self.key_budgets[request.key].refused(now, error)
             self.tally.refusals += 1
         self.tally.failures += error is not None and verdict in {Verdict.AGAIN, Verdict.BROKEN, Verdict.FATAL}
         if request.is_head and verdict in {Verdict.AGAIN, Verdict.REFUSED}:
@@ -333,21 +333,21 @@ class Engine:
 
     def _absorb(self, outcome: Outcome, verdict: Verdict, now: datetime) -> Steps[None]:
         """Let the batch, the planner and the books of membership take an outcome."""
-        request, membership = outcome.request, self.membership
+        request, presence = outcome.request, self.presence
         if verdict is Verdict.TAKEN:
             self.batch.add(outcome)
         if request.probe is not None:
-            self.batch.absences += membership.prober.landed(request.probe, outcome)
+            self.batch.absences += presence.prober.completed(request.probe, outcome)
         if request.walk is None:
             return
         news = 0
-        if self.position.state.sweep is not None:
+        if self.position.state.scan is not None:
             # Only the rows can tell what was new: they are stored first, and what they prove with the next batch.
             news = yield from self._commit(now)
-        ranks = yield from _asking(membership.ranks(self.position, outcome))
+        ranks = yield from _asking(presence.ranks(self.position, outcome))
         self.position = absorb(self.position, outcome, verdict, self.batch, news=news, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
-            membership.prober.seen([call.id for call in outcome.page.calls])
+            presence.prober.seen([call.id for call in outcome.page.calls])
 
     # What to write ------------------------------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class Engine:
         """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
         if now - self.held_at >= HEARTBEAT:
             return True
-        if not (self.batch or self.details.landed or self.position.is_to_be_stored):
+        if not (self.batch or self.details.completed or self.position.is_to_be_stored):
             return False
         is_idle = self.in_flight < self.options.workers
         is_old = self.batch.since is not None and now - self.batch.since >= BATCH_AGE
@@ -369,8 +369,8 @@ class Engine:
         self.position = committed(self.position, found)
         self.details.committed(has_pages=batch.pages > 0)
         if batch.claims or batch.absences:
-            self.membership.changed()
-        self.position = yield from _asking(self.membership.compare(self.position, now))
+            self.presence.changed()
+        self.position = yield from _asking(self.presence.compare(self.position, now))
         self.batch, self.held_at = Batch(), now
         return found.news - before
 

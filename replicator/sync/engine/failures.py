@@ -23,7 +23,7 @@ from replicator.errors import (
     SourceError,
     UnreadableAnswer,
 )
-from replicator.sync.engine.throttle import Pace
+from replicator.sync.engine.throttle import Throttle
 
 if TYPE_CHECKING:
     from replicator.store.rows import Kind
@@ -74,7 +74,7 @@ class Judge:
     provider_faults: Counter[Kind] = field(default_factory=Counter)
     """Faults of the provider behind a kind of detail since it last gave one."""
     closed_until: dict[Kind, datetime] = field(default_factory=dict)
-    pace: Pace = field(default_factory=Pace)
+    throttle: Throttle = field(default_factory=Throttle)
     """How closely pages may follow each other."""
 
     def judge(self, outcome: Outcome, now: datetime) -> Verdict:
@@ -90,7 +90,7 @@ class Judge:
             self.answers, self.failures, self.failing_since, self.resume_at = self.answers + 1, 0, None, None
             self.has_spoken, self.refused_since = False, None
             if walk is not None:
-                self.pace.answered(walk, now)
+                self.throttle.answered(walk, now)
             return Verdict.TAKEN
         if isinstance(error, RateLimited):
             self.refused_since = self.refused_since or now
@@ -129,7 +129,7 @@ class Judge:
     def _of_page(self, error: SourceError, walk: Walk, now: datetime) -> Verdict:
         """Narrow a page down once it has failed often enough; at once where the answer came and cannot be read."""
         is_clear = isinstance(error, UnreadableAnswer)
-        return Verdict.BROKEN if self.pace.failure(walk, now) or is_clear else Verdict.AGAIN
+        return Verdict.BROKEN if self.throttle.failure(walk, now) or is_clear else Verdict.AGAIN
 
     def _back_off(self, error: SourceError, now: datetime) -> None:
         self.failures += 1

@@ -56,7 +56,7 @@ def set_goals(position: Position, now: datetime) -> Asking[Position]:
         return position
     statuses, directions, agents = yield Values()
     slices = partitions.begin(*wanted, total, statuses, directions, agents)
-    return replace(position, state=replace(position.state, slicing=slices), directions=tuple(directions))
+    return replace(position, state=replace(position.state, partitioning=slices), directions=tuple(directions))
 
 
 def _kept_clear(state: State, now: datetime) -> Asking[State]:
@@ -86,10 +86,10 @@ def next_page(position: Position, lane: Lane, *, is_head: bool) -> Walk:
     state = position.state
     if is_head:
         return head_walk(state)
-    if lane is Lane.SLICE and state.slicing is not None:
-        return state.slicing.ask()
+    if lane is Lane.SLICE and state.partitioning is not None:
+        return state.partitioning.ask()
     if lane is Lane.SEARCH and state.search is not None:
         return Walk(lane, EVERYTHING, offset=next_offset(state.search, position.source.total or 0))
-    if state.sweep is not None:
-        return Walk(lane, EVERYTHING, offset=state.sweep.offset)
+    if state.scan is not None:
+        return Walk(lane, EVERYTHING, offset=state.scan.offset)
     return clear_of(state, state.walks[lane])

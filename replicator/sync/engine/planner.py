@@ -54,7 +54,7 @@ PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONF
 
 def goals(state: State, now: datetime) -> list[Goal]:
     """Return the walks to be started: one for each list lane that has a hole to read and no walk yet."""
-    if state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
+    if state.scan is not None or state.scanned_at is not None or not state.ledger.pieces:
         return []
     found: dict[Lane, Interval] = {}
     covered = Interval(BEGINNING, state.ledger.top)
@@ -119,7 +119,12 @@ def to_slice(
     """Return the stretch that is to be read through filters, and why: the newest that only they can prove, if it is time;
     else what lies beyond the end of a list of `total` calls that nobody doubts, when that is to be counted by its slices.
     """
-    if state.slicing is not None or state.sweep is not None or state.swept_at is not None or not state.ledger.pieces:
+    if (
+        state.partitioning is not None
+        or state.scan is not None
+        or state.scanned_at is not None
+        or not state.ledger.pieces
+    ):
         return None
     if state.ledger.holes(Interval(BEGINNING, state.ledger.top)):
         return None  # the values to filter by are those of the calls that are stored
@@ -215,9 +220,9 @@ def _work(state: State, now: datetime) -> dict[Lane, int]:
 def _wanted(state: State, now: datetime) -> dict[Lane, int]:
     """Return how many requests each lane would send, if there were no bound."""
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
-    if state.sweep is not None:
+    if state.scan is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
-    work[Lane.SLICE] = int(state.slicing is not None and not state.in_flight.get(Lane.SLICE))
+    work[Lane.SLICE] = int(state.partitioning is not None and not state.in_flight.get(Lane.SLICE))
     work[Lane.SEARCH] = int(state.search is not None and not state.in_flight.get(Lane.SEARCH))
     if not state.is_identified:
         return {Lane.FRESH: int(is_head_due(state, now)), Lane.CONFIRM: state.details.get(Lane.CONFIRM, 0)}
@@ -256,7 +261,7 @@ def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at:
     return replace(state, spent=spent, in_flight={**state.in_flight, lane: state.in_flight.get(lane, 0) + count})
 
 
-def landed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -> State:
+def completed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -> State:
     """Return the state after the answers (or failures) of requests came in."""
     if is_head:
         return replace(state, head_in_flight=False)

@@ -138,7 +138,7 @@ def absorb(
     source, oldest = position.source, position.oldest_known
     if page is not None:
         absorbed = _absorb_page(position, outcome, asked, page, news=news, stored_before=stored_before or {})
-        if absorbed.state.sweep is None and absorbed.state.swept_at is None and not asked.filter:
+        if absorbed.state.scan is None and absorbed.state.scanned_at is None and not asked.filter:
             # From a list in no order, or from a part of one, nothing is inferred.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
         bad = _unread(page, outcome)

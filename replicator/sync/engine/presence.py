@@ -33,7 +33,7 @@ LOOK_EVERY = timedelta(seconds=30)
 """How often suspected calls are looked for that have become due."""
 
 
-class Membership:
+class Presence:
     """What a run knows of the source's membership. `remembered` are some stored calls, `is_same_account` vouches for it."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Membership:
         if identity.is_known:
             return [outcome]
         if request.probe is not None:
-            identity.landed(request.probe, outcome)
+            identity.completed(request.probe, outcome)
             return identity.recognised()
         if outcome.page is None:
             if verdict is Verdict.BROKEN:
@@ -109,7 +109,7 @@ class Membership:
         position = replace(position, is_total_new=False, is_search_over=False)
         state, total, live = position.state, position.source.total, position.live
         ledger = state.ledger
-        is_sorted = state.sweep is None and state.swept_at is None
+        is_sorted = state.scan is None and state.scanned_at is None
         if total is None or live is None or state.search is not None or not is_sorted or not ledger.pieces:
             return position
         if not ledger.pieces[0].is_proven or ledger.holes(Interval(BEGINNING, ledger.top)):

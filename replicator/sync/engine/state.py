@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.budget.run_bound import Bound
-    from replicator.sync.coverage.full_scan import Sweep
-    from replicator.sync.coverage.partitions import Slicing
+    from replicator.sync.coverage.full_scan import FullScan
+    from replicator.sync.coverage.partitions import Partitioning
     from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.bisect import Search
 
@@ -35,7 +35,7 @@ class State:
     head_asked_at: datetime | None = None
     """When the head was last asked in this run."""
     walks: Mapping[Lane, Walk] = field(default_factory=dict)
-    slicing: Slicing | None = None
+    partitioning: Partitioning | None = None
     """What is being read through filters."""
     sliced_at: datetime | None = None
     """When a capped list was last read through filters."""
@@ -51,8 +51,8 @@ class State:
     """So many rows of the list come before it, as far as is known; pages from above end there."""
     is_identified: bool = True
     """The source has shown that it is the one that is stored; until then only its first page is asked for."""
-    sweep: Sweep | None = None
-    swept_at: datetime | None = None
+    scan: FullScan | None = None
+    scanned_at: datetime | None = None
     """When whole passes over an unsorted list last came to an end."""
     in_flight: Mapping[Lane, int] = field(default_factory=dict)
     head_in_flight: bool = False

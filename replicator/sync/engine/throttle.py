@@ -48,7 +48,7 @@ TROUBLE = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
-class Pace:
+class Throttle:
     """What is known of how a source takes to being asked for pages."""
 
     gap: timedelta = AT_ONCE
