@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import WentBack
 from replicator.records import Recording, Transcript
-from replicator.store import absences, books, merge, quarantine, stages
+from replicator.store import absences, coverage, merge, quarantine, runs, source_state, stages
 from replicator.store.lease import hold
 from replicator.sync.content.calls import (
     Change,
@@ -56,12 +56,12 @@ class Committer:
     policy: Policy
     spendings: Sequence[Spending]
     pseudonyms: Pseudonyms | None = None
-    counters: books.Counters = field(default_factory=books.Counters)
+    counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
         """Write the batch inside the caller's transaction, with what it proved; return what it found in the replica."""
         hold(tx, self.lease)
-        if not books.has_committed(tx, self.run_id, self.counters, self._next):
+        if not runs.has_committed(tx, self.run_id, self.counters, self._next):
             # What this run believes to be proven may rest on rows that are lost: none of it may be written.
             raise WentBack("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
@@ -78,14 +78,14 @@ class Committer:
         suspected, deleted = self._absences(tx, batch, counters)
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
-        books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
-        books.save_source(
+        coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        source_state.save_source(
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
         for spending in self.spendings:
             spending.save(tx)
-        books.save_run(tx, self.run_id, counters)
+        runs.save_run(tx, self.run_id, counters)
         self._next = counters
         return Committed(
             live,
@@ -105,10 +105,10 @@ class Committer:
         for spending in self.spendings:
             spending.saved()
 
-    _next: books.Counters = field(default_factory=books.Counters)
+    _next: runs.Counters = field(default_factory=runs.Counters)
 
     def _merge(
-        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
+        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: runs.Counters
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
         observations = [
@@ -142,7 +142,7 @@ class Committer:
         )
         return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
 
-    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> tuple[int, int]:
+    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> tuple[int, int]:
         """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
         suspected = 0
         for claim in batch.claims:
@@ -158,12 +158,12 @@ class Committer:
                 [(a.state, a.misses, a.missed_at, a.due_at, a.confirmed_at, a.ended_at, a.id) for a in batch.absences],
             )
             if not absences.suspected(tx, self.account):
-                books.forget_release(tx, self.account)
+                source_state.forget_release(tx, self.account)
         counters.calls_suspected += suspected
         counters.calls_deleted += deleted
         return suspected, deleted
 
-    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
+    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
         asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
@@ -201,7 +201,7 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
     return Ledger(
         tuple(
             Piece(BEGINNING if since is None else since, until, verified_at, is_proven, reason)
-            for since, until, verified_at, is_proven, reason in books.load_coverage(connection, account)
+            for since, until, verified_at, is_proven, reason in coverage.load_coverage(connection, account)
         )
     )
 
@@ -209,7 +209,7 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
 def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, keys: int) -> None:
     """Keep what a run is told of renewal and of the budget of its keys: the delays of updates follow from them."""
     a_minute = options.limits.ours_a_minute
-    books.save_policy(
+    source_state.save_policy(
         tx,
         account,
         options.base_url,
@@ -218,7 +218,7 @@ def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, 
     )
 
 
-def _row(piece: Piece) -> books.CoverageRow:
+def _row(piece: Piece) -> coverage.CoverageRow:
     since = None if piece.since == BEGINNING else piece.since
     return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import books, lease, merge, quarantine, stages
+from replicator.store import lease, merge, quarantine, source_state, stages
 from replicator.store.migrate import check
 from replicator.store.rows import UnreadRow, VersionRow
 from replicator.sync.commit import details_of_all, load_ledger, verified_at
@@ -171,7 +171,7 @@ def _replay(
     merge.write_calls(tx, account, settled.calls, settled.versions)
     merge.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
-    books.recount(tx, account)
+    source_state.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
     merge.write_details(tx, account, details)
     aside = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from replicator.store import absences, books, merge
+from replicator.store import absences, merge, source_state
 from replicator.sync.deletions.rules import Absence, is_held
 from replicator.sync.protocol.requests import Detail
 
@@ -49,14 +49,14 @@ class StoredReplica:
 
         def read(connection: psycopg.Connection[Any]) -> tuple[int, bool]:
             suspected = absences.suspected(connection, self._account)
-            released = books.load_source(connection, self._account).released_deletions
+            released = source_state.load_source(connection, self._account).released_deletions
             return suspected, is_held(suspected, live, released)
 
         return cast("tuple[int, bool]", self._ask(read))
 
     def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
         def read(connection: psycopg.Connection[Any]) -> list[Absence]:
-            released = books.load_source(connection, self._account).released_deletions
+            released = source_state.load_source(connection, self._account).released_deletions
             if is_held(absences.suspected(connection, self._account), live, released):
                 return []
             return [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import Spending
 from replicator.errors import DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError, WentBack
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import books, lease, merge
+from replicator.store import lease, merge, runs, source_state
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -122,7 +122,7 @@ class Run:
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
             if isinstance(error, Exception) and not isinstance(error, ReplicatorError):
-                message = books.DEFECT + message
+                message = runs.DEFECT + message
             raise
         finally:
             fetcher.close()
@@ -172,8 +172,8 @@ class Run:
                         spending.assume_lost(self._clock(), min(in_flight, self._options.workers))
                         spending.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
-                        books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
-                    books.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
+                        source_state.read_apart(tx, self._options.account, self._clock() + APART_FOR)
+                    runs.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
             if is_ours:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):
@@ -260,7 +260,7 @@ class Run:
     # What to tell ------------------------------------------------------------------------------------------------
 
     @property
-    def _counters(self) -> books.Counters:
+    def _counters(self) -> runs.Counters:
         """What the run has done so far: what its commits count, and what the engine counts of its requests."""
         tally = self._engine.tally
         return replace(

@@ -17,7 +17,7 @@ from replicator.simulator import wire
 from replicator.simulator.switches import Switches
 from replicator.source import jsontext, parsing
 from replicator.source.parsing import parse_row
-from replicator.store import books, lease, merge, quarantine
+from replicator.store import coverage, lease, merge, quarantine
 from replicator.store.rows import DetailRow, UnreadRow
 from replicator.sync.content.calls import Observation, Policy, settle
 from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
@@ -76,7 +76,7 @@ class Books:
         """Note that the list was compared everywhere."""
         with self.database.transaction() as tx:
             tx.execute("DELETE FROM replicator.coverage")
-            books.save_coverage(tx, "default", [], [(None, at(9999), at(minute), is_proven, "")])
+            coverage.save_coverage(tx, "default", [], [(None, at(9999), at(minute), is_proven, "")])
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:

@@ -9,7 +9,7 @@ import pytest
 
 from replicator.budget.durable import Limits, Spending
 from replicator.budget.rules import Landing
-from replicator.store import books
+from replicator.store import budgets
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -39,10 +39,10 @@ def test_what_is_owed_is_written_again_where_a_transaction_breaks_off(database: 
         spending.save(tx)
     spending.saved()
     with database.connection() as connection:
-        stored = books.load_budget(connection, spending.key)
+        stored = budgets.load_budget(connection, spending.key)
     assert dict(stored.charged) == spending.budget.charged
     assert stored.offset_low_seconds is not None
     with database.transaction() as tx:
         spending.save(tx)  # and not a second time
     with database.connection() as connection:
-        assert books.load_budget(connection, spending.key) == stored
+        assert budgets.load_budget(connection, spending.key) == stored
