@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import WentBack
 from replicator.records import Recording, Transcript
-from replicator.store import absences, coverage, merge, quarantine, runs, source_state, stages
+from replicator.store import absences, coverage, quarantine, runs, source_state, stages, stored_calls, stored_details
 from replicator.store.lease import hold
 from replicator.sync.content.calls import (
     Change,
@@ -70,7 +70,7 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, self.account, one_each(details))
+            counters.segments_stored += stored_details.write_details(tx, self.account, one_each(details))
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
@@ -89,7 +89,7 @@ class Committer:
         self._next = counters
         return Committed(
             live,
-            oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
+            oldest_known=stored_calls.oldest_live(tx, self.account) if deleted else position.oldest_known,
             has_absences=position.has_absences or suspected > 0,
             inserted=counters.calls_inserted,
             news=counters.news,
@@ -119,9 +119,9 @@ class Committer:
         if not observations:
             return [], 0
         ids = list({seen.call.id for seen in observations})
-        settled = settle(merge.known_calls(tx, self.account, ids), observations)
-        merge.write_calls(tx, self.account, settled.calls, settled.versions)
-        merge.note_conflicts(tx, self.account, settled.conflicts)
+        settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
+        stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        stored_calls.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:
             by_time: dict[datetime, list[UUID]] = defaultdict(list)
@@ -169,7 +169,7 @@ class Committer:
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
-            for call_id, detail in merge.known_details(tx, kind, ids).items() if ids else ():
+            for call_id, detail in stored_details.known_details(tx, kind, ids).items() if ids else ():
                 known[kind, call_id] = detail
         rows = []
         for outcome in asked:
@@ -191,7 +191,7 @@ def details_of_all(
     known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
     old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
     for kind in policy.kinds if old else ():
-        for call_id, detail in merge.known_details(tx, kind, old).items():
+        for call_id, detail in stored_details.known_details(tx, kind, old).items():
             known[call_id][kind] = detail
     return wanted_of(settled, observations, known, policy)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, accounts, lease, merge, quarantine, runs, source_state, stages
+from replicator.store import absences, accounts, lease, quarantine, runs, source_state, stages, stored_calls
 from replicator.sync.commit import load_ledger, save_policy
 from replicator.sync.content.stages import Stages
 from replicator.sync.engine.position import start
@@ -65,14 +65,14 @@ def begin(
     save_policy(tx, account, options, keys=len(keys))
     ledger = load_ledger(tx, account)
     known = source_state.load_source(tx, account)
-    remembered = merge.some_calls(tx, account)
+    remembered = stored_calls.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
     position = start(
         options,
         ledger,
         now,
-        live=merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
-        oldest_known=merge.oldest_live(tx, account),
+        live=stored_calls.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
         difference=known.difference,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import Spending
 from replicator.errors import DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError, WentBack
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import lease, merge, runs, source_state
+from replicator.store import lease, runs, source_state, stored_details
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -278,8 +278,8 @@ class Run:
     def _report(self, result: Result, seconds: float) -> Report:
         account, kinds = self._options.account, self._options.details.kinds
         now = self._clock()
-        due, waiting = self._ask_database(lambda c: merge.count_queued(c, account, kinds, now))
-        next_due_at = self._ask_database(lambda c: merge.next_due_at(c, account, kinds))
+        due, waiting = self._ask_database(lambda c: stored_details.count_queued(c, account, kinds, now))
+        next_due_at = self._ask_database(lambda c: stored_details.next_due_at(c, account, kinds))
         position = self._engine.position
         ledger = position.state.ledger
         is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))

@@ -14,7 +14,7 @@ import pytest
 from test_upgrades import contents, restore
 
 from replicator.errors import AnotherAccount, LeaseHeld, LeaseLost, SchemaTooNew
-from replicator.store import accounts, budgets, lease, locks, merge, migrate, statistics
+from replicator.store import accounts, budgets, lease, locks, migrate, statistics, stored_details
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def test_a_database_of_two_accounts_is_migrated(empty_database: str) -> None:
         last = connection.execute("SELECT max(due_at) FROM truedy.transcripts").fetchone()
         assert last is not None
         queues = [
-            merge.due_details(connection, account, ("transcript",), last[0], 1000) for account in ("default", SECOND)
+            stored_details.due_details(connection, account, ("transcript",), last[0], 1000)
+            for account in ("default", SECOND)
         ]
         assert len(queues[0]) == len(queues[1]) > 0
         # Each goes on with a key that the other one's books have too, as nobody knew whose it was.
