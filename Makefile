@@ -48,7 +48,7 @@ bench: $(READY)
 	$(BIN)/python -m bench
 
 docs: $(READY)
-	$(BIN)/python -m replicator.settings > docs/settings.md
+	$(BIN)/python -m replicator.settings_page > docs/settings.md
 	$(BIN)/python -m replicator.store.pages
 	$(BIN)/python -m dashboards
 

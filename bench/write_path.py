@@ -13,7 +13,7 @@ import psycopg
 from bench import common
 from replicator.errors import NotFound
 from replicator.source.client import Reader
-from replicator.store import books, lease
+from replicator.store import lease, runs
 from replicator.store.database import Database
 from replicator.sync.commit import Committer
 from replicator.sync.content.calls import Policy
@@ -56,7 +56,7 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     now = datetime.now(UTC)
     held = lease.acquire(database, "bench", "bench")
     with database.transaction() as tx:
-        run_id = books.begin_run(tx, "default", "bench", "bench", held.holder, held.epoch)
+        run_id = runs.begin_run(tx, "default", "bench", "bench", held.holder, held.epoch)
     committer = Committer("default", held, run_id, Policy(), [])
     position = Position(State(Ledger()), Ledger(), Source("bench"))
     later = now + timedelta(hours=1)

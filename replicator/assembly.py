@@ -191,13 +191,13 @@ def limits(settings: Settings) -> Limits:
 
 def absences(database: Database, account: str, limit: int, release: int | None) -> dict[str, Any]:
     """Return what is missing at the source, and whether it is held; first release that many, where a number is given."""
-    from replicator.store import absences, books
+    from replicator.store import absences, source_state
     from replicator.sync.deletions.rules import cap, is_held
 
     with database.transaction() as tx:
         if release is not None:
             absences.release(tx, account, release)
-        suspected, kept = absences.suspected(tx, account), books.load_source(tx, account)
+        suspected, kept = absences.suspected(tx, account), source_state.load_source(tx, account)
         live = kept.live_calls or 0
         return {
             "suspected": suspected,

@@ -15,7 +15,7 @@ import msgspec
 from replicator.budget import run_bound
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts
-from replicator.store import books, lease
+from replicator.store import lease, stored_coverage
 from replicator.sync import commit, workers
 from replicator.sync.content import calls, stages
 from replicator.sync.coverage import advance, list_end
@@ -68,7 +68,7 @@ def checkpoint_before_rows() -> None:
         removed, added = difference(where.stored, where.state.ledger)
         with self.key_budgets[0]._database.transaction() as first:
             rows = (map(commit._row, removed), map(commit._row, added))
-            books.save_coverage(first, self.account, *rows)
+            stored_coverage.save_coverage(first, self.account, *rows)
         time.sleep(0.1)
         return whole(self, tx, replace(where, stored=where.state.ledger), batch)
 

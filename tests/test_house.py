@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from replicator import settings
+from replicator import settings_page
 from replicator.cli import app
 
 TOP = Path(__file__).resolve().parents[1]
@@ -37,7 +37,9 @@ RUNGS = {
     "report": {"errors", "records", "store", "sync", "verify"},
     "service": {"errors", "records", "store", "sync", "report"},
     "setting_values": {"sync"},
-    "settings": {"errors", "env_file", "origins", "setting_values", "trusted_files", "sync"},
+    "setting_fields": {"setting_values", "sync"},
+    "settings_page": {"setting_fields"},
+    "settings": {"errors", "env_file", "origins", "setting_fields", "setting_values", "trusted_files"},
     "assembly": {"errors", "records", "settings", "source", "store", "budget", "sync", "verify", "report", "service"},
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
@@ -62,8 +64,9 @@ FLOORS = {
 
 PURE = (
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py",  "records.py", "report/markup.py", "report/plots.py",
-    "report/wording.py", "safe_text.py", "simulator/exchange.py",
+    "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
+    "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
+    "report/plots.py", "report/rows.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
     "simulator/wire.py", "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py",
     "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",
     "store/doubts.py", "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage",
@@ -87,7 +90,7 @@ DOORS = {
     },
     "pyreqwest": {"source/transport.py"},
     "apscheduler": {"service/schedule.py"},
-    "pydantic": {"settings.py", "demo.py"},
+    "pydantic": {"setting_fields.py", "settings.py", "demo.py"},
     "dotenv": {"env_file.py"},
     "alembic": {"store/migrate.py"},
     "uvicorn": {"service/web.py", "service/wire.py", "simulator/server.py"},
@@ -192,9 +195,9 @@ def test_every_module_says_what_it_is_and_is_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     assert ast.get_docstring(tree), name(path)
-    assert len(text.splitlines()) <= 500, name(path)
+    assert len(text.splitlines()) <= 400, name(path)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 100] == []
+    assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 60] == []
 
 
 @pytest.mark.parametrize("floor", FLOORS)
@@ -242,8 +245,8 @@ def test_a_room_that_only_decides_reaches_nothing(pure: str) -> None:
 
 
 def test_rooms_do_not_import_in_circles() -> None:
-    """No module is imported by something that it imports itself."""
-    graph = {path: {file for module in runtime_imports(path) if module.startswith("replicator.")
+    """No module is imported by something that it imports itself, not even for types only."""
+    graph = {path: {file for module in imports(path) if module.startswith("replicator.")
                     for file in files_behind(module) if file.name != "__init__.py"} for path in MODULES}  # fmt: skip
     while leaves := [path for path, below in graph.items() if not below & graph.keys()]:
         for path in leaves:
@@ -253,7 +256,7 @@ def test_rooms_do_not_import_in_circles() -> None:
 
 def test_every_setting_is_documented() -> None:
     """docs/settings.md is what the settings say of themselves."""
-    assert (TOP / "docs" / "settings.md").read_text(encoding="utf-8") == settings.document(), "run: make docs"
+    assert (TOP / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page.document(), "run: make docs"
 
 
 def test_every_command_and_option_is_documented() -> None:

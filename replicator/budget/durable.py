@@ -1,4 +1,4 @@
-"""One key's budget in use: the pure rules of key_budget.py, kept in the database by store/books.py.
+"""One key's budget in use: the pure rules of key_budget.py, kept in the database by store/budgets.py.
 
 A charge is committed before the requests are sent, so a killed process forgets none of them; what only the answers
 teach (the clocks, a lower limit, when a refusal ends) is saved with the next batch.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.budget.rules import ClockOffset
-from replicator.store import books
+from replicator.store import budgets
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,14 +28,14 @@ class DurableBudget(KeyBudget):
     def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
         super().__init__(limits)
         self._database = database
-        self.key = books.BudgetKey(account, books.key_id(key))
-        self._saved: books.BudgetRow | None = None
-        self._written: books.BudgetRow | None = None
+        self.key = budgets.BudgetKey(account, budgets.key_id(key))
+        self._saved: budgets.BudgetRow | None = None
+        self._written: budgets.BudgetRow | None = None
 
     def load(self, now: datetime) -> None:
         """Read the books again: at the start, and when another process has charged them meanwhile."""
         with self._database.connection() as connection:
-            row = books.load_budget(connection, self.key)
+            row = budgets.load_budget(connection, self.key)
         clock = None
         if row.offset_low_seconds is not None and row.offset_high_seconds is not None:
             clock = ClockOffset(timedelta(seconds=row.offset_low_seconds), timedelta(seconds=row.offset_high_seconds))
@@ -47,7 +47,7 @@ class DurableBudget(KeyBudget):
             windows = self.budget.windows(now)
             wanted = dict.fromkeys(windows, requests)
             oldest = self.budget.oldest_kept(now)
-            if not books.charge(self._database, self.key, wanted, self.budget.limit, oldest):
+            if not budgets.charge(self._database, self.key, wanted, self.budget.limit, oldest):
                 self.load(now)
                 return False
         return super().charge(now, requests)
@@ -57,9 +57,9 @@ class DurableBudget(KeyBudget):
         the next one writes all of it again.
         """
         if self._owed:
-            books.add_charges(tx, self.key, self._owed)
+            budgets.add_charges(tx, self.key, self._owed)
         clock = self.budget.clock
-        row = books.BudgetRow(
+        row = budgets.BudgetRow(
             self.budget.limit if self.budget.limit != self._limits.ours else None,
             self.budget.not_before,
             floor(clock.low.total_seconds() * 10) / 10 if clock else None,
@@ -67,7 +67,7 @@ class DurableBudget(KeyBudget):
             charged={},
         )
         if row != self._saved:
-            books.save_budget(tx, self.key, self._limits.window_seconds, row)
+            budgets.save_budget(tx, self.key, self._limits.window_seconds, row)
         self._written = row
 
     def saved(self) -> None:
@@ -78,7 +78,7 @@ class DurableBudget(KeyBudget):
     def restore(self, tx: psycopg.Connection[Any]) -> None:
         """Charge again what a database that was set back has forgotten."""
         if self.budget.limit is not None:
-            books.restore_charges(tx, self.key, self.budget.charged)
+            budgets.restore_charges(tx, self.key, self.budget.charged)
 
 
 __all__ = ["DurableBudget", "Limits"]

@@ -1,6 +1,6 @@
 """The request budget of one API key: how many requests may be sent now, and if none, when again.
 
-Pure: time is an argument, the books are values; `store/books.py` keeps them in the database so that restarts and
+Pure: time is an argument, the books are values; `store/budgets.py` keeps them in the database so that restarts and
 several processes together never exceed the limit. The rules:
 
 - The source counts requests in fixed windows of its own clock, so windows are numbered by *its* time: the number of

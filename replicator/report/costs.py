@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replicator.report import periods, plots, wording
+from replicator.report.axis import labels, names
 from replicator.report.blocks import Column, empty, figure, paragraph, section, table
-from replicator.report.calls import labels, names
 from replicator.report.markup import Child, Markup, element, joined
 from replicator.report.plots import Canvas, Chart, Series
 from replicator.report.wording import count, percent, plural, share
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from replicator.report.figures import Adjustment, Costs, Figures, Month
+    from replicator.report.rows import Adjustment, Costs, Figures, Month
 
 
 def day_of(row: Costs) -> date:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replicator.report import periods, plots, wording
+from replicator.report.axis import labels, names
 from replicator.report.blocks import Column, empty, figure, moment, paragraph, section, table
-from replicator.report.calls import labels, names
 from replicator.report.markup import Child, Markup, element, joined, source_text
 from replicator.report.plots import Canvas, Chart, Series
 from replicator.report.wording import count, percent, plural, share
@@ -14,7 +14,7 @@ from replicator.report.wording import count, percent, plural, share
 if TYPE_CHECKING:
     from datetime import date
 
-    from replicator.report.figures import CoveredDay, Figures
+    from replicator.report.rows import CoveredDay, Figures
     from replicator.report.wording import Clock
 
 STALE_SECONDS = 3600.0

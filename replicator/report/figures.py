@@ -1,339 +1,51 @@
 """What the report says, read from the database in one snapshot: one named query of sql/report for each kind of row.
 
-A query's columns are its dataclass's fields, in their order (a test compares the two), so that a query can be moved to
-another view without anything else noticing. No phone number, transcript or summary is read here.
+A query's columns are the fields of its dataclass in report/rows.py, in their order (a test compares the two), so that a
+query can be moved to another view without anything else noticing. No phone number, transcript or summary is read here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from replicator.report.periods import last_days
+from replicator.report.rows import (
+    Adjustment,
+    Agent,
+    Aside,
+    Attempts,
+    Band,
+    Campaign,
+    Costs,
+    CoveredDay,
+    Delay,
+    Durations,
+    ErrorText,
+    Facts,
+    Figures,
+    Hour,
+    Month,
+    Outstanding,
+    Pulse,
+    RunLine,
+    StatusWord,
+    UnsureStretch,
+)
 from replicator.store.migrate import bundled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
-    from decimal import Decimal
 
     from replicator.store.database import Database
 
 MOST_AGENTS = 12
 MOST_NAMES = 10
 MOST_LINES = 8
-DAYS_BY_DAY, DAYS_BY_WEEK = 92, 732
-"""Up to so many days are shown one by one; then weeks; then months."""
 PULSE_SECONDS = 5
 _FILE = re.compile(r"\d\d_([a-z]+)\.sql\Z")
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """As of when, in which zone, and how completely."""
-
-    time_zone: str
-    now_at: datetime
-    today: date
-    settle_hours: int
-    stale_open_hours: int
-    first_day: date | None
-    stored_calls: int
-    undated_calls: int
-    future_calls: int
-    head_at: datetime | None
-    lag_seconds: float | None
-    is_complete_and_proven: bool
-    completeness: str
-    holes: int
-    unsure_intervals: int
-    reaches_beginning: bool
-    oldest_verified_at: datetime | None
-    live_calls: int
-    proven_calls: int
-    source_total: int | None
-    source_total_at: datetime | None
-    pending_transcripts: int
-    pending_recordings: int
-    suspected_deletions: int
-    verification_at: datetime | None
-    verification_is_equal: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """A day of creation and a direction: how many calls, and how they ended."""
-
-    day: date
-    direction: str
-    calls: int
-    open_calls: int
-    stale_open_calls: int
-    unmapped_calls: int
-    terminal_calls: int
-    not_placed_calls: int
-    cancelled_calls: int
-    placed_calls: int
-    busy_calls: int
-    not_answered_calls: int
-    machine_calls: int
-    answered_calls: int
-    conversations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Durations:
-    """Over a bucket of days, or a whole period where `bucket` is None; the percentiles are estimates from the histogram."""
-
-    is_before: bool
-    bucket: date | None
-    measured_calls: int
-    duration_seconds: int
-    p50_seconds: float
-    p90_seconds: float
-    p99_seconds: float
-    longest_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A bucket of the histogram; the last has no upper edge."""
-
-    lower_seconds: int
-    upper_seconds: int | None
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """A day of the end: what is known of its cost, and what is not."""
-
-    day: date
-    calls: int
-    known_calls: int
-    pending_calls: int
-    not_expected_calls: int
-    implausible_calls: int
-    cost_usd: Decimal | None
-    timed_cost_usd: Decimal | None
-    timed_minutes: float
-    conversations: int
-    known_conversations: int
-    conversation_cost_usd: Decimal | None
-    is_final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month's cost, and how much of it had come by the day of the month that today is."""
-
-    month: date
-    calls: int
-    known_calls: int
-    pending_calls: int
-    cost_usd: Decimal | None
-    cost_to_this_day_usd: Decimal | None
-    is_final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Adjustment:
-    """Calls of a day whose known cost changed afterwards."""
-
-    day: date
-    adjusted_calls: int
-    adjustment_usd: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """A weekday (1 is Monday) and an hour of it."""
-
-    weekday: int
-    hour: int
-    calls: int
-    placed_calls: int
-    answered_calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """An agent; or all others together, which have no name and a place after the last."""
-
-    place: int
-    name: str | None
-    members: int
-    calls: int
-    placed_calls: int
-    answered_calls: int
-    conversations: int
-    measured_calls: int
-    duration_seconds: int
-    cost_usd: Decimal | None
-    pending_calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """A campaign, or all others together."""
-
-    place: int
-    name: str | None
-    members: int
-    calls: int
-    placed_calls: int
-    answered_calls: int
-    machine_calls: int
-    conversations: int
-    terminal_calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class StatusWord:
-    """A status as the source spells it, and the stage it counts as."""
-
-    place: int
-    name: str | None
-    stage: str | None
-    members: int
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorText:
-    """What calls say of their error, without its digits."""
-
-    place: int
-    name: str | None
-    members: int
-    calls: int
-    last_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class CoveredDay:
-    """How much of a day was compared, and what of it is proven."""
-
-    day: date
-    live_calls: int
-    proven_calls: int
-    day_seconds: float
-    proven_seconds: float
-    unsure_seconds: float
-    never_compared_seconds: float
-    unsure_reasons: str | None
-    oldest_verified_at: datetime | None
-    is_complete_and_proven: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Outstanding:
-    """What is not final, by reason."""
-
-    open_calls: int
-    stale_open_calls: int
-    unsettled_calls: int
-    unmapped_calls: int
-    deleted_calls: int
-    pending_cost_calls: int
-    implausible_cost_calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnsureStretch:
-    """A stretch of the list that could not be proven; from the beginning where `since_at` is None."""
-
-    since_at: datetime | None
-    until_at: datetime | None
-    verified_at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A reason why rows could not be read."""
-
-    reason: str
-    calls: int
-    since_at: datetime
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """A run of the replicator."""
-
-    command: str
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: str
-    message: str | None
-    requests: int
-    calls_inserted: int
-    calls_changed: int
-    refusals: int
-    failures: int
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How late a change of a call is seen, by its age."""
-
-    class_number: int
-    max_age_seconds: float | None
-    calls: int
-    renewed_every_seconds: float
-    bound_seconds: float | None
-    oldest_look_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """Whether somebody writes, and how old the last look at the newest end of the list is."""
-
-    is_lease_held: bool
-    lag_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The last `days` days, today the last of them, and as many before."""
-
-    days: int
-    today: date
-    since: date
-    before: date
-    bucket: str
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Everything on the page, of one account and one moment."""
-
-    account: str
-    period: Period
-    facts: Facts
-    attempts: tuple[Attempts, ...]
-    durations: tuple[Durations, ...]
-    histogram: tuple[Band, ...]
-    costs: tuple[Costs, ...]
-    months: tuple[Month, ...]
-    adjustments: tuple[Adjustment, ...]
-    hours: tuple[Hour, ...]
-    agents: tuple[Agent, ...]
-    campaigns: tuple[Campaign, ...]
-    statuses: tuple[StatusWord, ...]
-    errors: tuple[ErrorText, ...]
-    coverage: tuple[CoveredDay, ...]
-    outstanding: Outstanding
-    unsure: tuple[UnsureStretch, ...]
-    quarantine: tuple[Aside, ...]
-    runs: tuple[RunLine, ...]
-    delays: tuple[Delay, ...]
-
 
 SHAPES: Mapping[str, type[Any]] = {
     "facts": Facts, "attempts": Attempts, "durations": Durations, "histogram": Band, "costs": Costs, "months": Month,
@@ -354,13 +66,6 @@ def queries() -> dict[str, str]:
     }
 
 
-def period(today: date, days: int) -> Period:
-    """Return the last `days` days up to today."""
-    since = today - timedelta(days=days - 1)
-    bucket = "day" if days <= DAYS_BY_DAY else "week" if days <= DAYS_BY_WEEK else "month"
-    return Period(days, today, since, since - timedelta(days=days), bucket)
-
-
 def read(database: Database, account: str, days: int, *, most_seconds: float = 0) -> Figures:
     """Read everything in one snapshot; `most_seconds` bounds a statement (0: no bound)."""
     texts = queries()
@@ -374,7 +79,7 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             return tuple(shape(*row) for row in found)
 
         (facts,) = rows("facts", Facts)
-        over = period(facts.today, days)
+        over = last_days(facts.today, days)
         values |= {"since": over.since, "before": over.before, "today": over.today, "bucket": over.bucket}
         return Figures(
             account=account,

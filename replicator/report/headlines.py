@@ -12,8 +12,8 @@ from replicator.report.wording import count, percent, plural, share
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from replicator.report.figures import Figures
     from replicator.report.periods import Average
+    from replicator.report.rows import Figures
 
 
 def glance(figures: Figures) -> Markup:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator import __version__
-from replicator.report import calls, costs, data_quality, headlines, wording
+from replicator.report import calls, costs, data_quality, durations, headlines, wording
 from replicator.report.blocks import moment
 from replicator.report.markup import Markup, document, element, joined, raw_style, source_text
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from replicator.report.figures import Figures
+    from replicator.report.rows import Figures
 
 SPANS = (7, 30, 90, 365, 1095)
 """Days that the live page can show."""
@@ -79,7 +79,7 @@ def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:
             headlines.glance(figures),
             calls.volume(figures),
             calls.funnel(figures),
-            calls.durations(figures),
+            durations.durations(figures),
             costs.cost(figures),
             calls.hours(figures),
             calls.agents(figures),

@@ -11,16 +11,19 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from replicator.report.figures import Attempts, Costs, Period
+from replicator.report.rows import Attempts, Costs, Period
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from replicator.report.figures import CoveredDay, Durations, Figures
+    from replicator.report.rows import CoveredDay, Durations, Figures
 
 DIRECTIONS = ("outbound", "inbound", "webrtc", "other")
 EDGES = (0, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 """Lower edges of the histogram's buckets, so that an empty bucket stands in its place."""
+
+DAYS_BY_DAY, DAYS_BY_WEEK = 92, 732
+"""Up to so many days are shown one by one; then weeks; then months."""
 
 LEAST_BUCKETS = {"day": 6, "week": 41, "month": 180}
 """So many days before today are on each axis, however young the replica is."""
@@ -48,6 +51,13 @@ class Average:
     @property
     def per_day(self) -> float | None:
         return self.total / self.days if self.days else None
+
+
+def last_days(today: date, days: int) -> Period:
+    """Return the last `days` days up to today."""
+    since = today - timedelta(days=days - 1)
+    bucket = "day" if days <= DAYS_BY_DAY else "week" if days <= DAYS_BY_WEEK else "month"
+    return Period(days, today, since, since - timedelta(days=days), bucket)
 
 
 def start_of(day: date, bucket: str) -> date:
@@ -186,5 +196,5 @@ def covered(rows: Iterable[CoveredDay]) -> tuple[float, float, float]:
 
 __all__ = [
     "DIRECTIONS", "EDGES", "Average", "Bucket", "averages", "buckets", "complete_days", "covered", "durations_of", "is_comparable", "is_now",
-    "split", "start_of", "total_attempts", "total_costs", "within",
+    "last_days", "split", "start_of", "total_attempts", "total_costs", "within",
 ]  # fmt: skip

@@ -92,14 +92,36 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
     """Print what our books say. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
     out = console()
     out.print(f"replica of account {cell(status.account)} in {cell(status.place)}")
-    source = status.source
+    _show_source(out, status.source)
+    _show_calls(out, status)
+    _show_backlog(out, status.details, requests_per_minute)
+    if status.absences["suspected"]:
+        suspected = plural(status.absences["suspected"], "call")
+        out.print(f"absences   {suspected} suspected: see replicator deletions")
+    if status.source is not None and status.source["party_key_id"] is None:
+        out.print("parties    other_party_key and our_number_key are null: REPLICATOR_PSEUDONYM_KEY is not set")
+    out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
+    _show_budgets(out, status)
+    out.print(f"writer     {cell(status.lease['holder']) if status.lease else 'nobody at the moment'}")
+    _show_days(out, status)
+    _show_delays(out, status.delays)
+    if status.details:
+        rows = [[row[name] for name in DETAIL_COLUMNS] for row in status.details]
+        show_table(out, "Details", DETAIL_COLUMNS, rows)
+    if status.runs:
+        rows = [[row[name] for name in RUN_COLUMNS] for row in status.runs]
+        show_table(out, "Last runs", [name.replace("_", " ") for name in RUN_COLUMNS], rows)
+
+
+def _show_source(out: Console, source: Mapping[str, Any] | None) -> None:
     if source is None or source["head_at"] is None:
         out.print("never synced: run `replicator sync`")
-    else:
-        out.print(f"source     {cell(source['base_url'])}, {cell(source['total'])} calls by its own count")
-        out.print(
-            f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)"
-        )
+        return
+    out.print(f"source     {cell(source['base_url'])}, {cell(source['total'])} calls by its own count")
+    out.print(f"freshness  the newest end was read {_ago(source['lag_seconds'])} ago ({cell(source['head_at'])} UTC)")
+
+
+def _show_calls(out: Console, status: Status) -> None:
     calls = status.calls
     out.print(
         f"calls      {calls['live']:,} live, {calls['deleted']:,} deleted; from {cell(calls['oldest'])} to {cell(calls['newest'])}"
@@ -108,20 +130,20 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
     for piece in status.unsure:
         since = cell(piece["since"]) if piece["since"] else "the beginning"
         out.print(f"           unsure: {since} to {cell(piece['until'])}: {cell(piece['reason'])}")
-    due = sum(row["due"] for row in status.details)
-    later = sum(row["later"] for row in status.details)
+
+
+def _show_backlog(out: Console, details: Sequence[Mapping[str, Any]], requests_per_minute: float | None) -> None:
+    due = sum(row["due"] for row in details)
+    later = sum(row["later"] for row in details)
     eta = (
         f", about {_ago(60 * due / requests_per_minute)} at {requests_per_minute:g} requests a minute"
         if due and requests_per_minute
         else ""
     )
     out.print(f"backlog    {plural(due, 'detail')} due{eta}; {later:,} queued for later")
-    absent = status.absences
-    if absent["suspected"]:
-        out.print(f"absences   {plural(absent['suspected'], 'call')} suspected: see replicator deletions")
-    if source is not None and source["party_key_id"] is None:
-        out.print("parties    other_party_key and our_number_key are null: REPLICATOR_PSEUDONYM_KEY is not set")
-    out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
+
+
+def _show_budgets(out: Console, status: Status) -> None:
     for budget in status.budgets:
         wait = (
             f"; refused until {cell(budget['not_before'])}"
@@ -132,33 +154,33 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         out.print(
             f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}"
         )
-    out.print(f"writer     {cell(status.lease['holder']) if status.lease else 'nobody at the moment'}")
-    if status.days:
-        worst = [
-            (
-                day["day"], day["live_calls"], day["proven_calls"], percent(day["proven_time_share"]),
-                percent(day["never_compared_time_share"]), day["unsure_reasons"],
-            )
-            for day in status.days
-        ]  # fmt: skip
-        title = f"Days that are not proven: {status.days_not_proven:,}, the worst of them"
-        show_table(out, title, DAY_COLUMNS, worst)
-    if status.delays:
-        ages = [
-            (
-                _ages(row), row["calls"], _ago(row["renewed_every_seconds"]),
-                "no promise" if row["bound_seconds"] is None else _ago(row["bound_seconds"]),
-                "-" if row["oldest_look_seconds"] is None else f"{_ago(row['oldest_look_seconds'])} ago",
-            )
-            for row in status.delays
-        ]  # fmt: skip
-        show_table(out, "Delay of updates", DELAY_COLUMNS, ages)
-    if status.details:
-        rows = [[row[name] for name in DETAIL_COLUMNS] for row in status.details]
-        show_table(out, "Details", DETAIL_COLUMNS, rows)
-    if status.runs:
-        rows = [[row[name] for name in RUN_COLUMNS] for row in status.runs]
-        show_table(out, "Last runs", [name.replace("_", " ") for name in RUN_COLUMNS], rows)
+
+
+def _show_days(out: Console, status: Status) -> None:
+    if not status.days:
+        return
+    worst = [
+        (
+            day["day"], day["live_calls"], day["proven_calls"], percent(day["proven_time_share"]),
+            percent(day["never_compared_time_share"]), day["unsure_reasons"],
+        )
+        for day in status.days
+    ]  # fmt: skip
+    show_table(out, f"Days that are not proven: {status.days_not_proven:,}, the worst of them", DAY_COLUMNS, worst)
+
+
+def _show_delays(out: Console, delays: Sequence[Mapping[str, Any]]) -> None:
+    if not delays:
+        return
+    ages = [
+        (
+            _ages(row), row["calls"], _ago(row["renewed_every_seconds"]),
+            "no promise" if row["bound_seconds"] is None else _ago(row["bound_seconds"]),
+            "-" if row["oldest_look_seconds"] is None else f"{_ago(row['oldest_look_seconds'])} ago",
+        )
+        for row in delays
+    ]  # fmt: skip
+    show_table(out, "Delay of updates", DELAY_COLUMNS, ages)
 
 
 def show_absences(found: Mapping[str, Any]) -> None:

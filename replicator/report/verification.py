@@ -14,7 +14,7 @@ from replicator.safe_text import visible
 
 if TYPE_CHECKING:
     from replicator.verify.compare import Difference
-    from replicator.verify.run import Verified
+    from replicator.verify.findings import Verified
 
 MOST_SHOWN = 50
 """Differences that are printed one by one; --json has all."""

@@ -27,7 +27,7 @@ from replicator.report.page import SPANS, header_policy
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 
-    from replicator.report.figures import Pulse
+    from replicator.report.rows import Pulse
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

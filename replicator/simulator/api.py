@@ -10,14 +10,13 @@ import gzip
 import time
 from collections import deque
 from datetime import datetime, timedelta
-from random import Random
 from typing import TYPE_CHECKING
 
 from replicator.simulator import reading, writing
 from replicator.simulator.births import from_us, to_us
-from replicator.simulator.caching import ByteCache
-from replicator.simulator.exchange import ApiError, Request, Response, error_response, meta
-from replicator.simulator.limits import Entry, Limiter, Log, Refusal
+from replicator.simulator.deployment import Deployment
+from replicator.simulator.exchange import ApiError, Request, Response, error_response
+from replicator.simulator.limits import Entry, Limiter, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +33,8 @@ _ERROR = 500
 _CODES = {400: "bad_request", 402: "payment_required", 403: "forbidden", 404: "not_found", 422: "validation_error"}
 
 
-class Api:
-    """A deployment: a world, its keys, its switches (the world's), its caches and its books."""
+class Api(Deployment):
+    """A deployment that answers: with its keys, its limits, and what a test wants of the next requests."""
 
     def __init__(
         self,
@@ -45,44 +44,16 @@ class Api:
         clock: Callable[[], datetime] | None = None,
         seed: int = 0,
     ) -> None:
+        super().__init__(world, seed=seed)
         began, ticks = world.now, time.monotonic()
-        self.world = world
         self.keys = tuple(keys)
         self.clock = clock or (lambda: began + timedelta(seconds=time.monotonic() - ticks))
-        self.log = Log()
-        self.random = Random(seed)  # noqa: S311 - a simulation
-        self.requests = 0
         #: Called with each request before it is answered: the place to change the world between two pages.
         self.before: Callable[[Request], None] | None = None
         #: What the next requests get, one each: a status to fail with, a whole Response, or None for the usual answer.
         self.script: deque[int | Response | None] = deque()
-        self.poisoned: set[int] = set()
-        self.read: set[int] = set()
-        self.idempotent: dict[tuple[str, str], int] = {}
-        self.rows, self.details, self.transcripts = ByteCache(), ByteCache(2**24), ByteCache()
         self._known = {f"Bearer {key}": key for key in keys}
         self._limiter = Limiter()
-        self._scattered: tuple[int, int, list[int]] = (-1, 0, [])
-
-    @property
-    def switches(self) -> Switches:
-        """How this deployment behaves; may be set at any time."""
-        return self.world.switches
-
-    @switches.setter
-    def switches(self, switches: Switches) -> None:
-        with self.world.lock:
-            self.world.switch(switches)
-            for cache in (self.rows, self.details, self.transcripts):
-                cache.clear()
-
-    def poison(self, call_id: str) -> None:
-        """Make a call unserialisable, as a first read of its transcript can."""
-        with self.world.lock:
-            index = self.world.index_of(call_id)
-            if index is None:
-                raise KeyError(call_id)
-            self.poisoned.add(index)
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -102,18 +73,6 @@ class Api:
             response = self._misbehave(request, response, now)
             self.log.answered(Entry(now, kind, request.method, request.path, request.query, response.status))
             return response
-
-    def meta(self, request_id: str, now: datetime) -> bytes:
-        """Return the envelope's `meta`, without its closing brace."""
-        return meta(request_id, now, self.switches)
-
-    def scattered(self, found: Sequence[int]) -> list[int]:
-        """Return calls in an order that has nothing to do with time, kept until the next change."""
-        version, of, kept = self._scattered
-        if version != self.world.version or of != id(found):
-            kept = sorted(found, key=self.world.id_of)
-            self._scattered = (self.world.version, id(found), kept)
-        return kept
 
     def _answer(self, request: Request, kind: str, request_id: str, now: datetime) -> Response:
         switches = self.switches

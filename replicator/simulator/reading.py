@@ -20,7 +20,7 @@ from replicator.simulator.wire import to_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from replicator.simulator.api import Api
+    from replicator.simulator.deployment import Deployment
 
 _MOST = 100
 _BOMB_STATUS = 200
@@ -29,24 +29,24 @@ _BOMB_STATUS = 200
 # The list.
 
 
-def list_calls(api: Api, request: Request, request_id: str, now: datetime) -> Response:
+def list_calls(deployment: Deployment, request: Request, request_id: str, now: datetime) -> Response:
     """Answer GET /calls."""
-    switches = api.switches
+    switches = deployment.switches
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     limit, offset = _number(query, "limit", 50), _number(query, "offset", 0)
     if not switches.limit_unchecked and not (1 <= limit <= _MOST and offset >= 0):
         raise validation("limit must be from 1 to 100, offset not negative", {"limit": limit, "offset": offset})
-    found: Sequence[int] = () if switches.empty_account else _found(api, query)
+    found: Sequence[int] = () if switches.empty_account else _found(deployment, query)
     delay = switches.list_seconds_per_1000 * len(found) / 1000
     delay += switches.deep_offset_seconds_per_1000 * max(offset, 0) / 1000
     if switches.deep_offset_timeout is not None and offset >= switches.deep_offset_timeout:
         raise ApiError(504, "timeout", "upstream timeout", delay=switches.deep_offset_timeout_seconds)
     total = len(found) if switches.cap is None else min(len(found), switches.cap)
     first = offset if offset >= 0 else max(0, total + offset)
-    page = _page(api, found, first, max(0, min(first + limit, total) - first)) if limit > 0 else []
-    if len(page) > 1 and switches.short_page_rate and api.random.random() < switches.short_page_rate:
-        page = page[: api.random.randrange(1, len(page))]
-    if api.poisoned and not api.poisoned.isdisjoint(page):
+    page = _page(deployment, found, first, max(0, min(first + limit, total) - first)) if limit > 0 else []
+    if len(page) > 1 and switches.short_page_rate and deployment.random.random() < switches.short_page_rate:
+        page = page[: deployment.random.randrange(1, len(page))]
+    if deployment.poisoned and not deployment.poisoned.isdisjoint(page):
         raise ApiError(500, "internal_error", "could not serialise", delay=delay)
     if switches.gzip_bomb_bytes:
         body = _bomb(switches.gzip_bomb_bytes)
@@ -56,8 +56,8 @@ def list_calls(api: Api, request: Request, request_id: str, now: datetime) -> Re
     shown: dict[str, object] = {"total": total, "limit": limit, "offset": offset, "has_more": has_more}
     if switches.total_missing:
         del shown["total"]
-    rows = b",".join([_row(api, index, listed=True) for index in page])
-    meta = api.meta(request_id, now)
+    rows = b",".join([_row(deployment, index, listed=True) for index in page])
+    meta = deployment.meta(request_id, now)
     if switches.envelope_meta_pagination:
         shown.pop("has_more")
         body = b"".join((b'{"data":[', rows, b'],"meta":', meta, b",", to_json(shown)[1:-1], b"}}"))
@@ -73,9 +73,9 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
         raise validation(f"{name} must be an integer") from None
 
 
-def _found(api: Api, query: dict[str, str]) -> Sequence[int]:
+def _found(deployment: Deployment, query: dict[str, str]) -> Sequence[int]:
     """Return what matches, oldest first."""
-    switches = api.switches
+    switches = deployment.switches
     wanted = {name: value for name, value in query.items() if value and name not in switches.ignored_filters}
     agent = wanted.get("agent_id")
     if agent is not None:
@@ -83,10 +83,10 @@ def _found(api: Api, query: dict[str, str]) -> Sequence[int]:
             agent = str(UUID(agent))
         except ValueError:
             raise validation("agent_id must be a UUID") from None
-    found = api.world.matching(wanted.get("status"), wanted.get("direction"), agent)
+    found = deployment.world.matching(wanted.get("status"), wanted.get("direction"), agent)
     if switches.created_filters and ("created_after" in wanted or "created_before" in wanted):
         after, before = (_time(wanted, name) for name in ("created_after", "created_before"))
-        found = api.world.between(found, after, before)
+        found = deployment.world.between(found, after, before)
     return found
 
 
@@ -100,29 +100,29 @@ def _time(wanted: dict[str, str], name: str) -> datetime | None:
     return at if at.tzinfo else datetime.fromisoformat(wanted[name] + "+00:00")
 
 
-def _page(api: Api, found: Sequence[int], first: int, count: int) -> list[int]:
+def _page(deployment: Deployment, found: Sequence[int], first: int, count: int) -> list[int]:
     """Return `count` calls from place `first` on, in the deployment's order."""
-    switches = api.switches
+    switches = deployment.switches
     if count <= 0:
         return []
     if switches.order == "unsorted":
-        return api.scattered(found)[first : first + count]
+        return deployment.scattered(found)[first : first + count]
     ascending = switches.order == "ascending"
     low = first if ascending else max(0, len(found) - first - count)
     high = first + count if ascending else len(found) - first
-    page = _shuffled(api, found, low, min(high, len(found))) if switches.tie_shuffle else list(found[low:high])
+    page = _shuffled(deployment, found, low, min(high, len(found))) if switches.tie_shuffle else list(found[low:high])
     return page if ascending else page[::-1]
 
 
-def _shuffled(api: Api, found: Sequence[int], low: int, high: int) -> list[int]:
+def _shuffled(deployment: Deployment, found: Sequence[int], low: int, high: int) -> list[int]:
     """Return found[low:high] after calls of one instant were put into an order of the moment."""
-    created = api.world.created_us
+    created = deployment.world.created_us
     start, end = low, high
     while start > 0 and created(found[start - 1]) == created(found[start]):
         start -= 1
     while end < len(found) and created(found[end]) == created(found[end - 1]):
         end += 1
-    moment = api.requests if api.switches.tie_shuffle == "request" else api.world.updates
+    moment = deployment.requests if deployment.switches.tie_shuffle == "request" else deployment.world.updates
 
     def place(index: int) -> bytes:
         return hashlib.blake2b(b"%d:%d" % (moment, index), digest_size=8).digest()
@@ -141,8 +141,8 @@ def _bomb(size: int) -> bytes:
     return b"".join(parts)
 
 
-def _row(api: Api, index: int, *, listed: bool) -> bytes:
-    switches, world = api.switches, api.world
+def _row(deployment: Deployment, index: int, *, listed: bool) -> bytes:
+    switches, world = deployment.switches, deployment.world
 
     def make() -> bytes:
         embed = listed and bool(switches.transcript_in_rows)
@@ -156,15 +156,15 @@ def _row(api: Api, index: int, *, listed: bool) -> bytes:
             is_bad=listed and world.odd(index, "bad row", switches.bad_row_share),
         )
 
-    return (api.rows if listed else api.details).get(index, world.revision(index), make)
+    return (deployment.rows if listed else deployment.details).get(index, world.revision(index), make)
 
 
 # One call.
 
 
-def existing(api: Api, call_id: str) -> int:
+def existing(deployment: Deployment, call_id: str) -> int:
     """Return the index of the call that a path names, or raise the 404 or 422."""
-    index = None if api.switches.empty_account else api.world.index_of(call_id)
+    index = None if deployment.switches.empty_account else deployment.world.index_of(call_id)
     if index is None:
         try:
             UUID(call_id)
@@ -174,18 +174,18 @@ def existing(api: Api, call_id: str) -> int:
     return index
 
 
-def call_data(api: Api, index: int) -> bytes:
+def call_data(deployment: Deployment, index: int) -> bytes:
     """Return a call object as JSON."""
-    if index in api.poisoned:
+    if index in deployment.poisoned:
         raise ApiError(500, "internal_error", "could not serialise")
-    return _row(api, index, listed=False)
+    return _row(deployment, index, listed=False)
 
 
-def transcript_data(api: Api, call_id: str) -> bytes:
+def transcript_data(deployment: Deployment, call_id: str) -> bytes:
     """Return the transcript's `data`; the first read may move the row, or poison it."""
-    index = existing(api, call_id)
-    switches, world = api.switches, api.world
-    if index in api.poisoned:
+    index = existing(deployment, call_id)
+    switches, world = deployment.switches, deployment.world
+    if index in deployment.poisoned:
         raise ApiError(500, "internal_error", "could not serialise")
 
     def make() -> bytes:
@@ -195,24 +195,24 @@ def transcript_data(api: Api, call_id: str) -> bytes:
         shown = [] if switches.transcript_empty_in_detail and index % 2 else wire.transcript(segments, switches, index)
         return to_json({"transcript": shown, "summary": world.row_at(index)["summary"]})
 
-    data = api.transcripts.get(index, world.revision(index), make)
+    data = deployment.transcripts.get(index, world.revision(index), make)
     if not data:
         delay = switches.provider_seconds if switches.provider_errors_are_404 else 0.0
         raise ApiError(404, "not_found", "no transcript is available yet", delay=delay)
-    if index not in api.read:
-        api.read.add(index)
+    if index not in deployment.read:
+        deployment.read.add(index)
         if world.odd(index, "poison", switches.poison_share):
-            api.poisoned.add(index)
+            deployment.poisoned.add(index)
             raise ApiError(500, "internal_error", "an unexpected error occurred")
         if switches.reading_moves_updated_at:
             world.change(index, {})
     return data
 
 
-def recording_data(api: Api, call_id: str, now: datetime) -> bytes:
+def recording_data(deployment: Deployment, call_id: str, now: datetime) -> bytes:
     """Return the recording's `data`; the first answer is cached on the row, as the contract says."""
-    index = existing(api, call_id)
-    switches, world = api.switches, api.world
+    index = existing(deployment, call_id)
+    switches, world = deployment.switches, deployment.world
     if not world.has_recording_at(index):
         raise not_found("no recording exists")
     if switches.provider_down_until is not None and now < switches.provider_down_until:
@@ -222,7 +222,7 @@ def recording_data(api: Api, call_id: str, now: datetime) -> bytes:
     row = world.row_at(index)
     url = row["recording_url"]
     if url is None or switches.recording_signed_expiring:
-        url = recording_url(switches, row["id"], to_us(now), api.requests)
+        url = recording_url(switches, row["id"], to_us(now), deployment.requests)
     if row["recording_url"] is None:
         world.change(index, {"recording_url": url})
     data = {"recording_url": url}
@@ -234,17 +234,17 @@ def recording_data(api: Api, call_id: str, now: datetime) -> bytes:
 # The storage: another host in life.
 
 
-def stored_audio(api: Api, request: Request, name: str, now: datetime) -> Response:
+def stored_audio(deployment: Deployment, request: Request, name: str, now: datetime) -> Response:
     """Answer a recording's link; a key sent here has leaked."""
     if "authorization" in request.headers:
-        api.log.keys_sent_to_storage += 1
-    switches = api.switches
+        deployment.log.keys_sent_to_storage += 1
+    switches = deployment.switches
     if request.method != "GET":
         return Response(405, headers=(("allow", "GET"),))
     call_id = name.removesuffix(".wav")
-    index = api.world.index_of(call_id)
-    gone = index is None or not api.world.has_recording_at(index)
-    if index is None or gone or api.world.odd(index, "storage missing", switches.storage_missing_share):
+    index = deployment.world.index_of(call_id)
+    gone = index is None or not deployment.world.has_recording_at(index)
+    if index is None or gone or deployment.world.odd(index, "storage missing", switches.storage_missing_share):
         return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", (("content-type", "application/xml"),))
     if switches.recording_signed_expiring:
         query = dict(parse_qsl(request.query))

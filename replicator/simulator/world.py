@@ -17,6 +17,7 @@ from typing import Any, overload
 from replicator.simulator import births
 from replicator.simulator.births import SECOND, TERMINAL, Life, from_us, to_us
 from replicator.simulator.conversations import Segment, conversation
+from replicator.simulator.filters import Facet, Filters
 from replicator.simulator.showing import Row, edition_at, row_of, status_at
 from replicator.simulator.switches import Switches
 from replicator.simulator.texts import AGENT_NAMES
@@ -67,9 +68,7 @@ class World:
         self._said: dict[int, tuple[Segment, ...]] = {}
         self._revisions: dict[int, int] = {}
         self._lives: dict[int, Life] = {}
-        self._facets: dict[int, tuple[str, str, int]] = {}
-        self._matching: dict[tuple[Any, ...], list[int]] = {}
-        self._matching_version = -1
+        self._filters = Filters()
         self._pending: list[tuple[int, int]] = []
         self._open: set[int] = set()
         self._churned = 0
@@ -188,7 +187,7 @@ class World:
         with self.lock:
             self.switches = switches
             self._lives.clear()
-            self._facets.clear()
+            self._filters.clear()
             self.version += 1
 
     # For the API, under the lock: calls by index.
@@ -265,23 +264,8 @@ class World:
         """Return the calls that match, oldest first; not to be changed."""
         if status is None and direction is None and agent is None:
             return self._order
-        if self._matching_version != self.version:
-            self._matching, self._matching_version = {}, self.version
-        wanted = (status, direction, agent)
-        found = self._matching.get(wanted)
-        if found is None:
-            number = None if agent is None else self.agent_ids.index(agent) if agent in self.agents else -1
-            found = []
-            for index in self._order:
-                has_status, has_direction, has_agent = self._facets.get(index) or self._facet(index)
-                if (
-                    (status is None or status == has_status)
-                    and (direction is None or direction == has_direction)
-                    and (number is None or number == has_agent)
-                ):
-                    found.append(index)
-            self._matching[wanted] = found
-        return found
+        number = None if agent is None else self._agent_number(agent)
+        return self._filters.matching(self._order, self.version, (status, direction, number), self._facet)
 
     def between(self, found: list[int], after: datetime | None, before: datetime | None) -> list[int]:
         """Return the part of `found` with after ≤ created_at ≤ before."""
@@ -331,26 +315,25 @@ class World:
         events = self._life(index).events()
         return max(touched or 0, events[0], *(event for event in events if event <= at))
 
-    def _facet(self, index: int) -> tuple[str, str, int]:
+    def _agent_number(self, agent: str) -> int:
+        return self.agent_ids.index(agent) if agent in self.agents else -1
+
+    def _facet(self, index: int) -> Facet:
         if index in self._open or index in self._changes or index in self._cut:
             row = self.row_at(index)
-            agent = row["agent_id"]
-            facet = (row["status"], row["direction"], self.agent_ids.index(agent) if agent in self.agents else -1)
-        else:
-            drawn = births.digest(self.seed, index)
-            outcome = births.outcome_of(self.seed, index, drawn, self.switches)
-            direction = births.direction_of(self.seed, index, drawn, self.switches)
-            facet = (
-                outcome or status_at(self._life(index), self._now, self.switches),
-                direction,
-                drawn[16] % len(self.agent_ids),
-            )
-        self._facets[index] = facet
-        return facet
+            return row["status"], row["direction"], self._agent_number(row["agent_id"])
+        drawn = births.digest(self.seed, index)
+        outcome = births.outcome_of(self.seed, index, drawn, self.switches)
+        direction = births.direction_of(self.seed, index, drawn, self.switches)
+        return (
+            outcome or status_at(self._life(index), self._now, self.switches),
+            direction,
+            drawn[16] % len(self.agent_ids),
+        )
 
     def _revise(self, index: int) -> None:
         self._revisions[index] = self._revisions.get(index, 0) + 1
-        self._facets.pop(index, None)
+        self._filters.forget(index)
         self.version += 1
 
     def _schedule(self, index: int) -> None:

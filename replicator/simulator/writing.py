@@ -16,7 +16,7 @@ from replicator.simulator.world import ACTIVE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from replicator.simulator.api import Api
+    from replicator.simulator.deployment import Deployment
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 _SETTINGS = {
@@ -28,17 +28,17 @@ _SETTINGS = {
 }
 
 
-def create_call(api: Api, request: Request, key: str, now: datetime) -> bytes:
+def create_call(deployment: Deployment, request: Request, key: str, now: datetime) -> bytes:
     """Answer POST /calls with the new call's data, or with the earlier one's for the same X-Idempotency-Key."""
     token = request.headers.get("x-idempotency-key")
-    earlier = api.idempotent.get((key, token)) if token else None
-    if earlier is not None and api.world.index_of(api.world.id_of(earlier)) is not None:
-        return call_data(api, earlier)
+    earlier = deployment.idempotent.get((key, token)) if token else None
+    if earlier is not None and deployment.world.index_of(deployment.world.id_of(earlier)) is not None:
+        return call_data(deployment, earlier)
     wanted = _object(request)
     agent, phone = wanted.get("agent_id"), wanted.get("phone_number")
     if not isinstance(agent, str):
         raise validation("agent_id is missing", {"field": "agent_id"})
-    if agent not in api.world.agents:
+    if agent not in deployment.world.agents:
         raise validation("agent_id is no agent of this account", {"field": "agent_id"})
     if not isinstance(phone, str) or not _E164.fullmatch(phone):
         raise validation("phone_number is missing or not E.164", {"field": "phone_number"})
@@ -46,12 +46,12 @@ def create_call(api: Api, request: Request, key: str, now: datetime) -> bytes:
     variables = wanted.get("variables", {})
     if not isinstance(variables, dict):
         raise validation("variables must be an object", {"field": "variables"})
-    from_number = _from_number(api, agent, wanted.get("from_number"))
-    down = api.switches.provider_down_until
+    from_number = _from_number(deployment, agent, wanted.get("from_number"))
+    down = deployment.switches.provider_down_until
     if down is not None and now < down:
         raise ApiError(502, "provider_error", "the telephony provider misbehaves")
     context = {"variables": {name: str(value) for name, value in variables.items()}} if variables else {}
-    call_id = api.world.create(
+    call_id = deployment.world.create(
         settings=settings,
         agent_id=agent,
         phone_number=phone,
@@ -59,16 +59,16 @@ def create_call(api: Api, request: Request, key: str, now: datetime) -> bytes:
         direction="outbound",
         context=context,
     )
-    index = existing(api, call_id)
+    index = existing(deployment, call_id)
     if token:
-        api.idempotent[key, token] = index
-    return call_data(api, index)
+        deployment.idempotent[key, token] = index
+    return call_data(deployment, index)
 
 
-def _from_number(api: Api, agent: str, wanted: Any) -> str:
+def _from_number(deployment: Deployment, agent: str, wanted: Any) -> str:
     """Return the caller id: the last agent has no number of its own."""
-    number = api.world.agent_ids.index(agent)
-    assigned = agent_number(number) if number < len(api.world.agent_ids) - 1 else None
+    number = deployment.world.agent_ids.index(agent)
+    assigned = agent_number(number) if number < len(deployment.world.agent_ids) - 1 else None
     if wanted is None:
         if assigned is None:
             raise validation("no outbound number is assigned to the agent", {"field": "from_number"})
@@ -78,9 +78,9 @@ def _from_number(api: Api, agent: str, wanted: Any) -> str:
     return wanted
 
 
-def update_call(api: Api, request: Request, call_id: str) -> bytes:
+def update_call(deployment: Deployment, request: Request, call_id: str) -> bytes:
     """Answer PATCH /calls/{id}: only context and call_settings, only what is included."""
-    index = existing(api, call_id)
+    index = existing(deployment, call_id)
     wanted = _object(request)
     if "context" not in wanted and "call_settings" not in wanted:
         raise validation("only context and call_settings can be updated")
@@ -90,24 +90,24 @@ def update_call(api: Api, request: Request, call_id: str) -> bytes:
             raise validation("context must be an object", {"field": "context"})
         fields["context"] = wanted["context"]
     if "call_settings" in wanted:
-        api.world.settings[index] = {**api.world.settings.get(index, {}), **_settings(wanted)}
-    api.world.change(index, fields)
-    return call_data(api, index)
+        deployment.world.settings[index] = {**deployment.world.settings.get(index, {}), **_settings(wanted)}
+    deployment.world.change(index, fields)
+    return call_data(deployment, index)
 
 
-def delete_call(api: Api, call_id: str) -> bytes:
+def delete_call(deployment: Deployment, call_id: str) -> bytes:
     """Answer DELETE /calls/{id}; active calls are refused."""
-    index = existing(api, call_id)
-    if api.world.row_at(index)["status"] in ACTIVE:
-        status = api.switches.delete_active_status
+    index = existing(deployment, call_id)
+    if deployment.world.row_at(index)["status"] in ACTIVE:
+        status = deployment.switches.delete_active_status
         code = "validation_error" if status == 422 else "conflict"  # noqa: PLR2004 - the HTTP status
         raise ApiError(status, code, "active calls cannot be deleted")
-    api.world.delete(call_id)
-    api.poisoned.discard(index)
+    deployment.world.delete(call_id)
+    deployment.poisoned.discard(index)
     return to_json({"id": call_id, "deleted": True})
 
 
-def bulk_delete(api: Api, request: Request) -> bytes:
+def bulk_delete(deployment: Deployment, request: Request) -> bytes:
     """Answer POST /calls/bulk-delete; active and unknown calls are counted as failed."""
     wanted = _object(request).get("ids")
     if not isinstance(wanted, list) or not wanted:
@@ -120,7 +120,7 @@ def bulk_delete(api: Api, request: Request) -> bytes:
     deleted, failed = [], []
     for one in wanted:
         try:
-            delete_call(api, one)
+            delete_call(deployment, one)
         except ApiError:
             failed.append(one)
         else:

@@ -1,4 +1,4 @@
-"""The shapes that pass between the decision (sync/content/calls.py) and the writing (merge.py). Pure data."""
+"""The shapes that pass between the decision (sync/content/calls.py) and the writing (stored_calls.py, stored_details.py). Pure data."""
 
 from __future__ import annotations
 

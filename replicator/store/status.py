@@ -44,6 +44,64 @@ LEFT JOIN (
 ) c ON c.day = d.day
 ORDER BY d.day
 """
+SOURCE = (
+    "SELECT base_url, head_at, total, total_at, extract(epoch FROM now() - head_at)::float8 "
+    "AS lag_seconds, party_key_id FROM replicator.source_state WHERE account = %(account)s"
+)
+CALLS = (
+    "SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live, count(*) FILTER (WHERE deleted_at IS NOT "
+    "NULL) AS deleted, min(created_at) AS oldest, max(created_at) AS newest FROM truedy.calls "
+    "WHERE account = %(account)s"
+)
+COVERAGE = (
+    "SELECT count(*) AS intervals, nullif(min(since), '-infinity') AS since, "
+    "coalesce(bool_or(since = '-infinity'), false) AS reaches_beginning, max(until) AS until, "
+    "count(*) FILTER (WHERE NOT is_proven) AS unsure, min(verified_at) AS oldest_verified_at, "
+    "coalesce(sum(is_hole::integer), 0)::integer AS holes FROM (SELECT *, since > lag(until) OVER (ORDER BY since) AS "
+    "is_hole FROM replicator.coverage WHERE account = %(account)s) c"
+)
+UNSURE = (
+    "SELECT nullif(since, '-infinity') AS since, until, verified_at, reason FROM replicator.coverage "
+    "WHERE account = %(account)s AND NOT is_proven ORDER BY since DESC LIMIT 20"
+)
+UNPROVEN_DAYS = (
+    "SELECT day, live_calls, proven_calls, proven_time_share, never_compared_time_share, unsure_reasons, "
+    "oldest_verified_at FROM analytics.coverage_daily WHERE account = %(account)s AND NOT is_complete_and_proven "
+    "AND day < (now() AT TIME ZONE reporting_time_zone)::date ORDER BY proven_time_share, day DESC"
+)
+DELAYS = (
+    "SELECT class_number, min_age_seconds, max_age_seconds, renewed_every_seconds, calls, list_requests, "
+    "needed_requests_a_minute, available_requests_a_minute, bound_seconds, oldest_look_seconds, "
+    "is_within_bound FROM analytics.update_delay WHERE account = %(account)s ORDER BY class_number"
+)
+DETAILS = (
+    "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
+    "count(*) FILTER (WHERE due_at > now()) AS later, min(due_at) AS next_due_at FROM ("
+    "SELECT 'transcript' AS kind, state, due_at FROM truedy.transcripts WHERE account = %(account)s UNION ALL "
+    "SELECT 'recording', state, due_at FROM truedy.recordings WHERE account = %(account)s) d "
+    "GROUP BY kind, state ORDER BY kind, state"
+)
+BUDGETS = (
+    "SELECT b.key_id, b.request_limit AS learned_limit, b.window_seconds::float8, b.not_before, "
+    "coalesce((SELECT charged FROM replicator.budget_windows w WHERE w.account = b.account AND w.key_id = b.key_id AND "
+    "w.window_number = floor((extract(epoch FROM now()) + coalesce(b.offset_low_seconds, 0)) / "
+    "b.window_seconds)), 0) AS charged FROM replicator.budgets b WHERE b.account = %(account)s ORDER BY b.key_id"
+)
+RUNS = (
+    "SELECT id, command, started_at, finished_at, coalesce(outcome, 'running') AS outcome, message, "
+    "requests, calls_inserted, calls_changed, calls_unchanged, transcripts_stored, recordings_stored, "
+    "refusals, failures FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT %(runs)s"
+)
+QUARANTINE = (
+    "SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS open, count(*) AS ever, "
+    "max(last_seen_at) AS last_seen_at FROM replicator.quarantine WHERE account = %(account)s"
+)
+ABSENCES = (
+    "SELECT count(*) FILTER (WHERE state = 'suspected') AS suspected, count(*) FILTER (WHERE state = 'deleted') "
+    "AS deleted, count(*) FILTER (WHERE state = 'reappeared') AS reappeared, count(*) FILTER (WHERE state = "
+    "'refuted') AS refuted FROM replicator.absences WHERE account = %(account)s"
+)
+LEASE = "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,81 +145,26 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
         def row(statement: str) -> Row:
             return rows(statement)[0]
 
-        days = rows(
-            "SELECT day, live_calls, proven_calls, proven_time_share, never_compared_time_share, unsure_reasons, "
-            "oldest_verified_at FROM analytics.coverage_daily WHERE account = %(account)s AND NOT is_complete_and_proven "
-            "AND day < (now() AT TIME ZONE reporting_time_zone)::date ORDER BY proven_time_share, day DESC"
-        )
+        def row_or_none(statement: str) -> Row | None:
+            return next(iter(rows(statement)), None)
+
+        days = rows(UNPROVEN_DAYS)
         return Status(
             account=account,
             place=database.place,
             now=row("SELECT now()")["now"],
-            source=next(
-                iter(
-                    rows(
-                        "SELECT base_url, head_at, total, total_at, extract(epoch FROM now() - head_at)::float8 "
-                        "AS lag_seconds, party_key_id FROM replicator.source_state WHERE account = %(account)s"
-                    )
-                ),
-                None,
-            ),
-            calls=row(
-                "SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS live, count(*) FILTER (WHERE deleted_at IS NOT "
-                "NULL) AS deleted, min(created_at) AS oldest, max(created_at) AS newest FROM truedy.calls "
-                "WHERE account = %(account)s"
-            ),
-            coverage=row(
-                "SELECT count(*) AS intervals, nullif(min(since), '-infinity') AS since, "
-                "coalesce(bool_or(since = '-infinity'), false) AS reaches_beginning, max(until) AS until, "
-                "count(*) FILTER (WHERE NOT is_proven) AS unsure, min(verified_at) AS oldest_verified_at, "
-                "coalesce(sum(is_hole::integer), 0)::integer AS holes FROM (SELECT *, since > lag(until) OVER (ORDER BY since) AS "
-                "is_hole FROM replicator.coverage WHERE account = %(account)s) c"
-            ),
-            unsure=rows(
-                "SELECT nullif(since, '-infinity') AS since, until, verified_at, reason FROM replicator.coverage "
-                "WHERE account = %(account)s AND NOT is_proven ORDER BY since DESC LIMIT 20"
-            ),
+            source=row_or_none(SOURCE),
+            calls=row(CALLS),
+            coverage=row(COVERAGE),
+            unsure=rows(UNSURE),
             days=days[:WORST_DAYS],
             days_not_proven=len(days),
             recent=rows(RECENT),
-            delays=rows(
-                "SELECT class_number, min_age_seconds, max_age_seconds, renewed_every_seconds, calls, list_requests, "
-                "needed_requests_a_minute, available_requests_a_minute, bound_seconds, oldest_look_seconds, "
-                "is_within_bound FROM analytics.update_delay WHERE account = %(account)s ORDER BY class_number"
-            ),
-            details=rows(
-                "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
-                "count(*) FILTER (WHERE due_at > now()) AS later, min(due_at) AS next_due_at FROM ("
-                "SELECT 'transcript' AS kind, state, due_at FROM truedy.transcripts WHERE account = %(account)s UNION ALL "
-                "SELECT 'recording', state, due_at FROM truedy.recordings WHERE account = %(account)s) d "
-                "GROUP BY kind, state ORDER BY kind, state"
-            ),
-            budgets=rows(
-                "SELECT b.key_id, b.request_limit AS learned_limit, b.window_seconds::float8, b.not_before, "
-                "coalesce((SELECT charged FROM replicator.budget_windows w WHERE w.account = b.account AND w.key_id = b.key_id AND "
-                "w.window_number = floor((extract(epoch FROM now()) + coalesce(b.offset_low_seconds, 0)) / "
-                "b.window_seconds)), 0) AS charged FROM replicator.budgets b WHERE b.account = %(account)s ORDER BY b.key_id"
-            ),
-            runs=rows(
-                "SELECT id, command, started_at, finished_at, coalesce(outcome, 'running') AS outcome, message, "
-                "requests, calls_inserted, calls_changed, calls_unchanged, transcripts_stored, recordings_stored, "
-                "refusals, failures FROM replicator.runs WHERE account = %(account)s ORDER BY id DESC LIMIT %(runs)s"
-            ),
-            quarantine=row(
-                "SELECT count(*) FILTER (WHERE resolved_at IS NULL) AS open, count(*) AS ever, "
-                "max(last_seen_at) AS last_seen_at FROM replicator.quarantine WHERE account = %(account)s"
-            ),
-            absences=row(
-                "SELECT count(*) FILTER (WHERE state = 'suspected') AS suspected, count(*) FILTER (WHERE state = 'deleted') "
-                "AS deleted, count(*) FILTER (WHERE state = 'reappeared') AS reappeared, count(*) FILTER (WHERE state = "
-                "'refuted') AS refuted FROM replicator.absences WHERE account = %(account)s"
-            ),
-            lease=next(
-                iter(
-                    rows(
-                        "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()"
-                    )
-                ),
-                None,
-            ),
+            delays=rows(DELAYS),
+            details=rows(DETAILS),
+            budgets=rows(BUDGETS),
+            runs=rows(RUNS),
+            quarantine=row(QUARANTINE),
+            absences=row(ABSENCES),
+            lease=row_or_none(LEASE),
         )

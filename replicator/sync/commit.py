@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
-from replicator.store import absences, books, merge, quarantine, stages
+from replicator.store import (
+    absences,
+    quarantine,
+    runs,
+    source_state,
+    stages,
+    stored_calls,
+    stored_coverage,
+    stored_details,
+)
 from replicator.store.lease import hold
 from replicator.sync.content.calls import (
     Change,
@@ -56,12 +65,12 @@ class Committer:
     policy: Policy
     key_budgets: Sequence[DurableBudget]
     pseudonyms: Pseudonyms | None = None
-    counters: books.Counters = field(default_factory=books.Counters)
+    counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
         """Write the batch inside the caller's transaction, with what it proved; return what it found in the replica."""
         hold(tx, self.lease)
-        if not books.has_committed(tx, self.run_id, self.counters, self._next):
+        if not runs.has_committed(tx, self.run_id, self.counters, self._next):
             # What this run believes to be proven may rest on rows that are lost: none of it may be written.
             raise CommitsLost("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
@@ -70,7 +79,7 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += merge.write_details(tx, self.account, one_each(details))
+            counters.segments_stored += stored_details.write_details(tx, self.account, one_each(details))
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
@@ -78,18 +87,18 @@ class Committer:
         suspected, deleted = self._absences(tx, batch, counters)
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
-        books.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
-        books.save_source(
+        stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        source_state.save_source(
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
         for key_budget in self.key_budgets:
             key_budget.save(tx)
-        books.save_run(tx, self.run_id, counters)
+        runs.save_run(tx, self.run_id, counters)
         self._next = counters
         return Committed(
             live,
-            oldest_known=merge.oldest_live(tx, self.account) if deleted else position.oldest_known,
+            oldest_known=stored_calls.oldest_live(tx, self.account) if deleted else position.oldest_known,
             has_absences=position.has_absences or suspected > 0,
             inserted=counters.calls_inserted,
             news=counters.news,
@@ -105,10 +114,10 @@ class Committer:
         for key_budget in self.key_budgets:
             key_budget.saved()
 
-    _next: books.Counters = field(default_factory=books.Counters)
+    _next: runs.Counters = field(default_factory=runs.Counters)
 
     def _merge(
-        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: books.Counters
+        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: runs.Counters
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
         observations = [
@@ -119,9 +128,9 @@ class Committer:
         if not observations:
             return [], 0
         ids = list({seen.call.id for seen in observations})
-        settled = settle(merge.known_calls(tx, self.account, ids), observations)
-        merge.write_calls(tx, self.account, settled.calls, settled.versions)
-        merge.note_conflicts(tx, self.account, settled.conflicts)
+        settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
+        stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        stored_calls.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:
             by_time: dict[datetime, list[UUID]] = defaultdict(list)
@@ -142,7 +151,7 @@ class Committer:
         )
         return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
 
-    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> tuple[int, int]:
+    def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> tuple[int, int]:
         """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
         suspected = 0
         for claim in batch.claims:
@@ -158,18 +167,18 @@ class Committer:
                 [(a.state, a.misses, a.missed_at, a.due_at, a.confirmed_at, a.ended_at, a.id) for a in batch.absences],
             )
             if not absences.suspected(tx, self.account):
-                books.forget_release(tx, self.account)
+                source_state.forget_release(tx, self.account)
         counters.calls_suspected += suspected
         counters.calls_deleted += deleted
         return suspected, deleted
 
-    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: books.Counters) -> list[DetailRow]:
+    def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> list[DetailRow]:
         """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
         asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
-            for call_id, detail in merge.known_details(tx, kind, ids).items() if ids else ():
+            for call_id, detail in stored_details.known_details(tx, kind, ids).items() if ids else ():
                 known[kind, call_id] = detail
         rows = []
         for outcome in asked:
@@ -191,7 +200,7 @@ def details_of_all(
     known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
     old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
     for kind in policy.kinds if old else ():
-        for call_id, detail in merge.known_details(tx, kind, old).items():
+        for call_id, detail in stored_details.known_details(tx, kind, old).items():
             known[call_id][kind] = detail
     return wanted_of(settled, observations, known, policy)
 
@@ -201,7 +210,7 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
     return Ledger(
         tuple(
             Piece(BEGINNING if since is None else since, until, verified_at, is_proven, reason)
-            for since, until, verified_at, is_proven, reason in books.load_coverage(connection, account)
+            for since, until, verified_at, is_proven, reason in stored_coverage.load_coverage(connection, account)
         )
     )
 
@@ -209,7 +218,7 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
 def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, keys: int) -> None:
     """Keep what a run is told of renewal and of the budget of its keys: the delays of updates follow from them."""
     a_minute = options.limits.ours_a_minute
-    books.save_policy(
+    source_state.save_policy(
         tx,
         account,
         options.base_url,
@@ -218,7 +227,7 @@ def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, 
     )
 
 
-def _row(piece: Piece) -> books.CoverageRow:
+def _row(piece: Piece) -> stored_coverage.CoverageRow:
     since = None if piece.since == BEGINNING else piece.since
     return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
 

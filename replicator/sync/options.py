@@ -14,7 +14,7 @@ from replicator.sync.protocol.results import Result, Why
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from replicator.store import books
+    from replicator.store import runs
     from replicator.sync.pseudonyms import Pseudonyms
 
 
@@ -54,7 +54,7 @@ class Options:
 class Progress:
     """What a run has done so far and what it knows to be left."""
 
-    counters: books.Counters
+    counters: runs.Counters
     total: int | None
     """Calls that the source says it has."""
     due_details: int
@@ -74,7 +74,7 @@ class Report:
     """How a run ended."""
 
     result: Result
-    counters: books.Counters
+    counters: runs.Counters
     seconds: float
     details_due: int
     details_waiting: int

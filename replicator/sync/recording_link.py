@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from replicator.budget.durable import DurableBudget
 from replicator.budget.rules import Completion
 from replicator.errors import NotFound, RateLimited, UnknownCall
-from replicator.store import merge
+from replicator.store import stored_details
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ def link(
 ) -> Link:
     """Return a link to the call's recording. Raises UnknownCall, NotFound where the source has none, or a SourceError."""
     with database.connection() as connection:
-        stored = merge.recording_url(connection, account, call_id)
+        stored = stored_details.recording_url(connection, account, call_id)
     if stored is None:
         raise UnknownCall(f"call {call_id} is not in the replica of this account")
     url, expires_at = stored
@@ -81,7 +81,7 @@ def link(
         key_budget.saved()
     found = answer.value
     with database.transaction() as tx:
-        merge.renew_recording_url(tx, call_id, found.recording_url, found.url_expires_at, asked_at)
+        stored_details.renew_recording_url(tx, call_id, found.recording_url, found.url_expires_at, asked_at)
     return Link(found.recording_url, found.url_expires_at, is_fresh=True)
 
 

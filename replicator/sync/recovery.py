@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, accounts, books, lease, merge, quarantine, stages
+from replicator.store import absences, accounts, lease, quarantine, runs, source_state, stages, stored_calls
 from replicator.sync.commit import load_ledger, save_policy
 from replicator.sync.content.stages import Stages
 from replicator.sync.engine.position import start
@@ -59,20 +59,20 @@ def begin(
     account = options.account
     lease.hold(tx, held)
     accounts.claim_keys(tx, account, options.base_url, keys, options.limits.window_seconds, now)
-    was_killed = books.has_lost_run(tx, account)
-    deaths, apart_until = books.deaths_in_a_row(tx, account), books.reads_apart_until(tx, account)
-    run_id = books.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)
+    was_killed = runs.has_lost_run(tx, account)
+    deaths, apart_until = runs.deaths_in_a_row(tx, account), source_state.reads_apart_until(tx, account)
+    run_id = runs.begin_run(tx, account, options.command, __version__, held.holder, held.epoch)
     save_policy(tx, account, options, keys=len(keys))
     ledger = load_ledger(tx, account)
-    known = books.load_source(tx, account)
-    remembered = merge.some_calls(tx, account)
+    known = source_state.load_source(tx, account)
+    remembered = stored_calls.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
     position = start(
         options,
         ledger,
         now,
-        live=merge.count_live(tx, account) if known.live_calls is None else known.live_calls,
-        oldest_known=merge.oldest_live(tx, account),
+        live=stored_calls.count_live(tx, account) if known.live_calls is None else known.live_calls,
+        oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
         difference=known.difference,
@@ -80,7 +80,7 @@ def begin(
     )
     if deaths >= MOST_DEATHS:
         apart_until = now + APART_FOR
-        books.read_apart(tx, account, apart_until)
+        source_state.read_apart(tx, account, apart_until)
         log.warning("%d runs in a row died: for a week, answers are read one at a time in a process apart", deaths)
     is_apart = apart_until is not None and now < apart_until
     return Recovered(run_id, was_killed, remembered, position, is_apart, Stages.of_rows(stages.load(tx)))

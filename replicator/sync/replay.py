@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import books, lease, merge, quarantine, stages
+from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
 from replicator.store.migrate import check
 from replicator.store.rows import UnreadRow, VersionRow
 from replicator.sync.commit import details_of_all, load_ledger, verified_at
@@ -167,13 +167,13 @@ def _replay(
             found.append((kept, call))
         else:
             unread.append(kept.id)
-    settled, seen = settle_kept(merge.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
-    merge.write_calls(tx, account, settled.calls, settled.versions)
-    merge.note_conflicts(tx, account, settled.conflicts)
+    settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
+    stored_calls.write_calls(tx, account, settled.calls, settled.versions)
+    stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
-    books.recount(tx, account)
+    source_state.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
-    merge.write_details(tx, account, details)
+    stored_details.write_details(tx, account, details)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
         for kept, call in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from replicator.store import absences, books, merge
+from replicator.store import absences, source_state, stored_calls, stored_details
 from replicator.sync.deletions.rules import Absence, is_held
 from replicator.sync.protocol.requests import Detail
 
@@ -26,37 +26,39 @@ class StoredReplica:
         self._ask = ask
 
     def knows_any(self, ids: Sequence[UUID]) -> bool:
-        return bool(self._ask(lambda connection: merge.known_calls(connection, self._account, ids)))
+        return bool(self._ask(lambda connection: stored_calls.known_calls(connection, self._account, ids)))
 
     def suspected(self) -> int:
         return int(self._ask(lambda connection: absences.suspected(connection, self._account)))
 
     def values(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Return the statuses, directions and agents that are known, for reading through filters."""
-        found = self._ask(lambda connection: merge.known_values(connection, self._account))
+        found = self._ask(lambda connection: stored_calls.known_values(connection, self._account))
         return cast("tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]", found)
 
     def open_calls(self, since: datetime) -> list[datetime]:
         """Return the created_at of calls created since then that have not ended, oldest first."""
-        return cast("list[datetime]", self._ask(lambda connection: merge.open_calls(connection, self._account, since)))
+        return cast(
+            "list[datetime]", self._ask(lambda connection: stored_calls.open_calls(connection, self._account, since))
+        )
 
     def count_newer(self, at: datetime, most: int | None = None) -> int:
         """Return how many live calls were created at or after an instant; no more than `most`."""
-        return int(self._ask(lambda connection: merge.count_newer(connection, self._account, at, most)))
+        return int(self._ask(lambda connection: stored_calls.count_newer(connection, self._account, at, most)))
 
     def held(self, live: int) -> tuple[int, bool]:
         """Return how many calls are suspected, and whether they wait for the operator."""
 
         def read(connection: psycopg.Connection[Any]) -> tuple[int, bool]:
             suspected = absences.suspected(connection, self._account)
-            released = books.load_source(connection, self._account).released_deletions
+            released = source_state.load_source(connection, self._account).released_deletions
             return suspected, is_held(suspected, live, released)
 
         return cast("tuple[int, bool]", self._ask(read))
 
     def due_absences(self, live: int, now: datetime, most: int) -> list[Absence]:
         def read(connection: psycopg.Connection[Any]) -> list[Absence]:
-            released = books.load_source(connection, self._account).released_deletions
+            released = source_state.load_source(connection, self._account).released_deletions
             if is_held(absences.suspected(connection, self._account), live, released):
                 return []
             return [
@@ -76,5 +78,5 @@ class StoredReplica:
 
     def due_details(self, kinds: Sequence[Kind], now: datetime, most: int) -> list[Detail]:
         """Return details that are due now, newest call first."""
-        rows = self._ask(lambda connection: merge.due_details(connection, self._account, kinds, now, most))
+        rows = self._ask(lambda connection: stored_details.due_details(connection, self._account, kinds, now, most))
         return [Detail(*row) for row in rows]

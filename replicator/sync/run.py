@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import books, lease, merge
+from replicator.store import lease, runs, source_state, stored_details
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -122,7 +122,7 @@ class Run:
             outcome = "failed" if isinstance(error, Exception) else "stopped"
             message = f"{type(error).__name__}: {error}" if isinstance(error, SourceError) else type(error).__name__
             if isinstance(error, Exception) and not isinstance(error, ReplicatorError):
-                message = books.DEFECT + message
+                message = runs.DEFECT + message
             raise
         finally:
             pool.close()
@@ -172,8 +172,8 @@ class Run:
                         key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
                         key_budget.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
-                        books.read_apart(tx, self._options.account, self._clock() + APART_FOR)
-                    books.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
+                        source_state.read_apart(tx, self._options.account, self._clock() + APART_FOR)
+                    runs.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)
             if is_ours:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):
@@ -260,7 +260,7 @@ class Run:
     # What to tell ------------------------------------------------------------------------------------------------
 
     @property
-    def _counters(self) -> books.Counters:
+    def _counters(self) -> runs.Counters:
         """What the run has done so far: what its commits count, and what the engine counts of its requests."""
         tally = self._engine.tally
         return replace(
@@ -278,8 +278,8 @@ class Run:
     def _report(self, result: Result, seconds: float) -> Report:
         account, kinds = self._options.account, self._options.details.kinds
         now = self._clock()
-        due, waiting = self._ask_database(lambda c: merge.count_queued(c, account, kinds, now))
-        next_due_at = self._ask_database(lambda c: merge.next_due_at(c, account, kinds))
+        due, waiting = self._ask_database(lambda c: stored_details.count_queued(c, account, kinds, now))
+        next_due_at = self._ask_database(lambda c: stored_details.next_due_at(c, account, kinds))
         position = self._engine.position
         ledger = position.state.ledger
         is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
-from replicator.store import books, stages, verification
+from replicator.store import source_state, stages, verification
 from replicator.store.migrate import check
 from replicator.sync.commit import load_ledger
 from replicator.sync.content.stages import Stages
@@ -107,7 +107,7 @@ class Verification:
 
     def _load(self) -> datetime:
         with self._database.connection() as connection:
-            source = books.load_source(connection, self._account)
+            source = source_state.load_source(connection, self._account)
             self._ledger = load_ledger(connection, self._account)
             self._stages = Stages.of_rows(stages.load(connection))
         if source.head_at is None or not self._ledger.pieces:
@@ -396,6 +396,3 @@ class Verification:
             max(self._counts.unread, len(self._found.unreadable)),
             is_newer_exact=total.newer is not None,
         )
-
-
-__all__ = ["Total", "Verification", "Verified"]

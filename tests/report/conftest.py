@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from replicator.report import figures
+    from replicator.report.rows import Figures
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def near(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def found(near: psycopg.Connection, database_url: str) -> figures.Figures:
+def found(near: psycopg.Connection, database_url: str) -> Figures:
     """The figures of the near world over 30 days."""
     return near_world.read(database_url)
 

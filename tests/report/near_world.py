@@ -18,6 +18,8 @@ from replicator.store.database import Database
 if TYPE_CHECKING:
     import psycopg
 
+    from replicator.report.rows import Figures
+
 ACCOUNT = "main"
 
 
@@ -80,7 +82,7 @@ def error(connection: psycopg.Connection[Any], number: int, text: str) -> None:
     )
 
 
-def read(url: str, account: str = ACCOUNT, days: int = 30) -> figures.Figures:
+def read(url: str, account: str = ACCOUNT, days: int = 30) -> Figures:
     """Read the figures of a database."""
     database = Database(url)
     try:

@@ -13,7 +13,7 @@ from payloads import PAYLOADS
 from test_browser import ATTRIBUTES, COUNTS
 
 from replicator.report import page
-from replicator.report.figures import Pulse
+from replicator.report.rows import Pulse
 from replicator.service import web
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from small_world import Call, call_id, insert
 
 from replicator.report import page
-from replicator.report.figures import Pulse
+from replicator.report.rows import Pulse
 from replicator.service import web
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import near_world
 import psycopg
@@ -17,6 +17,9 @@ from replicator.report import figures, periods
 from replicator.store import rollups
 from replicator.store.database import Database
 from replicator.store.migrate import bundled
+
+if TYPE_CHECKING:
+    from replicator.report.rows import Figures
 
 
 def test_each_query_has_a_shape_and_its_columns_are_the_shape(database_url: str) -> None:
@@ -47,7 +50,7 @@ def test_no_query_reads_what_is_personal() -> None:
             assert word not in code, (name, word)
 
 
-def test_attempts(found: figures.Figures) -> None:
+def test_attempts(found: Figures) -> None:
     """Nine calls in 30 days; three of the stages' identities; the unknown direction is `other`."""
     now, before = periods.split(found.attempts, found.period, lambda row: row.day)
     total = periods.total_attempts(now)
@@ -59,7 +62,7 @@ def test_attempts(found: figures.Figures) -> None:
     assert periods.total_attempts(before).calls == 2
 
 
-def test_durations(found: figures.Figures) -> None:
+def test_durations(found: Figures) -> None:
     """Measured are 60, 120, 30 and 300 s; the period before has one of 100 s."""
     now, before = periods.durations_of(found)
     assert now is not None
@@ -72,7 +75,7 @@ def test_durations(found: figures.Figures) -> None:
     assert [(row.lower_seconds, row.calls) for row in found.histogram] == [(30, 1), (60, 1), (120, 1), (300, 1)]
 
 
-def test_costs(found: figures.Figures) -> None:
+def test_costs(found: Figures) -> None:
     """0.20 + 0.05 are known; calls 1, 7, 8 and 9 are pending; call 2 was adjusted by 0.05 downwards."""
     now, before = periods.split(found.costs, found.period, lambda row: row.day)
     total = periods.total_costs(now)
@@ -91,7 +94,7 @@ def test_costs(found: figures.Figures) -> None:
     ]
 
 
-def test_agents_add_up_to_the_page(found: figures.Figures) -> None:
+def test_agents_add_up_to_the_page(found: Figures) -> None:
     """The sums over the agents are the sums of the other sections, others and nobody included."""
     rows, _ = periods.split(found.attempts, found.period, lambda row: row.day)
     costs, _ = periods.split(found.costs, found.period, lambda row: row.day)
@@ -120,7 +123,7 @@ def test_beyond_the_first_agents_there_are_others(near: psycopg.Connection[Any],
         assert sum(row.calls for row in rows) == 30  # type: ignore[attr-defined]
 
 
-def test_what_is_not_final_and_what_is_on_no_day(found: figures.Figures) -> None:
+def test_what_is_not_final_and_what_is_on_no_day(found: Figures) -> None:
     """Two calls are open for too long, one of them of unknown status; four without their cost, one without a date."""
     left = found.outstanding
     assert (left.open_calls, left.stale_open_calls, left.unmapped_calls) == (0, 2, 1)
@@ -129,7 +132,7 @@ def test_what_is_not_final_and_what_is_on_no_day(found: figures.Figures) -> None
     assert found.facts.first_day == today() - timedelta(days=36)
 
 
-def test_an_error_shows_no_number_and_no_address(found: figures.Figures) -> None:
+def test_an_error_shows_no_number_and_no_address(found: Figures) -> None:
     """Digits and addresses of an error text become an ellipsis before it leaves the database."""
     (row,) = found.errors
     assert row.name is not None
@@ -138,7 +141,7 @@ def test_an_error_shows_no_number_and_no_address(found: figures.Figures) -> None
     assert row.name.startswith("SIP … to")
 
 
-def test_coverage(found: figures.Figures) -> None:
+def test_coverage(found: Figures) -> None:
     """Of the tenth day before today 6 h are proven, 6 h unsure, and nothing later was compared."""
     days = {row.day: row for row in found.coverage}
     tenth = days[today() - timedelta(days=10)]
@@ -147,7 +150,7 @@ def test_coverage(found: figures.Figures) -> None:
     assert found.unsure[0].reason == "ties wider than a page"
 
 
-def test_hours(found: figures.Figures) -> None:
+def test_hours(found: Figures) -> None:
     """Call 1 is of the first hour; four of ten days ago and one of nine days ago are of ten o'clock."""
     by_hour: dict[int, int] = {}
     for row in found.hours:
@@ -193,7 +196,7 @@ def test_figures_are_read_only(
 def test_buckets_by_length(near: psycopg.Connection[Any]) -> None:
     """Days up to 92, weeks up to 732, then months; near_world is one world at each."""
     assert near_world.today() == today()
-    assert [figures.period(today(), days).bucket for days in (1, 92, 93, 732, 733, 3660)] == [
+    assert [periods.last_days(today(), days).bucket for days in (1, 92, 93, 732, 733, 3660)] == [
         "day", "day", "week", "week", "month", "month",
     ]  # fmt: skip
 

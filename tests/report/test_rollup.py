@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.report import periods
-from replicator.report.figures import Costs, period
+from replicator.report.rows import Costs
 
 if TYPE_CHECKING:
-    from replicator.report.figures import Figures
+    from replicator.report.rows import Figures
 
 DAYS = st.dates(date(2020, 1, 1), date(2032, 1, 1))
 COST = Costs(date(2026, 1, 1), 2, 1, 1, 0, 0, Decimal("0.10"), None, 0.0, 1, 1, Decimal("0.10"), is_final=True)
@@ -24,7 +24,7 @@ COST = Costs(date(2026, 1, 1), 2, 1, 1, 0, 0, Decimal("0.10"), None, 0.0, 1, 1, 
 @given(DAYS, st.integers(1, 1200))
 def test_each_day_is_in_exactly_one_bucket(today: date, days: int) -> None:
     """Buckets follow one another from the period's first day to today, none empty; only the ends can be partial."""
-    over = period(today, days)
+    over = periods.last_days(today, days)
     found = periods.buckets(over)
     assert found[0].since == over.since
     assert found[-1].until == today
@@ -39,7 +39,7 @@ def test_each_day_is_in_exactly_one_bucket(today: date, days: int) -> None:
 @given(DAYS, st.integers(1, 1200), st.integers(0, 1500))
 def test_a_young_replica_has_no_empty_past(today: date, days: int, age: int) -> None:
     """The axis begins with the first known call, but for a little room, and never before the period."""
-    over, first = period(today, days), today - timedelta(days=age)
+    over, first = periods.last_days(today, days), today - timedelta(days=age)
     found = periods.buckets(over, first)
     assert found[0].since >= over.since
     assert found[0].since <= max(first, over.since)
@@ -49,9 +49,9 @@ def test_a_young_replica_has_no_empty_past(today: date, days: int, age: int) -> 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     """Whole weeks and months, cut by the period."""
-    weeks = periods.buckets(period(date(2026, 11, 24), 100))
+    weeks = periods.buckets(periods.last_days(date(2026, 11, 24), 100))
     assert all(one.start.weekday() == 0 for one in weeks)
-    months = periods.buckets(period(date(2026, 11, 24), 1095))
+    months = periods.buckets(periods.last_days(date(2026, 11, 24), 1095))
     assert all(one.start.day == 1 for one in months)
     assert len(months) == 37
 
@@ -59,7 +59,7 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
 @given(DAYS, st.integers(1, 400), st.one_of(st.none(), DAYS))
 def test_today_is_no_complete_day(today: date, days: int, first: date | None) -> None:
     """Complete days are those that are over and not before the first known call; counted one by one it is the same."""
-    over = period(today, days)
+    over = periods.last_days(today, days)
     counted = sum(
         first is not None and first <= over.since + timedelta(days=n) < today for n in range(days)
     )  # fmt: skip

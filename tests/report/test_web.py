@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replicator.errors import ConfigurationError, DatabaseUnavailable
-from replicator.report.figures import Pulse
+from replicator.report.rows import Pulse
 from replicator.service import web
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from test_upgrades import contents, restore
 
 from replicator.errors import AnotherAccount, LeaseHeld, LeaseLost, SchemaTooNew
-from replicator.store import accounts, books, lease, locks, merge, migrate, statistics
+from replicator.store import accounts, budgets, lease, locks, migrate, statistics, stored_details
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -82,17 +82,17 @@ def test_statistics_are_refreshed_by_one_session_at_a_time(database: Database) -
 
 def test_budgets_of_two_accounts_are_two(database: Database) -> None:
     """A key of the same words at another source has a budget of its own, and is read as it was kept."""
-    of_a, of_b = (books.BudgetKey(account, books.key_id("key")) for account in ("a", "b"))
-    assert books.charge(database, of_a, {7: 3}, 3, 0)
-    assert not books.charge(database, of_a, {7: 1}, 3, 0)
-    assert books.charge(database, of_b, {7: 1}, 3, 0)
+    of_a, of_b = (budgets.BudgetKey(account, budgets.key_id("key")) for account in ("a", "b"))
+    assert budgets.charge(database, of_a, {7: 3}, 3, 0)
+    assert not budgets.charge(database, of_a, {7: 1}, 3, 0)
+    assert budgets.charge(database, of_b, {7: 1}, 3, 0)
     with database.transaction() as tx:
-        books.save_budget(tx, of_a, 60, books.BudgetRow(5, None, None, None, {}))
-        assert books.load_budget(tx, of_a) == books.BudgetRow(5, None, None, None, {7: 3})
-        assert books.load_budget(tx, of_b) == books.BudgetRow(None, None, None, None, {7: 1})
-    assert books.charge(database, of_b, {8: 1}, 3, 8)
+        budgets.save_budget(tx, of_a, 60, budgets.BudgetRow(5, None, None, None, {}))
+        assert budgets.load_budget(tx, of_a) == budgets.BudgetRow(5, None, None, None, {7: 3})
+        assert budgets.load_budget(tx, of_b) == budgets.BudgetRow(None, None, None, None, {7: 1})
+    assert budgets.charge(database, of_b, {8: 1}, 3, 8)
     with database.connection() as connection:
-        assert books.load_budget(connection, of_a).charged == {7: 3}
+        assert budgets.load_budget(connection, of_a).charged == {7: 3}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_budgets_of_two_accounts_are_two(database: Database) -> None:
 )
 def test_a_key_belongs_to_one_account(database: Database, stored: Mapping[str, str], is_refused: bool) -> None:
     """A key that another account uses at the same address is refused, unless that account was only named once by mistake."""
-    key = books.BudgetKey("a", books.key_id("key"))
+    key = budgets.BudgetKey("a", budgets.key_id("key"))
     with database.transaction() as tx:
         tx.execute(
             "INSERT INTO replicator.source_state (account, base_url) VALUES ('a', %s)",
@@ -156,7 +156,8 @@ def test_a_database_of_two_accounts_is_migrated(empty_database: str) -> None:
         last = connection.execute("SELECT max(due_at) FROM truedy.transcripts").fetchone()
         assert last is not None
         queues = [
-            merge.due_details(connection, account, ("transcript",), last[0], 1000) for account in ("default", SECOND)
+            stored_details.due_details(connection, account, ("transcript",), last[0], 1000)
+            for account in ("default", SECOND)
         ]
         assert len(queues[0]) == len(queues[1]) > 0
         # Each goes on with a key that the other one's books have too, as nobody knew whose it was.

@@ -14,7 +14,7 @@ from replicator.records import Call
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.parsing import parse_row
-from replicator.store import merge
+from replicator.store import stored_calls
 from replicator.sync.content.calls import Observation, settle
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def test_fifty_updates_of_each_call_stay_on_their_pages(database: Database, orde
             calls = [parse_row(json.dumps(row | moved, default=str).encode()) for row in rows[first : first + PAGE]]
             seen = [Observation(call, at) for call in calls if isinstance(call, Call)]
             with database.transaction() as tx:
-                settled = settle(merge.known_calls(tx, "default", [one.call.id for one in seen]), seen)
-                merge.write_calls(tx, "default", settled.calls, settled.versions)
+                settled = settle(stored_calls.known_calls(tx, "default", [one.call.id for one in seen]), seen)
+                stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
 
     with database.connection() as connection:
         connection.execute("ALTER TABLE truedy.calls SET (autovacuum_enabled = false)")

@@ -11,7 +11,7 @@ import pytest
 from test_upgrades import restore
 
 from replicator.errors import SourceUnavailable
-from replicator.store import books, doubts, migrate, quarantine
+from replicator.store import doubts, migrate, quarantine, runs, stored_coverage
 from replicator.store.database import Database
 from replicator.store.rows import UnreadRow
 from replicator.sync.engine import position
@@ -36,10 +36,10 @@ def test_codes_are_stored_with_the_words(database: Database) -> None:
     pieces = [(NOON, NOON + day / 4, NOON, False, doubts.Doubt.CAPPED), (NOON + day / 4, NOON + day / 3, NOON, False, doubts.Doubt.TIE),
               (NOON + day / 3, NOON + 2 * day, NOON, True, None)]  # fmt: skip
     with database.transaction() as tx:
-        books.save_coverage(tx, "a", [], pieces)
+        stored_coverage.save_coverage(tx, "a", [], pieces)
         codes = tx.execute("SELECT reason_code FROM replicator.coverage ORDER BY since").fetchall()
         assert codes == [("capped",), ("tie",), (None,)]
-        assert books.load_coverage(tx, "a") == pieces
+        assert stored_coverage.load_coverage(tx, "a") == pieces
 
 
 def test_rows_that_were_never_shown_are_told_by_their_kind(database: Database) -> None:
@@ -65,10 +65,10 @@ def test_what_ended_a_run_has_a_code(
 ) -> None:
     """The error's name, and whether it was a defect: only that counts as a death of the run."""
     with database.transaction() as tx:
-        run_id = books.begin_run(tx, "a", "sync", "1", "me", 1)
-        books.save_run(tx, run_id, books.Counters(), "failed", "words", failure)
+        run_id = runs.begin_run(tx, "a", "sync", "1", "me", 1)
+        runs.save_run(tx, run_id, runs.Counters(), "failed", "words", failure)
         shown = tx.execute("SELECT error_code, is_defect FROM analytics.sync_runs").fetchall()
-        assert books.deaths_in_a_row(tx, "a") == int(is_defect)
+        assert runs.deaths_in_a_row(tx, "a") == int(is_defect)
     assert shown == [(code, is_defect)]
 
 
@@ -109,13 +109,13 @@ def test_what_was_told_in_words_gets_its_code(empty_database: str) -> None:
         assert [code for _, code in coded] == [doubts.told(reason, is_proven=False) for reason, _ in coded]
         rows = connection.execute("SELECT kind, created_since FROM replicator.quarantine ORDER BY id").fetchall()
         assert rows == [("never_shown", NOON), ("never_shown", None), ("row", None), ("field", None)]
-        runs = connection.execute(
+        ended = connection.execute(
             "SELECT error_code, is_defect FROM replicator.runs WHERE account = 'old' ORDER BY id"
         ).fetchall()
-        assert runs == [
+        assert ended == [
             ("MemoryError", True),
             ("SourceUnavailable", False),
             ("KeyboardInterrupt", False),
             (None, False),
         ]
-        assert books.deaths_in_a_row(connection, "old") == 0
+        assert runs.deaths_in_a_row(connection, "old") == 0

@@ -14,7 +14,7 @@ import pytest
 from replicator.records import Call
 from replicator.source.jsontext import unescape
 from replicator.source.parsing import parse_row
-from replicator.store import merge
+from replicator.store import stored_calls
 from replicator.sync.content.calls import Observation, settle
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def observe(database: Database, *rows: bytes, first_minute: int = 0) -> None:
         assert isinstance(call, Call), call
         with database.transaction() as tx:
             seen = [Observation(call, NOON + timedelta(minutes=minute))]
-            settled = settle(merge.known_calls(tx, "default", [call.id]), seen)
-            merge.write_calls(tx, "default", settled.calls, settled.versions)
+            settled = settle(stored_calls.known_calls(tx, "default", [call.id]), seen)
+            stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
 
 
 def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:

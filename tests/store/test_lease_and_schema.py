@@ -25,7 +25,7 @@ from replicator.errors import (
     SchemaTooNew,
     SchemaTooOld,
 )
-from replicator.store import books, lease, migrate, schema
+from replicator.store import budgets, lease, migrate, schema
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_leader_that_slept_cannot_write(database: Database) -> None:
 
 def charge_some(url: str) -> int:
     database = Database(url)
-    won = sum(books.charge(database, books.BudgetKey("default", "key"), {1: 1, 2: 1}, 50, 0) for _ in range(40))
+    won = sum(budgets.charge(database, budgets.BudgetKey("default", "key"), {1: 1, 2: 1}, 50, 0) for _ in range(40))
     database.close()
     return won
 

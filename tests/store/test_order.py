@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import merge
+from replicator.store import stored_calls
 from replicator.sync.content.calls import Observation, settle
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def clear(database: Database) -> None:
 def write(database: Database, sights: list[Sight]) -> None:
     seen = [sight.observation() for sight in sights]
     with database.transaction() as tx:
-        settled = settle(merge.known_calls(tx, "default", [one.call.id for one in seen]), seen)
-        merge.write_calls(tx, "default", settled.calls, settled.versions)
+        settled = settle(stored_calls.known_calls(tx, "default", [one.call.id for one in seen]), seen)
+        stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
 
 
 def state(database: Database) -> list[tuple[Any, ...]]:
@@ -142,7 +142,7 @@ def test_whatever_a_row_holds_is_stored(database: Database, context: Any, summar
     assert isinstance(call, Call), call
     with database.transaction() as tx:
         settled = settle({}, [Observation(call, NOON)])
-        merge.write_calls(tx, "default", settled.calls, settled.versions)
+        stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
         stored = tx.execute(
             "SELECT raw = %s::jsonb, summary IS NOT DISTINCT FROM %s FROM truedy.calls", [call.raw, call.summary]
         ).fetchone()
@@ -155,7 +155,7 @@ def test_cost_keeps_every_digit(database: Database) -> None:
     assert isinstance(row, Call)
     with database.transaction() as tx:
         settled = settle({}, [Observation(row, NOON)])
-        merge.write_calls(tx, "default", settled.calls, settled.versions)
+        stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
         assert (
             str(tx.execute("SELECT cost_usd FROM truedy.calls").fetchall()[0][0])
             == "0.1000000000000000055511151231257827"

@@ -23,7 +23,7 @@ from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
 from replicator.service.schedule import describe
 from replicator.source.client import Reader
-from replicator.store.books import Counters
+from replicator.store.runs import Counters
 from replicator.sync.content.details import as_past_the_end
 from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.coverage.page import Lane

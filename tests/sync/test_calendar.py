@@ -11,7 +11,7 @@ import pytest
 
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import merge
+from replicator.store import stored_calls
 from replicator.sync.content.calls import Observation, settle
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, TICK, Interval, Ledger, Piece, prove
 
@@ -87,7 +87,7 @@ def test_corners_fall_on_their_days_in_the_reports(database: Database) -> None:
     seen = [Observation(call(number, text), NOW) for number, text in enumerate(CORNERS, 1)]
     with database.transaction() as tx:
         settled = settle({}, seen)
-        merge.write_calls(tx, "default", settled.calls, settled.versions)
+        stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
     expected: dict[date, int] = {}
     for instant in CORNERS.values():
         expected[instant.date()] = expected.get(instant.date(), 0) + 1

@@ -17,7 +17,7 @@ from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
-from replicator.store import absences, books
+from replicator.store import absences, source_state
 from replicator.store.doubts import Doubt
 from replicator.sync.run import Options, Run
 
@@ -282,4 +282,4 @@ def test_the_release_is_of_a_number(database: Database) -> None:
         there.sync()
     with database.transaction() as tx:
         absences.release(tx, "default", 7)
-        assert books.load_source(tx, "default").released_deletions == 7
+        assert source_state.load_source(tx, "default").released_deletions == 7

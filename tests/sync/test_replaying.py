@@ -17,7 +17,7 @@ from replicator.simulator import wire
 from replicator.simulator.switches import Switches
 from replicator.source import jsontext, parsing
 from replicator.source.parsing import parse_row
-from replicator.store import books, lease, merge, quarantine
+from replicator.store import lease, quarantine, stored_calls, stored_coverage, stored_details
 from replicator.store.doubts import Doubt
 from replicator.store.rows import DetailRow, UnreadRow
 from replicator.sync.content.calls import Observation, Policy, settle
@@ -59,8 +59,8 @@ class Books:
     def observe(self, raw: bytes, minute: float) -> None:
         """Store what an answer showed in a readable form, and note the look at its place."""
         with self.database.transaction() as tx:
-            settled = settle(merge.known_calls(tx, "default", [ID]), [Observation(read(raw), at(minute))])
-            merge.write_calls(tx, "default", settled.calls, settled.versions)
+            settled = settle(stored_calls.known_calls(tx, "default", [ID]), [Observation(read(raw), at(minute))])
+            stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
             quarantine.resolve(tx, "default", {ID: at(minute)})
 
     def keep(self, raw: bytes, *minutes: float, call_id: UUID | None = ID, reason: str = "an older parser") -> int:
@@ -77,7 +77,7 @@ class Books:
         """Note that the list was compared everywhere."""
         with self.database.transaction() as tx:
             tx.execute("DELETE FROM replicator.coverage")
-            books.save_coverage(
+            stored_coverage.save_coverage(
                 tx, "default", [], [(None, at(9999), at(minute), is_proven, None if is_proven else Doubt.OTHER)]
             )
 
@@ -194,7 +194,7 @@ def test_a_transcript_that_was_fetched_later_stays(kept: Books, database: Databa
     fetched = read(payload(transcript=[{"text": "all"}, {"text": "of it"}])).transcript
     with database.transaction() as tx:
         row = DetailRow("transcript", ID, "present", at(0), asked_at=at(9), fetched_at=at(9), transcript=fetched)
-        merge.write_details(tx, "default", [replace(row, is_new=True)])
+        stored_details.write_details(tx, "default", [replace(row, is_new=True)])
     kept.keep(payload(transcript=[{"text": "all"}]), 5)
     assert replay(database, "default", Policy()).calls_changed == 1
     assert kept.stored[0][0] == "completed"

@@ -9,7 +9,7 @@ import pytest
 
 from replicator.budget.durable import DurableBudget, Limits
 from replicator.budget.rules import Completion
-from replicator.store import books
+from replicator.store import budgets
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
@@ -39,10 +39,10 @@ def test_what_is_owed_is_written_again_where_a_transaction_breaks_off(database: 
         key_budget.save(tx)
     key_budget.saved()
     with database.connection() as connection:
-        stored = books.load_budget(connection, key_budget.key)
+        stored = budgets.load_budget(connection, key_budget.key)
     assert dict(stored.charged) == key_budget.budget.charged
     assert stored.offset_low_seconds is not None
     with database.transaction() as tx:
         key_budget.save(tx)  # and not a second time
     with database.connection() as connection:
-        assert books.load_budget(connection, key_budget.key) == stored
+        assert budgets.load_budget(connection, key_budget.key) == stored

@@ -16,7 +16,7 @@ from replicator.errors import DatabaseError
 from replicator.records import Call
 from replicator.simulator.switches import Switches
 from replicator.source.parsing import parse_row
-from replicator.store import merge, stages
+from replicator.store import stages, stored_calls
 from replicator.store.migrate import bundled
 from replicator.sync.content.calls import Observation, can_have, settle
 from replicator.sync.content.stages import CONTRACT, Stages, key
@@ -83,7 +83,7 @@ def test_usual_spellings_are_shipped(database: Database, stage: str, is_terminal
 def store(database: Database, *calls: Call) -> None:
     with database.transaction() as tx:
         settled = settle({}, [Observation(one, one.created_at) for one in calls if one.created_at])
-        merge.write_calls(tx, "default", settled.calls, settled.versions)
+        stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
 
 
 STATUSES = [
@@ -114,7 +114,7 @@ def test_views_and_engine_agree(database: Database) -> None:
     with database.connection() as connection:
         found_rows = connection.execute("SELECT call_id, stage, is_open FROM analytics.calls").fetchall()
         rows = {row[0]: row[1:] for row in found_rows}
-        still_open = set(merge.open_calls(connection, "default", made[0].created_at))  # type: ignore[arg-type]
+        still_open = set(stored_calls.open_calls(connection, "default", made[0].created_at))  # type: ignore[arg-type]
     for one in made:
         found = known.of(one.status)
         assert rows[one.id] == (found.name if found else "unmapped", not known.is_over(one)), one.status

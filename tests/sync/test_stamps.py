@@ -12,7 +12,7 @@ import pytest
 
 from replicator.records import READING_VERSION, Call, Page
 from replicator.source.parsing import parse_row
-from replicator.store import merge
+from replicator.store import stored_calls
 from replicator.store.rows import KnownCall
 from replicator.sync.content.calls import Change, Observation, compare, is_in_the_future, settle
 from replicator.sync.coverage.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
@@ -46,9 +46,9 @@ def cost_after(database: Database, *sights: Observation) -> tuple[str, int]:
     """Store one look after the other; return the cost that is stored and how many contents are kept."""
     for one in sights:
         with database.transaction() as tx:
-            settled = settle(merge.known_calls(tx, "default", [ID]), [one])
-            merge.write_calls(tx, "default", settled.calls, settled.versions)
-            merge.note_conflicts(tx, "default", settled.conflicts)
+            settled = settle(stored_calls.known_calls(tx, "default", [ID]), [one])
+            stored_calls.write_calls(tx, "default", settled.calls, settled.versions)
+            stored_calls.note_conflicts(tx, "default", settled.conflicts)
     with database.connection() as connection:
         cost = connection.execute("SELECT cost_usd::text FROM truedy.calls").fetchall()[0][0]
         kept = connection.execute("SELECT count(DISTINCT fingerprint) FROM truedy.call_versions").fetchall()[0][0]

@@ -18,7 +18,8 @@ from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.source.client import Reader
 from replicator.store import lease
-from replicator.verify.run import Verification, Verified
+from replicator.verify.findings import Verified
+from replicator.verify.run import Verification
 from replicator.verify.sample import draw, pages_of
 
 if TYPE_CHECKING:

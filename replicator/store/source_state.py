@@ -1,0 +1,120 @@
+"""What is kept of an account's source: its base URL, its own count, what an operator released, and how late updates are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What is kept of the source: when its head was read, live calls stored, the difference looked into, what was released."""
+
+    base_url: str | None = None
+    head_at: datetime | None = None
+    live_calls: int | None = None
+    difference: int | None = None
+    released_deletions: int | None = None
+    sliced_at: datetime | None = None
+
+
+def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
+    """Return what is kept of the source; an empty row where the account is new."""
+    row = connection.execute(
+        "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
+        [account],
+    ).fetchone()
+    return SourceRow(*row) if row else SourceRow()
+
+
+def save_source(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    head_at: datetime | None,
+    total: int | None,
+    live: int | None,
+    difference: int | None,
+    sliced_at: datetime | None,
+    *,
+    is_identified: bool,
+) -> None:
+    """Keep when the head was last read, how many calls the source says it has, and how many are stored."""
+    tx.execute(
+        "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
+        "sliced_at, identified_at, total_at) "
+        "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, %(live)s::bigint, %(difference)s::bigint, %(sliced_at)s::timestamptz, "
+        "CASE WHEN %(is_identified)s THEN %(at)s::timestamptz END, "
+        "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END) "
+        "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
+        "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
+        "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, sliced_at = excluded.sliced_at, "
+        "identified_at = greatest(s.identified_at, excluded.identified_at), "
+        "total_at = coalesce(excluded.total_at, s.total_at)",
+        {
+            "account": account, "url": base_url, "at": head_at, "total": total, "live": live, "difference": difference,
+            "sliced_at": sliced_at, "is_identified": is_identified,
+        },
+    )  # fmt: skip
+
+
+def save_policy(
+    tx: psycopg.Connection[Any],
+    account: str,
+    base_url: str,
+    requests_per_minute: float | None,
+    classes: Sequence[tuple[int, float, float | None, float]],
+) -> None:
+    """Keep what the delays of updates follow from: what the budget allows (None: no limit), and the renewal policy as
+    (number, least age, greatest age or None, time between two looks) of each class, in seconds.
+    """
+    tx.execute(
+        "INSERT INTO replicator.source_state AS s (account, base_url, requests_per_minute) VALUES (%s, %s, %s) "
+        "ON CONFLICT (account) DO UPDATE SET requests_per_minute = excluded.requests_per_minute "
+        "WHERE s.requests_per_minute IS DISTINCT FROM excluded.requests_per_minute",
+        [account, base_url, requests_per_minute],
+    )
+    tx.execute(
+        "DELETE FROM replicator.renewal_classes WHERE account = %s AND class_number > %s", [account, len(classes)]
+    )
+    tx.cursor().executemany(
+        "INSERT INTO replicator.renewal_classes AS k (account, class_number, min_age_seconds, max_age_seconds, "
+        "every_seconds) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (account, class_number) DO UPDATE SET "
+        "min_age_seconds = excluded.min_age_seconds, max_age_seconds = excluded.max_age_seconds, "
+        "every_seconds = excluded.every_seconds WHERE (k.min_age_seconds, k.max_age_seconds, k.every_seconds) "
+        "IS DISTINCT FROM (excluded.min_age_seconds, excluded.max_age_seconds, excluded.every_seconds)",
+        [(account, *row) for row in classes],
+    )
+
+
+def recount(tx: psycopg.Connection[Any], account: str) -> None:
+    """Calls were written outside of a run: the next one counts the live calls anew."""
+    tx.execute("UPDATE replicator.source_state SET live_calls = NULL WHERE account = %s", [account])
+
+
+def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
+    """The operator's release is used up."""
+    tx.execute(
+        "UPDATE replicator.source_state SET released_deletions = NULL WHERE account = %s "
+        "AND released_deletions IS NOT NULL",
+        [account],
+    )
+
+
+def reads_apart_until(connection: psycopg.Connection[Any], account: str) -> datetime | None:
+    """Return until when answers are read in a process apart, or None where they never were."""
+    row = connection.execute(
+        "SELECT reads_apart_until FROM replicator.source_state WHERE account = %s", [account]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def read_apart(tx: psycopg.Connection[Any], account: str, until: datetime) -> None:
+    """Keep until when answers are read in a process apart."""
+    tx.execute("UPDATE replicator.source_state SET reads_apart_until = %s WHERE account = %s", [until, account])

@@ -1,0 +1,236 @@
+"""Stored transcripts, with all their segments, and recordings: what is known of them, what is due, and their writing.
+
+Which rows to write is decided in sync/content from what `known_details` reads here; both happen in one transaction under
+the lease, so nothing changes in between; only a recording's URL that somebody asked for is renewed without. New rows go
+straight into their tables by COPY; changed ones through a staging table of the transaction. What is unchanged is not
+written at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from replicator.store.copying import copy_rows, text_array
+from replicator.store.rows import DetailRow, Kind, KnownDetail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+    from replicator.records import Segment
+
+LINES_PER_WRITE = 500
+NULL = "\\N"
+"""Null in COPY's text format."""
+COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+DETAIL_COLUMNS = (
+    "call_id", "account", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
+    "has_escapes", "raw",
+)  # fmt: skip
+OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "transcript": ("summary", "segment_count", "fingerprint", "problems"),
+    "recording": ("recording_url", "url_expires_at"),
+}
+TABLES: Mapping[Kind, str] = {"transcript": "transcripts", "recording": "recordings"}
+
+
+def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) -> dict[UUID, KnownDetail]:
+    """Return what is stored of these calls' transcripts or recordings."""
+    own = "fingerprint, NULL::timestamptz" if kind == "transcript" else "NULL::bytea, url_expires_at"
+    rows = tx.execute(
+        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own}, asked_at FROM truedy.{TABLES[kind]} "
+        "WHERE call_id = ANY(%b)",
+        [list(ids)],
+    )
+    return {row[0]: KnownDetail(*row[1:]) for row in rows}
+
+
+def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[DetailRow]) -> int:
+    """Write an account's transcripts and recordings with their place in the queue; return the number of segments written.
+
+    The segments of a call are replaced as a whole, in this transaction; the earlier ones move to the history.
+    """
+    segments = 0
+    for kind, table in TABLES.items():
+        mine = [row for row in rows if row.kind == kind]
+        if not mine:
+            continue
+        if kind == "transcript":
+            segments += _write_segments(tx, mine)
+        columns = DETAIL_COLUMNS + OWN_COLUMNS[kind]
+        new = [_detail_values(account, row) for row in mine if row.is_new]
+        if new:
+            copy_rows(tx, f"truedy.{table}", columns, new)
+        whole = [row for row in mine if not row.is_new and (row.transcript or row.recording)]
+        if whole:
+            # Every column is known, so the old row gives way to a new one: half the cost of an update by staging.
+            tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
+            copy_rows(tx, f"truedy.{table}", columns, [_detail_values(account, row) for row in whole])
+        changed = [
+            _detail_values(account, row) for row in mine if not row.is_new and not (row.transcript or row.recording)
+        ]
+        if changed:
+            _update_details(tx, kind, columns, changed)
+    return segments
+
+
+def due_details(
+    connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime, limit: int
+) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
+    """Return an account's due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
+    queues = [
+        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
+        "WHERE account = %(account)s AND due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
+        for kind in kinds
+    ]
+    if not queues:
+        return []
+    # One queue alone would end with two ORDER BY, so the whole stands in brackets.
+    statement = f"SELECT * FROM ({' UNION ALL '.join(queues)}) q ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
+    return connection.execute(sql.SQL(statement), {"account": account, "now": now, "limit": limit}).fetchall()
+
+
+def recording_url(
+    connection: psycopg.Connection[Any], account: str, call_id: UUID
+) -> tuple[str | None, datetime | None] | None:
+    """Return (URL or None, when it expires or None) of a call's recording; None where the account has no such call."""
+    return connection.execute(
+        "SELECT g.recording_url, g.url_expires_at FROM truedy.calls c LEFT JOIN truedy.recordings g ON g.call_id = c.id "
+        "WHERE c.account = %s AND c.id = %s",
+        [account, call_id],
+    ).fetchone()
+
+
+def renew_recording_url(
+    tx: psycopg.Connection[Any], call_id: UUID, url: str, expires_at: datetime | None, asked_at: datetime
+) -> bool:
+    """Store another URL of a recording that is there; False where there is no row of it, or a later look is stored.
+
+    The one write without the lease: it moves one row forward in time, whoever writes beside it.
+    """
+    return bool(
+        tx.execute(
+            "UPDATE truedy.recordings SET recording_url = %s, url_expires_at = %s, asked_at = %s, fetched_at = %s, "
+            "state = 'present', due_at = NULL, last_error = NULL "
+            "WHERE call_id = %s AND (fetched_at IS NULL OR fetched_at < %s)",
+            [url, expires_at, asked_at, asked_at, call_id, asked_at],
+        ).rowcount
+    )
+
+
+def count_queued(
+    connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime
+) -> tuple[int, int]:
+    """Return how many queued details of an account are due now, and how many are queued for later."""
+    due = later = 0
+    for kind in kinds:
+        row = connection.execute(
+            f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
+            f"FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
+            {"account": account, "now": now},
+        ).fetchone()
+        if row is not None:
+            due, later = due + row[0], later + row[1]
+    return due, later
+
+
+def next_due_at(connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind]) -> datetime | None:
+    """Return when the next queued detail of an account is due, or None where its queue is empty."""
+    times = [
+        connection.execute(
+            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
+            {"account": account},
+        ).fetchone()
+        for kind in kinds
+    ]
+    return min((row[0] for row in times if row and row[0]), default=None)
+
+
+def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> int:
+    replaced = [row.call_id for row in rows if row.is_replacement]
+    if replaced:
+        tx.execute(
+            "INSERT INTO truedy.transcript_versions (call_id, fetched_at, fingerprint, summary, segments, raw) "
+            "SELECT t.call_id, coalesce(t.fetched_at, '-infinity'), t.fingerprint, t.summary, coalesce((SELECT "
+            "jsonb_agg(s.raw ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = t.call_id), '[]'), "
+            "t.raw FROM truedy.transcripts t WHERE t.call_id = ANY(%b) ON CONFLICT DO NOTHING",
+            [replaced],
+        )
+        tx.execute("DELETE FROM truedy.transcript_segments WHERE call_id = ANY(%b)", [replaced])
+    lines: list[str] = []
+    for row in rows:
+        if row.transcript is not None and not row.is_same_content:
+            lines += _segment_lines(str(row.call_id), row.transcript.segments)
+    if lines:
+        columns = "call_id, position, speaker, text, start_seconds, end_seconds, raw"
+        with tx.cursor().copy(f"COPY truedy.transcript_segments ({columns}) FROM STDIN") as copy:
+            for first in range(0, len(lines), LINES_PER_WRITE):
+                copy.write("".join(lines[first : first + LINES_PER_WRITE]))
+    return len(lines)
+
+
+def _segment_lines(call_id: str, segments: Sequence[Segment]) -> list[str]:
+    """Return segments as COPY's text format takes them. They are most of all rows, so theirs is written here."""
+    everything = "".join([part for s in segments for part in (s.speaker, s.text, s.raw)])
+    if "\\" in everything or "\t" in everything or "\n" in everything or "\r" in everything:
+        segments = [
+            replace(
+                s,
+                speaker=s.speaker.translate(COPY_ESCAPES),
+                text=s.text.translate(COPY_ESCAPES),
+                raw=s.raw.translate(COPY_ESCAPES),
+            )
+            for s in segments
+        ]
+    return [
+        f"{call_id}\t{s.position}\t{s.speaker}\t{s.text}\t{NULL if s.start_seconds is None else s.start_seconds}\t"
+        f"{NULL if s.end_seconds is None else s.end_seconds}\t{s.raw}\n"
+        for s in segments
+    ]
+
+
+def _update_details(
+    tx: psycopg.Connection[Any], kind: Kind, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    table = TABLES[kind]
+    names = ", ".join(columns)
+    tx.execute(f"CREATE TEMP TABLE staged_details ON COMMIT DROP AS SELECT {names} FROM truedy.{table} WITH NO DATA")
+    copy_rows(tx, "staged_details", columns, rows)
+    # Where the content was not asked for or is unchanged, what is stored stays.
+    content = {"fetched_at", "has_escapes", "raw", *OWN_COLUMNS[kind]}
+    sets = ", ".join(
+        f"{name} = CASE WHEN s.fetched_at IS NULL THEN t.{name} ELSE s.{name} END"
+        if name in content
+        else f"{name} = coalesce(s.{name}, t.{name})"
+        if name in {"call_created_at", "deadline_at", "asked_at"}
+        else f"{name} = s.{name}"
+        for name in columns
+        if name not in {"call_id", "account"}
+    )
+    tx.execute(f"UPDATE truedy.{table} t SET {sets} FROM staged_details s WHERE s.call_id = t.call_id")
+    tx.execute("DROP TABLE staged_details")
+
+
+def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
+    content = row.transcript or row.recording
+    shared = (
+        row.call_id, account, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
+        row.fetched_at if content else None, row.last_error, content.has_escapes if content else False,
+        content.raw if content else None,
+    )  # fmt: skip
+    if row.kind == "recording":
+        found = row.recording
+        return (*shared, found.recording_url if found else None, found.url_expires_at if found else None)
+    transcript = row.transcript
+    if transcript is None:
+        return (*shared, None, None, None, text_array(()))
+    return (
+        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, text_array(transcript.problems)
+    )  # fmt: skip
