@@ -22,7 +22,7 @@ demo: $(READY)
 
 test: $(READY) lint
 	$(BIN)/python -m pytest -n auto --dist worksteal
-	PYTHONPATH=.:tests $(BIN)/python tests/servers.py
+	$(BIN)/python -m tests.fix_servers
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n auto -m "not slow"
@@ -31,13 +31,13 @@ unit: $(READY)
 	$(BIN)/python -m pytest -n auto -m "pure and not slow"
 
 planted: $(READY)
-	PYTHONPATH=.:tests $(BIN)/python tests/test_planted.py
+	$(BIN)/python -m tests.test_planted
 
 HISTORIES ?= 10000
 
 histories: $(READY)
 	HISTORIES=$(HISTORIES) LIST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n auto --dist worksteal \
-		tests/sync/test_whole.py tests/sync/test_simulation.py -k many_histories
+		tests/sync/engine/test_histories.py tests/sync/engine/test_list_histories.py -k many_histories
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -50,6 +50,7 @@ bench: $(READY)
 docs: $(READY)
 	$(BIN)/python -m replicator.settings_page > docs/settings.md
 	$(BIN)/python -m replicator.store.pages
+	$(BIN)/python -m tests.fix_module_map
 	$(BIN)/python -m dashboards
 
 dashboards: $(READY)

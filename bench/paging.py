@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from statistics import mean
 
 from bench import common
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sync"))
-from simulated import History, Shape
+from tests.sync.fix_list_history import History, Shape
 
 CALLS, SEEDS, PAGE = 9_990, 5, 100
 QUIET = Shape(calls=CALLS, has_details=False, churning_requests=10_000)

@@ -47,7 +47,7 @@ def promises() -> list[Promise]:
                 "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
                 "tests/sync/test_crash.py::test_a_database_that_is_killed_and_restarted_loses_nothing",
                 "tests/sync/test_cuts.py",
-                "tests/sync/test_whole.py::test_many_histories_end_well",
+                "tests/sync/engine/test_histories.py::test_many_histories_end_well",
             ),
         ),
         Promise(
@@ -64,11 +64,11 @@ def promises() -> list[Promise]:
             "filters are ignored, is not noticed. A first look at an account that lists no call is called unsure until a call "
             "is seen.",
             (
-                "tests/sync/test_simulation.py::test_many_histories_lose_nothing",
-                "tests/sync/test_whole.py::test_many_histories_end_well",
-                "tests/sync/test_slicing.py",
-                "tests/sync/test_ledger.py",
-                "tests/sync/test_deletions.py::test_a_first_look_at_an_account_that_looks_empty",
+                "tests/sync/engine/test_list_histories.py::test_many_histories_lose_nothing",
+                "tests/sync/engine/test_histories.py::test_many_histories_end_well",
+                "tests/sync/coverage/test_partitions.py",
+                "tests/sync/coverage/test_ledger.py",
+                "tests/sync/deletions/test_deletions.py::test_a_first_look_at_an_account_that_looks_empty",
             ),
         ),
         Promise(
@@ -83,10 +83,10 @@ def promises() -> list[Promise]:
             "for want of something else.",
             (
                 "tests/store/test_order.py::test_order_and_repetition_do_not_matter",
-                "tests/sync/test_stamps.py",
-                "tests/sync/test_service_simulation.py",
-                "tests/sync/test_whole.py::test_transcripts_are_what_the_source_has",
-                "tests/sync/test_whole.py::test_the_simulation_sees",
+                "tests/sync/content/test_stamps.py",
+                "tests/sync/engine/test_freshness.py",
+                "tests/sync/engine/test_histories.py::test_transcripts_are_what_the_source_has",
+                "tests/sync/engine/test_histories.py::test_the_simulation_sees",
             ),
         ),
         Promise(
@@ -95,7 +95,7 @@ def promises() -> list[Promise]:
             f"transcript are stored {service['p50_seconds']} s (p50) and {service['p95_seconds']} s (p95) after the source has "
             f"them, while history gets {service['history_share_of_the_rest']:.1%} of the rest of the budget (simulated).",
             "The same with fewer requests than new calls need.",
-            ("tests/sync/test_service_simulation.py",),
+            ("tests/sync/engine/test_freshness.py",),
         ),
         Promise(
             "Deletions: late, but never invented",
@@ -107,9 +107,9 @@ def promises() -> list[Promise]:
             "The instant or the author of a deletion. A source that shows a call as gone, twice, while it answers for others, "
             "is believed; if the call comes back it lives again, and both facts are kept.",
             (
-                "tests/sync/test_deletions.py",
-                "tests/sync/test_searching.py::test_requests_for_deletions_among_a_million",
-                "tests/sync/test_whole.py::test_many_histories_end_well",
+                "tests/sync/deletions/test_deletions.py",
+                "tests/sync/deletions/test_bisect.py::test_requests_for_deletions_among_a_million",
+                "tests/sync/engine/test_histories.py::test_many_histories_end_well",
             ),
         ),
         Promise(
@@ -118,8 +118,8 @@ def promises() -> list[Promise]:
             "empty account, another key and another base URL end the run, and nothing is inferred.",
             "Recognition after every remembered call was deleted: then the operator vouches, with `sync --same-account`.",
             (
-                "tests/sync/test_deletions.py::test_another_account_is_not_written",
-                "tests/sync/test_deletions.py::test_an_empty_account_that_is_none",
+                "tests/sync/deletions/test_deletions.py::test_another_account_is_not_written",
+                "tests/sync/deletions/test_deletions.py::test_an_empty_account_that_is_none",
             ),
         ),
         Promise(
@@ -129,8 +129,8 @@ def promises() -> list[Promise]:
             "Requests that other programs make with the same key; a machine whose clock is set while a process starts may "
             "cost one request too many.",
             (
-                "tests/source/test_budget.py",
-                "tests/source/test_day.py",
+                "tests/budget/test_rules.py",
+                "tests/budget/test_a_day.py",
                 "tests/sync/test_run.py::test_the_limit_is_never_exceeded",
                 "tests/sync/test_kills.py::test_killed_and_paused_processes_stay_inside_the_limit",
                 "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
@@ -163,11 +163,11 @@ def promises() -> list[Promise]:
                 "tests/test_limits.py",
                 "tests/source/test_forms.py",
                 "tests/sync/test_hostile_rows.py",
-                "tests/sync/test_bounds.py",
+                "tests/budget/test_run_bound.py",
                 "tests/sync/test_observed.py",
-                "tests/sync/test_walking.py",
+                "tests/sync/coverage/test_walk.py",
                 "tests/store/test_exact.py",
-                "tests/sync/test_whole.py::test_a_row_that_cannot_be_read_costs_a_poll_nothing",
+                "tests/sync/engine/test_histories.py::test_a_row_that_cannot_be_read_costs_a_poll_nothing",
                 "tests/sync/test_run.py::test_a_poisoned_row_costs_a_poll_nothing",
             ),
         ),
@@ -210,7 +210,7 @@ def promises() -> list[Promise]:
             (
                 "tests/sync/test_restored.py",
                 "tests/sync/test_full_disk.py",
-                "tests/sync/test_service.py",
+                "tests/service/test_schedule.py",
                 "tests/sync/test_crash_loop.py",
                 "tests/sync/test_database_faults.py",
                 "tests/store/test_bloat.py",

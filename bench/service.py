@@ -2,19 +2,17 @@
 
 The product's own engine, run after run, against a source that is arithmetic: call number i of the history was created at a
 time that follows from i, so a page of any offset costs nothing to make. Its actions are performed in virtual time by
-tests/sync/virtual.py; what is here is the source, the replica as a few tables, and the measuring.
+tests/sync/fix_driver.py; what is here is the source, the replica as a few tables, and the measuring.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -34,9 +32,7 @@ from replicator.sync.options import Options
 from replicator.sync.protocol.actions import Send, Wait
 from replicator.sync.protocol.requests import Detail, Outcome
 from replicator.sync.protocol.results import Committed
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "sync"))
-from virtual import Driver
+from tests.sync.fix_driver import Driver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

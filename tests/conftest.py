@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-import servers
-from granted import members
 
 from replicator.store import embedded, migrate
 from replicator.store.database import Database
+from tests import fix_servers
+from tests.fix_roles import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +54,8 @@ def reachable_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres_server(reachable_folder: Path, request: pytest.FixtureRequest) -> Iterator[embedded.Server]:
     """The PostgreSQL that was chosen, one for each test process."""
-    with servers.running(
-        request.config.getoption("--postgres"), reachable_folder / "postgres", servers.QUICK
+    with fix_servers.running(
+        request.config.getoption("--postgres"), reachable_folder / "postgres", fix_servers.QUICK
     ) as server:
         yield server
 
@@ -70,14 +70,14 @@ def template(postgres_server: embedded.Server) -> str:
 @pytest.fixture
 def empty_database(postgres_server: embedded.Server) -> Iterator[str]:
     """The URL of a new database with nothing in it."""
-    with servers.new_database(postgres_server, "template1") as url:
+    with fix_servers.new_database(postgres_server, "template1") as url:
         yield url
 
 
 @pytest.fixture
 def database_url(postgres_server: embedded.Server, template: str) -> Iterator[str]:
     """The URL of a new, migrated database."""
-    with servers.new_database(postgres_server, template) as url:
+    with fix_servers.new_database(postgres_server, template) as url:
         yield url
 
 

@@ -11,14 +11,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import run, start
 from psycopg.types.json import Jsonb
-from world import source
 
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.store import migrate
 from replicator.store.database import Database
+from tests.fix_commands import run, start
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

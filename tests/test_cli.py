@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import TOP, environment, run, start
 
 from replicator import __version__, demo
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from tests.fix_commands import TOP, environment, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

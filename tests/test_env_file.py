@@ -7,10 +7,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from test_settings_secret_files import is_root, somebody_else
 
 from replicator import origins, settings
 from replicator.errors import ConfigurationError
+from tests.test_settings_secret_files import is_root, somebody_else
 
 if TYPE_CHECKING:
     from collections.abc import Callable

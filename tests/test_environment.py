@@ -11,13 +11,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import TOP, environment, run
-from test_settings_secret_files import is_root
 
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from tests.fix_commands import TOP, environment, run
+from tests.test_settings_secret_files import is_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ import typer
 
 from replicator import settings_page
 from replicator.cli import app
+from tests import fix_module_map
 
 TOP = Path(__file__).resolve().parents[1]
 PACKAGE = TOP / "replicator"
@@ -254,6 +255,20 @@ def test_rooms_do_not_import_in_circles() -> None:
     assert sorted(map(name, graph)) == []
 
 
+def test_the_map_of_the_modules_is_as_they_are() -> None:
+    """docs/architecture.md names every module once, by the first sentence of its own."""
+    assert fix_module_map.PAGE.read_text(encoding="utf-8") == fix_module_map.page(), "run: make docs"
+    named = [f"{room}/{line.split('`')[1]}" for room, lines in re.findall(
+        r"^### `replicator/(.*?)/?`\n(.*?)(?=^### |^<!-- end)", fix_module_map.PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ) for line in lines.splitlines() if line.startswith("| `")]  # fmt: skip
+    expected = [
+        f"{path.parent.relative_to(PACKAGE).as_posix().strip('.')}/{path.name}"
+        for path in MODULES
+        if path.name != "__init__.py"
+    ]
+    assert sorted(named) == sorted(expected)
+
+
 def test_every_setting_is_documented() -> None:
     """docs/settings.md is what the settings say of themselves."""
     assert (TOP / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page.document(), "run: make docs"
@@ -277,7 +292,7 @@ def test_every_command_and_option_is_documented() -> None:
 def test_the_readme_names_every_room() -> None:
     """The table of rooms is complete."""
     text = (TOP / "README.md").read_text(encoding="utf-8")
-    for folder in ("source", "sync", "store", "export", "report", "doctor", "simulator"):
+    for folder in ("source", "budget", "sync", "verify", "service", "store", "export", "report", "doctor", "simulator"):
         assert f"`replicator/{folder}/`" in text
     for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/", "dashboards/"):
         assert f"`{folder}`" in text

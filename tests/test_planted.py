@@ -11,9 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pooler
 import pytest
-from planting import BUGS, NOT_YET, Bug
+
+from tests import fix_pooler
+from tests.fix_planted_bugs import BUGS, NOT_YET, Bug
 
 TOP = Path(__file__).resolve().parents[1]
 FAILED = 1
@@ -23,11 +24,10 @@ FAILED = 1
 def run(tests: tuple[str, ...], plant: str | None) -> tuple[int, str]:
     """Run tests in a process of their own, with a bug planted or none; return the exit code and what was said."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PLANT", "KILLS"))}
-    path = os.pathsep.join([str(TOP), str(TOP / "tests")])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "planting", "-p", "no:randomly", "-p", "no:cacheprovider",
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.fix_planted_bugs", "-p", "no:randomly", "-p", "no:cacheprovider",
          "--tb=line", "--no-header", *tests],
-        cwd=TOP, env={**kept, "PYTHONPATH": path, **({"PLANT": plant} if plant else {})}, text=True,
+        cwd=TOP, env={**kept, "PYTHONPATH": str(TOP), **({"PLANT": plant} if plant else {})}, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -37,7 +37,11 @@ def run(tests: tuple[str, ...], plant: str | None) -> tuple[int, str]:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(bug: Bug) -> None:
     """With the bug the tests fail, as failures and not as errors; that they are green without it, the suite shows."""
-    if any("test_pooler" in test for test in bug.tests) and pooler.binary() is None and os.environ.get("CI") != "true":
+    if (
+        any("test_pooler" in test for test in bug.tests)
+        and fix_pooler.binary() is None
+        and os.environ.get("CI") != "true"
+    ):
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
     code, said = run(bug.tests, bug.name)
     assert code == FAILED, said[-3000:]

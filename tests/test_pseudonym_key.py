@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import run
 
 from replicator import assembly, settings
 from replicator.errors import ConfigurationError
@@ -17,6 +16,7 @@ from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.store import embedded
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from replicator.report import quarantine_view
 from replicator.store import quarantine
 from replicator.store.rows import UnreadRow
 from replicator.sync.engine.position import STEPPED_OVER
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path

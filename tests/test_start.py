@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import environment
+
+from tests.fix_commands import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import nursery
 import psycopg
 import pytest
-from commands import environment
-from test_cli import free_port, wait_until
 
 from replicator.safe_text import PART
+from tests import fix_processes
+from tests.fix_commands import environment
+from tests.test_cli import free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,13 +140,13 @@ def listing(path: str) -> tuple[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[nursery.Nursery]:
+def children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fix_processes.Nursery]:
     folder = tmp_path_factory.mktemp("canaries")
-    with nursery.running(folder, environment({})) as running:
+    with fix_processes.running(folder, environment({})) as running:
         yield running
 
 
-def say(children: nursery.Nursery, *arguments: str, **settings: str) -> tuple[int, str]:
+def say(children: fix_processes.Nursery, *arguments: str, **settings: str) -> tuple[int, str]:
     """Run a command to its end; return its exit code and everything that it said."""
     children.log.write_bytes(b"")
     code = children.wait(children.start(*arguments, environment=environment(settings)))
@@ -178,7 +178,7 @@ def with_password(database_url: str) -> str:
     return f"postgresql://{name}:{PASSWORD}@{database_url.partition('@')[2]}"
 
 
-def test_every_command_with_names_that_act(children: nursery.Nursery, database_url: str, tmp_path: Path) -> None:
+def test_every_command_with_names_that_act(children: fix_processes.Nursery, database_url: str, tmp_path: Path) -> None:
     """Words of a hostile account, stored and shown by every command, act on nothing; JSON keeps them exact."""
     with hostile(listing) as base_url:
         chosen = settings(base_url, with_password(database_url))
@@ -201,7 +201,7 @@ SHAPES = ("whole", "part", "lower", "inside", "detail", "string", "html", "cut")
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_source_that_echoes_the_key(children: nursery.Nursery, database_url: str, status: int) -> None:
+def test_a_source_that_echoes_the_key(children: fix_processes.Nursery, database_url: str, status: int) -> None:
     """In code, message, details, headers, reason phrase and redirect, as a whole or in part, with any status: each with three of
     the shapes, so that each shape comes with four or five of them.
     """
@@ -222,7 +222,7 @@ def test_a_source_that_echoes_the_key(children: nursery.Nursery, database_url: s
                 assert_clean((status, shape, command), said)
 
 
-def test_the_log_of_the_service(children: nursery.Nursery, database_url: str) -> None:
+def test_the_log_of_the_service(children: fix_processes.Nursery, database_url: str) -> None:
     """The account's name, and what a source says while it fails, are one line each, and act on nothing."""
     with hostile(listing) as base_url:
         chosen = settings(base_url, with_password(database_url), REPLICATOR_POLL_SECONDS="1")
@@ -259,7 +259,7 @@ BY_URL = (("sync",), ("status", "--json"), ("migrate",), ("doctor",), ("roles", 
 
 
 @pytest.mark.parametrize("kind", URLS)
-def test_secrets_in_the_databases_url(children: nursery.Nursery, database_url: str, kind: str) -> None:
+def test_secrets_in_the_databases_url(children: fix_processes.Nursery, database_url: str, kind: str) -> None:
     """However DATABASE_URL is wrong, no command says a part of the password that stands in it, nor a character that acts."""
     url = URLS[kind].format(secret=PASSWORD, port=urlsplit(database_url).port, closed=free_port())
     with hostile(listing) as base_url:
@@ -270,7 +270,7 @@ def test_secrets_in_the_databases_url(children: nursery.Nursery, database_url: s
 
 
 @pytest.mark.parametrize("kind", URLS)
-def test_secrets_in_what_psql_says(children: nursery.Nursery, database_url: str, kind: str) -> None:
+def test_secrets_in_what_psql_says(children: fix_processes.Nursery, database_url: str, kind: str) -> None:
     """psql says its own words on its own; the password is not among them, and a tab acts on nothing."""
     url = URLS[kind].format(secret=PASSWORD, port=urlsplit(database_url).port, closed=free_port())
     code, said = say(children, "psql", "-c", "SELECT 1", **settings("http://127.0.0.1:9", url))
@@ -295,7 +295,7 @@ def test_secrets_in_what_psql_says(children: nursery.Nursery, database_url: str,
         "REPLICATOR_REPORTING_TIME_ZONE",
     ],
 )
-def test_a_secret_in_the_wrong_place(children: nursery.Nursery, database_url: str, name: str) -> None:
+def test_a_secret_in_the_wrong_place(children: fix_processes.Nursery, database_url: str, name: str) -> None:
     """A secret that was put into any other setting, or with characters that act, is not said by what refuses it."""
     with hostile(listing) as base_url:
         for value in (f"{PASSWORD}{ACTING}", PASSWORD[:8], f'"{PASSWORD}"'):

@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import TOP, environment
 
 from replicator import child
 from replicator.simulator.api import KEY, Api
@@ -16,6 +15,7 @@ from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.isolated_reader import CarefulReader
+from tests.fix_commands import TOP, environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ It only triggers. What is due is decided by the ledger, who may write by the lea
 missed and nothing is stored in the scheduler. The one module that knows APScheduler.
 
 APScheduler sleeps until a time of day, and a job that hangs makes it skip all later ones in silence. So the main thread
-watches (watching.py): where the clock was set, the jobs are due at once; where nothing moves any more, or a stop takes too
+watches (watchdog.py): where the clock was set, the jobs are due at once; where nothing moves any more, or a stop takes too
 long, the process ends, and whoever supervises it starts another.
 """
 

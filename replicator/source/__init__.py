@@ -1,1 +1,1 @@
-"""Knows Truedy, not Postgres: the client, the request budget, the records and how payloads read."""
+"""Knows Truedy, not Postgres: the client, and how payloads read."""

@@ -1,1 +1,1 @@
-"""Knows Postgres, not Truedy: the schema, the merge, the books, the views, the embedded server."""
+"""Knows Postgres, not Truedy: the schema, what is stored and how it is written, the views, the embedded server."""

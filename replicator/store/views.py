@@ -5,7 +5,7 @@ header says the grain, the key, and in `-- Time:` which instants a report's rows
 columns mean is in sql/columns.toml (columns.py). A line `-- Grant: auditor` keeps a view from ordinary readers (roles.py).
 They stand on the roll-ups of sql/rollups (rollups.py). Only what changed is applied, texts too, and what is missing. Where a view's columns changed so
 that it cannot be replaced in place, our views are dropped newest first and made again: never by cascade, so a view of a
-user's that stands on one of ours is named and nothing is changed. What others have set on them is kept by kept.py.
+user's that stands on one of ours is named and nothing is changed. What others have set on them is kept by admin_settings.py.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The engine: what is proven, what to ask next, and the loop that asks, parses and commits."""
+"""The replica is kept equal to the source: the engine decides, and the modules here perform."""

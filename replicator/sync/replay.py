@@ -2,7 +2,7 @@
 
 A kept row takes part as if it had been readable when it was last seen, so it never overwrites what was seen later:
 
-- The source's own `updated_at` decides where it can, as always (merging.py).
+- The source's own `updated_at` decides where it can, as always (content/calls.py).
 - Else a row whose call was known and that is still open is newer than what is stored of the call: an answer that showed
   the call readable later would have resolved it. Where the call was not known, or the row was resolved, the last look at
   the call's place counts as a later observation.

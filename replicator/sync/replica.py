@@ -1,4 +1,4 @@
-"""The replica as the engine asks about it: the questions of engine/questions.py put to the database."""
+"""The replica as the engine asks about it: the questions of protocol/questions.py put to the database."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-import small_world
-from granted import Shown, members
 
 from replicator.store import migrate
+from tests.fix_roles import Shown, members
+from tests.sql import fix_small_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def shown(postgres_server: embedded.Server, template: str, role_prefix: str) -> 
     with psycopg.connect(postgres_server.tcp_url_of("postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         with psycopg.connect(url) as connection:
-            small_world.build(connection)
+            fix_small_world.build(connection)
             # One call of now, as some views are of the last days and the small world grows old.
             connection.execute(
                 "UPDATE truedy.calls SET created_at = now() WHERE id = "

@@ -18,9 +18,8 @@ from dashboards.panels import DASHBOARDS, Measure, places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from granted import Shown
-
     from dashboards.panels import Dashboard
+    from tests.fix_roles import Shown
 
 SINCE, UNTIL = "2025-01-01T00:00:00Z", "2026-12-31T23:59:59.999Z"
 FOLDER = Path(making.__file__).parent

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from needs import missing
 
 from replicator.store import migrate, views
+from tests.bi.fix_needs import missing
 
 if TYPE_CHECKING:
-    from granted import Shown
+    from tests.fix_roles import Shown
 
 DRIVER = Path("/usr/share/java/postgresql.jar")
 PROGRAM = Path(__file__).with_name("Catalogue.java")

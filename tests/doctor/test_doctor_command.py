@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from commands import run
 
 from replicator.doctor.examination import Examined, examine
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,10 +14,10 @@ import unicodedata
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from reading import read
 
 from replicator.export import cells, delimited
 from replicator.store.catalogue import Column
+from tests.export.fix_files import read
 
 pytestmark = pytest.mark.pure
 

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from commands import environment, run, start
-from memory import measure
-from reading import read
 
 from replicator.export import parquet, running
 from replicator.export.question import FORMATS, Asked
 from replicator.export.running import Target
 from replicator.store.database import Database
+from tests.export.fix_files import read
+from tests.fix_commands import environment, run, start
+from tests.fix_memory import measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from reading import read
-from test_delimited import texts
 
 from replicator.errors import UnfitValue
 from replicator.export import delimited, running
 from replicator.export.question import Asked
 from replicator.export.running import Target
 from replicator.store.database import Database
+from tests.export.fix_files import read
+from tests.export.test_delimited import texts
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,20 +7,20 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-import browser
 import pytest
-from payloads import PAYLOADS
-from test_browser import ATTRIBUTES, COUNTS
 
 from replicator.report import page
 from replicator.report.rows import Pulse
 from replicator.service import web
+from tests.report import fix_browser
+from tests.report.fix_attacks import PAYLOADS
+from tests.report.test_browser import ATTRIBUTES, COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from browser import Browser
+    from tests.report.fix_browser import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ def test_every_text_of_the_figures_is_tried(found: Any) -> None:
     assert len(PAYLOADS) >= 100
 
 
-def attacked(chromium: Browser, address: str) -> browser.Seen:
+def attacked(chromium: Browser, address: str) -> fix_browser.Seen:
     """Open a page, and do with it what a reader does: walk through it by keys, and pass over its charts with the mouse."""
     seen = chromium.open(address)
     for _ in range(15):
@@ -115,7 +115,7 @@ def test_a_payload_in_every_place_at_once_is_text(
         figures = poisoned(found, payload)
         html[0] = page.render(figures, refresh_seconds=3600)
         seen = attacked(chromium, live) if number % 8 == 0 else chromium.open(live)
-        assert seen == browser.Seen(), payload
+        assert seen == fix_browser.Seen(), payload
         assert chromium.value(RAN) == 0, payload
         assert chromium.value(ATTRIBUTES) == 0, payload
         counts = chromium.value(COUNTS)
@@ -124,7 +124,7 @@ def test_a_payload_in_every_place_at_once_is_text(
         if number % 8 == 0:
             path = tmp_path / f"{number}.html"
             path.write_text(page.render(figures), encoding="utf-8")
-            assert chromium.open(path.as_uri()) == browser.Seen(), payload
+            assert chromium.open(path.as_uri()) == fix_browser.Seen(), payload
             assert chromium.value(RAN) == 0, payload
     chromium.call("Page.navigate", url="about:blank")
 

@@ -9,24 +9,24 @@ import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import browser
-import near_world
 import pytest
-from near_world import read
-from payloads import PAYLOADS
 from psycopg.types.json import Jsonb
-from small_world import Call, call_id, insert
 
 from replicator.report import page
 from replicator.report.rows import Pulse
 from replicator.service import web
+from tests.report import fix_browser, fix_near_world
+from tests.report.fix_attacks import PAYLOADS
+from tests.report.fix_near_world import read
+from tests.sql.fix_small_world import Call, call_id, insert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     import psycopg
-    from browser import Browser
+
+    from tests.report.fix_browser import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def plant(connection: psycopg.Connection[Any], payloads: Sequence[str]) -> None:
         connection.execute(f"DELETE FROM {name}")
     for number, payload in enumerate(payloads, 1):
         text = f"{payload.translate(UNSTORABLE)} {chr(96 + number)}"
-        insert(connection, Call(number, near_world.before(number), "completed", 5, 60, "0.1"))
+        insert(connection, Call(number, fix_near_world.before(number), "completed", 5, 60, "0.1"))
         connection.execute(
             "UPDATE truedy.calls SET status = %(t)s, direction = %(t)s, summary = %(t)s, phone_number = %(t)s, "
             "from_number = %(t)s, recording_url = %(t)s, context = %(c)s, raw = %(c)s WHERE id = %(id)s",
@@ -68,7 +68,7 @@ def plant(connection: psycopg.Connection[Any], payloads: Sequence[str]) -> None:
         connection.execute(
             "INSERT INTO replicator.coverage (account, since, until, verified_at, is_proven, reason) "
             "VALUES ('main', %s, %s, now(), false, %s)",
-            [near_world.before(number), near_world.before(number, "11:00:00"), text],
+            [fix_near_world.before(number), fix_near_world.before(number, "11:00:00"), text],
         )
         connection.execute(
             "INSERT INTO replicator.runs (account, command, replicator_version, holder, epoch, outcome, message) "
@@ -103,7 +103,7 @@ def test_attacks_are_text(near: psycopg.Connection[Any], database_url: str, chro
         path = tmp_path / f"{number}.html"
         path.write_text(page.render(read(database_url)), encoding="utf-8")
         seen = chromium.open(path.as_uri())
-        assert seen == browser.Seen(), payloads
+        assert seen == fix_browser.Seen(), payloads
         counts = chromium.value(COUNTS)
         plain = plain or counts
         assert counts == plain, payloads
@@ -176,7 +176,7 @@ def opened(found: Any, chromium: Browser, tmp_path: Path) -> Browser:
     """The near world's page in the browser."""
     path = tmp_path / "page.html"
     path.write_text(page.render(found), encoding="utf-8")
-    assert chromium.open(path.as_uri()) == browser.Seen()
+    assert chromium.open(path.as_uri()) == fix_browser.Seen()
     return chromium
 
 
@@ -326,7 +326,7 @@ def test_the_live_page_refreshes_and_loads_nothing(found: Any, chromium: Browser
     )  # fmt: skip
     with web.serving(site, host="127.0.0.1", port=0, stop=threading.Event()) as url:
         seen = chromium.open(url)
-        assert seen == browser.Seen()
+        assert seen == fix_browser.Seen()
         assert chromium.value("document.querySelector('meta[http-equiv=refresh]').content") == "60"
         assert chromium.value(
             "[...document.querySelectorAll('nav a')].slice(0, 5).map(a => a.getAttribute('href'))"
@@ -352,7 +352,7 @@ def test_pages_of_nothing_one_call_and_years(
         path = tmp_path / f"{name.replace(' ', '-')}.html"
         html = page.render(figures)
         path.write_text(html, encoding="utf-8")
-        assert chromium.open(path.as_uri(), width=360) == browser.Seen(), name
+        assert chromium.open(path.as_uri(), width=360) == fix_browser.Seen(), name
         assert chromium.value("document.documentElement.scrollWidth") <= 360, name
         assert "nan" not in html.lower().replace("finance", ""), name
         assert "None" not in html.replace("None expected", ""), name
@@ -360,4 +360,4 @@ def test_pages_of_nothing_one_call_and_years(
 
 def test_near_world_is_of_today() -> None:
     """The world's own calendar."""
-    assert near_world.before(0) > near_world.before(1)
+    assert fix_near_world.before(0) > fix_near_world.before(1)

@@ -7,16 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import near_world
 import psycopg
 import pytest
-from near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 
 from replicator.errors import DatabaseError
 from replicator.report import figures, periods
 from replicator.store import rollups
 from replicator.store.database import Database
 from replicator.store.migrate import bundled
+from tests.report import fix_near_world
+from tests.report.fix_near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 
 if TYPE_CHECKING:
     from replicator.report.rows import Figures
@@ -195,7 +195,7 @@ def test_figures_are_read_only(
 
 def test_buckets_by_length(near: psycopg.Connection[Any]) -> None:
     """Days up to 92, weeks up to 732, then months; near_world is one world at each."""
-    assert near_world.today() == today()
+    assert fix_near_world.today() == today()
     assert [periods.last_days(today(), days).bucket for days in (1, 92, 93, 732, 733, 3660)] == [
         "day", "day", "week", "week", "month", "month",
     ]  # fmt: skip

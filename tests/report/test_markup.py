@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from payloads import PAYLOADS
 
 from replicator.report import blocks, markup
 from replicator.report.markup import element, escape, joined, raw_style, source_text, visible
+from tests.report.fix_attacks import PAYLOADS
 
 pytestmark = pytest.mark.pure
 

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import TOP, run, start
-from test_cli import free_port, processes, settings, wait_until
 
 from replicator import atomic_file
 from replicator.errors import ConfigurationError, OutputFailed
@@ -23,6 +21,8 @@ from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from tests.fix_commands import TOP, run, start
+from tests.test_cli import free_port, processes, settings, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

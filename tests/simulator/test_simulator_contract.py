@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 import pytest
-from asking import AUTH, NOW, make, over_http, settled
 
 from replicator.simulator.api import KEY
+from tests.simulator.fix_client import AUTH, NOW, make, over_http, settled
 
 CONTRACT_FIELDS = [
     "id",

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import httpx
-from asking import NOW, Asking, asking, make
 
 from replicator.simulator.api import BASE
 from replicator.simulator.transport import SimulatedTransport
+from tests.simulator.fix_client import NOW, Asking, asking, make
 
 
 def statuses(client, count, path="/calls?limit=1"):

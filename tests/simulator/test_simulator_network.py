@@ -12,11 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asking import AUTH, NOW, Asking, asking, make, over_http, settled
 
 from replicator.errors import ConfigurationError
 from replicator.simulator.exchange import Response
 from replicator.simulator.server import running
+from tests.simulator.fix_client import AUTH, NOW, Asking, asking, make, over_http, settled
 
 ROOT = Path(__file__).parents[2]
 

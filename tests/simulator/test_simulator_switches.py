@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from asking import NOW, asking, settled
 
 from replicator.simulator.switches import PRESETS, Switches
+from tests.simulator.fix_client import NOW, asking, settled
 
 HERE = Path(__file__).parent
 

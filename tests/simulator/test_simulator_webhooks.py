@@ -4,9 +4,8 @@ import hashlib
 import hmac
 import json
 
-from asking import NOW
-
 from replicator.simulator.webhooks import delivery
+from tests.simulator.fix_client import NOW
 
 CALL = "44ec8f61-6d9a-4553-a6ca-777f5f5ef95b"
 

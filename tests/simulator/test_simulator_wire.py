@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 
-from asking import NOW, asking, settled
+from tests.simulator.fix_client import NOW, asking, settled
 
 
 def test_times_come_in_every_form() -> None:

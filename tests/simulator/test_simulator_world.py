@@ -6,11 +6,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from asking import NOW, make
 
 from replicator.simulator.conversations import Segment
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import ACTIVE, World
+from tests.simulator.fix_client import NOW, make
 
 
 def world(calls=400, seed=3, churn_per_minute=0.0, **switches):

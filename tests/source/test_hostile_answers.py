@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from commands import run
 
 from replicator.errors import SourceError
 from replicator.source.client import Reader
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commands import environment
 
 from replicator.errors import SourceUnavailable
 from replicator.source.client import Reader
 from replicator.source.transport import LeanTransport
+from tests.fix_commands import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import small_world
 from psycopg.rows import dict_row
 
 from replicator.store import migrate, rollups
 from replicator.store.database import Database
+from tests.sql import fix_small_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def small_url(postgres_server: embedded.Server, template: str, request: pytest.F
     with psycopg.connect(postgres_server.tcp_url_of("postgres"), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         with psycopg.connect(url) as connection:
-            small_world.build(connection)
+            fix_small_world.build(connection)
         if request.param == "kept":
             refresh(url)
         yield url

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-import small_world
-from small_world import AGENT_A, AGENT_B, call_id
-from worlds import BEN, CARLA, NOT_PLACED, OPEN, ZONES, Contact, add, empty, made_up
+
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import AGENT_A, AGENT_B, call_id
+from tests.sql.fix_worlds import BEN, CARLA, NOT_PLACED, OPEN, ZONES, Contact, add, empty, made_up
 
 Connection = psycopg.Connection[Any]
 
@@ -406,14 +407,14 @@ def test_resolution_agrees_with_another_hand(small: Connection, zone: str) -> No
 )
 def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str, condition: str, first: str) -> None:
     """The views say the expression of the index: where the table is not worth reading whole, it is not read."""
-    with small_world.as_a_sync_writes(small):
+    with fix_small_world.as_a_sync_writes(small):
         small.execute(
             "INSERT INTO truedy.calls (id, account, direction, phone_number, from_number, status, created_at, raw, fingerprint, "
             "version, observed_at, first_seen_at, changed_at) SELECT gen_random_uuid(), 'main', CASE n % 2 WHEN 0 THEN 'inbound' "
             "ELSE 'outbound' END, '+1' || n % 3997, '+1' || n % 3997, 'busy', '2025-03-01'::date + n * interval '11 minutes', "
             "'{}', '', 1, now(), now(), now() FROM generate_series(1, 20000) n"
         )
-    small_world.analyze(small)
+    fix_small_world.analyze(small)
     plan = small.execute(f"EXPLAIN SELECT * FROM analytics.{view} WHERE {condition}").fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert first in text

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-import small_world
-from small_world import Call, at, call_id
+
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import Call, at, call_id
 
 Connection = psycopg.Connection[Any]
 
@@ -30,7 +31,7 @@ def one(small: Connection, number: int, columns: str = "*") -> dict[str, Any]:
 
 def test_every_call_is_there_once(small: Connection) -> None:
     """All 29 calls are shown: the deleted one flagged, the one without instants and the ones of unknown status too."""
-    assert numbers(small, "true") == {call.number for call in small_world.CALLS}
+    assert numbers(small, "true") == {call.number for call in fix_small_world.CALLS}
     assert numbers(small, "is_deleted") == {28}
     assert len(small.execute("SELECT FROM analytics.calls").fetchall()) == 29
 
@@ -89,7 +90,7 @@ def test_three_witnesses_of_a_connection(
 ) -> None:
     """The status is believed first, then the start, then the duration; that one only where the call ended normally."""
     for number, (start, duration) in enumerate([(3, 20), (3, None), (None, 20), (None, None), (None, 0)], start=100):
-        small_world.insert(small, Call(number, "2025-05-05T05:05:05", status, start, duration))
+        fix_small_world.insert(small, Call(number, "2025-05-05T05:05:05", status, start, duration))
     expected = (with_start_and_duration, with_start, with_duration, with_nothing, with_nothing)
     assert tuple(one(small, number)["is_connected"] for number in range(100, 105)) == expected
 
@@ -152,7 +153,7 @@ def test_seconds_to_answer_and_between_start_and_end(small: Connection) -> None:
         "time_to_answer_seconds": None,
         "span_seconds": None,
     }
-    small_world.insert(small, Call(30, "2025-05-05T05:05:05", "completed", -3, 9))
+    fix_small_world.insert(small, Call(30, "2025-05-05T05:05:05", "completed", -3, 9))
     assert one(small, 30, "time_to_answer_seconds, span_seconds") == {"time_to_answer_seconds": None, "span_seconds": 9}
     small.execute("UPDATE truedy.calls SET ended_at = started_at - interval '1 us' WHERE id = %s", [call_id(30)])
     assert one(small, 30)["span_seconds"] is None
@@ -228,7 +229,7 @@ def test_what_the_source_and_the_replica_say_is_passed_on(small: Connection) -> 
         "duration_seconds, version, first_seen_at, changed_at, is_deleted, created_weekday, reporting_time_zone"
     )
     assert list(one(small, 3, names).values()) == [
-        call_id(3), "acme", small_world.AGENT_A, "c1", "outbound", "voicemail", at("2025-03-30T00:59:59.999999"),
+        call_id(3), "acme", fix_small_world.AGENT_A, "c1", "outbound", "voicemail", at("2025-03-30T00:59:59.999999"),
         at("2025-03-30T01:00:03.999999"), at("2025-03-30T01:00:33.999999"), at("2025-04-01T00:00:00"), 30, 7,
         at("2025-04-02T00:00:00"), at("2025-04-03T00:00:00"), False, 7, "UTC",
     ]  # fmt: skip
@@ -294,12 +295,12 @@ def test_transcript_segments(small: Connection) -> None:
         "SELECT position, speaker, text, start_seconds, end_seconds, seconds, characters, words, created_on::text, "
         "direction, agent_id FROM analytics.transcript_segments ORDER BY call_id, position"
     ).fetchall()
-    spring = ("2025-03-30", "outbound", small_world.AGENT_A)
+    spring = ("2025-03-30", "outbound", fix_small_world.AGENT_A)
     assert [tuple(row.values()) for row in rows] == [
         (0, "agent", "Hello there.", 0, 1.5, 1.5, 12, 2, *spring),
         (1, "contact", "  two\n words ", 2, None, None, 13, 2, *spring),
         (2, "tool", "", None, None, None, 0, 0, *spring),
-        (0, "contact", "Good morning", 0.25, 1.125, 0.875, 12, 2, "2025-10-26", "inbound", small_world.AGENT_B),
+        (0, "contact", "Good morning", 0.25, 1.125, 0.875, 12, 2, "2025-10-26", "inbound", fix_small_world.AGENT_B),
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from small_world import call_id
+
+from tests.sql.fix_small_world import call_id
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "sql" / "checks").glob("*.sql"))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import small_world
 
 from replicator.store import columns, migrate, naming, views
+from tests.sql import fix_small_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,23 +93,23 @@ def test_which_instant_counts_is_said_by_the_view_alone(database_url: str) -> No
 def test_the_instant_that_a_view_names_is_the_one_that_counts(small: psycopg.Connection[Any]) -> None:
     """A call that was created, connected and over in three different months is, in each report, where its header says."""
     for number, direction in ((201, "outbound"), (202, "inbound")):
-        small_world.insert(small, small_world.Call(number, CREATED, "completed", 1, 60, "0.1000", direction))
+        fix_small_world.insert(small, fix_small_world.Call(number, CREATED, "completed", 1, 60, "0.1000", direction))
         small.execute(
             "UPDATE truedy.calls SET started_at = %s, ended_at = %s, account = 'times' WHERE id = %s",
-            [small_world.at(STARTED), small_world.at(ENDED), small_world.call_id(number)],
+            [fix_small_world.at(STARTED), fix_small_world.at(ENDED), fix_small_world.call_id(number)],
         )
         small.execute(
             "INSERT INTO truedy.transcripts (call_id, state, segment_count, fetched_at) VALUES (%s, 'present', 1, now())",
-            [small_world.call_id(number)],
+            [fix_small_world.call_id(number)],
         )
         small.execute(
             "INSERT INTO truedy.transcript_segments (call_id, position, speaker, text, start_seconds, end_seconds, raw) "
             "VALUES (%s, 0, 'agent', 'Hello', 0, 1, '{}')",
-            [small_world.call_id(number)],
+            [fix_small_world.call_id(number)],
         )
         small.execute(
             "INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES (%s, NULL, 0.1, now())",
-            [small_world.call_id(number)],
+            [fix_small_world.call_id(number)],
         )
     for view, time in TIMES.items():
         if view in OF_ALL_TIME:

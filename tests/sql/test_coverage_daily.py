@@ -7,7 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from small_world import Call, at, insert
+
+from tests.sql.fix_small_world import Call, at, insert
 
 Connection = psycopg.Connection[Any]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from small_world import at
+
+from tests.sql.fix_small_world import at
 
 Connection = psycopg.Connection[Any]
 

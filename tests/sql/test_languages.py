@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-import small_world
 from psycopg.types.json import Jsonb
-from small_world import Call, call_id
 
 from replicator.store import migrate
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import Call, call_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from servers import Server
-
     from replicator.store import embedded
+    from tests.fix_servers import Server
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def test_words_of_the_source_mean_the_same_in_turkish(turkish: str) -> None:
         assert connection.execute("SELECT lower('INVALID')").fetchone() == ("\u0131nval\u0131d",)
         connection.execute("UPDATE replicator.reporting SET goal_path = '{won}', goal_values = '{win}'")
         connection.execute("INSERT INTO replicator.error_classes VALUES (1, 'invalid line', 'carrier')")
-        small_world.insert(connection, Call(1, "2025-05-05T05:05:05", "VOICEMAIL", 5, 60))
+        fix_small_world.insert(connection, Call(1, "2025-05-05T05:05:05", "VOICEMAIL", 5, 60))
         connection.execute(
             "UPDATE truedy.calls SET context = %s, phone_number = 'UNAVAILABLE' WHERE id = %s",
             [Jsonb({"last_error": "INVALID LINE 7", "won": "WIN"}), call_id(1)],

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-import small_world
-from small_world import AGENT_A, AGENT_B, Call, call_id
+
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import AGENT_A, AGENT_B, Call, call_id
 
 Connection = psycopg.Connection[Any]
 
@@ -191,7 +192,7 @@ def test_the_scorecard_counts_the_last_days(small: Connection) -> None:
     """Agent B has one call in each period, agent A none in 7 days; each rate has what it divides beside it."""
     small.execute("INSERT INTO replicator.agents VALUES (%s, 'Bea', 'North')", [AGENT_B])
     for number, days in ((201, 3), (202, 20), (203, 60), (204, 89), (205, 90)):
-        small_world.insert(small, Call(number, "2025-01-01T12:00:00", "completed", 5, 60, "0.2000", agent=AGENT_B))
+        fix_small_world.insert(small, Call(number, "2025-01-01T12:00:00", "completed", 5, 60, "0.2000", agent=AGENT_B))
         small.execute(
             "UPDATE truedy.calls SET created_at = at, started_at = at, ended_at = at + interval '1 minute' FROM "
             "(SELECT date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - make_interval(days => %s) AS at) x "

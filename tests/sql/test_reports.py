@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
-import small_world
-from small_world import AGENT_A, AGENT_B, Call
+
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import AGENT_A, AGENT_B, Call
 
 Connection = psycopg.Connection[Any]
 
@@ -82,7 +83,7 @@ def test_histogram_of_a_day(berlin: Connection) -> None:
 def test_histogram_has_no_gap(small: Connection) -> None:
     """Every duration from 0 to beyond the last edge falls into exactly one bucket."""
     for number, duration in enumerate((*range(200), 3599, 3600, 3601, 2**31 - 1), start=100):
-        small_world.insert(small, Call(number, "2025-07-07T12:00:00", "completed", 0, duration))
+        fix_small_world.insert(small, Call(number, "2025-07-07T12:00:00", "completed", 0, duration))
     found = rows(small, "call_duration_histogram_daily", "day = '2025-07-07'", (), "calls, duration_seconds")
     assert sum(row["calls"] for row in found) == 204
     assert sum(row["duration_seconds"] for row in found) == sum((*range(200), 3599, 3600, 3601, 2**31 - 1))
@@ -147,7 +148,7 @@ def test_today_is_never_final(small: Connection) -> None:
 def test_money_is_exact(small: Connection) -> None:
     """Ten thousand times 0.1 and once 0.0001 are 1000.0001."""
     small.execute("DELETE FROM truedy.calls")
-    small_world.insert(small, Call(100, "2025-07-07T12:00:00", "completed", 0, 60, "0.0001"))
+    fix_small_world.insert(small, Call(100, "2025-07-07T12:00:00", "completed", 0, 60, "0.0001"))
     small.execute(
         "INSERT INTO truedy.calls (id, account, status, started_at, duration_seconds, cost_usd, created_at, raw, fingerprint, "
         "version, observed_at, first_seen_at, changed_at, direction, agent_id) SELECT gen_random_uuid(), account, status, "
@@ -163,7 +164,7 @@ def test_money_agrees_with_another_hand(small: Connection, decimals: int) -> Non
     dice = random.Random(decimals)
     costs = [Decimal(dice.randrange(10 ** (decimals + 2))).scaleb(-decimals) for _ in range(120)]
     for number, cost in enumerate(costs, start=100):
-        small_world.insert(
+        fix_small_world.insert(
             small, Call(number, "2025-07-07T12:00:00", "completed", 0, 60, str(cost) if number % 3 else None)
         )
     known = [cost for number, cost in enumerate(costs, start=100) if number % 3]
@@ -240,7 +241,7 @@ def test_percentiles_agree_with_another_hand(small: Connection, size: int) -> No
     dice = random.Random(size)
     durations = [dice.choice((dice.randrange(10), dice.randrange(4000))) for _ in range(size)]
     for number, duration in enumerate(durations, start=100):
-        small_world.insert(small, Call(number, "2025-07-07T12:00:00", "completed", 0, duration))
+        fix_small_world.insert(small, Call(number, "2025-07-07T12:00:00", "completed", 0, duration))
     quantiles = statistics.quantiles(durations, n=100, method="inclusive") if size > 1 else durations * 99
     check(
         small,

@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
-import small_world
-from small_world import AGENT_A, AGENT_B, Call, call_id
 
 from replicator.errors import DatabaseError
 from replicator.store import migrate, rollups
 from replicator.store.database import Database
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import AGENT_A, AGENT_B, Call, call_id
 
 Connection = psycopg.Connection[Any]
 
@@ -116,8 +116,8 @@ def test_an_independent_count_agrees(database_url: str) -> None:
 
 def small_world_in(connection: Connection, zone: str) -> None:
     connection.execute("UPDATE replicator.reporting SET time_zone = %s", [zone])
-    for call in small_world.CALLS:
-        small_world.insert(connection, call)
+    for call in fix_small_world.CALLS:
+        fix_small_world.insert(connection, call)
 
 
 class History:
@@ -132,7 +132,7 @@ class History:
         """Return what was wrong after some step, with the steps until then."""
         done: list[str] = []
         with psycopg.connect(self._url, autocommit=True) as connection, closing(Database(self._url)) as database:
-            small_world.build(connection)
+            fix_small_world.build(connection)
             for _ in range(steps):
                 step = self._random.choice(
                     ["insert", "update", "move", "delete", "segments", "zone", "rule", "refresh", "refresh", "refresh"]
@@ -141,7 +141,7 @@ class History:
                 if step == "refresh":
                     rollups.refresh(database, KEPT, most=self._random.choice([1, 3, 100]))
                 else:
-                    with small_world.as_a_sync_writes(connection):
+                    with fix_small_world.as_a_sync_writes(connection):
                         getattr(self, step)(connection)
                 if wrong := differences(connection) + scorecard_differences(connection):
                     return [*done, *wrong]
@@ -151,7 +151,7 @@ class History:
         self._number += 1
         day = self._random.randrange(1, 28)
         created = None if self._random.random() < 0.1 else f"2025-{self._random.choice(['03', '10'])}-{day:02}T23:59:50"
-        small_world.insert(
+        fix_small_world.insert(
             connection,
             Call(
                 self._number, created, self._random.choice(["completed", "failed", "queued", "voicemail"]), 5,
@@ -227,7 +227,7 @@ def test_what_is_written_during_a_refresh_stays_touched(database_url: str, monke
             other.execute("UPDATE truedy.calls SET status = 'busy' WHERE id = %s", [call_id(2)])
 
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
-        small_world.build(other)
+        fix_small_world.build(other)
         monkeypatch.setattr(rollups, "_replace", write_between)
         assert rollups.refresh(database, KEPT, most=100) > 0
         assert other.execute("SELECT count(*) FROM rollup.stale").fetchone() == (1,)
@@ -237,7 +237,7 @@ def test_what_is_written_during_a_refresh_stays_touched(database_url: str, monke
 def test_two_refreshes_at_once_do_the_work_once(database_url: str) -> None:
     """The second one leaves it to the first, and neither waits."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url) as other:
-        small_world.build(other)
+        fix_small_world.build(other)
         with database.transaction() as tx:
             rollups._refresh_some(tx, KEPT, 1)
             assert rollups.refresh(database, KEPT) == 0
@@ -247,7 +247,7 @@ def test_two_refreshes_at_once_do_the_work_once(database_url: str) -> None:
 def test_a_refresh_that_breaks_changes_nothing(database_url: str) -> None:
     """What was kept stays, what was touched stays touched; the error names the database's reason."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
-        small_world.build(other)
+        fix_small_world.build(other)
         other.execute("ALTER TABLE rollup.numbers ADD CONSTRAINT none CHECK (calls < 0)")
         before = other.execute("SELECT count(*) FROM rollup.stale").fetchone()
         with pytest.raises(DatabaseError, match=r"a constraint \(23514\)"):
@@ -259,7 +259,7 @@ def test_a_refresh_that_breaks_changes_nothing(database_url: str) -> None:
 def test_an_open_call_becomes_stale_by_itself(database_url: str) -> None:
     """Nothing is written when its hours are over, and yet the kept day says so."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
-        small_world.insert(other, Call(1, "2025-03-30T12:00:00", "queued"))
+        fix_small_world.insert(other, Call(1, "2025-03-30T12:00:00", "queued"))
         other.execute(
             "UPDATE truedy.calls SET created_at = now() - interval '6 hours' + interval '1.5 seconds' WHERE id = %s",
             [call_id(1)],
@@ -274,7 +274,7 @@ def test_an_open_call_becomes_stale_by_itself(database_url: str) -> None:
 def test_a_changed_definition_is_computed_anew(database_url: str) -> None:
     """After a migration that changed a roll-up, nothing that was kept before is read, and grants are kept."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
-        small_world.build(other)
+        fix_small_world.build(other)
         rollups.refresh(database, KEPT)
         other.execute("UPDATE rollup.funnel SET calls = calls + 1")
         other.execute("UPDATE replicator.views SET sha256 = '' WHERE name = '(rollups)'")
@@ -287,7 +287,7 @@ def test_a_changed_definition_is_computed_anew(database_url: str) -> None:
 def test_these_tests_can_fail(database_url: str) -> None:
     """A kept row that is wrong is seen by `differences`."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
-        small_world.build(other)
+        fix_small_world.build(other)
         rollups.refresh(database, KEPT)
         other.execute("UPDATE rollup.funnel SET calls = calls + 1 WHERE day = '2025-03-30'")
         assert differences(other) == ["funnel", "funnel_months", "funnel_agents"]
@@ -296,7 +296,7 @@ def test_these_tests_can_fail(database_url: str) -> None:
 def test_the_scorecard_is_the_same_counted_kept_and_mixed(database_url: str) -> None:
     """Every column of it, over calls of the last hundred days: with no day kept, with all, and with some."""
     with psycopg.connect(database_url, autocommit=True) as connection, closing(Database(database_url)) as database:
-        small_world.build(connection)
+        fix_small_world.build(connection)
         history = History(database_url, 7)
         for _ in range(120):
             history.insert(connection)

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from small_world import AGENT_A, at, call_id
-from worlds import ZONES, Contact, add, empty
+
+from tests.sql.fix_small_world import AGENT_A, at, call_id
+from tests.sql.fix_worlds import ZONES, Contact, add, empty
 
 Connection = psycopg.Connection[Any]
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-import small_world
-from small_world import CALLS, Call
+
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import CALLS, Call
 
 Connection = psycopg.Connection[Any]
 
@@ -69,7 +70,7 @@ def test_edges_of_days(
     inside = [*(begin + timedelta(hours=hour) for hour in range(hours_of_day)), end - timedelta(microseconds=1)]
     assert inside[-2] + timedelta(hours=1) == end
     for number, instant in enumerate([*inside, begin - timedelta(microseconds=1), end], start=100):
-        small_world.insert(small, Call(number, instant.isoformat(), "completed", 0, 0, "0.01"))
+        fix_small_world.insert(small, Call(number, instant.isoformat(), "completed", 0, 0, "0.01"))
     assert created_on(small, day) == set(range(100, 101 + hours_of_day))
     for view in ("status_funnel_daily", "call_duration_daily", "call_cost_daily"):
         rows = small.execute(f"SELECT calls FROM analytics.{view} ORDER BY day").fetchall()
@@ -98,7 +99,7 @@ def test_each_report_goes_by_its_own_instant(new_york: Connection) -> None:
 def test_a_start_after_midnight_moves_the_traffic(berlin: Connection) -> None:
     """Call 1 was created on 29 March, and started and ended on the 30th."""
     row = berlin.execute(
-        "SELECT created_on, started_on, cost_on FROM analytics.calls WHERE call_id = %s", [small_world.call_id(1)]
+        "SELECT created_on, started_on, cost_on FROM analytics.calls WHERE call_id = %s", [fix_small_world.call_id(1)]
     ).fetchone()
     assert row == {"created_on": date(2025, 3, 29), "started_on": date(2025, 3, 30), "cost_on": date(2025, 3, 30)}
 
@@ -144,7 +145,7 @@ def test_days_are_those_of_another_hand(small: Connection, time_zone: str) -> No
         for half in range(96)
     ]
     for call in extra:
-        small_world.insert(small, call)
+        fix_small_world.insert(small, call)
     rows = small.execute("SELECT call_id, created_on, created_hour, created_weekday FROM analytics.calls").fetchall()
     shown = {row["call_id"].int: (row["created_on"], row["created_hour"], row["created_weekday"]) for row in rows}
     for call in (*CALLS, *extra):

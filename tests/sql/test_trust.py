@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-from small_world import call_id
-from test_views_catalogue import NAMES, columns
-from worlds import Contact, add, empty
+
+from tests.sql.fix_small_world import call_id
+from tests.sql.fix_worlds import Contact, add, empty
+from tests.sql.test_views_catalogue import NAMES, columns
 
 Connection = psycopg.Connection[Any]
 

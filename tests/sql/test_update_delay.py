@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from small_world import call_id
 
 from replicator.sync.engine.freshness import NEW_ROWS_A_PAGE, RENEWAL_SHARE, delays
+from tests.sql.fix_small_world import call_id
 
 Connection = psycopg.Connection[Any]
 

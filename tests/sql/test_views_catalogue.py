@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-import small_world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicator.store import migrate, pages, views
+from tests.sql import fix_small_world
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 FILES = sorted((SQL / "views").glob("*.sql"))
@@ -133,8 +133,8 @@ def test_only_views_for_auditors_show_what_is_personal(small: Connection) -> Non
     """Phone numbers, summaries, error texts and what was said are in no view but in those whose file says
     `-- Grant: auditor`, and each of those shows something of them.
     """
-    small_world.insert_a_recent_one(small)
-    secrets = (small_world.OURS, small_world.THEIRS, "Secret", "Hello there")
+    fix_small_world.insert_a_recent_one(small)
+    secrets = (fix_small_world.OURS, fix_small_world.THEIRS, "Secret", "Hello there")
     for view in views.load(SQL / "views"):
         rows = small.execute(f"SELECT v::text AS shown FROM analytics.{view.name} v").fetchall()
         shown = [secret for secret in secrets if any(secret in row["shown"] for row in rows)]
@@ -172,7 +172,7 @@ def test_a_mask_never_shows_more_than_four_trailing_digits(small_url: str, numbe
             connection.execute(
                 "INSERT INTO truedy.calls (id, account, phone_number, from_number, direction, raw, fingerprint, version, "
                 "observed_at, first_seen_at, changed_at) VALUES (%s, 'masks', %s, %s, 'outbound', '{}', '', 1, now(), now(), now())",
-                [small_world.call_id(1000 + at), number, number[::-1]],
+                [fix_small_world.call_id(1000 + at), number, number[::-1]],
             )
         masks = connection.execute(
             "SELECT n.other_party, c.other_party_masked, n.our_number, c.our_number_masked FROM analytics.calls c "
@@ -191,7 +191,7 @@ def test_a_mask_never_shows_more_than_four_trailing_digits(small_url: str, numbe
 
 def test_a_reader_of_one_s_own_needs_no_right_but_on_the_views(small: Connection) -> None:
     """Without our roles too: USAGE and SELECT on schema analytics are enough for every view, and give nothing of the tables."""
-    small_world.insert_a_recent_one(small)
+    fix_small_world.insert_a_recent_one(small)
     small.execute("CREATE ROLE only_a_reader")  # the transaction is rolled back, and the role with it
     small.execute("GRANT USAGE ON SCHEMA analytics TO only_a_reader")
     small.execute("GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO only_a_reader")

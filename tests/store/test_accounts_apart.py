@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from test_upgrades import contents, restore
 
 from replicator.errors import AnotherAccount, LeaseHeld, LeaseLost, SchemaTooNew
 from replicator.store import accounts, budgets, lease, locks, migrate, statistics, stored_details
 from replicator.store.database import Database
+from tests.store.test_upgrades import contents, restore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

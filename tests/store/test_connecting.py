@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import run
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from replicator.errors import DatabaseMisconfigured, DatabaseUnavailable
 from replicator.store.connecting import unavailable
 from replicator.store.database import Database
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

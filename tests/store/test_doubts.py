@@ -8,13 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from test_upgrades import restore
 
 from replicator.errors import SourceUnavailable
 from replicator.store import doubts, migrate, quarantine, runs, stored_coverage
 from replicator.store.database import Database
 from replicator.store.rows import UnreadRow
 from replicator.sync.engine import position
+from tests.store.test_upgrades import restore
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)

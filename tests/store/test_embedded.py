@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from commands import environment
 
 from replicator import assembly, settings
 from replicator.errors import ConfigurationError, DatabaseError
@@ -29,6 +28,7 @@ from replicator.store.database import Database
 from replicator.store.server import account as accounts
 from replicator.store.server import address
 from replicator.store.server import folder as folders
+from tests.fix_commands import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

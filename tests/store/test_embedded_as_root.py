@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import TOP, environment
-from test_embedded import QUICK, is_alive, made, place, postmaster, user_of
 
 from replicator.errors import ConfigurationError, DatabaseError, DatabaseUnavailable
 from replicator.store import embedded
 from replicator.store.server import account as accounts
 from replicator.store.server import binaries, cluster
 from replicator.store.server.folder import Folder
+from tests.fix_commands import TOP, environment
+from tests.store.test_embedded import QUICK, is_alive, made, place, postmaster, user_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from catalog import described
 
 from replicator.errors import DatabaseError, ForeignObjects
 from replicator.store import migrate, naming, objects, rollup_making, rollups
+from tests.fix_catalog import described
 
 if TYPE_CHECKING:
     from pathlib import Path

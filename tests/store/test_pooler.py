@@ -7,11 +7,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import pooler
 import psycopg
 import pytest
-from commands import TOP, start
-from world import source
 
 from replicator.budget.durable import Limits
 from replicator.errors import LeaseHeld, LeaseLost
@@ -19,14 +16,16 @@ from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.store import lease, migrate
 from replicator.store.database import Database
+from tests import fix_pooler
+from tests.fix_commands import TOP, start
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from world import Setting
-
     from replicator.store import embedded
+    from tests.sync.fix_source import Setting
 
 FREE = Switches(limit=None)
 WRITTEN = (
@@ -40,20 +39,20 @@ WRITTEN = (
 @pytest.fixture(scope="session")
 def pooler_port(postgres_server: embedded.Server, reachable_folder: Path) -> Iterator[int]:
     """The port of a running PgBouncer. Without one the tests are skipped, and where CI says that it is CI they fail."""
-    program = pooler.binary()
+    program = fix_pooler.binary()
     if program is None:
         reason = "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    with pooler.running(program, postgres_server, reachable_folder / "pooler") as port:
+    with fix_pooler.running(program, postgres_server, reachable_folder / "pooler") as port:
         yield port
 
 
 @pytest.fixture
 def pooled_url(database_url: str, pooler_port: int) -> str:
     """The URL of a new, migrated database behind the pooler."""
-    return pooler.through(database_url, pooler_port)
+    return fix_pooler.through(database_url, pooler_port)
 
 
 @pytest.fixture
@@ -78,10 +77,10 @@ def test_the_pooler_shares_sessions(pooled_url: str) -> None:
     with psycopg.connect(pooled_url, autocommit=True, prepare_threshold=None) as connection:
         until = time.monotonic() + 20
         pids: set[object] = set()
-        while len(pids) < pooler.SERVER_CONNECTIONS and time.monotonic() < until:
+        while len(pids) < fix_pooler.SERVER_CONNECTIONS and time.monotonic() < until:
             pids.add(connection.execute("SELECT pg_backend_pid()").fetchone())
             time.sleep(0.01)
-        assert len(pids) == pooler.SERVER_CONNECTIONS
+        assert len(pids) == fix_pooler.SERVER_CONNECTIONS
         connection.execute("SET lock_timeout = '7s'; SELECT pg_advisory_lock(77)")
         shown = {connection.execute("SHOW lock_timeout").fetchone() for _ in range(6)}
         assert shown == {("0",), ("7s",)}
@@ -89,7 +88,7 @@ def test_the_pooler_shares_sessions(pooled_url: str) -> None:
 
 def test_a_migration_works_behind_a_pooler(empty_database: str, pooler_port: int) -> None:
     """Tables and views are made through it, once; the second time there is nothing to do."""
-    url = pooler.through(empty_database, pooler_port)
+    url = fix_pooler.through(empty_database, pooler_port)
     assert migrate.migrate(url).views
     assert list(migrate.migrate(url).views) == []
     database = Database(url)
@@ -151,7 +150,7 @@ def test_two_processes_behind_a_pooler_are_one_writer(pooled: Database, pooled_u
 def test_a_lease_behind_a_pooler_is_had_by_one(pooled: Database) -> None:
     """Whichever server connection a second one meets, the lease is held; a lock of a session would be anybody's."""
     lease.acquire(pooled, "default", "serve")
-    for _ in range(4 * pooler.SERVER_CONNECTIONS):
+    for _ in range(4 * fix_pooler.SERVER_CONNECTIONS):
         with pytest.raises(LeaseHeld):
             lease.acquire(pooled, "default", "sync")
 
@@ -193,6 +192,6 @@ def test_a_lost_lease_is_found_in_every_transaction(pooled: Database) -> None:
     with pooled.connection() as connection:
         connection.execute("UPDATE replicator.lease SET expires_at = clock_timestamp()")
     lease.acquire(pooled, "default", "sync")
-    for _ in range(2 * pooler.SERVER_CONNECTIONS):
+    for _ in range(2 * fix_pooler.SERVER_CONNECTIONS):
         with pytest.raises(LeaseLost), pooled.transaction() as tx:
             lease.hold(tx, old)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import environment as process_environment
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from replicator.errors import ConfigurationError
 from replicator.store import embedded, psql
+from tests.fix_commands import environment as process_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from catalog import described
-from servers import QUICK
-from world import source
 
 from replicator.errors import ForeignObjects
 from replicator.store import embedded, migrate, rollups
 from replicator.store.database import Database
+from tests.fix_catalog import described
+from tests.fix_servers import QUICK
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from pathlib import Path

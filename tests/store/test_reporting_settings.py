@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import run as command
-from world import source
 
 from replicator.errors import ReportingUnusable
 from replicator.store import migrate, rollups
 from replicator.store.database import Database
+from tests.fix_commands import run as command
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from pathlib import Path

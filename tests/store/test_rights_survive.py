@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from catalog import described
 
 from replicator.errors import ForeignObjects
 from replicator.store import migrate
+from tests.fix_catalog import described
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from commands import run
-from granted import members
 
 from replicator.errors import DatabaseError
 from replicator.store import migrate, objects, pages, roles, views
 from replicator.store.database import Database
+from tests.fix_commands import run
+from tests.fix_roles import members
 
 if TYPE_CHECKING:
     from pathlib import Path

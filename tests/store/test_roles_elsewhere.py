@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from catalog import described
-from commands import environment
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from servers import all_of_them
 
 from replicator.errors import DatabaseError
 from replicator.store import embedded, migrate
+from tests.fix_catalog import described
+from tests.fix_commands import environment
+from tests.fix_servers import all_of_them
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from catalog import described
-from commands import run as command
-from granted import members
 from psycopg import sql
-from world import source
 
 from replicator.budget.durable import Limits
 from replicator.errors import ConfigurationError, ReportingUnusable
@@ -28,6 +24,10 @@ from replicator.store.database import Database
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
 from replicator.verify.run import Verification
+from tests.fix_catalog import described
+from tests.fix_commands import run as command
+from tests.fix_roles import members
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from granted import members
 from psycopg.types.json import Jsonb
 
 from replicator.store import embedded, migrate, rollups
 from replicator.store.database import Database
+from tests.fix_roles import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

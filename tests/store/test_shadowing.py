@@ -12,13 +12,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import shadows
 from psycopg import sql
-from world import source
 
 from replicator.report import figures
 from replicator.store import migrate, roles, rollups, status
 from replicator.store.database import Database
+from tests.store import fix_shadows
+from tests.sync.fix_source import source
 
 CALL = (
     "INSERT INTO truedy.calls (id, account, status, created_at, cost_usd, raw, fingerprint, version, observed_at, first_seen_at, "
@@ -57,8 +57,8 @@ def open_public(empty_database: str) -> str:
     """
     with psycopg.connect(empty_database, autocommit=True) as admin:
         admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
-        assert shadows.plant(admin, "public") > 5000
-        with pytest.raises(psycopg.errors.RaiseException, match=shadows.MARK):
+        assert fix_shadows.plant(admin, "public") > 5000
+        with pytest.raises(psycopg.errors.RaiseException, match=fix_shadows.MARK):
             admin.execute("SELECT concat('a'::text, 'b'::text)")
     return empty_database
 
@@ -114,11 +114,11 @@ def shadow(connection: psycopg.Connection[Any]) -> None:
         ("concat", "pg_catalog.text, pg_catalog.text", "pg_catalog.text"), ("jsonb_typeof", "jsonb", "pg_catalog.text"),
     ):  # fmt: skip
         connection.execute(
-            f"CREATE FUNCTION pg_temp.{name}({takes}) RETURNS {gives} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{shadows.MARK}'; END $$"
+            f"CREATE FUNCTION pg_temp.{name}({takes}) RETURNS {gives} LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{fix_shadows.MARK}'; END $$"
         )
     connection.execute(
         "CREATE FUNCTION pg_temp.differs(pg_catalog.numeric, pg_catalog.numeric) RETURNS boolean LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{shadows.MARK}'; END $$"
+        f"$$ BEGIN RAISE EXCEPTION '{fix_shadows.MARK}'; END $$"
     )
     connection.execute(
         "CREATE OPERATOR pg_temp.= (LEFTARG = pg_catalog.numeric, RIGHTARG = pg_catalog.numeric, FUNCTION = pg_temp.differs)"
@@ -252,7 +252,7 @@ def test_new_statistics_run_nothing_of_a_stranger(logins: dict[str, str], databa
         admin.execute(f"CREATE SCHEMA theirs AUTHORIZATION {user}")
         writer.execute(
             f"CREATE FUNCTION theirs.trap(integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS "
-            f"$$ BEGIN IF current_user <> '{writer.info.user}' THEN RAISE EXCEPTION '{shadows.MARK}'; END IF; RETURN $1; END $$"
+            f"$$ BEGIN IF current_user <> '{writer.info.user}' THEN RAISE EXCEPTION '{fix_shadows.MARK}'; END IF; RETURN $1; END $$"
         )
         writer.execute("CREATE TABLE theirs.calls (a integer)")
         writer.execute("CREATE INDEX ON theirs.calls (theirs.trap(a))")

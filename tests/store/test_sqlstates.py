@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from psycopg import errors as pg
-from world import source
 
 from replicator.errors import (
     DatabaseError,
@@ -22,6 +21,7 @@ from replicator.errors import (
 )
 from replicator.store import migrate, sqlstates
 from replicator.store.database import Database, translate
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store import embedded

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from world import source
 
 from replicator.service.rollup_refresh import refreshed
 from replicator.store import statistics
 from replicator.store.database import Database
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

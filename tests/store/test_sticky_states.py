@@ -10,10 +10,8 @@ from contextlib import closing, contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pooler
 import psycopg
 import pytest
-from world import source
 
 from replicator.budget.durable import Limits
 from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable
@@ -25,14 +23,15 @@ from replicator.store import database as door
 from replicator.store import migrate, status
 from replicator.store.database import Database
 from replicator.verify.run import Verification
+from tests import fix_pooler
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from world import Setting
-
     from replicator.store import embedded
+    from tests.sync.fix_source import Setting
 
 READ_ONLY = "default_transaction_read_only"
 
@@ -336,10 +335,10 @@ def test_a_transaction_begins_in_one_round_trip(database: Database, monkeypatch:
 @pytest.fixture(scope="module")
 def pooler_port(postgres_server: embedded.Server, reachable_folder: Path) -> Iterator[int]:
     """The port of a running PgBouncer in transaction mode."""
-    program = pooler.binary()
+    program = fix_pooler.binary()
     if program is None:
         pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    with pooler.running(program, postgres_server, reachable_folder / "pooler-of-states") as port:
+    with fix_pooler.running(program, postgres_server, reachable_folder / "pooler-of-states") as port:
         yield port
 
 
@@ -351,7 +350,7 @@ def test_a_poolers_sessions_forget_that_they_were_read_only(
     """
     name = name_of(database_url)
     admin.execute(f"ALTER DATABASE {name} SET {READ_ONLY} = on")
-    with closing(Database(pooler.through(database_url, pooler_port))) as pooled:
+    with closing(Database(fix_pooler.through(database_url, pooler_port))) as pooled:
         for _ in range(6):
             with pytest.raises(DatabaseUnavailable, match="25006"):
                 write(pooled)
@@ -370,7 +369,7 @@ def test_no_setting_breaks_a_sync_behind_a_pooler(
 ) -> None:
     """The same settings, met in sessions that are handed out in turn."""
     set_all(admin, database_url)
-    with closing(Database(pooler.through(database_url, pooler_port))) as pooled, source(pooled, calls=100) as there:
+    with closing(Database(fix_pooler.through(database_url, pooler_port))) as pooled, source(pooled, calls=100) as there:
         there.sync()
         assert there.differences() == []
         assert there.value("SELECT count(*) FROM rollup.stale") > 0

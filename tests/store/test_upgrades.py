@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from catalog import described
 
 from replicator.budget.durable import Limits
 from replicator.errors import ForeignObjects
@@ -25,6 +24,7 @@ from replicator.store import migrate, rollups
 from replicator.store.database import Database
 from replicator.sync.content.calls import Policy
 from replicator.sync.run import Options, Run
+from tests.fix_catalog import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

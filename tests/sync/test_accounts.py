@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import run, start
 
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from tests.fix_commands import run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import TOP, run, start
-from world import Setting, source
 
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.store import embedded, migrate
 from replicator.store.database import Database
+from tests.fix_commands import TOP, run, start
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import TOP, run
-from test_crash import settings
-from world import Setting, source
 
 from replicator.simulator.switches import Switches
 from replicator.sync.engine.position import STEPPED_OVER
+from tests.fix_commands import TOP, run
+from tests.sync.fix_source import Setting, source
+from tests.sync.test_crash import settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,17 +9,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import proxy
 import pytest
 import sqlalchemy as sa
-from proxy import COMMIT, Toxic
-from test_kills import assert_nothing_is_lost_or_doubled, change
-from world import Setting, source
 
 from replicator.budget.durable import Limits
 from replicator.errors import SourceUnavailable
 from replicator.simulator.switches import Switches
 from replicator.store.database import Database
+from tests import fix_proxy
+from tests.fix_proxy import COMMIT, Toxic
+from tests.sync.fix_source import Setting, source
+from tests.sync.test_kills import assert_nothing_is_lost_or_doubled, change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def test_cut_database_connections_lose_nothing(
     assert port is not None
     with (
         source(database, calls=500, switches=Switches(limit=None, latency_seconds=0.001)) as there,
-        proxy.running(port, rearm=lambda: KINDS[kind](rng)) as between,
+        fix_proxy.running(port, rearm=lambda: KINDS[kind](rng)) as between,
     ):
         url = sa.make_url(database_url).set(port=between.port).render_as_string(hide_password=False)
         with closing(Database(url)) as cut:
@@ -94,7 +94,7 @@ def test_a_cut_source_loses_nothing(database: Database, kind: str) -> None:
     with source(database, calls=400) as there:
         port = sa.make_url(there.base_url).port
         assert port is not None
-        with proxy.running(port, rearm=lambda: HTTP[kind](rng), latency_seconds=0.001) as between:
+        with fix_proxy.running(port, rearm=lambda: HTTP[kind](rng), latency_seconds=0.001) as between:
             far = replace(
                 there, base_url=there.base_url.replace(str(port), str(between.port)), timeout_seconds=DEADLINE_SECONDS
             )
@@ -125,7 +125,7 @@ def test_a_source_that_drips_for_ever_is_left_at_the_deadline(database: Database
     with source(database, calls=50) as there:
         port = sa.make_url(there.base_url).port
         assert port is not None
-        with proxy.running(port, rearm=always) as between:
+        with fix_proxy.running(port, rearm=always) as between:
             far: Setting = replace(
                 there, base_url=there.base_url.replace(str(port), str(between.port)), timeout_seconds=DEADLINE_SECONDS
             )

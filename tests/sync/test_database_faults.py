@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from commands import TOP
-from world import source
 
 from replicator.simulator.switches import Switches
 from replicator.store import database as room
 from replicator.store import migrate
+from tests.fix_commands import TOP
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

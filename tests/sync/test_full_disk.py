@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from commands import TOP, run
-from test_crash import settings
-from test_kills import assert_nothing_is_lost_or_doubled
-from test_service import serving, wait_until
-from world import Setting, source
 
 from replicator.simulator.switches import Switches
 from replicator.store.database import Database
+from tests.fix_commands import TOP, run
+from tests.service.test_schedule import serving, wait_until
+from tests.sync.fix_source import Setting, source
+from tests.sync.test_crash import settings
+from tests.sync.test_kills import assert_nothing_is_lost_or_doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from world import Setting, source
 
 from replicator.simulator import wire
 from replicator.simulator.switches import Switches
 from replicator.source.limits import MAX_DEPTH
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

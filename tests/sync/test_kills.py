@@ -15,16 +15,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nursery
-import proxy
 import pytest
 import sqlalchemy as sa
-from commands import environment
-from proxy import COMMIT, Proxy, Toxic
-from world import Setting, source
 
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
+from tests import fix_processes, fix_proxy
+from tests.fix_commands import environment
+from tests.fix_proxy import COMMIT, Proxy, Toxic
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +46,8 @@ WAYS = ("any moment", "any moment", "at the start", "paused", *PLACES)
 
 
 @pytest.fixture(scope="session")
-def children(reachable_folder: Path) -> Iterator[nursery.Nursery]:
-    with nursery.running(reachable_folder, environment({})) as running:
+def children(reachable_folder: Path) -> Iterator[fix_processes.Nursery]:
+    with fix_processes.running(reachable_folder, environment({})) as running:
         yield running
 
 
@@ -69,7 +68,7 @@ def settings(there: Setting, url: str) -> dict[str, str]:
 class Killer:
     """Starts syncs whose database connections go through a proxy, and kills them."""
 
-    def __init__(self, there: Setting, children: nursery.Nursery, between: Proxy, url: str, seed: int) -> None:
+    def __init__(self, there: Setting, children: fix_processes.Nursery, between: Proxy, url: str, seed: int) -> None:
         self.there, self.children, self.between = there, children, between
         self.url = sa.make_url(url).set(port=between.port).render_as_string(hide_password=False)
         self.random = random.Random(seed)
@@ -172,7 +171,7 @@ def assert_nothing_is_lost_or_doubled(there: Setting) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_hundreds_of_kills_lose_nothing(
-    database: Database, database_url: str, children: nursery.Nursery, chunk: int
+    database: Database, database_url: str, children: fix_processes.Nursery, chunk: int
 ) -> None:
     """KILLS processes (200 unless told) are killed in the middle of their work, with changes in between; the next one
     goes on, and in the end every call and transcript is there, every hole is closed, and no version is there twice. In two
@@ -182,7 +181,7 @@ def test_hundreds_of_kills_lose_nothing(
     port = sa.make_url(database_url).port
     assert port is not None
     switches = Switches(limit=None, latency_seconds=0.004)
-    with source(database, calls=700, seed=chunk, switches=switches) as there, proxy.running(port) as between:
+    with source(database, calls=700, seed=chunk, switches=switches) as there, fix_proxy.running(port) as between:
         killer = Killer(there, children, between, database_url, seed=chunk)
         tries = 0
         while killer.hits.total() < wanted:
@@ -210,7 +209,7 @@ def test_hundreds_of_kills_lose_nothing(
 
 @pytest.mark.slow
 def test_killed_and_paused_processes_stay_inside_the_limit(
-    database: Database, database_url: str, children: nursery.Nursery
+    database: Database, database_url: str, children: fix_processes.Nursery
 ) -> None:
     """Killed, paused and started again and again inside windows of two seconds, no window holds more than its limit, and
     the books know of every request that the source counted.
@@ -218,7 +217,7 @@ def test_killed_and_paused_processes_stay_inside_the_limit(
     port = sa.make_url(database_url).port
     assert port is not None
     switches = Switches(limit=60, window_seconds=2.0, latency_seconds=0.02, clock_skew_seconds=-0.7)
-    with source(database, calls=1500, switches=switches) as there, proxy.running(port) as between:
+    with source(database, calls=1500, switches=switches) as there, fix_proxy.running(port) as between:
         killer = Killer(there, children, between, database_url, seed=99)
         until = time.monotonic() + 25
         while time.monotonic() < until:

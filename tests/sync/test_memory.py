@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from memory import measure
-from world import Setting, source
 
 from replicator.simulator import wire
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
+from tests.fix_memory import measure
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from pathlib import Path

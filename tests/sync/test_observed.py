@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from world import Setting, source
 
 from replicator.budget.durable import Limits
 from replicator.simulator.switches import Switches
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from world import Setting, source
 
 from replicator.simulator.switches import Switches
 from replicator.store import parties
@@ -20,6 +19,7 @@ from replicator.store.database import Database
 from replicator.sync import commit, pseudonyms, replay
 from replicator.sync.content.calls import Policy
 from replicator.sync.pseudonyms import LONGEST, Pseudonyms
+from tests.sync.fix_source import Setting, source
 
 SECRET = "correct horse battery staple, forty characters"
 NAMES, OTHERS = Pseudonyms(SECRET.encode()), Pseudonyms(b"another secret of more than thirty-two characters")

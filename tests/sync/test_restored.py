@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import sqlalchemy as sa
-from test_kills import assert_nothing_is_lost_or_doubled
-from test_service import serving, wait_until
-from world import Setting, source
 
 from replicator.errors import CommitsLost
 from replicator.simulator.switches import Switches
+from tests.service.test_schedule import serving, wait_until
+from tests.sync.fix_source import Setting, source
+from tests.sync.test_kills import assert_nothing_is_lost_or_doubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from world import source
 
 from replicator.budget.durable import Limits
 from replicator.simulator.api import KEY
@@ -17,6 +16,7 @@ from replicator.store.database import Database
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
 from replicator.verify.run import Verification
+from tests.sync.fix_source import source
 
 
 @pytest.mark.slow

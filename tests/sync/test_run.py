@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from world import source
 
 from replicator.budget.durable import Limits
 from replicator.errors import BadKey, Forbidden, LeaseHeld, NotTheApi, PaymentRequired, SourceUnavailable
@@ -21,6 +20,7 @@ from replicator.store import lease
 from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
 from replicator.sync.workers import WorkerPool
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from servers import new_database
-from two_accounts import ACCOUNTS, differences, history, live, stored
 
 from replicator.sync.engine import engine
+from tests.fix_servers import new_database
+from tests.sync.fix_two_accounts import ACCOUNTS, differences, history, live, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

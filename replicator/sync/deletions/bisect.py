@@ -7,7 +7,7 @@ an older call vanished, and rises only where an older one came in. So the surplu
 
 is a number that one page tells for the instants at its upper and its lower end, and where it differs between two
 instants, something differs between them. Bisecting finds one deletion among a million calls with about 15 requests.
-What a page shows within itself needs no search: it is a proven stretch like any other, and absence.py looks at it.
+What a page shows within itself needs no search: it is a proven stretch like any other, and rules.py looks at it.
 """
 
 from __future__ import annotations

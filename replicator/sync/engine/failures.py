@@ -1,7 +1,7 @@
 """What an answer, or its absence, means for the run: take it, ask again, narrow the page down, or end. No I/O.
 
 The hard part is to tell a page that fails by itself from a source that fails. Nobody can from one failure, so the run
-goes on carefully: failed pages are narrowed down (walking.py convicts a row only on evidence), pauses grow, and the run
+goes on carefully: failed pages are narrowed down (coverage/narrowing.py convicts a row only on evidence), pauses grow, and the run
 ends when a source that never answered fails some times, or one that did answer fails for longer than any rate window.
 """
 

@@ -1,6 +1,6 @@
 """Which calls the source has: whether it is the one that is stored, where it differs, and what is gone.
 
-The run's part of absence.py, probing.py and searching.py, which decide. Pure: a decision that has to know something of
+The run's part of deletions/, which decide. Pure: a decision that has to know something of
 the replica yields the question and goes on with the answer (engine/questions.py).
 """
 

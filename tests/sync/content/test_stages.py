@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world import source
 
 from replicator.errors import DatabaseError
 from replicator.records import Call
@@ -20,6 +19,7 @@ from replicator.store import stages, stored_calls
 from replicator.store.migrate import bundled
 from replicator.sync.content.calls import Observation, can_have, settle
 from replicator.sync.content.stages import CONTRACT, Stages, key
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -13,9 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from in_memory import InMemory
-from virtual import Driver
-
 from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
@@ -27,6 +24,8 @@ from replicator.sync.engine.position import start
 from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.requests import Outcome
+from tests.sync.fix_driver import Driver
+from tests.sync.fix_replica import InMemory
 
 if TYPE_CHECKING:
     from replicator.sync.coverage.walk import Walk

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from whole import Shape, Whole, failures
 
 from replicator.errors import NotFound
 from replicator.sync.content import calls, details
 from replicator.sync.deletions import probes, rules
 from replicator.sync.engine import planner
+from tests.sync.fix_history import Shape, Whole, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

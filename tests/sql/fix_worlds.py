@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import small_world
-from small_world import Call, call_id
+from tests.sql import fix_small_world
+from tests.sql.fix_small_world import Call, call_id
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,23 +40,23 @@ class Contact(Call):
 def empty(connection: Connection, time_zone: str = "UTC") -> None:
     """Take every call away: what follows is counted alone."""
     connection.execute("UPDATE replicator.reporting SET time_zone = %s", [time_zone])
-    with small_world.as_a_sync_writes(connection):
+    with fix_small_world.as_a_sync_writes(connection):
         for table in ("calls", "call_versions", "transcripts", "recordings", "transcript_segments"):
             connection.execute(f"DELETE FROM truedy.{table}")
         connection.execute("DELETE FROM replicator.cost_changes")
 
 
 def add(connection: Connection, *calls: Contact) -> None:
-    with small_world.as_a_sync_writes(connection):
+    with fix_small_world.as_a_sync_writes(connection):
         for call in calls:
-            small_world.insert(connection, call)
+            fix_small_world.insert(connection, call)
             own = "from_number" if call.direction == "inbound" else "phone_number"
             connection.execute(
                 f"UPDATE truedy.calls SET {own} = %s, account = %s WHERE id = %s",
                 [call.party, call.account, call_id(call.number)],
             )
     if len(calls) > 1:
-        small_world.analyze(connection)
+        fix_small_world.analyze(connection)
 
 
 def made_up(seed: int, size: int, *, end: datetime, days: int) -> list[Contact]:

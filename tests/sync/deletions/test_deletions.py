@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world import Setting, source
 
 from replicator.budget.durable import Limits
 from replicator.errors import AnotherSource
@@ -20,6 +19,7 @@ from replicator.source.client import Reader
 from replicator.store import absences, source_state
 from replicator.store.doubts import Doubt
 from replicator.sync.run import Options, Run
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import proxy
 import psycopg
 import pytest
 import sqlalchemy as sa
-from commands import TOP, start
-from proxy import COMMIT, Toxic
-from test_crash import settings
-from world import Setting, source
 
 from replicator.service.schedule import JOB_DEFAULTS
 from replicator.service.watchdog import Watch
 from replicator.simulator.switches import Switches
 from replicator.store import database as room
+from tests import fix_proxy
+from tests.fix_commands import TOP, start
+from tests.fix_proxy import COMMIT, Toxic
+from tests.sync.fix_source import Setting, source
+from tests.sync.test_crash import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,7 +159,7 @@ def test_a_service_that_hangs_ends_itself(database: Database, database_url: str,
     process ends with 1 and says why. Its supervisor starts it again, and nothing is lost.
     """
     hang_seconds = 3
-    with source(database, calls=300, switches=FREE) as there, proxy.running(port_of(database_url)) as between:
+    with source(database, calls=300, switches=FREE) as there, fix_proxy.running(port_of(database_url)) as between:
         url = through(database_url, between.port)
         between.arm(Toxic("freeze", message=COMMIT, nth=nth))
         with serving(there, url, REPLICATOR_HANG_SECONDS=str(hang_seconds)) as service:
@@ -177,7 +177,7 @@ def test_a_service_that_hangs_ends_itself(database: Database, database_url: str,
 @pytest.mark.slow
 def test_a_stop_is_over_in_time_though_the_database_hangs(database: Database, database_url: str) -> None:
     """SIGTERM while the database is silent: the process is gone in time, and says that something was left behind."""
-    with source(database, calls=300, switches=FREE) as there, proxy.running(port_of(database_url)) as between:
+    with source(database, calls=300, switches=FREE) as there, fix_proxy.running(port_of(database_url)) as between:
         between.arm(Toxic("freeze", message=COMMIT, nth=4))
         with serving(there, through(database_url, between.port)) as service:
             wait_until(between.frozen.is_set)
@@ -219,7 +219,7 @@ def test_a_database_that_comes_late_is_waited_for(database: Database, database_u
             time.sleep(8)  # long enough for a program to start on a busy machine, and to find no database
             assert process.poll() is None
             assert there.api.log.requests == 0
-            with proxy.running(port_of(database_url), port=port):
+            with fix_proxy.running(port_of(database_url), port=port):
                 wait_until(lambda: there.differences() == [])
                 if command == "serve":
                     process.terminate()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from world import source
 
 from replicator.errors import LeaseHeld
 from replicator.records import Call
@@ -24,6 +23,7 @@ from replicator.sync.content.calls import Observation, Policy, settle
 from replicator.sync.coverage.ledger import RenewalPolicy, RenewalRule
 from replicator.sync.engine.position import STEPPED_OVER
 from replicator.sync.replay import BATCH_BYTES, BATCH_ROWS, batches, replay
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

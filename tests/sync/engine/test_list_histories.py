@@ -6,14 +6,14 @@ import os
 import random
 
 import pytest
-from planting import naive
-from simulated import History, Shape, random_shape
 
 from bench.paging import SHAPES, least
 from replicator.budget.rules import Budget
 from replicator.store.doubts import Doubt
 from replicator.sync.coverage.ledger import BEGINNING, Interval
 from replicator.sync.engine import answers
+from tests.fix_planted_bugs import naive
+from tests.sync.fix_list_history import History, Shape, random_shape
 
 pytestmark = pytest.mark.pure
 

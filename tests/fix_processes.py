@@ -86,9 +86,9 @@ def serve(log: Path) -> None:
     from replicator.sync import run  # noqa: F401, PLC0415
 
     if "PLANT" in os.environ:
-        import planting  # noqa: PLC0415 - the children have the same bug as the tests
+        from tests import fix_planted_bugs  # noqa: PLC0415 - the children have the same bug as the tests
 
-        planting.plant(os.environ["PLANT"])
+        fix_planted_bugs.plant(os.environ["PLANT"])
     gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world import source
 
 from replicator.errors import DatabaseUnavailable
 from replicator.service import rollup_refresh
 from replicator.service.rollup_refresh import refreshed
 from replicator.store import rollups
+from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from commands import environment
+from tests.fix_commands import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

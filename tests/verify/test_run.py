@@ -10,7 +10,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world import Setting, source
 
 from replicator.budget.durable import Limits
 from replicator.errors import BadKey, Incomplete, SourceUnavailable
@@ -18,14 +17,15 @@ from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from replicator.source.client import Reader
 from replicator.store import lease
-from replicator.verify.findings import Verified
 from replicator.verify.run import Verification
 from replicator.verify.sample import draw, pages_of
+from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replicator.store.database import Database
+    from replicator.verify.findings import Verified
 
 pytestmark = pytest.mark.slow
 

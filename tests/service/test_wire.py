@@ -10,10 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from test_web import ask, running, site
 
 from replicator.service import web, wire
 from replicator.service.wire import Target, target_of
+from tests.service.test_web import ask, running, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

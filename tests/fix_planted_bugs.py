@@ -1,6 +1,6 @@
 """Known bugs, to be planted one at a time: the suite must go red for each (tests/test_planted.py runs them).
 
-As a pytest plugin (`-p planting` with PLANT=name) it plants the bug before any test is imported.
+As a pytest plugin (`-p tests.fix_planted_bugs` with PLANT=name) it plants the bug before any test is imported.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def bound_by_the_sources_word() -> None:
 
 
 BUGS = (
-    Bug("naive pager", naive_pager, ("tests/sync/test_simulation.py::test_some_histories_lose_nothing",)),
+    Bug("naive pager", naive_pager, ("tests/sync/engine/test_list_histories.py::test_some_histories_lose_nothing",)),
     Bug(
         "checkpoint before rows",
         checkpoint_before_rows,
@@ -230,25 +230,25 @@ BUGS = (
     Bug(
         "total-only completeness",
         total_only_completeness,
-        ("tests/sync/test_simulation.py::test_many_histories_lose_nothing[0]",),
+        ("tests/sync/engine/test_list_histories.py::test_many_histories_lose_nothing[0]",),
     ),
     Bug(
         "any-known-id anchor",
         any_known_id_anchor,
         (
-            "tests/sync/test_simulation.py::test_a_tie_group_about_as_large_as_a_page_loses_nothing",
-            "tests/sync/test_ledger.py",
+            "tests/sync/engine/test_list_histories.py::test_a_tie_group_about_as_large_as_a_page_loses_nothing",
+            "tests/sync/coverage/test_ledger.py",
         ),
     ),
     Bug(
         "delete on first absence",
         delete_on_first_absence,
-        ("tests/sync/test_deletions.py::test_a_single_absence_is_not_believed",),
+        ("tests/sync/deletions/test_deletions.py::test_a_single_absence_is_not_believed",),
     ),
     Bug(
         "delete from a resumed walk",
         delete_from_a_resumed_walk,
-        ("tests/sync/test_deletions.py::test_a_resumed_walk_says_nothing_of_what_it_did_not_walk",),
+        ("tests/sync/deletions/test_deletions.py::test_a_resumed_walk_says_nothing_of_what_it_did_not_walk",),
     ),
     Bug("unconditional overwrite", unconditional_overwrite, ("tests/store/test_order.py",)),
     Bug(
@@ -264,12 +264,12 @@ BUGS = (
     Bug(
         "stamps are believed",
         stamps_are_believed,
-        ("tests/sync/test_stamps.py::test_a_stamp_of_the_future_freezes_nothing",),
+        ("tests/sync/content/test_stamps.py::test_a_stamp_of_the_future_freezes_nothing",),
     ),
     Bug(
         "statuses by the letter",
         statuses_by_the_letter,
-        ("tests/sync/test_stages.py::test_views_and_engine_agree",),
+        ("tests/sync/content/test_stages.py::test_views_and_engine_agree",),
     ),
     Bug(
         "a placeholder is a transcript",
@@ -279,7 +279,7 @@ BUGS = (
     Bug(
         "bound by the source's word",
         bound_by_the_sources_word,
-        ("tests/sync/test_bounds.py::test_the_bound_is_raised_by_new_calls_only",),
+        ("tests/budget/test_run_bound.py::test_the_bound_is_raised_by_new_calls_only",),
     ),
     Bug("float money", float_money, ("tests/store/test_order.py::test_cost_keeps_every_digit",)),
     Bug(

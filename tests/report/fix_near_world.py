@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
-from small_world import AGENT_A, AGENT_B, Call, call_id, insert
 
 from replicator.report import figures
 from replicator.store.database import Database
+from tests.sql.fix_small_world import AGENT_A, AGENT_B, Call, call_id, insert
 
 if TYPE_CHECKING:
     import psycopg

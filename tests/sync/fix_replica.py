@@ -118,7 +118,7 @@ class InMemory:
         due.sort(key=lambda one: (self.calls[one.call_id].created_at, one.call_id.int), reverse=True)
         return due[:most]
 
-    # What committing.py and store/ do -----------------------------------------------------------------------------
+    # What commit.py and store/ do -----------------------------------------------------------------------------
 
     def _write(self, row: DetailRow) -> None:
         """Where the content was not asked for or is unchanged, what is stored stays."""

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile import LISTS, SINGLES, Hostile, mixed
 
 from replicator.budget import run_bound
 from replicator.budget.durable import Limits
@@ -32,6 +31,7 @@ from replicator.sync.engine.failures import REFUSED_PATIENCE, Judge, Verdict
 from replicator.sync.options import Report
 from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
+from tests.sync.fix_hostile_source import LISTS, SINGLES, Hostile, mixed
 
 if TYPE_CHECKING:
     from replicator.store.database import Database

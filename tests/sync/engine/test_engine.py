@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from in_memory import InMemory
 
 from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import BadKey
@@ -36,6 +35,7 @@ from replicator.sync.protocol.actions import (
 from replicator.sync.protocol.questions import DueDetails, answer
 from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.protocol.results import Result, Why
+from tests.sync.fix_replica import InMemory
 
 pytestmark = pytest.mark.pure
 

@@ -23,9 +23,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from in_memory import POLICY, Books, InMemory
-from virtual import Driver
-
 from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound, RateLimited, SourceUnavailable
 from replicator.records import Call, Page, Segment, Transcript
@@ -38,6 +35,8 @@ from replicator.sync.engine.presence import Presence
 from replicator.sync.options import Options
 from replicator.sync.protocol.actions import Ask, Commit
 from replicator.sync.protocol.requests import Outcome
+from tests.sync.fix_driver import Driver
+from tests.sync.fix_replica import POLICY, Books, InMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

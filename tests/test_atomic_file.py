@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from commands import environment
 
 from replicator import atomic_file
 from replicator.errors import ConfigurationError, OutputFailed
 from replicator.export import parquet
 from replicator.store.catalogue import Column
+from tests.fix_commands import environment
 
 
 def names(folder: Path) -> list[str]:
