@@ -1,7 +1,7 @@
 # make demo   everything at once on this machine: database, simulated source, sync, reports
 # make test   everything that CI runs: on the embedded PostgreSQL, then what depends on the server on Debian's, 16 and 17,
 #             where they are to be had (it says what it did not run)
-# make quick  the fast tests only
+# make quick  the fast tests, one case of each
 # make unit   those of them that need no database, no network and no process: some seconds
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
@@ -25,7 +25,7 @@ test: $(READY) lint
 	$(BIN)/python -m tests.fix_servers
 
 quick: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --one-case -m "not slow"
 
 unit: $(READY)
 	$(BIN)/python -m pytest -n auto -m "pure and not slow"

@@ -32,6 +32,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres", default="embedded", help="The server to run on: embedded, debian, or a version (16)."
     )
+    parser.addoption(
+        "--one-case", action="store_true", help="Of a test with several cases run the first, unless it is a pure one."
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave one case of each test that is not pure, where that is asked for (`make quick`)."""
+    if not config.getoption("--one-case"):
+        return
+    first = {item.nodeid.partition("[")[0]: item for item in sorted(items, key=lambda item: item.nodeid, reverse=True)}
+    kept = [item for item in items if item.get_closest_marker("pure") or first[item.nodeid.partition("[")[0]] is item]
+    left = set(items) - set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)
