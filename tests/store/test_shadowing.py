@@ -17,6 +17,7 @@ from psycopg import sql
 from replicator.report import figures
 from replicator.store import migrate, roles, rollups, status
 from replicator.store.database import Database
+from tests.sql import fix_small_world
 from tests.store import fix_shadows
 from tests.sync.fix_source import source
 
@@ -166,6 +167,7 @@ def test_views_do_not_read_shadows(logins: dict[str, str], database_url: str, ro
         name = admin.execute("SELECT quote_ident(current_database())").fetchone()
         assert name
         admin.execute(f"GRANT TEMPORARY ON DATABASE {name[0]} TO {role_prefix}_reader")
+        fix_small_world.analyze(admin)
     names = [view for view, found in migrate._views().items() if found.audience == "reader"]
     with (
         psycopg.connect(logins["reader"], autocommit=True) as plain,
