@@ -40,9 +40,9 @@ def set_goals(position: Position, now: datetime) -> Asking[Position]:
         state = position.state
     if state.head_asked_at is None:
         return position
-    if Lane.ACTIVE not in state.walks and not state.head_in_flight:
-        open_calls = tuple((yield OpenCalls(now - ACTIVE_AGE)))
-        state = state if open_calls == state.open_calls else replace(state, open_calls=open_calls)
+    if position.is_open_new and Lane.ACTIVE not in state.walks and not state.head_in_flight:
+        state = replace(state, open_calls=tuple((yield OpenCalls(now - ACTIVE_AGE))))
+        position = replace(position, is_open_new=False)
     begun: dict[Lane, Walk] = {}
     for goal in goals(state, now):
         begun[goal.lane] = _start(state, goal, (yield CountNewer(goal.hole.until)))

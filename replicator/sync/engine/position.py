@@ -74,6 +74,8 @@ class Position:
     """Live calls beyond the source's total that a search has looked for and could not explain."""
     is_difference_new: bool = False
     """It is still to be stored."""
+    is_open_new: bool = True
+    """Calls were written since it was last asked which of them have not ended."""
     is_total_new: bool = False
     """The source's total is to be compared with the live calls that are stored, once what came in is committed."""
     is_search_over: bool = False
@@ -245,6 +247,7 @@ def committed(position: Position, found: Committed) -> Position:
         state=state,
         stored=state.ledger,
         is_difference_new=False,
+        is_open_new=True,
         live=found.live,
         oldest_known=found.oldest_known,
         has_absences=found.has_absences,
