@@ -1,7 +1,7 @@
 """Runs the table migrations on a connection that `replicator migrate` hands over, or on DATABASE_URL for developers.
 
-One transaction for everything, under an advisory lock that belongs to it, so that two deployers cannot migrate at
-once; lock waits are bounded, so that a migration never queues behind a long report and blocks everybody else.
+Everything is one transaction. It locks the table of the schema's version, so that two deployers cannot migrate at the same
+time. Lock waits are bounded, so that a migration does not queue behind a long report and block all other sessions.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Replicates Truedy voice-agent calls into PostgreSQL. The rooms are listed in docs/architecture.md."""
+"""Replicates Truedy voice-agent calls into PostgreSQL. The README lists the rooms, docs/architecture.md all modules."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Sources that answer oddly, behind the real client: what `test_bounds.py` runs the real engine against.
+"""Sources that answer oddly, behind the real client: what `tests/budget/test_run_bound.py` runs the real engine against.
 
 An oddity is a function of (source, path, query, the answer as it should be) that returns (status, body bytes). Some keep to one
 oddity for ever, others draw a new one for each request.
