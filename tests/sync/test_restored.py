@@ -147,10 +147,10 @@ def test_a_failover_in_the_middle_of_a_run_ends_it(database: Database, standby: 
 
         running = threading.Thread(target=sync)
         running.start()
-        wait_until(lambda: stored(there) >= 300)
+        wait_until(lambda: stored(there) >= 300, seconds=60)
         standby.copy()
         before = stored(there)
-        wait_until(lambda: stored(there) >= before + 600)
+        wait_until(lambda: stored(there) >= before + 600, seconds=60)
         standby.take_over()
         running.join(30)
         assert len(ended) == 1

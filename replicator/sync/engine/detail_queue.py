@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.sync.coverage.page import Lane
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 QUEUE_SIZE = 400
 """Due details that are held at hand."""
+SHORT = QUEUE_SIZE // 2
+"""With fewer at hand the replica is asked for more: well below QUEUE_SIZE, or it would be asked in every turn."""
+LOOK_EVERY = timedelta(seconds=1)
+"""How often the replica is asked, where it has more than are at hand: a more valuable one may have become due meanwhile."""
 
 
 def _queues() -> dict[Lane, deque[Detail]]:
@@ -34,6 +39,8 @@ class Details:
     """Those of them whose outcome has come in, and is committed with the next batch."""
     may_be_more_due: bool = True
     """The replica may have due details that are not at hand."""
+    filled_at: datetime | None = None
+    """When the replica was last asked."""
     is_more_valuable_due: bool = False
     """They may be more valuable than those at hand, or those at hand may be worth nothing just now."""
     is_some_to_be_asked_again: bool = False
@@ -48,10 +55,13 @@ class Details:
         """Return how many details of each lane are at hand."""
         return {lane: len(queue) for lane, queue in self.queues.items()}
 
-    def is_to_be_filled(self, room: int) -> bool:
-        """Say whether to look for due details: fewer are at hand than may be sent, or more valuable ones may be due."""
-        is_short = sum(map(len, self.queues.values())) < room
-        return self.is_more_valuable_due or (self.may_be_more_due and is_short)
+    def is_to_be_filled(self, room: int, now: datetime) -> bool:
+        """Say whether to ask the replica for due details: few are at hand (`room` is how many may be sent at once), or more
+        valuable ones may be due.
+        """
+        is_short = sum(map(len, self.queues.values())) < min(room, SHORT)
+        is_time = self.filled_at is None or now - self.filled_at >= LOOK_EVERY
+        return self.is_more_valuable_due or (self.may_be_more_due and (is_short or is_time))
 
     def fill(self, due: Iterable[Detail], wanted: int, now: datetime) -> None:
         """Take the details that are due now, in place of those at hand. `wanted` is how many were asked for."""
@@ -61,7 +71,7 @@ class Details:
         for detail in found:
             if (detail.kind, detail.call_id) not in self.asked:
                 self.queues[detail_lane(detail.call_created_at, now)].append(detail)
-        self.may_be_more_due, self.is_more_valuable_due = len(found) == wanted, False
+        self.may_be_more_due, self.is_more_valuable_due, self.filled_at = len(found) == wanted, False, now
 
     def next(self, lane: Lane) -> Detail:
         """Return the next detail of a lane, which is asked for now."""

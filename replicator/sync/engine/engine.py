@@ -265,7 +265,7 @@ class Engine:
     def _fill(self, now: datetime) -> Steps[None]:
         """Bring due details to hand, once the head was asked for."""
         kinds = self.options.details.kinds
-        if not kinds or self.position.state.head_asked_at is None or not self.details.is_to_be_filled(self.room):
+        if not kinds or self.position.state.head_asked_at is None or not self.details.is_to_be_filled(self.room, now):
             return
         wanted = self.details.wanted
         open_kinds = tuple(kind for kind in kinds if self.judge.is_open(kind, now))
