@@ -2,7 +2,7 @@
 # make test   everything that CI runs: on the embedded PostgreSQL, then what depends on the server on Debian's, 16 and 17,
 #             where they are to be had (it says what it did not run)
 # make quick  the fast tests, one case of each
-# make unit   those of them that need no database, no network and no process: some seconds
+# make unit   those of them that need no database, no network and no process, with all their cases
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
 # make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; one CPU second for ten)
 # make lint   style and types
@@ -25,10 +25,10 @@ test: $(READY) lint
 	$(BIN)/python -m tests.fix_servers
 
 quick: $(READY)
-	$(BIN)/python -m pytest -n auto --one-case -m "not slow"
+	$(BIN)/python -m pytest -n auto --one-case --hypothesis-profile quick -m "not slow"
 
 unit: $(READY)
-	$(BIN)/python -m pytest -n auto -m "pure and not slow"
+	$(BIN)/python -m pytest -n auto --hypothesis-profile quick -m "pure and not slow" $$(grep -rl "pytest.mark.pure" tests --include=test_*.py)
 
 planted: $(READY)
 	$(BIN)/python -m tests.test_planted

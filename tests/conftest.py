@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OURS = ("TRUEDY_", "REPLICATOR_", "DATABASE_URL", "PG")
 
 hypothesis.settings.register_profile("ours", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("quick", parent=hypothesis.settings.get_profile("ours"), max_examples=20)
 hypothesis.settings.load_profile("ours")
 
 

@@ -65,6 +65,7 @@ def number(instant: datetime) -> int:
 MILLION = list(range(0, 30_000_000, 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deletions", "most"), [(0, 1), (1, 20), (2, 40), (10, 130)])
 def test_requests_for_deletions_among_a_million(deletions: int, most: int) -> None:
     """None costs the one request that told the total; one is found in 20 at most, ten in 130."""

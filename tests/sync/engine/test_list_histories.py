@@ -93,6 +93,7 @@ def test_a_tie_group_about_as_large_as_a_page_loses_nothing() -> None:
     assert [problem for seed in range(20) for problem in History(seed, shape).run().check()] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1591, 1701])
 def test_questions_for_missing_calls_are_not_asked_in_vain(seed: int) -> None:
     """With six requests in two minutes and a dozen missing calls, each window has room for the control after its questions."""
