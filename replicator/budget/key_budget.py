@@ -77,7 +77,8 @@ class KeyBudget:
         )
 
     def assume_lost(self, now: datetime, requests: int) -> None:
-        """Charge the requests that a killed process may have had in flight: they can arrive in this window or the next.
+        """Charge the requests that a killed process may have had in flight: they can arrive in this
+        window or the next.
         """
         if self.budget.limit is None:
             return

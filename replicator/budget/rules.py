@@ -91,7 +91,8 @@ class Budget:
 
     @property
     def _clock(self) -> ClockOffset:
-        """The known offset. Only the start of the windows matters, so an unknown offset counts as up to half a window.
+        """The known offset. Only the start of the windows matters, so an unknown offset counts as up
+        to half a window.
         """
         half = timedelta(seconds=self.window_seconds / 2)
         return self.clock or ClockOffset(-half, half)
@@ -152,7 +153,8 @@ class Budget:
         return EPOCH + timedelta(seconds=(window + 1) * self.window_seconds) - clock.high
 
     def oldest_kept(self, now: datetime) -> int:
-        """Return the oldest window whose counts may still be needed: while the clocks are uncertain, one of days ago.
+        """Return the oldest window whose counts may still be needed: while the clocks are uncertain,
+        one of days ago.
         """
         kept = KEPT_WINDOWS if self.is_clock_seen else floor(KEPT_UNSURE / timedelta(seconds=self.window_seconds))
         return self.windows(now)[0] - kept
@@ -169,7 +171,8 @@ class Budget:
         return replace(self, charged=charged, flying=flying)
 
     def completed(self, *answers: Completion) -> Budget:
-        """Return the budget after answers (or failures) came in: each is charged to every window in which it may count.
+        """Return the budget after answers (or failures) came in: each is charged to every window in
+        which it may count.
         """
         flying, charged, books = dict(self.flying), dict(self.charged), self
         for sent_at, received_at, server_time in answers:

@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 FREE_LIST = 400
-"""List requests that a run may make however few calls exist: to narrow pages to a row, to count a list by its slices.
+"""List requests that a run may make however few calls exist: to narrow pages to a row, to count a list
+by its slices.
 """
 FREE_BY_ID = 1_000
 TIMES = 8
-"""How often a run may read everything: in passes over an unsorted list, when stretches are due again, for one detail.
+"""How often a run may read everything: in passes over an unsorted list, when stretches are due again,
+for one detail.
 """
 FREE_CALLS = 1_000
 """The number of new calls that a run stores beyond twice the list's first total."""

@@ -220,7 +220,8 @@ class Service:
 
 
 def _end_at_once(message: str) -> None:
-    """End the process with exit code 1, whatever its threads do, and log where they are (places in the code, no data).
+    """End the process with exit code 1, whatever its threads do, and log where they are (places in the
+    code, no data).
     """
     log.critical("%s", message)
     faulthandler.dump_traceback(all_threads=True)

@@ -34,7 +34,8 @@ class Watch:
         return self.silent_turns * self.turn_seconds > self.hang_seconds + idle_seconds
 
     def was_set(self, drift: timedelta) -> bool:
-        """Say whether the clock was changed since the last turn. `drift` is its distance from a clock that runs evenly.
+        """Say whether the clock was changed since the last turn. `drift` is its distance from a clock
+        that runs evenly.
         """
         moved, self.drift = abs(drift - self.drift), drift
         return moved > SET_BY

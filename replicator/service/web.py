@@ -84,7 +84,8 @@ def names_of(host: str, more: Sequence[str]) -> frozenset[str]:
 
 
 class Site:
-    """Decides what is answered. `make` makes the page for a number of days; `pulse` asks the database for its health.
+    """Decides what is answered. `make` makes the page for a number of days; `pulse` asks the database
+    for its health.
     """
 
     def __init__(

@@ -41,7 +41,8 @@ class Pseudonyms:
         return hmac.digest(self.secret, b"truedy-replicator key id", "sha256").hex()[:16]
 
     def of(self, account: str, number: str) -> str | None:
-        """Return the pseudonym of a number as received, without spaces around it; None where it is empty or too long.
+        """Return the pseudonym of a number as received, without spaces around it; None where it is
+        empty or too long.
         """
         trimmed = number.strip()
         if not trimmed or len(number) > LONGEST:

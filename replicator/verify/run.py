@@ -309,7 +309,8 @@ class Verification:
         return page, comparison, self._note_total(page)
 
     def _note_total(self, page: Page) -> bool:
-        """Record the list's length and how many calls are too new to be in the replica; say whether the total differs.
+        """Record the list's length and how many calls are too new to be in the replica; say whether
+        the total differs.
         """
         if page.total is None:
             return False

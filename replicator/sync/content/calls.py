@@ -183,7 +183,8 @@ def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation])
 
 
 def can_have(call: Call, kind: Kind, stages: Stages) -> bool:
-    """Say whether a call can have a transcript or a recording: it is over, was connected, and the feature is not off.
+    """Say whether a call can have a transcript or a recording: it is over, was connected, and the
+    feature is not off.
     """
     if (call.is_transcription_enabled if kind == "transcript" else call.is_recording_enabled) is False:
         return False

@@ -126,7 +126,8 @@ def _slackened(walk: Walk, *, above: int) -> Walk:
 
 
 def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """Take a page that ends inside the tie group at the hole's top: read right above the group, or record it as unsure.
+    """Take a page that ends inside the tie group at the hole's top: read right above the group, or
+    record it as unsure.
     """
     top = walk.hole.until
     above = sum(1 for at in seen.created if at is not None and at >= top)

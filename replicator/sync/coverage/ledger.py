@@ -155,7 +155,8 @@ class RenewalPolicy:
         return next((number for number, rule in enumerate(self.rules) if age < rule.age), len(self.rules) - 1)
 
     def classes(self, now: datetime) -> Iterator[tuple[Interval, timedelta]]:
-        """Yield the age classes as intervals of created_at, newest first, each with the time between two comparisons.
+        """Yield the age classes as intervals of created_at, newest first, each with the time between
+        two comparisons.
         """
         until = END
         for rule in self.rules[:-1]:

@@ -65,7 +65,8 @@ class Search:
     stretches: tuple[Stretch, ...]
     left: int
     below: datetime | None = None
-    """If set: the source lists no call older than this, although some are stored, so the list's end must be read again.
+    """If set: the source lists no call older than this, although some are stored, so the list's end
+    must be read again.
     """
 
     @property

@@ -97,7 +97,8 @@ class Prober:
         return [(after_answer if is_itself else after_nothing)(absence, outcome.sent_at)]
 
     def _controlled(self, outcome: Outcome) -> list[Absence]:
-        """Take a control that answered as itself: the 404s before it count, if the control before them is near enough.
+        """Take a control that answered as itself: the 404s before it count, if the control before them
+        is near enough.
         """
         before, after = self.control_at, outcome.sent_at
         self.control_at = after

@@ -202,7 +202,8 @@ class Engine:
         yield Finish(ending)
 
     def _wait(self, held_until: datetime | None, now: datetime) -> Wait:
-        """Return the wait until the first of these: an answer, permission to send more, the age of the batch, a bound.
+        """Return the wait until the first of these: an answer, permission to send more, the age of the
+        batch, a bound.
         """
         until = min(now + HEARTBEAT, held_until or now + HEARTBEAT)
         if self.deadline is not None:

@@ -66,7 +66,8 @@ class Judge:
     failures: int = 0
     """Failures since the last answer."""
     has_spoken: bool = False
-    """Since the last answer the source sent an HTTP error: so it can be reached, even if it then closes the connection.
+    """Since the last answer the source sent an HTTP error: so it can be reached, even if it then
+    closes the connection.
     """
     failing_since: datetime | None = None
     refused_since: datetime | None = None
@@ -119,7 +120,8 @@ class Judge:
         return Verdict.TAKEN if walk is None else self._of_page(error, walk, now)
 
     def is_open(self, kind: Kind, now: datetime) -> bool:
-        """Say whether details of this kind may be asked for: not for some time after their provider failed repeatedly.
+        """Say whether details of this kind may be asked for: not for some time after their provider
+        failed repeatedly.
         """
         return now >= self.closed_until.get(kind, now)
 

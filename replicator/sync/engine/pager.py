@@ -73,7 +73,8 @@ def _kept_clear(state: State, now: datetime) -> Asking[State]:
 
 
 def _start(state: State, goal: Goal, newer_calls: int) -> Walk:
-    """Begin the walk of a goal. If the goal lies right below an unreadable row, the walk begins right behind that row.
+    """Begin the walk of a goal. If the goal lies right below an unreadable row, the walk begins right
+    behind that row.
     """
     walk, known = start(goal.lane, goal.hole, newer_calls=newer_calls), state.unreadable
     if known is None or goal.hole.until > known.since:

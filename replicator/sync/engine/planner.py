@@ -162,7 +162,8 @@ def head_walk(state: State) -> Walk:
 
 
 def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
-    """Return the newest stretch with an unreadable row; None where there is none, or where it is due to be read again.
+    """Return the newest stretch with an unreadable row; None where there is none, or where it is due
+    to be read again.
     """
     for piece in reversed(ledger.pieces):
         if piece.reason == Doubt.UNREADABLE and not piece.is_proven:

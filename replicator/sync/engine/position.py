@@ -44,7 +44,8 @@ FUTURE_SLACK = timedelta(minutes=5)
 UNCHECKED_SLACK = timedelta(days=1)
 """How far ahead of our clock it may lie where the server gives no time, or an impossible one."""
 CHARACTERS_A_ROW = 4_000
-"""So many characters of a row's text weigh as much as one more row, so that batches of large pages are written early.
+"""So many characters of a row's text weigh as much as one more row, so that batches of large pages are
+written early.
 """
 SEGMENTS_A_ROW = 10
 """So many transcript segments weigh as much as one row."""
@@ -256,7 +257,8 @@ def committed(position: Position, found: Committed) -> Position:
 
 
 def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
-    """Say what a run that ended by itself could not read because of the source's answers; an empty string for nothing.
+    """Say what a run that ended by itself could not read because of the source's answers; an empty
+    string for nothing.
     """
     state, total = position.state, position.source.total
     if result == "bounded" and state.bound is not None:
