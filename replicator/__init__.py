@@ -1,3 +1,5 @@
-"""Replicates Truedy voice-agent calls into PostgreSQL. The rooms are listed in docs/architecture.md."""
+"""Replicates Truedy voice-agent calls into PostgreSQL. docs/architecture.md lists the rooms
+(folders) of the package.
+"""
 
 __version__ = "0.1.0"

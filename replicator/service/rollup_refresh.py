@@ -38,12 +38,11 @@ log = logging.getLogger(__name__)
 def refreshed(
     database: Database, stop: threading.Event, *, at_the_end_seconds: float = AT_THE_END_SECONDS
 ) -> Iterator[None]:
-    """Refresh roll-ups while the body runs, and after it for so many seconds or until `stop`; the rest stays marked as
-    touched.
+    """Refresh roll-ups while the body runs, and after it until `at_the_end_seconds` are over or `stop` is set.
 
-    Raises the DatabaseError of the last refresh. An earlier one is logged, and the refresh is tried again. A setting
-    that makes reports impossible (ReportingUnusable) is logged too: calls are copied, and the days stay touched until
-    it is corrected.
+    Days that are not refreshed stay marked as touched. Raises the DatabaseError of the last refresh. An earlier one is
+    logged, and the refresh is tried again. A setting that makes reports impossible (ReportingUnusable) is logged too:
+    calls are copied, and the days stay touched until it is corrected.
     """
     kept = rollups.daily(bundled("sql"))
     over = threading.Event()

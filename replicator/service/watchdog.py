@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 SET_BY = timedelta(seconds=1)
-"""More than a clock is adjusted gradually within one turn."""
+"""A larger jump than a gradual adjustment of the clock causes within one turn."""
 
 
 @dataclass(slots=True)

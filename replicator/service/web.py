@@ -110,7 +110,9 @@ class Site:
         self._felt: tuple[float, Pulse | None] | None = None
 
     def answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None = None) -> Answer:
-        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in its target, if any."""
+        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in
+        its target, or None.
+        """
         named = [*hosts, *(() if authority is None else (authority,))]
         if len(hosts) != 1 or any(host_of(one) not in self._names for one in named):
             return _plain(421, "this name is not served here; REPLICATOR_HTTP_NAMES lists the names that are")

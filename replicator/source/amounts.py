@@ -91,7 +91,7 @@ def _of_object(value: dict[str, Any]) -> Decimal | None:
 
 
 def read_seconds(value: Any) -> Decimal | NotKnown | None:
-    """Read a number of seconds: a number, "1.5s", "1500ms", "PT1M5S", "1m 5s", "00:01:05", {"seconds": 65, "nanos": 0}."""
+    """Read seconds: a number, "1.5s", "1500ms", "PT1M5S", "1m 5s", "00:01:05", {"seconds": 65, "nanos": 0}."""
     if is_unknown(value):
         return NOT_KNOWN
     found = (

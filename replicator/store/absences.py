@@ -28,7 +28,7 @@ def suspect(
     """Store an absence for each live call created in [since, until) that the response did not hold; return how many.
 
     `asked_at` is when the response was asked for. A call is not suspected if it was seen later, or if it answered by id
-    within the last day. If `most` is given, the response is only a question: at most so many calls are suspected, until
+    within the last day. If `most` is given, the response is only a question: at most `most` calls are suspected, until
     as many are confirmed.
     """
     return tx.execute(
@@ -125,7 +125,7 @@ def stored_before(connection: psycopg.Connection[Any], account: str, at: datetim
 
 
 def release(tx: psycopg.Connection[Any], account: str, count: int) -> None:
-    """Release so many suspected deletions, which may then be asked for and confirmed."""
+    """Release `count` suspected deletions, which may then be asked for and confirmed."""
     tx.execute(
         "UPDATE replicator.source_state SET released_deletions = %s, released_at = clock_timestamp() WHERE account = %s",
         [count, account],
@@ -133,7 +133,10 @@ def release(tx: psycopg.Connection[Any], account: str, count: int) -> None:
 
 
 def listed(connection: psycopg.Connection[Any], account: str, limit: int) -> list[tuple[Any, ...]]:
-    """Return open and past absences, newest first: (call id, created, last seen, first missing, state, confirmed, ended)."""
+    """Return open and past absences, newest first.
+
+    Each is (call id, created, last seen, first missing, state, confirmed, ended).
+    """
     return connection.execute(
         "SELECT call_id, call_created_at, last_seen_at, first_missing_at, state, misses, confirmed_at, ended_at "
         "FROM replicator.absences WHERE account = %s ORDER BY id DESC LIMIT %s",

@@ -78,7 +78,7 @@ def claim_keys(
 
 
 def listed(database: Database) -> list[dict[str, Any]]:
-    """Return each account with its source, calls, freshness (seconds), budget (requests a minute) and present writer."""
+    """Return each account with source, calls, freshness (seconds), budget (requests a minute) and present writer."""
     with database.connection() as connection:
         return connection.cursor(row_factory=dict_row).execute(_LISTED).fetchall()
 

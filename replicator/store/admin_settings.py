@@ -194,7 +194,8 @@ def _attempt(connection: sa.Connection, thing: Thing | None, statements: Iterabl
 
 
 def _run(connection: sa.Connection, statement: str) -> None:
-    # Names are those of the catalog, and a comment or a condition may say anything.
+    # The names come from the catalog, and a comment or a condition may contain any text: so nothing is renamed or
+    # interpreted.
     connection.exec_driver_sql(naming.AS_IT_IS + statement.replace("%", "%%"))
 
 

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. Its URLs hold the password: `url` goes through its socket, `tcp_url` to a port of this machine."""
+    """A running server. Its URLs hold the password.
+
+    `url` goes through its socket, `tcp_url` to a port of this machine.
+    """
 
     port: int
     bin_dir: Path

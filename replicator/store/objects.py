@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Kind = Literal["schema", "relation", "routine"]
 VERSION = ("replicator", "schema_version")
 MOST_NAMED = 12
-"""A message names at most so many objects, to stay readable."""
+"""A message names at most this many objects, to stay readable."""
 
 BEFORE_THE_BOOK: Mapping[str, str] = {
     "0001": "replicator.schema_version replicator.budget_windows replicator.budgets replicator.coverage replicator.lease "

@@ -1,4 +1,7 @@
-"""Reads and writes the coverage ledger: one row for each stretch of the list. sync/coverage says what the rows mean."""
+"""Reads and writes the coverage ledger: one row for each stretch of the list.
+
+The modules of sync/coverage define what the rows mean.
+"""
 
 from __future__ import annotations
 

@@ -84,7 +84,10 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
 def due_details(
     connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime, limit: int
 ) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
-    """Return an account's due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
+    """Return an account's due details, newest call first.
+
+    Each is (kind, call id, the call's created_at, attempts, deadline).
+    """
     queues = [
         f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
         "WHERE account = %(account)s AND due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"

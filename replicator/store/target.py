@@ -49,7 +49,10 @@ BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One database, or several servers of one. `parts` has libpq's keywords and may hold secrets; `place` holds none."""
+    """One database, or several servers of one.
+
+    `parts` has libpq's keywords and may hold secrets; `place` holds none.
+    """
 
     parts: Mapping[str, str] = field(repr=False)
     place: str

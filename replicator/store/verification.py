@@ -92,7 +92,7 @@ def counts(connection: psycopg.Connection[Any], account: str, top: datetime) -> 
 
 
 def count_until(connection: psycopg.Connection[Any], account: str, at: datetime) -> int:
-    """Return how many live calls were created at this instant or before it: a rank from the oldest end."""
+    """Return how many live calls were created at or before this instant: a rank counted from the oldest end."""
     row = connection.execute(
         "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at <= %s AND deleted_at IS NULL",
         [account, at],

@@ -57,7 +57,7 @@ class View:
 
 
 def load(folder: Path) -> list[View]:
-    """Read the view files in their order, and the texts of their columns, which lie beside the folder."""
+    """Read the view files in their order, and the texts of their columns from columns.toml in the parent folder."""
     found, texts = [], columns.load(folder.parent / "columns.toml")
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.match(path.name)

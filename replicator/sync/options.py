@@ -39,7 +39,7 @@ class Options:
     details: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     confirm_after: timedelta = timedelta(minutes=10)
-    """How far apart the two answers lie that confirm a deletion."""
+    """The least time between the two answers that confirm a deletion."""
     is_same_account: bool = False
     """The operator vouches that the source is the stored one, although it may know none of the stored calls."""
     database_patience_seconds: float = 60.0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("replicator.sync")
 
 MOST_DEATHS = 3
-"""After so many runs in a row have died, the next run assumes that an answer of the source kills them."""
+"""After this many runs in a row have died, the next run assumes that an answer of the source kills them."""
 APART_FOR = timedelta(days=7)
 """How long after the last death answers are read in a separate process: longer than failed requests are put off."""
 

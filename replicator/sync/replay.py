@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 500
 BATCH_BYTES = 16 * 1024 * 1024
-"""A transaction of a replay ends after so many rows or so many bytes."""
+"""A transaction of a replay ends after this many rows or this many bytes."""
 
 
 @dataclass(frozen=True, slots=True)

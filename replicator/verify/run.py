@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from replicator.verify.sample import Stretch
 
 MOST_BROKEN_PAGES = 3
-"""After more than so many failed pages, the source itself counts as failing."""
+"""After more than this many failed pages, the source itself counts as failing."""
 MOST_ASKED_BY_ID = 5
-"""At most so many calls behind the list's end are asked for by id."""
+"""At most this many calls behind the list's end are asked for by id."""
 
 
 def _utc_now() -> datetime:

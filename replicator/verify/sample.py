@@ -172,11 +172,11 @@ def is_total_equal(source: int, replica: int, newer: int, spare: int, *, is_newe
 
 
 def at_most_share(pages: int, with_differences: int = 0, *, is_complete: bool = False) -> float:
-    """Return the largest share (0 to 1) of all pages that may hold a difference, with CONFIDENCE, after so many random
-    pages.
+    """Return the largest share (0 to 1) of all pages that may hold a difference, with the probability CONFIDENCE.
 
-    It is 1 - 0.05 ** (1 / pages) where no page differed, and otherwise the exact (Clopper-Pearson) bound. No page is
-    drawn twice, which makes the true bound a little smaller. If every page was read, it is the share that was seen.
+    `pages` random pages were compared, of which `with_differences` differed. If none did, the share is 1 - 0.05 ** (1 /
+    pages), and otherwise the exact (Clopper-Pearson) bound. No page is drawn twice, which makes the true bound a little
+    smaller. If every page was read, it is the share that was seen.
     """
     if is_complete:
         return with_differences / pages if pages else 0.0

@@ -100,7 +100,7 @@ class Cluster:
                 advice="set REPLICATOR_DATA_DIR to a folder outside of private homes, such as /var/lib/truedy-replicator",
             )
 
-    # Found or started -------------------------------------------------------------------------------------------------
+    # Found or started -----------------------------------------------------------------------------------------------
 
     def attach(self, users: int) -> None:
         """Find the running server of this folder, or start it; this sets `port`, `sockets` and `password`."""
@@ -179,7 +179,7 @@ class Cluster:
     def _is_full(self) -> bool:
         return shutil.disk_usage(self.folder.path).free < LEAST_ROOM
 
-    # Whose server it is -----------------------------------------------------------------------------------------------
+    # Whose server it is ---------------------------------------------------------------------------------------------
 
     def _record(self) -> dict[str, str]:
         """Return the record of the process that started the server: its sockets, and where it runs."""
@@ -216,7 +216,7 @@ class Cluster:
         while self._pid() is not None and time.monotonic() < until:
             time.sleep(0.05)
 
-    # Left and stopped ---------------------------------------------------------------------------------------------------
+    # Left and stopped -----------------------------------------------------------------------------------------------
 
     def leave(self, users: int) -> None:
         """Stop the server if no other process uses it."""
@@ -278,7 +278,7 @@ class Cluster:
         """Send a signal as the account, which can end only its own processes, whatever its files say."""
         self._run("/bin/sh", "-c", 'kill -s "$1" "$2"', "sh", number.name.removeprefix("SIG"), str(pid))
 
-    # Connections --------------------------------------------------------------------------------------------------------
+    # Connections ----------------------------------------------------------------------------------------------------
 
     def _connect(self) -> str | None:
         """Connect, check that it is our server, and make the database; return None, or why it cannot be reached yet."""
@@ -324,7 +324,7 @@ class Cluster:
     def url(self, database: str) -> str:
         return address.url(USER, self.password, database, port=self.port, sockets=self.sockets)
 
-    # As the account -----------------------------------------------------------------------------------------------------
+    # As the account -------------------------------------------------------------------------------------------------
 
     def _run(self, *command: str | Path, text: str = "", seconds: float = 60) -> subprocess.CompletedProcess[str]:
         return self.account.run(command, cwd=self.home, text=text, seconds=seconds)

@@ -355,7 +355,7 @@ poll each minute finds it due.
 """
 
 MOST_FAULTS = 20
-"""After so many faults a detail past its deadline is given up. The pauses double up to a day, so this takes more than a
+"""After this many faults a detail past its deadline is given up. Their pauses double up to a day, so this takes over a
 week: a provider that is down for a day while history is read costs no recording.
 """
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 MOST_SLACK = 24
 CALM_PAGES = 20
-"""After so many pages in a row that needed less than their slack, the slack is reduced by one row."""
+"""After this many pages in a row that needed less than their slack, the slack is reduced by one row."""
 MOST_LONELY = 4
-"""After so many pages in a row with a single row, though more rows were asked for and exist, the list counts as
+"""After this many pages in a row with a single row, though more rows were asked for and exist, the list counts as
 unsorted: nothing lies between the ends of such a page, so its order shows nothing.
 """
 TIE_PATIENCE = 6

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MOST_PASSES = 6
-"""The passes end after so many, even if each of them still found something."""
+"""The passes end after this many, even if each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
-"""So many passes in a row must find nothing new before an unsorted list counts as read."""
+"""This many passes in a row must find nothing new before an unsorted list counts as read."""
 OVERLAP = 5
 SCAN_EVERY = timedelta(minutes=10)
 """The shortest time between two complete readings of an unsorted list."""

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.walk import Walk
 
 END_PATIENCE = 8
-"""After so many checks of the list's end, each a little further out, the end is recorded as unsure."""
+"""After this many checks of the list's end, each a little further out, the end is recorded as unsure."""
 ROUND_CALLS = 500
 """Storage layers cap lists at multiples of this, so a list that ends at one is not trusted without other evidence."""
 MOST_EMPTY = 3
-"""After so many pages in a row without a readable row, the walk steps over them."""
+"""After this many pages in a row without a readable row, the walk steps over them."""
 MOST_GAPS = 3
-"""After so many stretches without any row were stepped over, the list's total counts as wrong."""
+"""After this many stretches without any row were stepped over, the list's total counts as wrong."""
 
 
 def looks_last(seen: Seen, walk: Walk) -> bool:

@@ -11,7 +11,7 @@ from replicator.sync.coverage.page import PAGE_LIMIT
 from replicator.sync.coverage.walk import Advance, Convicting, Jumping, Walk, after
 
 MOST_IN_A_ROW = 40
-"""After so many failures in a row, without one answered page, this run leaves the walk: the source answers other
+"""After this many failures in a row, without one answered page, this run leaves the walk: the source answers other
 requests, and fails here whatever is asked for.
 """
 MOST_PROBES = 4

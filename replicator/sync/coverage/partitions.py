@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.page import Filter, Seen
 
 MOST_PAGES = 2000
-"""Reading by partitions gives up after so many pages: 200,000 calls behind a cap."""
+"""Reading by partitions gives up after this many pages: 200,000 calls behind a cap."""
 COUNTED_FROM = ROUND_CALLS
 """Shorter lists are not counted: no storage is known to cap a list below this."""
 MOST_AGENTS = 20
-"""At most so many agents are used to count a list; each costs one request."""
+"""At most this many agents are used to count a list; each costs one request."""
 MARGIN = PAGE_LIMIT // 2
-"""Up to so many calls more in the slices mean nothing: calls are created, and change status, during the count."""
+"""Up to this many calls more in the slices mean nothing: calls are created, and change status, during the count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 SLACK = 3
 """Additional rows of overlap where a rank is only estimated, so that a few deletions cost no further request."""
 SEEK_PATIENCE = 48
-"""After so many answers in a row that do not shrink the hole, its top is recorded as unsure: enough to
+"""After this many answers in a row that do not shrink the hole, its top is recorded as unsure: enough to
 bisect any list.
 """
 NARROW_PATIENCE = 12
 """The same where pages are small because larger ones fail: there the position is known to within a few rows."""
 MOST_JUMPS = 20
-"""After so many unsure stretches in a row, with no page that proves one, the source is treated as unsorted."""
+"""After this many unsure stretches in a row, with no page that proves one, the source is treated as unsorted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.requests import Outcome
 
 CONTROL_MARGIN = timedelta(seconds=15)
-"""A control is asked again so long before it is too old, so that the probes sent after it still count."""
+"""A control is asked again this long before it is too old, so that the probes sent after it still count."""
 TRIES = 3
 """How often a remembered call is asked for while the answer is an error."""
 
@@ -69,7 +69,7 @@ class Prober:
             return min(len(self.waiting), max(1, free - 1))
         is_wanted = bool(self.waiting or self.missed)
         if self.waiting and self._has_control(now) and len(self.asked) > len(self.waiting) + len(self.missed):
-            return 0  # the control has to be asked after the last of them was answered
+            return 0  # the control must be asked for after the last probe was answered
         return int(is_wanted and not self.is_control_asked and bool(self.controls))
 
     def next(self) -> Probe:
@@ -155,7 +155,10 @@ class Identity:
         return Probe(self.waiting.popleft())
 
     def completed(self, probe: Probe, outcome: Outcome) -> None:
-        """Take an answer. Raises AnotherSource when all remembered calls are unknown to the source."""
+        """Take an answer. Raises AnotherSource when the source knows none of the remembered calls.
+
+        Raises the SourceError of a remembered call that fails TRIES times.
+        """
         self.in_flight -= 1
         if outcome.call is not None and outcome.call.id == probe.call_id:
             self.is_known = True

@@ -43,7 +43,7 @@ LONGEST_PAUSE_SECONDS = 20.0
 PROVIDER_ERROR = "provider_error"
 """The API's code for a fault of the telephony provider behind it (502)."""
 PROVIDER_TRIES = 5
-"""After so many faults of a provider in a row, its kind of detail is not asked for for a while."""
+"""The number of consecutive faults of a provider after which its kind of detail is not asked for, for some time."""
 FIRST_CIRCUIT = timedelta(seconds=30)
 LONGEST_CIRCUIT = timedelta(minutes=30)
 

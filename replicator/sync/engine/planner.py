@@ -39,7 +39,7 @@ SHARES: Mapping[Lane, float] = {
 }
 """The share of the requests that each lane is guaranteed while it has work; the rest goes by value."""
 SPENT_HORIZON = 400
-"""About so many past requests count for the shares; older ones fade."""
+"""About this many past requests count for the shares; older ones fade."""
 ACTIVE_AGE = timedelta(hours=6)
 """An open call older than this is not polled as active: its end was probably lost at the source."""
 DETAIL_AGE = timedelta(hours=1)

@@ -44,11 +44,11 @@ FUTURE_SLACK = timedelta(minutes=5)
 UNCHECKED_SLACK = timedelta(days=1)
 """How far ahead of our clock it may lie where the server gives no time, or an impossible one."""
 CHARACTERS_A_ROW = 4_000
-"""So many characters of a row's text weigh as much as one more row, so that batches of large pages are
+"""This many characters of a row's text weigh as much as one more row, so that batches of large pages are
 written early.
 """
 SEGMENTS_A_ROW = 10
-"""So many transcript segments weigh as much as one row."""
+"""This many transcript segments weigh as much as one row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,8 +146,8 @@ class Throttle:
         self.gap = AT_ONCE
 
     def _rest(self, count: int, *, is_narrowed: bool = False) -> timedelta:
-        """Return the rest after so many failures in a row. It grows while the same page is repeated, not while pages
-        get smaller.
+        """Return the rest after `count` failures in a row. It grows while the same page is repeated, not while pages
+        shrink.
         """
         if self.gap:
             return self.gap if is_narrowed else min(LONGEST_GAP, self.gap * (1 << min(count, 10)))

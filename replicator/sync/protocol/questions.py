@@ -32,7 +32,7 @@ class KnowsAny:
 
 @dataclass(frozen=True, slots=True)
 class Suspected:
-    """How many calls are suspected to be gone? An int."""
+    """How many calls are suspected to be deleted? An int."""
 
 
 @dataclass(frozen=True, slots=True)
