@@ -1,10 +1,14 @@
-"""`python -m replicator` and the command `replicator`: the standard streams first, then the command line."""
+"""The entry point of `python -m replicator` and the command `replicator`: first the standard streams, then the command
+line.
+"""
 
 from replicator import streams
 
 
 def main() -> None:
-    """Run the command line. Until the streams are open, whatever is opened could get the number of a closed one."""
+    """Run the command line. The streams come first: before that, a file that is opened could get the number of a closed
+    stream.
+    """
     streams.prepare()
     from replicator import cli  # noqa: PLC0415 - see above
 

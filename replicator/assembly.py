@@ -1,7 +1,7 @@
-"""Puts the rooms together as the settings say: a database, readers of the source, a run. Used by the commands only.
+"""Builds the objects that the commands need from the settings: a database, readers of the source, a run.
 
-What only some commands need (the source, a run, the report) is imported in the function that uses it: `status` starts in half
-the time so.
+Modules that only some commands need (the source, a run, the report) are imported in the function that uses them: so
+`status` starts in half the time.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ ABSENCE_COLUMNS = (
 )  # fmt: skip
 
 MOST_PAGE_SECONDS = 60.0
-"""A statement of the live page is given up after so long."""
+"""The time limit of a statement for the live page."""
 LEAST_FRESH_SECONDS = 300.0
-"""A service whose last look is at most so old is healthy, however often it is to look."""
+"""A service counts as fresh if its last look is at most this old, even if it is to look more often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the database is: its URL, and the server of our own where it is one."""
+    """The address of the database: its URL, and the embedded server where it is one."""
 
     url: str
     server: embedded.Server | None = None
@@ -54,7 +54,7 @@ class Place:
 
 @contextmanager
 def place(settings: Settings) -> Iterator[Place]:
-    """Give the database of DATABASE_URL, or of libpq's own variables, or start the embedded one for the while."""
+    """Yield the database of DATABASE_URL or of libpq's own variables, or start the embedded one inside the block."""
     if settings.database_url is not None:
         yield Place(settings.database_url.get_secret_value())
     elif settings.has_libpq_variables:
@@ -66,13 +66,15 @@ def place(settings: Settings) -> Iterator[Place]:
 
 @contextmanager
 def own_place(settings: Settings) -> Iterator[Place]:
-    """Give the embedded database, started for the while."""
+    """Yield the embedded database, started inside the block."""
     with embedded.running(data_dir(settings)) as server:
         yield Place(server.url, server)
 
 
 def data_dir(settings: Settings) -> Path:
-    """Return the folder of the embedded database. Files of settings know no shell, so a `~` is read here."""
+    """Return the folder of the embedded database. A `~` is expanded here, because no shell expands it in a settings
+    file.
+    """
     chosen = settings.replicator_data_dir
     if chosen is None:
         return embedded.default_data_dir()
@@ -86,7 +88,7 @@ def data_dir(settings: Settings) -> Path:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Database]:
-    """Give the database, open. The embedded one is migrated without asking: nobody else looks after it."""
+    """Yield the open database. The embedded one is migrated automatically, because it has no administrator."""
     with place(settings) as where:
         if where.server is not None:
             migrated(settings, where)
@@ -95,8 +97,9 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 
 def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> migrate.Migrated:
-    """Bring the database up to date. What the settings say of the reports is written where that `is_asked_for`, and into a
-    new database: a command that reads changes no setting.
+    """Bring the database up to date. The report settings are written if `is_asked_for`, and into a new database.
+
+    So a command that only reads changes no setting.
     """
     return migrate.migrate(
         where.url,
@@ -109,7 +112,7 @@ def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) ->
 
 @contextmanager
 def connected(url: str, names: naming.Names = naming.THE_USUAL) -> Iterator[Database]:
-    """Give a database, closed at the end."""
+    """Yield a database, which is closed at the end."""
     database = Database(url, names=names)
     try:
         yield database
@@ -119,7 +122,7 @@ def connected(url: str, names: naming.Names = naming.THE_USUAL) -> Iterator[Data
 
 @contextmanager
 def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]:
-    """Give one reader for each key, with its key."""
+    """Yield (key, reader) for each key."""
     from replicator.source.isolated_reader import CarefulReader
 
     with ExitStack() as stack:
@@ -137,7 +140,9 @@ def readers(settings: Settings) -> Iterator[Sequence[tuple[str, CarefulReader]]]
 
 
 def pseudonyms(settings: Settings) -> Pseudonyms | None:
-    """Return what names parties: the key of the settings, or the one beside the embedded database, which is there by now."""
+    """Return the maker of pseudonyms: with the key of the settings, or the one beside the embedded database, which
+    exists by now.
+    """
     from replicator.sync.pseudonyms import Pseudonyms
 
     key = settings.pseudonym_key()
@@ -147,14 +152,14 @@ def pseudonyms(settings: Settings) -> Pseudonyms | None:
 
 
 def own_key(settings: Settings) -> bytes:
-    """Return the key for pseudonyms that lies beside the embedded database."""
+    """Return the pseudonym key that is stored beside the embedded database."""
     return embedded.kept_secret(data_dir(settings), "pseudonym-key")
 
 
 def options(
     settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
 ) -> Options:
-    """Return what the settings say about a run."""
+    """Return a run's options from the settings."""
     from replicator.sync.run import Options
 
     return Options(
@@ -190,7 +195,7 @@ def limits(settings: Settings) -> Limits:
 
 
 def absences(database: Database, account: str, limit: int, release: int | None) -> dict[str, Any]:
-    """Return what is missing at the source, and whether it is held; first release that many, where a number is given."""
+    """Return the calls missing at the source, and whether they are held; first release `release` of them, if given."""
     from replicator.store import absences, source_state
     from replicator.sync.deletions.rules import cap, is_held
 
@@ -209,7 +214,7 @@ def absences(database: Database, account: str, limit: int, release: int | None) 
 
 
 def live_page(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[str]:
-    """Return what serves the live page of the database, and gives its URL."""
+    """Return a context manager that serves the live page and yields its URL."""
     from replicator.report import figures, page
     from replicator.service import web
 
@@ -233,7 +238,7 @@ def live_page(settings: Settings, database: Database, stop: threading.Event) -> 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and Ctrl-C set; a second Ctrl-C does not wait any longer."""
+    """Yield an event that SIGTERM and Ctrl-C set; a second Ctrl-C interrupts at once."""
     stop = threading.Event()
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -251,7 +256,7 @@ def stopping() -> Iterator[threading.Event]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal interrupt as Ctrl-C does: at once, with what is half done cleaned up."""
+    """Let SIGTERM and a closed terminal interrupt like Ctrl-C: at once, and with clean-up."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -266,7 +271,7 @@ def interruptible() -> Iterator[None]:
 
 
 def program() -> str:
-    """Return how this program can be called from where the user is."""
+    """Return the command with which this program can be called from the user's working directory."""
     called = Path(sys.argv[0])
     if called.name != "replicator":
         return f"{sys.executable} -m replicator"
@@ -276,7 +281,7 @@ def program() -> str:
 
 
 def psql(where: Place, arguments: Sequence[str]) -> int:
-    """Run psql on the database; return its exit code. Nothing of DATABASE_URL stands in its arguments."""
+    """Run psql on the database; return its exit code. Its arguments hold nothing of DATABASE_URL."""
     from replicator.store.psql import run as run_psql
 
     server = where.server

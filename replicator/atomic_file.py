@@ -1,9 +1,9 @@
-"""Where an export or a report goes: a file that appears only when it is complete, or standard output.
+"""Writes an output to a file that appears only when it is complete, or to standard output.
 
-A file is written under another name in the same folder, readable by its owner only, flushed to the disk, given its name
-and the folder flushed. Whoever looks at its name sees the earlier file, or none, until the whole new one is there. What a
-killed program left under the other name is removed by the next one that writes the same file; a lock tells it from one that is
-still being written, and goes with its process however that ends.
+A file is written under another name in the same folder, readable for its owner only, and flushed to the disk; then it
+gets its name and the folder is flushed. So its name shows the earlier file, or none, until the new one is complete. If
+a killed program left a file under the other name, the next program that writes the same file removes it. A lock
+distinguishes it from a file that is still being written: the lock ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 UNFINISHED = ".part"
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-"""What file systems without hard links answer."""
+"""The error numbers of file systems without hard links."""
 
 
 class Sink:
-    """Takes bytes, counts and hashes them, and writes them on; a file for those that expect one."""
+    """Takes bytes, counts and hashes them, and writes them; it has the methods of a file."""
 
     def __init__(self, descriptor: int, *, is_hashed: bool) -> None:
         self._descriptor: int | None = descriptor
@@ -38,7 +38,7 @@ class Sink:
         self.closed = False
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write all of it; raise OutputFailed where there is no room."""
+        """Write all of it. Raises OutputFailed where there is no room."""
         if self._descriptor is None:
             return len(data)
         view = memoryview(data).cast("B")
@@ -49,15 +49,15 @@ class Sink:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except BrokenPipeError:
-            raise  # whoever read standard output has had enough; the command line ends with 1, in silence
+            raise  # the reader of standard output wants no more; the command ends with 1, without a message
         except OSError as error:
             raise failed(error) from None
         self.bytes += size
         return size
 
     def end(self) -> None:
-        """Take no more: what comes now is thrown away. A Parquet writer that is left behind would write its footer still,
-        under a file that is not whole, or into whatever has the descriptor's number by then.
+        """Ignore all further writes. Otherwise an abandoned Parquet writer would still write its footer, below an
+        incomplete file or into another file that has the descriptor's number by then.
         """
         self._descriptor = None
 
@@ -65,10 +65,10 @@ class Sink:
         return self.bytes
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: there is no buffer."""
 
     def close(self) -> None:
-        """Do nothing: who opened the file closes it."""
+        """Do nothing: the code that opened the file closes it."""
 
     def readable(self) -> bool:
         return False
@@ -94,7 +94,7 @@ def failed(error: OSError) -> OutputFailed:
 
 
 def check(path: Path, *, may_replace: bool) -> None:
-    """Raise ConfigurationError where nothing can or may be written there. Nothing is written."""
+    """Raise ConfigurationError where the file cannot or may not be written. Writes nothing."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def check(path: Path, *, may_replace: bool) -> None:
 
 @contextmanager
 def replacing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
-    """Give a sink; where the block ends well, its content is the file of this name. Else nothing has changed."""
+    """Yield a sink; if the block ends without an error, its content becomes the file. Otherwise nothing changes."""
     check(path, may_replace=may_replace)
     mark = f".replicator-export-{hashlib.sha256(path.name.encode(errors='surrogateescape')).hexdigest()[:12]}-"
     folder = _open_folder(path)
@@ -137,7 +137,7 @@ def replacing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a text file, in place of an earlier one where there is one."""
+    """Write a text file; it replaces an earlier one."""
     content = text.encode()
     with replacing(path, may_replace=True) as sink:
         sink.write(content)
@@ -151,7 +151,7 @@ def _open_folder(path: Path) -> int:
 
 
 def _begin(path: Path, folder: int, mark: str) -> tuple[str, int]:
-    """Return the name and the descriptor of a new file that is ours by its lock."""
+    """Return the name and the descriptor of a new file, which is locked by this process."""
     while True:
         name = f"{mark}{secrets.token_hex(8)}{UNFINISHED}"
         try:
@@ -161,7 +161,7 @@ def _begin(path: Path, folder: int, mark: str) -> tuple[str, int]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return name, descriptor
-        os.close(descriptor)  # somebody took it for abandoned before it was locked
+        os.close(descriptor)  # another process removed it as abandoned, before it was locked
 
 
 def _remove_abandoned(folder: int, mark: str) -> None:
@@ -169,7 +169,7 @@ def _remove_abandoned(folder: int, mark: str) -> None:
         if not (name.startswith(mark) and name.endswith(UNFINISHED)):
             continue
         with suppress(OSError):
-            # A pipe of somebody else's under such a name would be waited for: refused instead.
+            # Another user's pipe with such a name would block: so it is refused.
             descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,7 +179,7 @@ def _remove_abandoned(folder: int, mark: str) -> None:
 
 
 def _appear(path: Path, folder: int, name: str, *, may_replace: bool) -> None:
-    """Give the file its name at once; a link, unlike a rename, refuses where another file came first."""
+    """Give the file its name in one step. Unlike a rename, a link fails where another file came first."""
     if not may_replace:
         try:
             os.link(name, path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
@@ -198,7 +198,7 @@ def _flush_folder(folder: int) -> None:
     try:
         os.fsync(folder)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some file systems have no such thing
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some file systems cannot do this
             raise OutputFailed(
                 f"the file is there, but the disk did not confirm its name: {error.strerror}",
                 advice="look after the disk, then write it again",

@@ -1,7 +1,7 @@
-"""Everything at once on one machine: a database, a simulated source, a complete sync, the reports.
+"""The demo: a database, a simulated source, a complete sync and the reports, all on one machine.
 
-Nothing is needed but this package: no account, no PostgreSQL, no network. The demo has a folder of its own and begins
-with an empty database each time, so it never mixes with a real replica.
+It needs only this package: no account, no PostgreSQL, no network. The demo has its own folder and starts with an empty
+database each time, so it never mixes with a real replica.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
 
 @contextmanager
 def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
-    """Give a simulated source in a process of its own, which ends with this one."""
+    """Yield a simulated source in its own process, which ends with this one."""
     command = [
         *child.command("replicator.simulator"), "--calls", str(calls), "--seed", str(seed),
         "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
@@ -148,7 +148,7 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
 
 
 def _empty(url: str) -> None:
-    """Begin anew: the simulated account is another one each time."""
+    """Empty the database, because the simulated account is different each time."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS analytics, rollup, truedy, replicator CASCADE")
 

@@ -1,7 +1,7 @@
-"""The file `.env` in the working directory: which settings stand in it, and whether it may be believed.
+"""Reads the file `.env` in the working directory: its settings, and whether the file can be trusted.
 
-Whoever writes it says where the key and the data go, so it is read only where it keeps the rule of trusted_files.py; one
-that does not is an error that names it, never a file that is skipped in silence. Values are taken as they stand: `${NAME}`
+The file's author decides where the key and the data go, so it is read only if it keeps the rule of trusted_files.py. If
+it does not, that is an error that names the file; it is never skipped silently. Values are taken literally: `${NAME}`
 is not replaced, so nothing of the environment gets into them.
 """
 
@@ -28,7 +28,9 @@ MOST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """What was found: the path (None: there is no such file), the values by name in capitals, and what is odd in it."""
+    """The content of the file: its path (None: there is no file), the values by name in capitals, and notes about
+    problems.
+    """
 
     path: Path | None = None
     values: Mapping[str, str] = field(default_factory=dict)
@@ -36,9 +38,9 @@ class EnvFile:
 
 
 def read(is_ours: Callable[[str], bool]) -> EnvFile:
-    """Read the file of the working directory. `is_ours` says of a name in capitals whether it is a setting of ours.
+    """Read the file in the working directory. `is_ours` says whether a name in capitals is one of our settings.
 
-    Raises ConfigurationError naming the file where it cannot be read or must not be believed.
+    Raises ConfigurationError, with the file's name, where it cannot be read or must not be trusted.
     """
     if not _is_there():
         return EnvFile()
@@ -61,7 +63,7 @@ def read(is_ours: Callable[[str], bool]) -> EnvFile:
 
 
 def parsed(path: Path, text: str, is_ours: Callable[[str], bool]) -> EnvFile:
-    """Return what a text says. Of a name that stands twice the last value counts. Pure."""
+    """Return the settings in a text. If a name occurs twice, the last value counts. Pure."""
     values: dict[str, str] = {}
     notes: list[str] = []
     for binding in parse_stream(StringIO(text)):
@@ -83,14 +85,15 @@ def parsed(path: Path, text: str, is_ours: Callable[[str], bool]) -> EnvFile:
 
 
 def _first_line(text: str, line: int) -> int:
-    """Return the line that is meant: a statement begins with the empty lines before it."""
+    """Return the number of the line that is meant: a statement begins with the empty lines before it."""
     return line + len(text) - len(text.lstrip("\n")) if text.strip() else line
 
 
 def _is_there() -> bool:
-    """Say whether the working directory has such a file. A folder of that name is none: a virtual environment, perhaps.
+    """Say whether the working directory has such a file. A folder of that name, such as a virtual environment, does not
+    count.
 
-    A working directory that is gone, or into which this user may not look, holds no settings for this user.
+    A working directory that is gone, or that this user may not read, has no settings for this user.
     """
     try:
         facts = Path(NAME).lstat()

@@ -1,5 +1,6 @@
-"""Everything that can go wrong, as one tree. With safe_text, which makes its texts fit to be shown, the only module that
-every other may import.
+"""All errors of this program, as one tree of classes.
+
+Only this module and safe_text, which makes its texts safe to show, may be imported by every other module.
 
     ReplicatorError
     ├── ConfigurationError        the operator's: a setting, an option, a file       exit 2
@@ -15,14 +16,16 @@ every other may import.
     │   └── SourceUnavailable     5xx, timeouts, refused and cut connections         exit 1
     ├── DatabaseError             exit 4
     │   ├── DatabaseUnavailable · SchemaTooOld · SchemaTooNew · RightMissing · ForeignChange · StatementDefect
+    │   ├── ForeignObjects        objects of other users are in the way
+    │   ├── ReportingUnusable     a setting of the reports cannot be used              exit 2
     │   ├── DatabaseMisconfigured  what DATABASE_URL names is refused there           exit 2
-    │   └── LeaseHeld (exit 1) · LeaseLost · CommitsLost
+    │   └── LeaseHeld · LeaseLost · CommitsLost                                      exit 1
     ├── UnknownCall               asked for by its id, and not stored                exit 1
     ├── OutputFailed              a file or standard output takes no more            exit 1
     ├── UnfitValue                a value that the chosen file format cannot hold    exit 1
     └── Incomplete                the run ended before its work was done             exit 1
 
-Each class says whose fault it is, whether waiting helps and what the operator does. A message never holds a
+Each class states whose fault it is, whether waiting helps and what the operator should do. A message never holds a
 payload, a phone number, a transcript, a signed URL or a secret.
 """
 
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class ReplicatorError(Exception):
-    """Something went wrong that this program knows about."""
+    """An error that this program knows; every other exception is a defect."""
 
     fault: ClassVar[str] = "this program"
     waiting_helps: ClassVar[bool] = False
@@ -50,7 +53,7 @@ class ReplicatorError(Exception):
         super().__init__(self.message)
 
     def explain(self) -> str:
-        """Return what happened, whose fault it is, whether waiting helps and what to do, on a few lines."""
+        """Return what happened, whose fault it is, whether waiting helps and what to do, in a few lines."""
         waiting = "waiting helps" if self.waiting_helps else "waiting does not help"
         lines = [self.message, f"at fault: {self.fault}; {waiting}."]
         if self.hint:
@@ -86,7 +89,7 @@ class SourceError(ReplicatorError):
 
 
 class AccessRefused(SourceError):
-    """The source knows the request and refuses it to this key."""
+    """The source understands the request and refuses it for this key."""
 
     fault = "the account or the key"
     exit_code = 3
@@ -112,7 +115,9 @@ class Forbidden(AccessRefused):
 
 
 class RateLimited(SourceError):
-    """429: the window's requests are used up; `reset_at` says when to go on (server time), `limit` how many there are."""
+    """429: the window's requests are used up. `reset_at` says when to continue (server time), `limit` how many are
+    allowed.
+    """
 
     waiting_helps = True
     advice = "nothing: the replicator waits for the window's end by itself"
@@ -155,7 +160,7 @@ class NotTheApi(SourceError):
 
 
 class AnotherSource(SourceError):
-    """The API answers, but none of the calls that are stored of this account is known to it."""
+    """The API answers, but it knows none of the stored calls of this account."""
 
     fault = "the configuration"
     advice = (
@@ -166,7 +171,7 @@ class AnotherSource(SourceError):
 
 
 class AnotherAccount(SourceError):
-    """The source shows calls that are stored under the name of another account; nothing of them was written."""
+    """The source shows calls that are stored in another account; none of them was written."""
 
     fault = "the configuration"
     exit_code = 2
@@ -202,14 +207,14 @@ class DatabaseError(ReplicatorError):
 
 
 class DatabaseUnavailable(DatabaseError):
-    """The database cannot be reached, refuses us, or went away."""
+    """The database cannot be reached, refuses the connection, or went away."""
 
     waiting_helps = True
     advice = "check DATABASE_URL, and that the server runs and lets this user in"
 
 
 class DatabaseMisconfigured(DatabaseError):
-    """What DATABASE_URL or libpq's variables say is refused: no such database or role, a wrong password, no TLS."""
+    """A value of DATABASE_URL or libpq's variables is refused: no such database or role, a wrong password, no TLS."""
 
     fault = "the configuration"
     advice = "correct DATABASE_URL, or the server"
@@ -217,14 +222,14 @@ class DatabaseMisconfigured(DatabaseError):
 
 
 class ForeignChange(DatabaseError):
-    """Something of ours in the database was changed or dropped by somebody, or something of theirs is in the way."""
+    """A user changed or dropped an object of ours in the database, or an object of a user is in the way."""
 
     fault = "whoever changed the database"
     advice = "undo the change; a table that was dropped comes back from a backup"
 
 
 class StatementDefect(DatabaseError):
-    """The database refuses a statement of ours, for a reason that nobody but this program can have caused."""
+    """The database refuses a statement for a reason that only this program can have caused."""
 
     fault = "this program"
     advice = "report this with the code; the server's log has the details"
@@ -245,13 +250,13 @@ class SchemaTooNew(DatabaseError):
 
 
 class ForeignObjects(DatabaseError):
-    """Objects of somebody else stand where ours would be made, or stand on ours; nothing was changed."""
+    """Other users' objects are where ours would be made, or depend on ours; nothing was changed."""
 
     fault = "nobody"
 
 
 class ReportingUnusable(DatabaseError):
-    """A setting in replicator.reporting cannot be used by this server, so no report can be made; calls are copied all the same."""
+    """A setting in replicator.reporting that this server cannot use: no report can be made, calls are still copied."""
 
     fault = "the operator"
     exit_code = 2
@@ -263,7 +268,7 @@ class ReportingUnusable(DatabaseError):
 
 
 class RightMissing(DatabaseError):
-    """The user may not read what it asks for; the advice is the GRANT that is missing."""
+    """The user may not read what is asked for; the advice is the missing GRANT."""
 
     fault = "the user's rights"
 
@@ -278,7 +283,7 @@ class LeaseHeld(DatabaseError):
 
 
 class LeaseLost(DatabaseError):
-    """Another process took over while this one was away; nothing more is written by this one."""
+    """Another process took over while this one did not renew its lease; this one writes nothing more."""
 
     fault = "nobody"
     waiting_helps = True
@@ -287,7 +292,7 @@ class LeaseLost(DatabaseError):
 
 
 class CommitsLost(LeaseLost):
-    """The database forgot what this run has committed: a standby that was behind took over, or a copy was restored."""
+    """The database lost what this run has committed: a standby that was behind took over, or a copy was restored."""
 
     advice = "nothing: the next sync goes on from what the database holds, and asks again for what it lost"
 
@@ -307,7 +312,7 @@ class OutputFailed(ReplicatorError):
 
 
 class UnfitValue(ReplicatorError):
-    """A value that the chosen file format cannot hold, where leaving it out or rounding it would be a lie."""
+    """A value that the chosen file format cannot hold, where omitting or rounding it would falsify the data."""
 
     fault = "the format"
     advice = "export CSV, which holds every value, or leave the column out with --columns"

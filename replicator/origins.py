@@ -1,6 +1,7 @@
-"""Where a setting comes from: the program's own words, the environment, the file `.env`, or the default; in this order.
+"""Determines where each setting comes from: the program itself, the environment, the file `.env`, or the default, in
+this order.
 
-A value of an earlier place beats one of a later place. Pure: what the places say is given.
+A value of an earlier place wins over one of a later place. Pure: the values of each place are given.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ PROGRAM, ENVIRONMENT, FILE, DEFAULT = "this program", "the environment", "the fi
 ORDER = (PROGRAM, ENVIRONMENT, FILE, DEFAULT)
 PREFIXES = ("TRUEDY_", "REPLICATOR_")
 NEAR = 0.75
-"""How alike two names are, of 1, for one to be taken for a misspelling of the other."""
+"""How similar two names must be (0 to 1) for one to count as a misspelling of the other."""
 _KUBERNETES = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z")
-"""Ends of the variables that Kubernetes and Docker's links make for a service that is named like this program."""
+"""Endings of the variables that Kubernetes and Docker's links set for a service with the name of this program."""
 _LINK = re.compile(r"(tcp|udp|sctp)://|\d+\Z|[0-9a-f.:]+\Z|(tcp|udp|sctp)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A name with our prefix that is no setting, and the setting that is probably meant."""
+    """A name with our prefix that is no setting, and the setting that was probably meant."""
 
     name: str
     origin: str
@@ -37,7 +38,7 @@ class Unknown:
 
 
 def merged(places: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values and their origins, by field; `places` are given by origin. What is empty was not set."""
+    """Return the values and their origins, by field. `places` are given by origin. An empty value counts as not set."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin in ORDER:
@@ -48,13 +49,13 @@ def merged(places: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dic
 
 
 def first(names: Iterable[str], origins: Mapping[str, str]) -> str | None:
-    """Return that of several names whose origin comes first; of two that stand side by side the one that is named first."""
+    """Return the name whose origin comes first; if two are equal, the one that is named first."""
     given = [name for name in names if name in origins]
     return min(given, key=lambda name: ORDER.index(origins[name]), default=None)
 
 
 def unknown(given: Mapping[str, str], origin: str, known: Collection[str]) -> list[Unknown]:
-    """Return the names in capitals that begin like our settings and are none, by name."""
+    """Return the names that begin like our settings and are none, sorted by name."""
     found = []
     for name in sorted(given):
         if name in known or not name.startswith(PREFIXES):

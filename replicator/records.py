@@ -1,8 +1,8 @@
-"""What the source says, in our own types. Pure data: no network, no database, no clock.
+"""The records that the source's answers are parsed into. Pure data: no network, no database, no clock.
 
-Column names and meanings are the contract's. Money is Decimal from the response's digits, instants are aware
-datetimes in UTC with microseconds, phone numbers are text. JSON that is kept whole (`raw`, `context`) is JSON text
-that PostgreSQL's jsonb accepts: what it would refuse is escaped reversibly and flagged (see parsing.py).
+Column names and meanings are the contract's. Money is Decimal from the response's digits, instants are aware datetimes
+in UTC with microseconds, phone numbers are text. JSON that is kept whole (`raw`, `context`) is JSON text that
+PostgreSQL's jsonb accepts: what it would refuse is escaped reversibly and flagged (see source/jsontext.py).
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 CONTRACT_STATUSES = ("queued", "ringing", "in_progress", "completed", "failed", "no_answer", "busy", "voicemail")
 DIRECTIONS = ("inbound", "outbound")
-"""The contract's words. What each status means is said by the rows of replicator.status_stages, nowhere in code."""
+"""The contract's words. What each status means is defined by the rows of replicator.status_stages, not in code."""
 
 
 READING_VERSION = 2
-"""Raised where a payload reads otherwise than before: stored calls are then written anew, without a version, when they are
-looked at next. 1: one form of each value; 2: every usual form, and fields set aside one by one."""
+"""Increased when payloads are parsed differently than before. Stored calls are then written anew, without a version,
+when they are next seen. 1: one form of each value; 2: every usual form, and fields set aside one by one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """One field of a call that cannot be stored: where it stood, the bytes as received (or their beginning), and why."""
+    """One field of a call that cannot be stored: its place, the bytes as received (or their
+    beginning), and the reason.
+    """
 
     field: str
     raw: bytes
@@ -61,7 +64,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a call's audio can be fetched. `url_expires_at` is read from the URL where it says so."""
+    """The URL of a call's audio. `url_expires_at` is read from the URL, if the URL contains it."""
 
     recording_url: str
     url_expires_at: datetime | None
@@ -74,8 +77,8 @@ class Call:
     """One call as one response showed it.
 
     `fingerprint` is the SHA-256 of the canonical payload without `updated_at` and without the signature of
-    `recording_url`: reading a call can move both while its content stays the same.
-    `problems` names fields whose value could not be read; they are None here and whole in `raw`, unless set aside.
+    `recording_url`: reading a call can change both while its content stays the same. `problems` names fields whose
+    value could not be read: they are None here and complete in `raw`, unless set aside.
     """
 
     id: UUID
@@ -102,7 +105,7 @@ class Call:
     has_escapes: bool = False
     problems: tuple[str, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
-    """Fields that cannot be stored: in `raw` a note stands in the place of each."""
+    """Fields that cannot be stored; in `raw` each is replaced by a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,9 @@ Order = Literal["descending", "ascending", "mixed"]
 class Page:
     """One list response: an atomic snapshot of a contiguous slice of the source's list.
 
-    `rows` counts everything received, readable or not, each call once. `created` holds the `created_at` of each row in the order
-    received (None where unreadable). `total` is None where the source did not say. `server_time` is the server's
-    clock when it answered.
+    `rows` counts everything received, readable or not, each call once. `created` holds the `created_at` of each row in
+    the order received (None where unreadable). `total` is None where the source gave none. `server_time` is the
+    server's clock when it answered.
     """
 
     calls: tuple[Call, ...]

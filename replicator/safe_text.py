@@ -1,9 +1,9 @@
-r"""The one door for text that people are shown: messages, logs, tables, errors. Pure but for the secrets that it is told.
+r"""Makes text safe to show: messages, logs, tables, errors. Pure, except for the list of secrets that it is given.
 
-Text of the source, of the database, of the environment or of a file name may hold characters that act on a terminal or on
-the text around them, and somebody may have put a secret into it. `visible` writes each such character as an escape
-(`\x1b`, `\u202e`), `shown` also takes out the secrets that this process was told of, and `json_text` is JSON in which
-nothing of this kind stands raw, with every value exact. A file's content (CSV, Parquet, HTML) does not go through here.
+Text from the source, the database, the environment or a file name may contain characters that affect a terminal or the
+text around them, or a secret. `visible` writes each such character as an escape (`\x1b`, `\u202e`). `shown` also
+removes the secrets that this process was told. `json_text` is JSON without any such raw character, with every value
+exact. The content of files (CSV, Parquet, HTML) does not go through here.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import logging
 from typing import Any
 
 PART = 6
-"""So many characters in a row of a secret are a part of it that must not be shown."""
+"""This many consecutive characters of a secret count as a part of it, which must not be shown."""
 LEAST_HIDDEN = 12
-"""A shorter secret is not looked for in texts: it may be an ordinary word, and taking it out would tell it."""
+"""A shorter secret is not removed from texts: it may be an ordinary word, and its removal would reveal it."""
 HIDDEN = "[secret]"
 
 _IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | {
     chr(code) for code in range(0xE0100, 0xE01F0)
 }
-"""Characters that show nothing although they count as printable: what they stand between looks like something else."""
+"""Invisible characters that count as printable: they make a text look like another text."""
 _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
-"""Spaces other than the ordinary one: not printable for Python, and harmless."""
+"""Spaces other than the ordinary one: Python does not count them as printable, and they are harmless."""
 
 _secrets: set[str] = set()
 
 
 def visible(text: str) -> str:
-    r"""Return text on one line in which each character shows as itself; the others as `\xNN`, `\uNNNN`, `\UNNNNNNNN`."""
+    r"""Return text on one line with all other than visible characters escaped as `\xNN`, `\uNNNN`, `\UNNNNNNNN`."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(character if _is_harmless(character) else escaped(character) for character in text)
@@ -40,7 +40,7 @@ def _is_harmless(character: str) -> bool:
 
 
 def escaped(character: str) -> str:
-    """Return one character as an escape. A byte that was no UTF-8 (surrogateescape) is shown as that byte."""
+    """Return one character as an escape. A byte that was not UTF-8 (surrogateescape) is shown as that byte."""
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - how surrogateescape marks a byte
         return f"\\x{code - 0xDC00:02x}"
@@ -50,7 +50,7 @@ def escaped(character: str) -> str:
 
 
 def hide(*secrets: str) -> None:
-    """Tell what must never be shown by this process, as a whole or as the parts that it is split into."""
+    """Register secrets that this process must never show, as a whole or in the parts into which they are split."""
     _secrets.update(secret for secret in secrets if len(secret) >= LEAST_HIDDEN)
 
 
@@ -63,12 +63,12 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Return text of ours that has several lines, each of them as `shown` gives it."""
+    """Return text of several lines, each line as `shown` returns it."""
     return "\n".join(shown(line) for line in text.split("\n"))
 
 
 def echoes(text: str, secret: str) -> bool:
-    """Say whether the text holds a part of the secret, in whatever case."""
+    """Say whether the text contains a part of the secret, in upper or lower case."""
     text, secret = text.casefold(), secret.casefold()
     return (
         any(secret[start : start + PART] in text for start in range(max(1, len(secret) - PART + 1)))
@@ -78,12 +78,14 @@ def echoes(text: str, secret: str) -> bool:
 
 
 def json_text(value: Any, *, default: Any = None, indent: int | None = 2) -> str:
-    """Return JSON in ASCII: every encoding can carry it, no terminal acts on it, and each value is exact."""
+    """Return JSON in ASCII: every encoding can write it, it has no effect on a terminal, and each value is exact."""
     return json.dumps(value, default=default, indent=indent).replace("\x7f", "\\u007f")
 
 
 class LogFormatter(logging.Formatter):
-    """One line for one record, whatever stands in it; only the traceback of a defect has lines of its own, indented."""
+    """Writes each record as one line, whatever it contains; only the traceback of a defect has
+    further, indented lines.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""

@@ -1,4 +1,7 @@
-"""Every setting: its name, its default, its meaning, and which values it takes. Where a value comes from is in settings.py."""
+"""The settings: name, default, meaning and allowed values of each.
+
+settings.py says where a value comes from.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the value of a setting means, or what is wrong with it: in plain words, and without the value. Pure."""
+"""Interprets the values of settings, and says in plain words, without the value, what is wrong with one. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 RENEWAL_WORDS = "6h:10m, 24h:1h, 7d:1d, 30d:7d, 365d:30d, older:90d"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 AS_IT_STANDS = {"replicator_account", "replicator_pseudonym_key"}
-"""Of these a value keeps its quotes and spaces: another one would name another account, or change all pseudonyms."""
+"""Settings whose values keep their quotes and spaces: without them a value would name another account, or change all
+pseudonyms.
+"""
 PATHS = ("_FILE", "_DIR")
-"""How the names of settings end that are paths."""
+"""Endings of the names of settings that are paths."""
 BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -43,7 +45,8 @@ _PASSWORD = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
 def as_meant(name: str, value: str) -> str:
     """Return a value as it was meant, whatever the locale: texts are UTF-8, and a path is the bytes of its name.
 
-    Where the locale is not UTF-8, Python has the bytes of the environment as lone surrogates, and no file has a name of ours.
+    If the locale is not UTF-8, Python decodes other than ASCII bytes of the environment to lone surrogates. So they are
+    converted; otherwise no file would be found under such a path.
     """
     if name.endswith(PATHS):
         return os.fsdecode(value.encode("utf-8", "surrogateescape"))
@@ -59,7 +62,7 @@ def trimmed(name: str, value: Any) -> Any:
 
 
 def unreadable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give the fields whose text cannot be meant, each with the reason."""
+    """Yield (field, reason) for the fields whose text cannot be valid."""
     for name, value in values.items():
         if not isinstance(value, str):
             continue
@@ -73,7 +76,7 @@ def unreadable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def expected(error: ErrorDetails) -> str:
-    """Return what a setting should have been."""
+    """Return what the value of a setting should have been."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in BOUNDS:
         words, bound = BOUNDS[kind]
@@ -82,7 +85,7 @@ def expected(error: ErrorDetails) -> str:
 
 
 def parts_of(secrets: Mapping[str, str]) -> set[str]:
-    """Return what must not be shown: the secrets, and the parts into which an `@` that is not escaped splits a password."""
+    """Return what must not be shown: the secrets, and the parts into which an unescaped `@` splits a password."""
     found = {value.strip() for name, value in secrets.items() if name != "database_url"}
     if url := secrets.get("database_url", ""):
         password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
@@ -92,7 +95,7 @@ def parts_of(secrets: Mapping[str, str]) -> set[str]:
 
 
 def parse_renewal(text: str) -> RenewalPolicy:
-    """Read a renewal policy such as `6h:10m, 7d:1d, older:90d`; raise ValueError where it is none."""
+    """Read a renewal policy such as `6h:10m, 7d:1d, older:90d`. Raises ValueError where it is invalid."""
     rules = []
     words = [word.strip() for word in text.split(",") if word.strip()]
     for number, word in enumerate(words):

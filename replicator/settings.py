@@ -1,7 +1,7 @@
-"""The environment: the values of the settings, and where each comes from. The only module that reads environment variables.
+"""Reads the values of the settings, and records where each comes from. Only this module reads environment variables.
 
-Each may also stand in a file `.env` in the working directory (env_file.py); origins.py says which place counts, and each
-setting remembers its own. Which settings there are is in setting_fields.py.
+Each setting may also be in a file `.env` in the working directory (env_file.py). origins.py says which place wins, and
+each setting keeps its origin. setting_fields.py defines the settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROXY = re.compile(r"(https?|all)_proxy\Z", re.IGNORECASE)
 
 
 class Settings(SettingFields):
-    """All settings with their values, and where each of them comes from."""
+    """All settings with their values, and the origin of each."""
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _file: env_file.EnvFile = PrivateAttr(default_factory=env_file.EnvFile)
@@ -40,7 +40,7 @@ class Settings(SettingFields):
 
     @property
     def names_a_database(self) -> bool:
-        """Say whether another database than the embedded one is used."""
+        """Say whether a database other than the embedded one is used."""
         return self.database_url is not None or self.has_libpq_variables
 
     @property
@@ -50,12 +50,12 @@ class Settings(SettingFields):
 
     @property
     def proxies(self) -> tuple[str, ...]:
-        """The names of the variables that name a proxy. None is used: the key goes to the base URL and nowhere else."""
+        """The names of set variables that name a proxy. No proxy is used: the key is sent to the base URL only."""
         return tuple(sorted(name for name, value in os.environ.items() if value and PROXY.match(name)))
 
     @property
     def home(self) -> str:
-        """The home folder that the environment names, or nothing."""
+        """The home folder in the environment, or an empty string."""
         return os.environ.get("HOME", "")
 
     def origin(self, name: str) -> str:
@@ -69,11 +69,11 @@ class Settings(SettingFields):
 
     @property
     def unknown(self) -> tuple[origins.Unknown, ...]:
-        """Names that begin like our settings, in the environment and in the file, and are none."""
+        """Names in the environment and the file that begin like our settings and are none."""
         return self._unknown
 
     def warnings(self) -> list[str]:
-        """Return what is odd about where the settings come from, one sentence each, without any value."""
+        """Return warnings about where the settings come from, one sentence each, without any value."""
         return [*map(str, self._unknown), *self._file.notes]
 
     def by_origin(self) -> dict[str, list[str]]:
@@ -84,24 +84,26 @@ class Settings(SettingFields):
         return {place: sorted(found[place]) for place in origins.ORDER if place in found}
 
     def described(self) -> str:
-        """Return the same on one line, without any value."""
+        """Return the settings by origin on one line, without any value."""
         said = "; ".join(f"from {place}: {', '.join(names)}" for place, names in self.by_origin().items())
         return f"settings {said or 'are all at their defaults'}"
 
     def but(self, **values: Any) -> Self:
-        """Return these settings with some values of the program's own."""
+        """Return a copy of these settings, with some values given by the program."""
         copy = self.model_copy(update=values)
         copy._origins = {**self._origins, **dict.fromkeys(values, origins.PROGRAM)}  # noqa: SLF001 - of its own kind
         return copy
 
     @property
     def has_api_key(self) -> bool:
-        """Say whether a key is set, be it right or wrong."""
+        """Say whether a key is set, valid or not."""
         return origins.first(("truedy_api_key", "truedy_api_key_file"), self._origins) is not None
 
     def api_keys(self) -> list[str]:
-        """Return the API keys, at least one. Raise ConfigurationError where there is none, or where they must not be sent
-        to the base URL: whoever can write one place must not get the key that stands in another.
+        """Return the API keys, at least one.
+
+        Raises ConfigurationError where there is none, or where they must not be sent to the base URL: a user who can
+        write one place of settings must not get a key that comes from another.
         """
         text, name = self._secret("truedy_api_key")
         keys = [key.strip() for key in text.split(",") if key.strip()]
@@ -128,7 +130,9 @@ class Settings(SettingFields):
         return list(dict.fromkeys(keys))
 
     def pseudonym_key(self) -> bytes | None:
-        """Return the secret for pseudonyms, or None where there is none; raise ConfigurationError where it is no good."""
+        """Return the secret for pseudonyms, or None where there is none. Raises ConfigurationError where it is not
+        usable.
+        """
         text, name = self._secret("replicator_pseudonym_key")
         if not name:
             return None
@@ -142,7 +146,7 @@ class Settings(SettingFields):
         return key
 
     def _secret(self, field: str) -> tuple[str, str]:
-        """Return a secret and the field that gave it, itself or as a file; both are empty where neither is set."""
+        """Return a secret and the field that gave it, directly or by a file; both are empty where neither is set."""
         name = origins.first((field, f"{field}_file"), self._origins)
         if name is None:
             return "", ""
@@ -151,7 +155,7 @@ class Settings(SettingFields):
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the environment and `.env`; raise ConfigurationError naming each wrong setting and what was expected."""
+    """Read the environment and `.env`. Raises ConfigurationError with each wrong setting and what was expected."""
     known = {name.upper() for name in Settings.model_fields}
     settings, problem = _made(env_file.read(lambda name: name in known or name.startswith(origins.PREFIXES)), overrides)
     if problem is not None:
@@ -160,7 +164,7 @@ def load(**overrides: Any) -> Settings:
 
 
 def inspect() -> tuple[Settings, list[ConfigurationError]]:
-    """Read as much as can be read, with defaults for the rest, and return what is wrong: for `doctor`."""
+    """Read as many settings as possible, with defaults for the rest; also return the errors. For `doctor`."""
     known = {name.upper() for name in Settings.model_fields}
     file, problems = env_file.EnvFile(), []
     try:
@@ -172,9 +176,9 @@ def inspect() -> tuple[Settings, list[ConfigurationError]]:
 
 
 def _made(file: env_file.EnvFile, overrides: Mapping[str, Any]) -> tuple[Settings, ConfigurationError | None]:
-    """Return the settings, without those that are wrong, and what to say of these."""
+    """Return the valid settings, and an error about the others."""
     known = {name.upper() for name in Settings.model_fields}
-    # Names in small letters are taken too; the usual spelling beats them.
+    # Names in small letters are accepted too; names in capitals win over them.
     given = {name.upper(): os.environ[name] for name in sorted(os.environ, reverse=True)}
     values, places = origins.merged(
         {

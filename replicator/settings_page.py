@@ -1,4 +1,6 @@
-"""The page docs/settings.md, made from what the settings say of themselves. `python -m replicator.settings_page` prints it."""
+"""Makes the page docs/settings.md from the definitions of the settings. `python -m
+replicator.settings_page` prints it.
+"""
 
 from __future__ import annotations
 

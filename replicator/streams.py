@@ -1,7 +1,8 @@
-"""Standard input, output and error as this process was given them: open, closed, full, broken, in whatever encoding.
+"""Makes standard input, output and error usable in any state: open, closed, full, broken, in any encoding.
 
-A closed one is opened on nothing, so that no connection or file gets its number and is written into. What an encoding
-cannot say is escaped, and never an error. What standard output does not take is an error that says so.
+A closed stream is opened on the null device, so that no connection or file gets its number and is written into.
+Characters that the encoding does not have are escaped, without an error. If standard output cannot be written, that is
+an error with an explanation.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ FALLBACK = "backslashreplace"
 
 
 class _Output(io.TextIOWrapper):
-    """Standard output, whose failures are ours to explain. A reader that has gone away is no failure of anybody's."""
+    """Standard output; its failures become our errors. If the reader has gone away, that is no failure."""
 
     def write(self, text: str) -> int:
         try:
@@ -37,7 +38,9 @@ class _Output(io.TextIOWrapper):
 
 
 class _Said(io.TextIOWrapper):
-    """Standard error. Where it takes no more, nobody can be told: the command goes on, and its exit code says how it ended."""
+    """Standard error. If it cannot be written, the command goes on without a message, and its exit code shows the
+    result.
+    """
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -52,14 +55,14 @@ class _Said(io.TextIOWrapper):
 
 
 def prepare() -> None:
-    """Make the three streams usable, once. To be called before anything else is opened or imported."""
+    """Make the three streams usable, once. Must be called before anything else is opened or imported."""
     if isinstance(sys.stdout, _Output):
         return
     closed = [number for number in (0, 1, 2) if not _is_open(number)]
     for number in closed:
-        # Standard output closed alone is a mistake of the caller: a descriptor for reading makes each write an error. Where
-        # standard error is closed too, as some supervisors start programs, nobody expects a result, and the exit code speaks of
-        # the work alone.
+        # If only standard output is closed, that is a mistake of the caller: a descriptor for reading makes each write
+        # an error. If standard error is closed too, as some supervisors start programs, no result is expected, and the
+        # exit code depends on the work alone.
         is_mistake = closed in ([1], [0, 1])
         os.open(
             os.devnull, os.O_RDONLY if number == 0 or is_mistake else os.O_WRONLY
@@ -91,7 +94,7 @@ def _is_open(number: int) -> bool:
 
 
 def _kind(stream: object) -> tuple[str, bool]:
-    """Return the encoding of a stream, and whether each line of it is to be seen at once."""
+    """Return the encoding of a stream, and whether each of its lines must be written at once."""
     if not isinstance(stream, io.TextIOWrapper):
         return "utf-8", False
     with suppress(OSError):
@@ -100,7 +103,7 @@ def _kind(stream: object) -> tuple[str, bool]:
 
 
 def write_bytes(content: bytes) -> None:
-    """Write to standard output as it is, whatever its encoding."""
+    """Write bytes to standard output unchanged, whatever its encoding is."""
     sys.stdout.flush()
     try:
         sys.stdout.buffer.write(content)
@@ -112,7 +115,9 @@ def write_bytes(content: bytes) -> None:
 
 
 def finish() -> None:
-    """Write what still waits. Raises OutputFailed, or BrokenPipeError; nothing waits any more afterwards."""
+    """Write everything that is buffered. Raises OutputFailed or BrokenPipeError; after that the buffer is empty in any
+    case.
+    """
     try:
         sys.stdout.flush()
     except (OutputFailed, BrokenPipeError):
@@ -121,7 +126,7 @@ def finish() -> None:
 
 
 def give_up() -> None:
-    """Let what still waits for standard output go nowhere, so that the end of the process does not fail by it."""
+    """Discard everything that is buffered for standard output, so that the end of the process does not fail."""
     _lead_nowhere(1)
 
 
@@ -133,7 +138,7 @@ def _lead_nowhere(number: int) -> None:
 
 
 def _failed(error: OSError) -> OutputFailed:
-    give_up()  # it is said once
+    give_up()  # the error is reported once
     why = (error.strerror or type(error).__name__).lower()
     return OutputFailed(
         f"standard output takes no more: {why}", advice="see where it leads to: a full disk, or a closed descriptor"

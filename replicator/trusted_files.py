@@ -1,9 +1,10 @@
-"""Files that settings and secrets come from: read only where nobody but this user and root could have written them.
+"""Reads files with settings and secrets, only if no user other than this one and root could have written them.
 
-One rule for all of them. The file, and everything on the way to it, belongs to this user or to root, and nobody else may
-write the file or put another one in its place. Others may read it: that is how Docker and Kubernetes mount secrets (owner
-root, mode 0444, behind symbolic links), and `doctor` says so. Symbolic links are followed where they themselves keep the
-rule. What is no ordinary file is refused without being opened, so that a FIFO cannot hold a command up.
+One rule applies to all of them. The file, and every folder and link on the way to it, belongs to this user or to root,
+and no other user may write the file or put another one in its place. Others may read it: Docker and Kubernetes mount
+secrets that way (owner root, mode 0444, behind symbolic links), and `doctor` reports it. Symbolic links are followed if
+they keep the rule themselves. Anything but an ordinary file is refused without being opened, so that a FIFO cannot
+block a command.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-"""Byte order marks, the longer ones of those that begin alike first. PowerShell's `>` writes UTF-16."""
+"""Byte order marks; of those that begin alike, the longer one is first. PowerShell's `>` writes UTF-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,19 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that keeps the rule: where it really is, and its mode."""
+    """A file that keeps the rule: its real path, and its mode."""
 
     path: Path
     mode: int
 
     @property
     def is_readable_by_others(self) -> bool:
-        """Say whether somebody else's account may read it."""
+        """Say whether other accounts may read it."""
         return bool(self.mode & READABLE_BY_OTHERS)
 
 
 def look(path: Path) -> Found | Refused:
-    """Follow the way to the file and say whether it may be used. Nothing is opened. Raises OSError as `os.lstat` does."""
+    """Follow the path to the file and say whether it may be used. Opens nothing. Raises OSError like `os.lstat`."""
     left = [part for part in path.absolute().parts[1:] if part != "."]
     here, links = Path("/"), 0
     here_facts = os.lstat(here)
@@ -83,13 +84,13 @@ def look(path: Path) -> Found | Refused:
 
 
 def read(path: Path, *, most_bytes: int = MOST_BYTES) -> str | Refused:
-    """Return the text of the file, or why it is refused. Raises OSError where it is not there or cannot be read."""
+    """Return the text of the file, or why it is refused. Raises OSError where it does not exist or cannot be read."""
     found = look(path)
     if isinstance(found, Refused):
         return found
     descriptor = os.open(found.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        # What was opened is looked at once more: the way to it is ours, but a mode can change at any time.
+        # The opened file is checked again: the path belongs to us, but a mode can change at any time.
         refused = _refused(found.path, os.fstat(file.fileno()), is_last=True)
         content = b"" if refused else file.read(most_bytes + 1)
     if refused is not None:
@@ -113,9 +114,9 @@ def decoded(content: bytes) -> str | Refused:
 
 
 def secret(name: str, path: Path) -> str:
-    """Return the text of a secret file that the setting `name` names, without the white space around it.
+    """Return the text of a secret file that the setting `name` names, without white space around it.
 
-    Raises ConfigurationError with the setting and the path, and never the content, where it cannot be used.
+    Raises ConfigurationError, with the setting and the path but never the content, where it cannot be used.
     """
     advice = "expected a text file with the secret in it, readable by this user"
     try:
@@ -157,7 +158,7 @@ def _is_trusted(owner: int) -> bool:
 
 
 def _is_private(facts: os.stat_result) -> bool:
-    """Say whether only the group may write, and the group is this user's own, as many distributions make one for each."""
+    """Say whether the group that may write is this user's own group, which many distributions make for each user."""
     if facts.st_mode & stat.S_IWOTH:
         return False
     try:
@@ -189,7 +190,7 @@ def _mode(facts: os.stat_result) -> str:
 
 
 def said(error: OSError) -> str:
-    """Say what the system says, without the path."""
+    """Return the system's message, without the path."""
     return (error.strerror or type(error).__name__).lower()
 
 

@@ -1,1 +1,1 @@
-"""The request budget: the rules, one key's budget, its durable books, and the one way to spend a single request."""
+"""The request budget: its rules, the budget of one key and its stored counts, and a client for single requests."""

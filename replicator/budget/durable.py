@@ -1,7 +1,7 @@
-"""One key's budget in use: the pure rules of key_budget.py, kept in the database by store/budgets.py.
+"""One key's budget, stored in the database: the pure rules of key_budget.py with the tables of store/budgets.py.
 
-A charge is committed before the requests are sent, so a killed process forgets none of them; what only the answers
-teach (the clocks, a lower limit, when a refusal ends) is saved with the next batch.
+A charge is committed before its requests are sent, so no request is forgotten if the process is killed. What is learned
+only from answers (the clocks, a lower limit, when a refusal ends) is saved with the next batch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DurableBudget(KeyBudget):
-    """The budget of one key of an account, over time."""
+    """The budget of one key of an account; it changes over time."""
 
     def __init__(self, database: Database, account: str, key: str, limits: Limits) -> None:
         super().__init__(limits)
@@ -33,7 +33,7 @@ class DurableBudget(KeyBudget):
         self._written: budgets.BudgetRow | None = None
 
     def load(self, now: datetime) -> None:
-        """Read the books again: at the start, and when another process has charged them meanwhile."""
+        """Read the stored budget: at the start, and again when another process has charged requests to it."""
         with self._database.connection() as connection:
             row = budgets.load_budget(connection, self.key)
         clock = None
@@ -42,7 +42,9 @@ class DurableBudget(KeyBudget):
         self.recall(now, row.charged, clock, row.not_before, row.request_limit)
 
     def charge(self, now: datetime, requests: int) -> bool:
-        """Charge requests that are about to be sent; False where another process was faster: look again."""
+        """Charge requests that are about to be sent. False where another process was faster: then look again what is
+        free.
+        """
         if self.budget.limit is not None:
             windows = self.budget.windows(now)
             wanted = dict.fromkeys(windows, requests)
@@ -53,8 +55,9 @@ class DurableBudget(KeyBudget):
         return super().charge(now, requests)
 
     def save(self, tx: psycopg.Connection[Any]) -> None:
-        """Write what was learned since the last time. Once the transaction is committed, `saved` is to be called: if it broke off,
-        the next one writes all of it again.
+        """Write what was learned since the last call, in this transaction. After its commit, `saved` must be called.
+
+        If the transaction fails, the next call writes all of it again.
         """
         if self._owed:
             budgets.add_charges(tx, self.key, self._owed)
@@ -71,12 +74,12 @@ class DurableBudget(KeyBudget):
         self._written = row
 
     def saved(self) -> None:
-        """Take note that what `save` wrote last is committed."""
+        """Record that what `save` last wrote is committed."""
         self.take_owed()
         self._saved = self._written
 
     def restore(self, tx: psycopg.Connection[Any]) -> None:
-        """Charge again what a database that was set back has forgotten."""
+        """Write the known charges again, after the database was set back to an earlier state."""
         if self.budget.limit is not None:
             budgets.restore_charges(tx, self.key, self.budget.charged)
 

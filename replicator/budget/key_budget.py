@@ -1,7 +1,7 @@
-"""The budget of one key as the engine sees it: what may be sent now, and what answers teach about it. Pure.
+"""The budget of one key as the engine sees it: what may be sent now, and what is learned from answers. Pure.
 
-The rules are those of budget/rules.py. What was charged beyond what is stored is *owed*: whoever keeps the books durably
-(budget/durable.py) stores it with the next batch.
+The rules are those of budget/rules.py. Charges that are not stored yet are *owed*: the owner (budget/durable.py) stores
+them with the next batch.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 LEARNED_LIMIT_AGE = timedelta(days=1)
 CLOCK_SLACK = timedelta(seconds=1)
 ENOUGH = 1_000_000
-"""How many requests may be sent where the source has no limit."""
+"""The number of requests that may be sent where the source has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the operator says of one key: requests per window (None: no limit), and the share left to others."""
+    """The operator's settings for a key: requests per window (None: no limit), and the share (0 to 1) left to other
+    programs.
+    """
 
     per_window: int | None = 100
     window_seconds: float = 60.0
@@ -39,12 +41,12 @@ class Limits:
 
     @property
     def ours_a_minute(self) -> float | None:
-        """What we allow ourselves a minute."""
+        """How many requests we may send each minute; None: no limit."""
         return None if self.ours is None else self.ours * 60 / self.window_seconds
 
 
 class KeyBudget:
-    """The budget of one key over time. The engine reads it and tells it of answers; its owner charges it."""
+    """The budget of one key. The engine reads it and passes answers to it; its owner charges it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -59,13 +61,14 @@ class KeyBudget:
         not_before: datetime | None,
         limit: int | None,
     ) -> None:
-        """Take what is kept durably of this key: at the start, and when another process has charged it meanwhile."""
+        """Take over the stored state of this key: at the start, and when another process has charged requests to it."""
         known = self.budget.clock
         if known is None and clock is not None:
-            # Our clock may have been set since: the stored offset only helps to name the windows until an answer comes.
+            # Our clock may have been changed since, so until an answer comes, the stored offset is used only to number
+            # the windows.
             known = ClockOffset(clock.low - CLOCK_SLACK, clock.high + CLOCK_SLACK)
         ours = self._limits.ours
-        # What a 429 taught is believed for a day: limits are raised, too.
+        # A limit learned from a 429 is used for a day, because the source may also raise its limits.
         is_recent = not_before is not None and now - not_before < LEARNED_LIMIT_AGE
         if ours is not None and limit is not None and is_recent:
             ours = min(ours, limit)
@@ -74,7 +77,9 @@ class KeyBudget:
         )
 
     def assume_lost(self, now: datetime, requests: int) -> None:
-        """Charge what a killed process may have had in flight: it can still arrive, in this window or the next."""
+        """Charge the requests that a killed process may have had in flight: they can arrive in this
+        window or the next.
+        """
         if self.budget.limit is None:
             return
         windows = self.budget.windows(now, now + timedelta(seconds=self.budget.window_seconds))
@@ -86,23 +91,23 @@ class KeyBudget:
         return ENOUGH if allowance is None else allowance
 
     def spare(self, now: datetime) -> int:
-        """Return how many of them may be sent for what can wait."""
+        """Return how many of the free requests may be used for work that can wait."""
         spare = self.budget.spare(now)
         return ENOUGH if spare is None else spare
 
     def charge(self, now: datetime, requests: int) -> bool:
-        """Charge requests that are about to be sent; False where that is not possible: look again."""
+        """Charge requests that are about to be sent. False where that is not possible: then look again what is free."""
         self.budget = self.budget.charge(now, requests)
         return True
 
     def completed(self, answers: Sequence[Completion]) -> None:
-        """Take note of answers, and of requests that were not sent after all (they stay charged)."""
+        """Record answers, and requests that were not sent after all (they stay charged)."""
         before = self.budget.charged
         self.budget = self.budget.completed(*answers)
         self._owed_since(before)
 
     def refused(self, now: datetime, error: RateLimited) -> None:
-        """Take note of a 429."""
+        """Record a 429."""
         reset_at = error.reset_at
         if reset_at is None and error.retry_after_seconds is not None:
             clock = self.budget.clock
@@ -110,7 +115,7 @@ class KeyBudget:
         self.budget = self.budget.refused(now, reset_at, error.limit, self._limits.headroom)
 
     def take_owed(self) -> dict[int, int]:
-        """Return what was charged to each window and is not stored yet, once: it is stored now."""
+        """Return {window: charged requests that are not stored yet}, and count them as stored from now on."""
         owed, self._owed = self._owed, {}
         return owed
 

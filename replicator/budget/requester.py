@@ -1,7 +1,7 @@
-"""Sends single requests under the budget, one after the other, for what looks at the source beside the service.
+"""Sends single requests under the budget, one after the other, for commands that ask the source beside the service.
 
-Every attempt is charged before it is sent, in the same books as the service's, and counts against a bound that is exact.
-A refusal is waited out and never fails; a failed request is repeated once.
+Every attempt is charged before it is sent, to the same stored budget as the service's requests, and counts against a
+strict maximum. A refusal (429) is waited out and is no error; a failed request is repeated once.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSE_SECONDS = 0.5
-"""Before a failed request is repeated."""
+"""The pause before a failed request is repeated."""
 WAIT_SLICE_SECONDS = 0.25
 
 
 class SpentError(Exception):
-    """The requests that were allowed are used up."""
+    """The allowed number of requests is used up."""
 
 
 class Requester:
-    """Asks with one reader per key, at most `most` times. `on_wait` is told how many seconds it waits for the budget."""
+    """Sends at most `most` requests, with one reader per key.
+
+    Before each wait for the budget of a second or more, `on_wait` is called with the number of seconds.
+    """
 
     def __init__(
         self,
@@ -68,7 +71,9 @@ class Requester:
         return max([timedelta(0), *clocks])
 
     def ask(self, do: Callable[[Reading], T]) -> T:
-        """Send one request, after a failure once more. Raises SpentError where no more may be sent."""
+        """Send one request, and repeat it once if it fails. Raises SpentError where no more may be sent, or a
+        SourceError.
+        """
         has_failed = False
         while True:
             key = self._charged()
@@ -106,11 +111,11 @@ class Requester:
         while True:
             now = self._clock()
             for key, key_budget in enumerate(self._key_budgets):
-                key_budget.load(now)  # a service may be spending beside us
+                key_budget.load(now)  # a service may be using the same budget
                 if key_budget.free(now) > 0 and key_budget.charge(now, 1):
                     if self._clock() < key_budget.budget.closes_at(now):
                         return key
-                    key_budget.completed([Completion(now, now, None)])  # the window closed meanwhile: given back unsent
+                    key_budget.completed([Completion(now, now, None)])  # the window closed meanwhile: not sent
             opens_at = min(key_budget.budget.opens_at(now) for key_budget in self._key_budgets)
             seconds = (opens_at - now).total_seconds()
             if self._on_wait is not None and seconds >= 1:

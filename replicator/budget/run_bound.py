@@ -1,14 +1,15 @@
-"""How many requests one run may make at most, whatever the source answers. Pure.
+"""Limits how many requests one run may make, whatever the source answers. Pure.
 
-Walks, searches and passes end by themselves at any source that means what it says. At one that does not (the same page for
-every offset, totals that grow with each answer, rows in another order each time, a detail that is never settled) something
-could always be worth one more request. So a run has a bound, and no answer can raise it but calls that are really new:
+Walks, searches and passes end by themselves if the source's answers are consistent. If they are not (the same page for
+every offset, totals that grow with each answer, rows in another order each time, a detail that is never settled), there
+could always be a reason for one more request. So a run has a bound, and only calls that are really new can raise it:
 
     for the list      FREE_LIST + TIMES * calls / rows + requests by id
     by id             FREE_BY_ID + TIMES * calls
 
-`calls` are those that were stored when the run began and those that it has stored since, as far as the list had said at first
-that it holds them (twice that, and some). `rows` is what an answered page held on the average. docs/promises.md states it.
+`calls` are the calls stored when the run began and those that it has stored since; the latter count up to twice the
+number that the list gave at first, plus FREE_CALLS. `rows` is the average number of rows of an answered page.
+docs/promises.md states the bound.
 """
 
 from __future__ import annotations
@@ -17,25 +18,29 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 FREE_LIST = 400
-"""List requests that a run may make however few calls there are: to narrow rows down, to count a list by its slices."""
+"""List requests that a run may make however few calls exist: to narrow pages to a row, to count a list
+by its slices.
+"""
 FREE_BY_ID = 1_000
 TIMES = 8
-"""How often a run may look at everything: passes over a list in no order, stretches that are due again, a detail's looks."""
+"""How often a run may read everything: in passes over an unsorted list, when stretches are due again,
+for one detail.
+"""
 FREE_CALLS = 1_000
-"""Calls that a run takes in beyond twice what its first page said that there are."""
+"""The number of new calls that a run stores beyond twice the list's first total."""
 UNCOUNTED_CALLS = 10_000_000
-"""Calls that a run takes in from a list that does not say how many it holds."""
+"""The number of new calls that a run stores from a list that gives no total."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a run has asked for so far, and what it may ask for. `stored` is how many calls were stored when it began."""
+    """The requests that a run has made, and its bound. `stored` is how many calls were stored when the run began."""
 
     stored: int = 0
     claimed: int | None = None
-    """How many calls the list said that it holds, when it was first asked."""
+    """The list's first total."""
     inserted: int = 0
-    """Calls that the run has stored."""
+    """Calls that the run has stored so far."""
     lists: int = 0
     by_id: int = 0
     pages: int = 0
@@ -43,7 +48,7 @@ class Bound:
 
     @property
     def calls(self) -> int:
-        """The calls that the bound is measured by."""
+        """The number of calls from which the bound is computed."""
         return self.stored + min(self.inserted, self.most_inserted)
 
     @property
@@ -77,7 +82,7 @@ class Bound:
         return replace(self, pages=self.pages + 1, rows=self.rows + rows, claimed=claimed)
 
     def why(self) -> str:
-        """Say what ended the run, or nothing."""
+        """Return why the bound ended the run; an empty string where it did not."""
         if self.inserted >= self.most_inserted:
             return f"the list had said that it holds {self.claimed or 0:,} calls, and has shown {self.inserted:,} new ones: it grows as it is read"
         if self.is_list_spent:

@@ -1,4 +1,4 @@
-"""The command line: the front door, and one module for each group of commands. Nothing imports this room."""
+"""The command line: its entry point, and one module for each group of commands. No other room imports this one."""
 
 from replicator.cli import accounts, commands, quarantine, tools
 from replicator.cli.front import app, main

@@ -1,4 +1,4 @@
-"""`replicator accounts`: the accounts of the database, and the name of one changed."""
+"""The commands `replicator accounts`: list the accounts of the database, rename one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rename(
     ):
         migrate.check(database)
         with ExitStack() as stack:
-            # In one order, so that of two renames at once one is refused, and neither of two refuses the other.
+            # In a fixed order, so that of two renames at once only one is refused, and not both.
             for account in sorted({old, new}):
                 held = lease.acquire(database, account, "accounts rename")
                 stack.callback(lease.release, database, held)

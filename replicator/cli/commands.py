@@ -1,6 +1,6 @@
-"""The commands of the replica: what each takes, calls and prints.
+"""The commands for the replica: the options of each, what it calls, and what it prints.
 
-A command imports what it uses when it is run, so that `--help`, the completion of a shell and each command start quickly.
+A command imports what it uses only when it is run, so that `--help`, shell completion and each command start quickly.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def sync(
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             options = replace(options, pseudonyms=assembly.pseudonyms(settings))
-            # Whoever set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are right without them.
+            # A user who set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are correct without
+            # them.
             at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0
             with refreshed(database, stop, at_the_end_seconds=at_the_end), progress.shown(is_quiet=quiet) as show:
                 report = Run(database, readers, options, stop=stop, on_progress=show).perform()

@@ -1,7 +1,7 @@
-"""What is around every command: its settings, its log, and how it ends, whatever happens in it.
+"""Runs every command: reads its settings, sets up its log, and turns errors into messages and exit codes.
 
-Our errors are explained on standard error, and give the exit code. A defect shows where it happened, not the data that it
-happened with. Everything that is said goes through safe_text.
+Our errors are explained on standard error, and determine the exit code. A defect shows where in the code it happened,
+not the data that caused it. All text for the user goes through safe_text.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
     from replicator.settings import Settings
 
 Usage: type[Any] = typer.BadParameter.__mro__[1]
-"""What is wrong with the words of a command line (click's UsageError, which typer carries inside itself)."""
+"""The error for a wrong command line (click's UsageError, which typer contains)."""
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-"""Names of malloc.h."""
+"""Constants of malloc.h."""
 
 
 def run(app: Callable[..., Any]) -> None:
-    """Run the command line and end the process. A defect of ours shows where it happened, not the data it happened with."""
+    """Run the command line and end the process. A defect shows where in the code it happened, not the data that caused
+    it.
+    """
     streams.prepare()
     code = 1
     try:
@@ -41,10 +43,10 @@ def run(app: Callable[..., Any]) -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BrokenPipeError:
-        streams.give_up()  # whoever read the output has had enough
+        streams.give_up()  # the reader of the output wants no more
         code = 1
     except Usage as error:
-        # The words of the command line are the user's, or whoever's made them up.
+        # The words of the command line may come from a stranger.
         error.message = shown(error.message)
         error.show()
         code = error.exit_code
@@ -65,7 +67,7 @@ def run(app: Callable[..., Any]) -> None:
 
 @contextmanager
 def guarded(*, as_json: bool = False) -> Iterator[Settings]:
-    """Give the settings, and say what is odd about them; turn our errors into a message and an exit code."""
+    """Yield the settings, and print warnings about them; turn our errors into a message and an exit code."""
     from replicator.settings import load
 
     try:
@@ -91,8 +93,8 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
 
 
 def be_frugal() -> None:
-    """Let glibc give back what large answers took. By itself it keeps a heap for each thread, as large as it ever was:
-    eight workers that each met one large answer held eight times its size.
+    """Let glibc return memory that large answers used. By default it keeps one heap per thread, as large as it ever
+    was: eight workers that each received one large answer kept eight times its size.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
@@ -101,7 +103,9 @@ def be_frugal() -> None:
 
 
 def log_to_stderr() -> None:
-    """Log warnings and errors, and nothing of what other people's loggers say: they may name URLs and headers."""
+    """Log warnings and errors of this program; other libraries' loggers are silent, because they may name URLs and
+    headers.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -1,4 +1,4 @@
-"""The front door: the command line itself and its own options.
+"""The entry point of the command line, and its general options.
 
 Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 an incomplete result or a
 difference, 2 usage or configuration, 3 access refused by the source, 4 the database.

@@ -1,7 +1,7 @@
-"""`replicator quarantine`: what the source sent and the program could not read, listed, shown, saved, and read again.
+"""The commands `replicator quarantine`: list, show, save and read again what could not be read.
 
-Earlier releases had one command with options (`quarantine --replay`). They still work: whatever does not begin with the name
-of a sub-command goes to the hidden command OLD, which says on standard error how it is written now.
+Earlier releases had one command with options (`quarantine --replay`), which still works: words that do not begin with a
+sub-command go to the hidden command OLD, which prints the new form on standard error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Group(TyperGroup):
     """Sends the options of earlier releases to the command OLD."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put OLD before words that begin with no name of a sub-command; not while a shell asks how to complete them."""
+        """Put OLD before words that do not begin with a sub-command, except while a shell asks for completions."""
         is_old = not args or args[0].isdigit() or (args[0].startswith("-") and args[0] != "--help")
         return super().parse_args(ctx, [OLD, *args] if is_old and not ctx.resilient_parsing else args)
 
@@ -123,7 +123,7 @@ def _modern(
 
 @contextmanager
 def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
-    """Give the settings and the database, whose schema fits."""
+    """Yield the settings and the database, after checking that its schema fits."""
     from replicator import assembly
     from replicator.store import migrate
 
@@ -146,7 +146,7 @@ def _list(settings: Settings, database: Database, *, with_resolved: bool, limit:
 def _show(
     settings: Settings, database: Database, number: int, *, raw: bool, output: Path | None, as_json: bool
 ) -> None:
-    """Show a row's facts, with its bytes where `raw`; write the bytes where there is an `output`."""
+    """Show a row's facts, with its bytes if `raw`; write the bytes to `output`, if given."""
     from replicator.report import quarantine_view
     from replicator.store import quarantine
 
@@ -173,7 +173,7 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
 
 
 def _facts(settings: Settings, database: Database, number: int) -> Mapping[str, Any]:
-    """Return the facts of one row; raise ConfigurationError where there is none of this number."""
+    """Return the facts of one row. Raises ConfigurationError where there is no row with this number."""
     from replicator.store import quarantine
 
     with database.connection() as connection:

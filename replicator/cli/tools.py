@@ -1,4 +1,4 @@
-"""The commands beside the replica: doctor, export, demo, simulator and psql. Each imports what it uses when it is run."""
+"""The other commands: doctor, export, demo, simulator and psql. Each imports what it uses only when it is run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The doctor: looks at settings, files, machine, database and source, and says of each what is wrong and what to do."""
+"""The doctor: checks settings, files, machine, database and source, and says what is wrong and what to do."""

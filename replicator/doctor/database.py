@@ -1,4 +1,4 @@
-"""What the facts of a database mean (store/diagnosis.py asks for them). Pure."""
+"""Turns the facts of a database (read by store/diagnosis.py) into findings. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVER, DBA, US = "the database", "the user's rights", "the configuration"
 
 
 def of_database(facts: Facts, place: str, *, is_embedded: bool, role_prefix: str) -> Iterator[Finding]:
-    """Give what is to be said of a database that was reached."""
+    """Yield the findings about a database that was reached."""
     server = facts.row("server")
     if server:
         yield fine(
@@ -42,7 +42,9 @@ def of_database(facts: Facts, place: str, *, is_embedded: bool, role_prefix: str
 
 
 def of_clock(now: datetime, sent: datetime, received: datetime) -> Iterator[Finding]:
-    """Give what is to be said of the clocks of the database and of this machine, between two of whose readings it is."""
+    """Yield the findings about the database's clock: `now` is its time, read between `sent` and `received` of our
+    clock.
+    """
     away = max((sent - now).total_seconds(), (now - received).total_seconds(), 0.0)
     if away > MOST_CLOCK_SECONDS:
         yield warning(

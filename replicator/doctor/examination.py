@@ -1,4 +1,4 @@
-"""The examination as a whole: each part looks for itself, and a part that fails is a finding and hides no other."""
+"""Runs the whole examination: each part works alone, and a part that fails becomes a finding and hides no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found, and where each setting that is set comes from."""
+    """The findings, and where the value of each setting comes from."""
 
     found: list[Finding]
     origins: dict[str, str]
@@ -43,7 +43,7 @@ class Examined:
 
 
 def examine(*, with_source: bool = True) -> Examined:
-    """Look at everything. Raises nothing that this program knows about."""
+    """Examine everything. Raises none of this program's own errors."""
     settings, problems = inspect()
     found: list[Finding] = []
     _add(found, "settings", lambda: surroundings.of_settings(settings, problems, with_source=with_source))
@@ -59,7 +59,7 @@ def examine(*, with_source: bool = True) -> Examined:
 
 
 def _add(found: list[Finding], area: Area, part: Callable[[], Iterable[Finding]]) -> None:
-    """Add what a part finds, as far as it comes."""
+    """Add the findings of a part, up to a failure, which becomes a finding too."""
     try:
         for one in part():
             found.append(one)  # noqa: PERF402 - what came before a failure is kept
@@ -80,7 +80,7 @@ def _add(found: list[Finding], area: Area, part: Callable[[], Iterable[Finding]]
 def _database(
     settings: Settings, stack: ExitStack, found: list[Finding]
 ) -> tuple[Database | None, diagnosis.Facts | None]:
-    """Reach the database and look at it. What is given back can be used until the stack is closed."""
+    """Connect to the database and examine it. The returned database can be used until the stack is closed."""
     reached: list[tuple[Database, diagnosis.Facts]] = []
 
     def part() -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def _database(
 
 
 def _is_here(facts: diagnosis.Facts) -> bool:
-    """Say whether the server runs on this machine, as far as its address tells."""
+    """Say whether the server runs on this machine, as far as its address shows."""
     address = facts.row("server").get("address")
     return address is None or str(address).startswith(LOCAL)
 
@@ -119,7 +119,7 @@ def _source(settings: Settings, database: Database | None, facts: diagnosis.Fact
     try:
         settings.api_keys()
     except ReplicatorError:
-        return  # that it cannot be asked was said with the settings
+        return  # the settings' findings already say that it cannot be asked
     with assembly.readers(settings) as readers:
         asked = source.ask(readers, limits, database if has_books else None, settings.replicator_account)
     yield from source.of_source(

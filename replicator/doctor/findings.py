@@ -1,4 +1,6 @@
-"""A finding: what was looked at, how it is, whose fault that is, what to do, and how a command would end by it. Pure."""
+"""A finding: what was checked, its state, whose fault it is, what to do, and with which exit code a command would end.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ if TYPE_CHECKING:
 Level = Literal["ok", "warning", "error"]
 Area = Literal["settings", "machine", "database", "source"]
 WORST_FIRST = (2, 4, 3, 1)
-"""Exit codes in the order in which what they stand for must be settled: nothing is reached while settings are wrong."""
+"""Exit codes in the order in which their problems must be solved: nothing can be reached while settings are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     level: Level
     area: Area
@@ -44,18 +46,18 @@ def error(area: Area, what: str, advice: str, *, exit_code: int, fault: str) -> 
 
 
 def of(area: Area, failure: ReplicatorError) -> Finding:
-    """Return the finding that a command would end with."""
+    """Return the finding for an error with which a command would end."""
     return Finding("error", area, failure.message, failure.fault, failure.hint, failure.exit_code)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:
-    """Return how a command ends by the worst of them; 0 where none is an error."""
+    """Return the exit code for the worst finding; 0 where none is an error."""
     codes = {one.exit_code for one in findings if one.level == "error"}
     return next((code for code in WORST_FIRST if code in codes), max(codes, default=0))
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Give what people read: a line for what is fine, and what to do below what is not."""
+    """Yield lines for people: one for each finding, and below a problem what to do."""
     for one in findings:
         yield f"{one.level:<8} {one.area:<9} {one.what}"
         if one.level != "ok" and one.advice:

@@ -1,4 +1,4 @@
-"""One request to the source, charged to the budget where there are books, and what its answer means."""
+"""Sends one request for each key to the source, charged to the budget if it is stored, and interprets the answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from replicator.store.diagnosis import Facts
 
 MOST_WAIT_SECONDS = 10.0
-"""So long it waits for the budget: a doctor who lets people wait for a whole window is not asked again."""
+"""The longest wait for the budget: a user should not have to wait for a whole window."""
 MOST_CLOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of the request: an answer with its total, or an error; neither where it was not sent."""
+    """The result of the request: an answer with its total, or an error; neither where it was not sent."""
 
     total: int | None = None
     failure: ReplicatorError | None = None
@@ -42,7 +42,10 @@ class _TooLongError(Exception):
 
 
 def ask(readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str) -> Asked:
-    """Ask each of the account's keys' readers for one call until one fails. `database` holds the books; without one nothing is charged."""
+    """Ask for one call with each of the account's keys, until one fails.
+
+    `database` holds the stored budgets; without it nothing is charged.
+    """
     asked = Asked()
     for key, reader in readers:
         asked = _ask(key, reader, limits, database, account)
@@ -79,7 +82,7 @@ def _refuse_long_waits(seconds: float) -> None:
 
 
 def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_limit: int | None) -> Iterator[Finding]:
-    """Give what is to be said of the answer. Pure."""
+    """Yield the findings about the answer. Pure."""
     if isinstance(asked.failure, RateLimited):
         yield warning(
             "source", f"{base_url} answers, and its rate limit is reached", "nothing: it is waited for", "the source"

@@ -1,4 +1,6 @@
-"""What the settings, their files and this machine mean. Pure but for `look`, which asks the machine."""
+"""Turns the settings, their files and the state of this machine into findings. Pure, except `look`, which reads the
+machine.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +31,21 @@ SECRET_FILES = ("truedy_api_key_file", "replicator_pseudonym_key_file")
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A machine and a user, as far as they matter."""
+    """The state of the machine and the user, as far as it matters."""
 
     folder: str | None
-    """The working directory; None where it is gone."""
+    """The working directory; None where it no longer exists."""
     user: str
     uid: int
     has_account: bool
     has_home: bool
     data_dir: Path | None
-    """Where the embedded database is or would be; None where another database is used."""
+    """The folder of the embedded database, whether it exists or not; None where another database is used."""
     data_owner: int | None
-    """Whose folder that is; None where it is not there."""
+    """The user id that owns that folder; None where it does not exist."""
     data_mode: int
     is_writable: bool
-    """This user may make it, or write into it."""
+    """This user may make that folder, or write into it."""
     free_bytes: int | None
     shared_bytes: int | None
     """Size of the machine's shared memory file system."""
@@ -51,7 +53,7 @@ class Here:
 
 
 def look(settings: Settings) -> Here:
-    """Ask the machine. Nothing here raises: what cannot be told is None."""
+    """Read the state of the machine. Nothing here raises: what cannot be read is None."""
     try:
         folder: str | None = str(Path.cwd())
     except OSError:
@@ -82,7 +84,9 @@ def look(settings: Settings) -> Here:
 def of_settings(
     settings: Settings, problems: Sequence[ConfigurationError], *, with_source: bool = True
 ) -> Iterator[Finding]:
-    """Give what is to be said of the settings. `problems` are those that keep them from being read as they stand."""
+    """Yield the findings about the settings. `problems` are the errors because of which they cannot be used as they
+    are.
+    """
     yield from (of("settings", problem) for problem in problems)
     for place, names in settings.by_origin().items():
         yield fine("settings", f"from {place}: {', '.join(names)}")
@@ -135,7 +139,7 @@ def _readable_files(settings: Settings) -> Iterator[Finding]:
         try:
             found = trusted_files.look(path)
         except (OSError, ValueError):
-            continue  # it was said above that it cannot be read
+            continue  # a finding above already says that it cannot be read
         if isinstance(found, trusted_files.Found) and found.is_readable_by_others:
             yield warning(
                 "settings",
@@ -166,7 +170,7 @@ def _libpq(settings: Settings) -> Iterator[Finding]:
 
 
 def of_machine(here: Here) -> Iterator[Finding]:
-    """Give what is to be said of this machine and of the folder of the embedded database."""
+    """Yield the findings about this machine and the folder of the embedded database."""
     yield fine("machine", f"runs as {here.user} in {here.folder or 'a folder that is gone'}")
     if here.folder is None:
         yield warning("machine", "the working directory does not exist any more", "change into another folder")
@@ -230,7 +234,7 @@ def _data_folder(here: Here) -> Iterator[Finding]:
 
 
 def space(left: int | None, where: str) -> Iterator[Finding]:
-    """Give what is to be said of the disk space at a place."""
+    """Yield the findings about the disk space at a place."""
     if left is None:
         return
     said = f"{left / MEGABYTE:,.0f} MB are free at {where}"
@@ -245,7 +249,7 @@ def space(left: int | None, where: str) -> Iterator[Finding]:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the folder, or the nearest above it that is there."""
+    """Return the folder, or the nearest parent that exists."""
     for folder in (path, *path.absolute().parents):
         try:
             if folder.is_dir():
@@ -256,7 +260,7 @@ def _nearest(path: Path) -> Path:
 
 
 def free(path: Path) -> int | None:
-    """Return the bytes that are free at a place; None where that cannot be told."""
+    """Return the free bytes at a place; None where they cannot be read."""
     try:
         return shutil.disk_usage(path).free
     except OSError:

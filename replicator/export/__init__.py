@@ -1,1 +1,1 @@
-"""Views as files: what is asked for, how a cell is written, and the file that appears when it is complete."""
+"""Exports views to files: the question, the form of each cell, and a file that appears only when it is complete."""

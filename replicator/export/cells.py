@@ -1,8 +1,9 @@
-"""How a cell is written, by the type of its column. Pure; both CSV and Parquet begin here.
+"""Formats cells by the type of their column. Pure; used for CSV and Parquet.
 
-Cells come as PostgreSQL writes them with time zone UTC: numbers to the last digit, text as it is. What differs:
-booleans become true and false, instants ISO 8601 with all six digits of the second and the offset, so that every cell of
-a column has the same form. `infinity` and years before Christ have no such form and stay as PostgreSQL writes them.
+Cells arrive as PostgreSQL writes them with time zone UTC: numbers with all digits, text unchanged. Two types are
+changed: booleans become true and false, and instants become ISO 8601 with all six digits of the second and the offset,
+so that every cell of a column has the same form. `infinity` and years before Christ have no such form and stay as
+PostgreSQL writes them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _BOOLEANS = {"t": "true", "f": "false"}
 
 
 class Kind(Enum):
-    """What a cell is to a reader: everything that is none of the others is text."""
+    """The kind of a cell. Every type that is none of the other kinds is text."""
 
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -46,7 +47,7 @@ _KINDS = {
 
 
 def kind(column: Column) -> Kind:
-    """Return what the cells of a column are."""
+    """Return the kind of a column's cells."""
     if column.is_array:
         return Kind.TEXT
     if column.type.startswith("numeric"):
@@ -55,7 +56,7 @@ def kind(column: Column) -> Kind:
 
 
 def form(column: Column) -> Callable[[str], str] | None:
-    """Return what turns PostgreSQL's text into ours, or None where it stays as it is."""
+    """Return the function that turns PostgreSQL's text into ours, or None where the text stays unchanged."""
     match kind(column):
         case Kind.BOOLEAN:
             return _BOOLEANS.__getitem__

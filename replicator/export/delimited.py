@@ -1,15 +1,16 @@
-r"""CSV, in two dialects. Pure: cells in, text out.
+r"""Writes CSV in two dialects. Pure: cells in, text out.
 
-*csv* is RFC 4180 and exact: UTF-8, a header, commas, CRLF, quotes doubled. Text is always quoted and nothing else is, so
-null (nothing at all) is not the empty string (`""`), and a number is not a text of digits. A line break in a text stays
-the one that it is.
+*csv* is RFC 4180 and exact: UTF-8, a header, commas, CRLF, doubled quotes. Text is always quoted and nothing else is.
+So null (an empty cell) differs from the empty string (`""`), and a number from a text of digits. A line break inside a
+text is not changed.
 
-*spreadsheet* is the same after a byte order mark, with text made safe (CWE-1236): a spreadsheet takes a cell that begins
-with = + - @ for a formula, quoted or not, and callers choose what they say. Such a cell gets an apostrophe in front: also
-where spaces or invisible characters come first, with the full-width forms of those four, where it begins with a tab or
-a line break, and behind a semicolon, a tab or a line break inside the text, where a spreadsheet with another separator
-begins a cell. So does a text that already has apostrophes there, which makes `restore` exact: it takes one away
-wherever one can have been put. Numbers, days, instants and ids are no text and stay as they are.
+*spreadsheet* is the same with a byte order mark in front, and with safe text (CWE-1236). A spreadsheet takes a cell
+that begins with = + - @ as a formula, quoted or not, and callers choose what they say. Such a cell gets an apostrophe
+in front. This is also done where spaces or invisible characters come first, for the full-width forms of those four
+characters, where the text begins with a tab or a line break, and behind a semicolon, a tab or a line break inside the
+text, where a spreadsheet with another separator begins a cell. A text that already has apostrophes at such a place gets
+one more, so `restore` is exact: it removes one apostrophe wherever one can have been added. Numbers, days, instants and
+ids are not text and stay unchanged.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ BYTE_ORDER_MARK = "\ufeff"
 END = "\r\n"
 
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# Spaces (\s knows those of Unicode), controls, format characters, and what else shows as nothing; but for the separators.
+# Spaces (\s includes those of Unicode), controls, format characters, and other invisible characters; but not the
+# separators.
 _UNSEEN = (
     r"\s\x00-\x20\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     r"\u200b-\u200f\u2028-\u202f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
@@ -42,7 +44,7 @@ _MADE_SAFE = re.compile(rf"\A'(?={_AT_THE_BEGINNING})|(?<=[;\t\r\n])'(?={_IN_THE
 
 
 def neutral(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
+    """Return the text in a form that no spreadsheet takes as a formula."""
     return _UNSAFE.sub("'", text)
 
 
@@ -56,14 +58,14 @@ def quoted(text: str) -> str:
 
 
 def header(columns: Sequence[Column], *, is_spreadsheet: bool) -> str:
-    """Return the first line: the names, quoted where they are no plain words."""
+    """Return the header line; names that are not plain words are quoted."""
     names = [neutral(column.name) if is_spreadsheet else column.name for column in columns]
     line = ",".join(name if re.fullmatch(r"\w+", name, re.ASCII) else quoted(name) for name in names) + END
     return BYTE_ORDER_MARK + line if is_spreadsheet else line
 
 
 def writer(columns: Sequence[Column], *, is_spreadsheet: bool) -> Callable[[Row], str]:
-    """Return what makes a line of a row."""
+    """Return a function that makes a line from a row."""
     cells = [_cell(column, is_spreadsheet=is_spreadsheet) for column in columns]
 
     def line(row: Row) -> str:

@@ -1,7 +1,7 @@
-"""Parquet, with types. The only module that imports pyarrow, which is an extra: installed where this format is used.
+"""Writes Parquet, with types. It is the only module that imports pyarrow, an optional extra.
 
-Cells are parsed from their text by Arrow, exactly or not at all: a value that its type cannot hold (infinity as an
-instant, NaN as money) ends the export with the column's name, and is never turned into null or rounded.
+Arrow parses cells from their text, exactly or not at all. A value that its type cannot hold (infinity as an instant,
+NaN as money) ends the export with the column's name; it is never turned into null or rounded.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from replicator.store.catalogue import Column, Row
 
 REQUIREMENT = "pyarrow>=23,<27"
-"""As pyproject.toml has it; a test compares the two."""
+"""The requirement as in pyproject.toml; a test compares the two."""
 
 BATCH_ROWS = 4_096
 BATCH_CHARACTERS = 8 * 2**20
 GROUP_ROWS = 131_072
 GROUP_BYTES = 32 * 2**20
-"""A row group ends at so many rows, or so many bytes of them in memory; rows wait as Python's text only for a batch."""
+"""A row group ends at this many rows or bytes in memory; only one batch of rows is held as Python text."""
 
 MOST_DIGITS = 76
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
@@ -48,7 +48,7 @@ def require() -> None:
 
 
 def arrow_type(column: Column) -> Any:
-    """Return the Arrow type of a column; what has none that holds each of its values exactly is text."""
+    """Return the Arrow type of a column; text where no type holds each of its values exactly."""
     if column.is_array:
         return pa.string()
     numeric = _NUMERIC.fullmatch(column.type)
@@ -101,7 +101,7 @@ class Writer:
                 self._end_group()
 
     def finish(self) -> None:
-        """Write what is left, and the footer without which a Parquet file is none."""
+        """Write the remaining rows, and the footer without which the file is not valid Parquet."""
         self._end_batch()
         self._end_group()
         self._writer.close()

@@ -1,6 +1,6 @@
-"""What an export is asked for, checked against what there is: a view, its columns, its rows, a format. Pure.
+"""Checks what an export is asked for: a view, its columns, its rows, a format. Pure.
 
-Whatever the user typed is compared with the names that the catalog lists, and refused with the nearest one.
+What the user typed is compared with the names in the catalog; an unknown name is refused with the nearest known one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ ENDINGS = {".csv": CSV, ".parquet": PARQUET, ".pq": PARQUET}
 STDOUT = "-"
 DAY_COLUMNS = ("day", "created_on")
 PERSONAL = "personal data"
-"""Views and columns that hold such have these words in their comments."""
+"""Views and columns with personal data have these words in their comments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the command line says, read but not yet compared with the database. Days include both ends."""
+    """The user's choice, not yet compared with the database. Days include both ends."""
 
     view: str
     columns: tuple[str, ...] | None = None
@@ -40,7 +40,7 @@ class Asked:
 
 
 def format_of(output: str, chosen: str | None) -> str:
-    """Return the format: the chosen one, else that of the file's ending; CSV for standard output."""
+    """Return the format: the chosen one, else by the file's ending; CSV for standard output."""
     if chosen is not None:
         if chosen not in FORMATS:
             raise ConfigurationError(
@@ -91,7 +91,9 @@ def choose_name(there: Offer, asked: str) -> str:
 
 
 def choose(there: Offer, view: View, asked: Asked) -> Choice:
-    """Return what to read; raise ConfigurationError where the view has no such thing, RightMissing where it is denied."""
+    """Return what to read. Raises ConfigurationError where the view has no such column, RightMissing where this user
+    may not read it.
+    """
     by_name = {column.name: column for column in view.columns}
     wanted = tuple(by_name) if asked.columns is None else asked.columns
     unknown = [name for name in wanted if name not in by_name]
@@ -151,7 +153,7 @@ def _quoted(name: str) -> str:
 
 
 def is_personal(choice: Choice) -> bool:
-    """Say whether what is exported holds personal data, by the comments of the view and of the chosen columns."""
+    """Say whether the export holds personal data, by the comments of the view and the chosen columns."""
     return any(PERSONAL in text.lower() for text in (choice.view.comment, *(c.comment for c in choice.columns)))
 
 

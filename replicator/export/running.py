@@ -1,4 +1,4 @@
-"""One export from its question to its file: read, written and counted in one pass, a few rows at a time."""
+"""Runs one export: reads, writes and counts the rows in one pass, with only a few in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROGRESS_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where it goes and how: `output` is a path, or - for standard output."""
+    """Where the export is written, and how. `output` is a path, or - for standard output."""
 
     output: str
     format: str
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written. `snapshot_at`: everything committed before it is in, nothing that was committed later."""
+    """What was written. The export holds everything committed before `snapshot_at`, and nothing committed later."""
 
     view: str
     format: str
@@ -60,7 +60,7 @@ class Exported:
 
 
 def check(target: Target, *, is_terminal: bool) -> None:
-    """Raise ConfigurationError where the target cannot be: before the database is asked for anything."""
+    """Raise ConfigurationError where the target is not possible, before the database is asked."""
     if target.format == question.PARQUET:
         from replicator.export import parquet  # noqa: PLC0415 - as below
 
@@ -81,7 +81,7 @@ def export(
     on_choice: Callable[[Choice], None] = lambda _choice: None,
     on_progress: Callable[[int, int], None] = lambda _rows, _bytes: None,
 ) -> Exported:
-    """Write the rows that are asked for, all of one snapshot. `on_progress` is told rows and bytes so far."""
+    """Write the rows that are asked for, from one snapshot. `on_progress` gets the rows and bytes so far."""
     started = time.monotonic()
     with database.transaction() as tx:
         snapshot_at = catalogue.begin(tx)
@@ -89,7 +89,7 @@ def export(
         name = question.choose_name(there, asked.view)
         choice = question.choose(there, catalogue.view(tx, there, name), asked)
         on_choice(choice)
-        # Closed in time: a COPY that is broken off must be cancelled before its transaction can end.
+        # Closed here, because a COPY that is broken off must be cancelled before its transaction can end.
         with _opened(target) as sink, closing(catalogue.rows(tx, choice)) as read:
             facts = {"view": choice.view.full_name, "snapshot_at": snapshot_at.isoformat()}
             write = _write_parquet if target.format == question.PARQUET else _write_text
@@ -134,7 +134,7 @@ def _write_text(
         text = line(row)
         lines.append(text)
         size += len(text)
-        is_time = count % PROGRESS_ROWS == 0  # a reader of standard output is not kept waiting for a full chunk
+        is_time = count % PROGRESS_ROWS == 0  # a reader of standard output need not wait for a full chunk
         if is_time or size >= CHUNK_CHARACTERS:
             sink.write("".join(lines).encode())
             lines, size = [], 0

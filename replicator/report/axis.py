@@ -1,4 +1,6 @@
-"""The axis of a chart over time: what stands below each bucket, its whole name, and which buckets are not complete."""
+"""Labels for the time axis of a chart: the text below each bucket, its full name, and which
+buckets are not complete.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def labels(places: Sequence[Bucket], size: str) -> list[str]:
-    """Return what stands below a bucket."""
+    """Return the text below each bucket."""
     return [f"{one.start:%b %y}" if size == "month" else wording.day(one.since) for one in places]
 
 
 def names(places: Sequence[Bucket], size: str) -> list[str]:
-    """Return a bucket's whole name, and that it is not complete where it is not."""
+    """Return the full name of each bucket, with a remark where it is not complete."""
     return [
         wording.bucket(one.start, size) + (" (not complete)" if one.is_partial else "") for one in places
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What sections are built of: cards, tables, figures with their key and their table, dated notes. Knows no figure."""
+"""Builds the parts of report sections: cards, tables, charts with legend and table, dated notes. Knows no figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column; numbers stand right."""
+    """A table's column; numbers are aligned right."""
 
     title: str
     is_number: bool = True
@@ -30,7 +30,9 @@ class Column:
 def table(
     caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Child]], foot: Sequence[Child] | None = None
 ) -> Markup:
-    """Return a table with a caption and headers for its columns and rows. Where it is too wide it scrolls, by keys too."""
+    """Return a table with a caption and headers for its columns and rows. A table that is too wide scrolls, also by
+    keyboard.
+    """
     head = element("tr", *(element("th", column.title, scope="col", cls=column.classes) for column in columns))
 
     def row(cells: Sequence[Child]) -> Markup:
@@ -53,12 +55,12 @@ def table(
 
 
 def folded(summary: str, content: Markup) -> Markup:
-    """Return content that is opened by a click or a key."""
+    """Return content that a click or a key opens."""
     return element("details", element("summary", summary), content)
 
 
 def figure(chart: Markup, caption: Child, numbers: Markup, key: Sequence[tuple[str, str, bool]] = ()) -> Markup:
-    """Return a chart with its key, what it is not, and its numbers as a table. `key` is (class, name, is hatched)."""
+    """Return a chart with its legend, its caption, and its numbers as a table. `key` is (class, name, is hatched)."""
     entries = [element("li", swatch(cls, is_hatched=is_hatched), name) for cls, name, is_hatched in key]
     return element(
         "figure",
@@ -70,7 +72,7 @@ def figure(chart: Markup, caption: Child, numbers: Markup, key: Sequence[tuple[s
 
 
 def swatch(cls: str, *, is_hatched: bool = False) -> Markup:
-    """Return a sample of a colour for a key."""
+    """Return a sample of a colour for a legend."""
     return element(
         "svg",
         element("rect", width=12, height=12, cls=cls),
@@ -82,7 +84,7 @@ def swatch(cls: str, *, is_hatched: bool = False) -> Markup:
 
 
 def card(name: str, big: Child, *lines: Child, title: str | None = None) -> Markup:
-    """Return a headline number: its name, itself, and what it is not."""
+    """Return a headline number: its name, the number, and lines about what it does not include."""
     return element(
         "div",
         element("dt", name),
@@ -109,12 +111,12 @@ def paragraph(*words: Child, cls: str | None = None) -> Markup:
 
 
 def empty(text: str) -> Markup:
-    """Return what stands where there is nothing to show yet."""
+    """Return the text that is shown where there is nothing to show yet."""
     return element("p", text, cls="empty")
 
 
 def moment(at: datetime | None, clock: Clock) -> Markup:
-    """Return an instant in the reporting time zone, readable by machines too."""
+    """Return an instant in the reporting time zone, also in a machine-readable form."""
     if at is None:
         return joined("never")
     return element("time", clock.instant(at), datetime=at.isoformat(timespec="seconds"))

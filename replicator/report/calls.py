@@ -1,4 +1,4 @@
-"""The sections about calls: how many, how they ended, when, by whom, and what went wrong."""
+"""The report's sections about calls: how many, how they ended, when, by which agent, and what went wrong."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def hours(figures: Figures) -> Markup:
 
 
 def agents(figures: Figures) -> Markup:
-    """Return the busiest agents and campaigns; what is left over is one line, so that the sums are the page's."""
+    """Return the busiest agents and campaigns. All others are one line, so that the sums are those of the page."""
     lead = "Attempts by day of creation, talk by day of the start, cost by day of the end: each sum is that of its section."
     if not figures.agents:
         return section("agents", "Agents and campaigns", lead, empty("No agent had a call in this period."))
@@ -275,7 +275,7 @@ def _campaigns(figures: Figures) -> Markup:
 
 
 def errors(figures: Figures, clock: Clock) -> Markup:
-    """Return what calls say of their error."""
+    """Return the error texts of the calls."""
     lead = (
         "What calls say of their error (context.last_error), commonest first; digits, addresses and links are left out."
     )

@@ -1,6 +1,6 @@
-"""The section about cost: what is known, what is still to come, what changed afterwards, and this month.
+"""The report's section about cost: what is known, what is still expected, what changed later, and the current month.
 
-Sums are exact decimals; floats are made for pixels only. An unknown cost is never zero.
+Sums are exact decimals; floats are used for pixels only. An unknown cost is never zero.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def day_of(row: Costs) -> date:
 
 
 def amount(value: Decimal | None) -> Markup:
-    """Return an amount, with all its digits for whoever points at it."""
+    """Return an amount; its tooltip has all digits."""
     return element("span", wording.money(value), title=wording.exact(value))
 
 
@@ -161,7 +161,7 @@ def _cells(row: Costs, moved: Sequence[Adjustment]) -> list[Child]:
         count(row.pending_calls),
         count(row.not_expected_calls),
         count(row.implausible_calls),
-        # The table is where the exact amount can be read without pointing.
+        # In the table the exact amount can be read without a pointer.
         wording.exact(row.cost_usd).removesuffix(" US dollars"),
         amount(ratio(row.timed_cost_usd, row.timed_minutes)),
         amount(ratio(row.conversation_cost_usd, row.known_conversations)),

@@ -1,4 +1,4 @@
-"""The sections that say how far the others can be relied on: freshness, coverage, what is not final, what is set aside."""
+"""The report's sections about data quality: freshness, coverage, what is not final, what is in quarantine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from replicator.report.wording import Clock
 
 STALE_SECONDS = 3600.0
-"""A replica that was not synced for so long is said to be old at the top of the page."""
+"""If the last sync is older than this, the top of the page says so."""
 
 DEFINITIONS = (
     ("Call", "One attempt, one row of the source. Not a person, and not a conversation. A call that was deleted at the source stays in every number, as its bill does."),
@@ -37,7 +37,7 @@ DEFINITIONS = (
 
 
 def verdict(figures: Figures, clock: Clock) -> Markup:
-    """Return in one line whether the page can be relied on."""
+    """Return one line that says whether the page can be relied on."""
     facts = figures.facts
     if facts.head_at is None and not facts.stored_calls:
         return _said("warn", "! Empty", joined("Nothing was synced yet: run ", element("code", "replicator sync"), "."))

@@ -1,4 +1,4 @@
-"""The section about durations: percentiles over time, estimated from the histogram, and the histogram itself."""
+"""The report's section about durations: percentiles over time, estimated from the histogram, and the histogram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export in a terminal: its progress on standard error, and what became of it."""
+"""Shows an export in a terminal: its progress on standard error, and its result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ MEGABYTE = 10**6
 
 @contextmanager
 def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows rows and bytes so far: in a terminal always, in a pipe a line now and then, if wanted."""
+    """Yield a function that shows rows and bytes so far, if wanted: always in a terminal, as occasional lines in a
+    pipe.
+    """
     console = terminal.console(stderr=True)
     if not (console.is_terminal if is_wanted is None else is_wanted):
         yield lambda _rows, _bytes: None
@@ -58,7 +60,7 @@ def line(rows: int, size: int, seconds: float) -> str:
 
 
 def describe(view: str, file: str, rows: int, size: int, sha256: str, snapshot_at: datetime) -> str:
-    """Return what was written, on two lines."""
+    """Return a description of what was written, on two lines."""
     return (
         f"{plural(rows, 'row')} of {safe_text.shown(view)} as of {snapshot_at:%Y-%m-%d %H:%M:%S} UTC, {size / MEGABYTE:,.1f} MB: {safe_text.shown(file)}\n"
         f"sha256 {sha256}"

@@ -1,7 +1,7 @@
-"""What the report says, read from the database in one snapshot: one named query of sql/report for each kind of row.
+"""Reads the report's figures from the database in one snapshot: one named query of sql/report for each kind of row.
 
-A query's columns are the fields of its dataclass in report/rows.py, in their order (a test compares the two), so that a
-query can be moved to another view without anything else noticing. No phone number, transcript or summary is read here.
+A query's columns are the fields of its dataclass in report/rows.py, in the same order (a test compares them). So a
+query can be moved to another view without other changes. No phone number, transcript or summary is read here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
     "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse,
 }  # fmt: skip
-"""What a query's rows are."""
+"""{name of a query: dataclass of its rows}."""
 
 
 def queries() -> dict[str, str]:
@@ -67,7 +67,7 @@ def queries() -> dict[str, str]:
 
 
 def read(database: Database, account: str, days: int, *, most_seconds: float = 0) -> Figures:
-    """Read everything in one snapshot; `most_seconds` bounds a statement (0: no bound)."""
+    """Read everything in one snapshot; `most_seconds` limits each statement (0: no limit)."""
     texts = queries()
     with database.transaction() as tx:
         tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -106,7 +106,7 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
 
 
 def pulse(database: Database, account: str) -> Pulse:
-    """Read what a health check asks; raise DatabaseError where the database cannot be asked."""
+    """Read the facts for a health check. Raises DatabaseError where the database cannot be asked."""
     with database.transaction() as tx:
         tx.execute(f"SET LOCAL statement_timeout = {PULSE_SECONDS * 1000}")
         return Pulse(*tx.execute(queries()["health"].encode(), {"account": account}).fetchall()[0])

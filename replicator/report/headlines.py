@@ -1,4 +1,4 @@
-"""The headline numbers: each with what it is not, and with the period before where the two can be compared."""
+"""The report's headline numbers: each with what it does not include, and with the previous period where comparable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def glance(figures: Figures) -> Markup:
 
 
 def _against(averages: tuple[Average, Average], show: Callable[[float], str]) -> Child:
-    """Return how the complete days compare with those before."""
+    """Return the comparison of the complete days with those of the previous period."""
     now, before = averages
     if now.per_day is None:
         return "no day is complete yet"

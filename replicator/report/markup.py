@@ -1,9 +1,9 @@
-"""The one door to HTML and SVG: elements are built from values, and every text is escaped on its way in.
+"""Builds HTML and SVG elements from values, and escapes every text. No other module makes markup.
 
-A page shows words that strangers chose: campaign ids, status words, error texts. So there are no templates in which an
+A page shows words chosen by strangers: campaign ids, status words, error texts. So there are no templates in which an
 escape could be forgotten: a `str` is always text, only `Markup` is markup, and only this module makes it. Attributes
-that could run or load something cannot be written at all. What a character does to its neighbours (control characters,
-bidirectional overrides, piles of accents) is neutralised, and what is long is cut.
+that could run or load something cannot be written at all. Characters that affect their neighbours (control characters,
+bidirectional overrides, many accents) are neutralised, and long texts are cut.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import unicodedata
 from dataclasses import dataclass
 
 MOST_CHARACTERS = 120
-"""So much of a text of the source is shown."""
+"""The most characters of a source's text that are shown."""
 MOST_MARKS = 2
-"""So many combining marks may stand on one letter: more pile up over their neighbours."""
+"""The most combining marks on one letter: more would cover their neighbours."""
 VOID = frozenset({"meta", "br", "hr", "col"})
 ELEMENT_NAME = re.compile(r"[a-z][a-zA-Z0-9]*\Z")
 ATTRIBUTE_NAME = re.compile(r"(?!on|style|src|action)[a-z][a-zA-Z-]*\Z")
 OWN_PLACE = re.compile(r"(#|\?days=)[a-z0-9-]+\Z")
-"""Where a link may lead: to a place of this page, or to the same page over other days."""
+"""The allowed targets of a link: a place in this page, or the same page over other days."""
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """Text that is markup already. Made by `element`, `joined` and `raw_style` only."""
+    """Text that is markup. Only `element`, `joined` and `raw_style` make it."""
 
     text: str
 
@@ -39,7 +39,7 @@ Value = str | int | float | bool | None
 
 
 def visible(text: str) -> str:
-    """Return text in which each character shows as itself: what acts on a terminal or on its neighbours becomes a dot."""
+    """Return text without characters that affect a terminal or their neighbours: each becomes a dot."""
     shown: list[str] = []
     marks = 0
     for character in text:
@@ -60,7 +60,11 @@ def escape(text: str) -> str:
 
 
 def element(name: str, /, *children: Child, **attributes: Value) -> Markup:
-    """Return an element. `cls` is class, `_` in a name is `-`; None and False leave an attribute out, True sets it bare."""
+    """Return an element. `cls` is class, and `_` in an attribute's name is `-`.
+
+    None and False leave an attribute out, True sets it without a value. Raises ValueError for an unsafe name or
+    attribute.
+    """
     if not ELEMENT_NAME.match(name) or name in {"script", "iframe", "object", "embed", "base", "form", "input"}:
         raise ValueError(f"the element {name!r} has no place here")
     words = [name]
@@ -87,7 +91,7 @@ def joined(*children: Child) -> Markup:
 
 
 def source_text(text: str | None, *, none: str = "none") -> Markup:
-    """Return a text of the source: cut, and kept apart from the direction of the text around it."""
+    """Return a text of the source, cut and isolated from the text direction around it."""
     if text is None or not text.strip():
         return element("span", none, cls="quiet")
     short = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
@@ -95,7 +99,9 @@ def source_text(text: str | None, *, none: str = "none") -> Markup:
 
 
 def raw_style(text: str) -> Markup:
-    """Return the one style sheet: ours, a constant; it must not be able to end its element."""
+    """Return the style sheet, a constant of ours. Raises ValueError where it could end its element
+    or load something.
+    """
     if "<" in text or "@import" in text or "http" in text:
         raise ValueError("a style sheet that could end its element or load something")
     return Markup(f"<style>{text}</style>")

@@ -1,7 +1,9 @@
-"""The report as one HTML document: no script, nothing that is loaded, one style sheet that the policy names by its hash.
+"""The report as one HTML document: no script, nothing is loaded, and one style sheet that the policy allows by its
+hash.
 
-The same document is a file (`replicator report`) and a live page (`replicator serve`), which alone refreshes itself and
-links to other periods. What a policy in a `meta` element cannot say (who may frame the page) is said by the header.
+The same document is a file (`replicator report`) and a live page (`replicator serve`); only the live page refreshes
+itself and links to other periods. The HTTP header adds what a policy in a `meta` element cannot say: who may frame the
+page.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from replicator.report.rows import Figures
 
 SPANS = (7, 30, 90, 365, 1095)
-"""Days that the live page can show."""
+"""The numbers of days that the live page can show."""
 SECTIONS = (
     ("glance", "At a glance"), ("volume", "Volume"), ("funnel", "Funnel"), ("durations", "Duration"), ("cost", "Cost"),
     ("hours", "When"), ("agents", "Agents"), ("errors", "Errors"), ("final", "Not final"), ("coverage", "Coverage"),
@@ -45,17 +47,17 @@ def policy() -> str:
 
 
 def header_policy() -> str:
-    """Return the policy for the header, which alone can say that nobody may frame the page."""
+    """Return the policy for the HTTP header, which also forbids framing the page."""
     return f"{policy()}; frame-ancestors 'none'"
 
 
 def default_name(today: date) -> Path:
-    """Return the file's name where none was given."""
+    """Return the default file name."""
     return Path(f"truedy-report-{today.isoformat()}.html")
 
 
 def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:
-    """Return the page; live, with links to other periods, where it is to refresh itself."""
+    """Return the page. With `refresh_seconds` it is the live page: it refreshes itself and links to other periods."""
     clock = wording.clock(figures.facts.time_zone)
     is_live = refresh_seconds is not None
     head = joined(

@@ -1,7 +1,8 @@
-"""From daily rows to what the page says: buckets, totals, and comparisons that compare like with like. Pure.
+"""Computes buckets, totals and comparisons of equal periods from daily rows. Pure.
 
-Today is not over, so a period with today in it is never compared with a whole one. Counts and sums are compared as
-averages of *complete* days, shares and percentiles as they are; days before the first known call are no days.
+Today is not over, so a period that includes today is never compared with a complete one. Counts and sums are compared
+as averages of *complete* days; shares and percentiles are compared directly. Days before the first known call do not
+count as days.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("outbound", "inbound", "webrtc", "other")
 EDGES = (0, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
-"""Lower edges of the histogram's buckets, so that an empty bucket stands in its place."""
+"""Lower edges of the histogram's buckets in seconds; they are fixed, so that empty buckets are shown too."""
 
 DAYS_BY_DAY, DAYS_BY_WEEK = 92, 732
-"""Up to so many days are shown one by one; then weeks; then months."""
+"""Up to this many days are shown one by one, or by week; longer periods by month."""
 
 LEAST_BUCKETS = {"day": 6, "week": 41, "month": 180}
-"""So many days before today are on each axis, however young the replica is."""
+"""The least number of days before today on each axis, however young the replica is."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A day, week or month of the period, as far as it lies in it. Partial: cut off, or not over."""
+    """A day, week or month, as far as it lies in the period. Partial: cut off, or not over."""
 
     start: date
     since: date
@@ -68,7 +69,7 @@ def start_of(day: date, bucket: str) -> date:
 
 
 def buckets(period: Period, first: date | None = None) -> tuple[Bucket, ...]:
-    """Return the period's days, weeks or months, the oldest first; where the first known call is younger, from there on."""
+    """Return the period's days, weeks or months, oldest first. If the first known call is later, they begin with it."""
     least = period.today - timedelta(days=LEAST_BUCKETS[period.bucket])
     found: list[Bucket] = []
     day = max(period.since, min(first, least)) if first else period.since
@@ -90,7 +91,7 @@ def _next(start: date, bucket: str) -> date:
 
 
 def complete_days(since: date, until: date, first: date | None, today: date) -> int:
-    """Return how many days from `since` to `until` are over and not before the first known call's day."""
+    """Return how many days from `since` to `until` are over, without those before the first known call."""
     if first is None:
         return 0
     begin, end = max(since, first), min(until, today - timedelta(days=1))
@@ -98,7 +99,7 @@ def complete_days(since: date, until: date, first: date | None, today: date) -> 
 
 
 def is_now(day: date, period: Period) -> bool:
-    """Say whether a day is of the period, and not of the one before."""
+    """Say whether a day belongs to the period, and not to the previous one."""
     return period.since <= day <= period.today
 
 
@@ -110,7 +111,7 @@ def total_attempts(rows: Iterable[Attempts]) -> Attempts:
 
 
 def total_costs(rows: Iterable[Costs]) -> Costs:
-    """Add up rows of any days. A sum of nothing known is not zero but unknown."""
+    """Add up rows of any days. If no cost is known, the sum is unknown (None), not zero."""
     kept = list(rows)
 
     def money(amounts: Sequence[Decimal | None]) -> Decimal | None:
@@ -147,7 +148,7 @@ def split(rows: Iterable[T], period: Period, day: Callable[[T], date]) -> tuple[
 
 
 def is_comparable(figures: Figures) -> bool:
-    """Say whether enough of the period before is known: a fifth of its days. One day says nothing of three years."""
+    """Say whether enough of the previous period is known for a comparison: a fifth of its days."""
     period, first = figures.period, figures.facts.first_day
     days = complete_days(period.before, period.since - timedelta(days=1), first, period.today)
     return days * 5 >= period.days

@@ -1,9 +1,10 @@
-"""Charts as SVG, from numbers alone: scales, ticks, bars, lines, heat maps. Pure; knows neither calls nor money.
+"""Draws charts as SVG from numbers: scales, ticks, bars, lines, heat maps. Pure; knows neither calls nor money.
 
-Geometry comes first, as plain values that tests can measure (`stack`, `line`, `grid`); drawing only writes it down. Each
-chart is drawn twice, for wide and for narrow screens, and the style sheet shows one: text in a picture that is scaled
-down to a telephone could not be read. Colours are classes of the style sheet, never alone: parts of a bar keep their
-order and a gap, lines have dashes and a name at their end, cells have their number, what is unfinished is hatched.
+The geometry is computed first, as plain values that tests can measure (`stack`, `line`, `grid`); drawing only writes
+it. Each chart is drawn twice, for wide and for narrow screens, and the style sheet shows one of them, because text in a
+scaled-down picture could not be read on a telephone. Colours are classes of the style sheet and never the only sign:
+parts of a bar keep their order and a gap, lines have dashes and a name at their end, cells have their number,
+unfinished parts are hatched.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ TIME_STEPS = (
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 21600.0, 43200.0,
     86400.0,
 )  # fmt: skip
-"""Seconds between two ticks of an axis of durations."""
+"""The allowed seconds between two ticks on an axis of durations."""
 MOST_TICKS = 5
 LABEL_WIDTH = 58.0
-"""A label of the horizontal axis and the air around it."""
+"""The width of a label on the horizontal axis, with the space around it."""
 LEAST = 1e-9
-"""What is smaller is nothing to draw."""
+"""Smaller sizes are not drawn."""
 GAP = 1.0
-"""Between two parts of one bar."""
+"""The gap between two parts of one bar."""
 HEAT_CLASSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A drawing surface, and what its margins leave."""
+    """A drawing surface with its margins."""
 
     width: float
     height: float
@@ -54,7 +55,7 @@ class Canvas:
 
     @property
     def base(self) -> float:
-        """Return where zero lies."""
+        """Return the vertical position of zero."""
         return self.height - self.bottom
 
 
@@ -75,7 +76,7 @@ class Rect:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One kind of thing over all places of the axis; None where there is nothing to show."""
+    """One series of values over all places of the axis; None where there is no value."""
 
     name: str
     cls: str
@@ -84,7 +85,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a chart shows and says. `tips` are for pointers; `partial` are places that are not complete."""
+    """The values and texts of a chart. `tips` are tooltips; `partial` are places that are not complete."""
 
     name: str
     title: str
@@ -95,12 +96,12 @@ class Chart:
     tips: Sequence[str] = ()
     partial: frozenset[int] = frozenset()
     hatched: frozenset[int] = frozenset()
-    """Series that are drawn hatched, because they are not sure."""
+    """Series that are drawn hatched, because they are uncertain."""
     steps: Sequence[float] = ()
     is_edges: bool = False
     """Labels name the left edges of the bars, not the bars."""
     high: float | None = None
-    """The axis's end, where it is known."""
+    """The end of the axis, if it is fixed."""
     wide: Canvas = field(default=WIDE)
     narrow: Canvas = field(default=NARROW)
 
@@ -164,7 +165,7 @@ def line(values: Sequence[float | None], canvas: Canvas, high: float) -> list[li
 
 
 def heat_class(value: float, high: float) -> int:
-    """Return how dark a cell is: 0 for nothing, then 1 to 5."""
+    """Return the darkness of a cell: 0 for nothing, then 1 to 5."""
     if value <= 0 or high <= 0:
         return 0
     return max(1, min(HEAT_CLASSES, math.ceil(HEAT_CLASSES * value / high)))
@@ -228,7 +229,7 @@ def _labels(chart: Chart, canvas: Canvas) -> list[Markup]:
     room = LABEL_WIDTH * 0.62 if chart.is_edges else LABEL_WIDTH
     every = max(1, math.ceil(room / slot))
     shift = 0.0 if chart.is_edges else 0.5
-    # Counted from the end: the newest place is always named.
+    # Counted from the end, so that the newest place always has a label.
     chosen = [place for place in range(count) if (count - 1 - place) % every == 0]
     return [
         element("text", chart.labels[place], x=canvas.left + slot * (place + shift), y=canvas.height - 7, cls="tick middle")
@@ -351,7 +352,7 @@ def _fitting(value: int) -> str:
 
 
 def meter(part: float | None, cls: str = "s0") -> Markup:
-    """Draw a share as a bar for a table's cell: the number stands beside it, so it says nothing by itself."""
+    """Draw a share as a bar for a table's cell. The number must stand beside it, because the bar has no text."""
     width = 100 * min(max(part or 0.0, 0.0), 1.0)
     return element(
         "svg",

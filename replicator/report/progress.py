@@ -1,4 +1,4 @@
-"""A sync's progress on standard error: bars in a terminal, a line now and then in a pipe."""
+"""Shows a sync's progress on standard error: bars in a terminal, occasional lines in a pipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REDRAW_SECONDS = 0.1
 
 @contextmanager
 def shown(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows a run's progress."""
+    """Yield a function that shows a run's progress."""
     console = terminal.console(stderr=True)
     if is_quiet:
         yield lambda _progress: None

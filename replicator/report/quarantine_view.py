@@ -1,7 +1,7 @@
-"""The quarantine in a terminal. Its bytes are whatever a source sent, so nothing of them is printed as it is.
+"""Shows the quarantine in a terminal, with every unusual character escaped, because the bytes come from the source.
 
-Only what every terminal shows as itself passes: no control characters, no line breaks, nothing that turns the direction
-of text or piles up on its neighbours.
+Only characters that every terminal shows as themselves are printed: no control characters, no line breaks, nothing that
+changes the direction of text or covers its neighbours.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ FACTS = (
     "request",
 )
 SHOWN_CHARACTERS = 20_000
-"""So much of a row is shown; a file takes all of it."""
+"""The most characters of a row that are shown; a file gets all of it."""
 _MARKS = {"Mn", "Mc", "Me"}
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 
 def state(row: Mapping[str, Any]) -> str:
-    """Return whether a row still counts."""
+    """Return "open" or "resolved" for a row."""
     return "open" if row["resolved_at"] is None else "resolved"
 
 
 def show_list(rows: Sequence[Mapping[str, Any]], total: int) -> None:
-    """Print the rows, newest first, some lines each, and how many there are beyond them."""
+    """Print the rows, newest first, in a few lines each, and how many more exist."""
     out = terminal.console()
     if not rows:
         out.print("nothing is in quarantine")
@@ -84,7 +84,9 @@ def show_row(row: Mapping[str, Any], raw: bytes | None, *, as_json: bool) -> Non
 
 
 def visible(raw: bytes) -> str:
-    r"""Return bytes as one line of text that no terminal acts upon; the rest as \xNN (a byte) or \uNNNN (a character)."""
+    r"""Return bytes as one line of text without effect on a terminal; others as \xNN (a byte) or
+    \uNNNN (a character).
+    """
     text = raw.decode("utf-8", "surrogateescape")
     return "".join(character if _is_harmless(character) else _escaped(character) for character in text)
 
@@ -118,7 +120,7 @@ def write(path: Path, raw: bytes) -> None:
 
 
 def describe(done: Replayed) -> str:
-    """Return what became of the rows that were read again."""
+    """Return a text about the rows that were read again."""
     what = (
         f"{plural(done.calls_inserted, 'new call')}, {done.calls_changed:,} changed, {done.calls_unchanged:,} unchanged, "
         f"{done.calls_late:,} older than what is stored; {plural(done.details_queued, 'detail')} queued"

@@ -1,7 +1,4 @@
-"""What the report is made of: the rows of each query, the period, and all of them together. Pure values.
-
-The fields of a row are the columns of its query in sql/report, in their order (a test compares the two).
-"""
+"""The rows of each query of the report, the period, and all of them together. Pure values."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """As of when, in which zone, and how completely."""
+    """The report's instant, its time zone, and how complete the replica is."""
 
     time_zone: str
     now_at: datetime
@@ -47,7 +44,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """A day of creation and a direction: how many calls, and how they ended."""
+    """The calls created on one day in one direction: how many, and how they ended."""
 
     day: date
     direction: str
@@ -68,7 +65,9 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Over a bucket of days, or a whole period where `bucket` is None; the percentiles are estimates from the histogram."""
+    """Durations of a bucket of days, or of a whole period where `bucket` is None; percentiles are estimated from the
+    histogram.
+    """
 
     is_before: bool
     bucket: date | None
@@ -91,7 +90,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """A day of the end: what is known of its cost, and what is not."""
+    """The calls that ended on one day: which of their cost is known, and which not."""
 
     day: date
     calls: int
@@ -110,7 +109,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month's cost, and how much of it had come by the day of the month that today is."""
+    """A month's cost, and how much of it was reached by the day of the month that today is."""
 
     month: date
     calls: int
@@ -143,7 +142,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent; or all others together, which have no name and a place after the last."""
+    """An agent; or all others together, without a name, which come after the last."""
 
     place: int
     name: str | None
@@ -186,7 +185,7 @@ class StatusWord:
 
 @dataclass(frozen=True, slots=True)
 class ErrorText:
-    """What calls say of their error, without its digits."""
+    """An error text of calls, without its digits."""
 
     place: int
     name: str | None
@@ -197,7 +196,7 @@ class ErrorText:
 
 @dataclass(frozen=True, slots=True)
 class CoveredDay:
-    """How much of a day was compared, and what of it is proven."""
+    """How much of a day was compared with the source, and how much of it is proven."""
 
     day: date
     live_calls: int
@@ -226,7 +225,7 @@ class Outstanding:
 
 @dataclass(frozen=True, slots=True)
 class UnsureStretch:
-    """A stretch of the list that could not be proven; from the beginning where `since_at` is None."""
+    """A stretch of the list that could not be proven; it starts at the beginning where `since_at` is None."""
 
     since_at: datetime | None
     until_at: datetime | None
@@ -262,7 +261,7 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How late a change of a call is seen, by its age."""
+    """How late a change of a call is seen, by the age of the call."""
 
     class_number: int
     max_age_seconds: float | None
@@ -274,7 +273,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """Whether somebody writes, and how old the last look at the newest end of the list is."""
+    """Whether a process holds the lease, and the age of the last look at the newest end of the list."""
 
     is_lease_held: bool
     lag_seconds: float | None
@@ -282,7 +281,7 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The last `days` days, today the last of them, and as many before."""
+    """The last `days` days including today, and the same number before them."""
 
     days: int
     today: date
@@ -293,7 +292,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything on the page, of one account and one moment."""
+    """All figures of the page, for one account at one moment."""
 
     account: str
     period: Period

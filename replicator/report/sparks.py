@@ -1,7 +1,7 @@
-"""Small plots for a terminal: a line of bars, shares, and a strip of days, within 80 columns.
+"""Draws small plots for a terminal: a line of bars, shares, and a strip of days, within 80 columns.
 
-Block characters where the output is a terminal that can show them; plain ASCII in a pipe, or where the encoding has no
-blocks. The plots are made of numbers only, so that nothing of the source can reach the terminal through them.
+They use block characters in a terminal that can show them, and plain ASCII in a pipe or an encoding without blocks. The
+plots are made only from numbers, so no text of the source can reach the terminal through them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 BLOCKS, ASCII = " ▁▂▃▄▅▆▇█", " .:-=+*#@"
-"""From nothing to the highest: a place is nothing only where the number is zero."""
+"""From empty to the highest step; only zero is shown as empty."""
 DAYS = {"proven": "█#", "partly": "▒+", "never": "░.", "none": "  "}
 BAR_WIDTH = 30
 STAGES = (
@@ -31,7 +31,7 @@ STAGES = (
 
 
 def is_plain(console: Console) -> bool:
-    """Say whether blocks are to be avoided."""
+    """Say whether block characters must be avoided."""
     return not (console.is_terminal and console.encoding.lower().replace("-", "") == "utf8")
 
 
@@ -46,7 +46,7 @@ def sparkline(values: Sequence[float], *, plain: bool) -> str:
 
 
 def bar(share: float | None, *, plain: bool, width: int = BAR_WIDTH) -> str:
-    """Return a share as a bar of that width; something is never shown as nothing, nor less than all as all."""
+    """Return a share as a bar of that width. A share above 0 is never shown as empty, and one below 1 never as full."""
     full, empty = ("#", ".") if plain else ("█", "░")
     filled = round(width * min(max(share or 0.0, 0.0), 1.0))
     if share and 0 < share < 1:
@@ -55,7 +55,7 @@ def bar(share: float | None, *, plain: bool, width: int = BAR_WIDTH) -> str:
 
 
 def strip(days: Sequence[Mapping[str, Any]], *, plain: bool) -> str:
-    """Return one character a day: proven, partly so, not compared, or before the first known call."""
+    """Return one character per day: proven, partly proven, not compared, or before the first known call."""
     last = len(days) - 1
     states = [_state(day, is_today=number == last) for number, day in enumerate(days)]
     return "".join(DAYS[state][1 if plain else 0] for state in states)
@@ -67,7 +67,7 @@ def _state(day: Mapping[str, Any], *, is_today: bool) -> str:
         return "none"
     if never == 1:
         return "never"
-    # Today's last seconds are always still to be read: what was read of it counts.
+    # Today's last seconds are never read yet, so what was read of today counts as all.
     return "proven" if proven + (never if is_today else 0) > 1 - 1e-9 else "partly"
 
 

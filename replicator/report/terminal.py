@@ -1,4 +1,4 @@
-"""Tables and summaries for a terminal, on standard output. Text that came from the source is never interpreted as markup."""
+"""Prints tables and summaries in a terminal, on standard output. Text of the source is never interpreted as markup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUN_COLUMNS = (
 def console(*, stderr: bool = False) -> Console:
     """Return the console for results, or for progress. In a pipe lines are not folded.
 
-    Its size is told and not left to be guessed: COLUMNS and LINES may hold anything.
+    Its size is set explicitly, because the variables COLUMNS and LINES may hold anything.
     """
     columns, lines = shutil.get_terminal_size()
     columns, lines = min(max(columns, NARROW), WIDEST), min(max(lines, LOW), WIDEST)
@@ -57,7 +57,7 @@ def _plain(value: object) -> object:
 
 
 def show_table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a title and a table; numbers stand right."""
+    """Print a title and a table; numbers are aligned right."""
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
@@ -70,7 +70,7 @@ def show_table(out: Console, title: str, columns: Sequence[str], rows: Sequence[
 
 
 def cell(value: object) -> str:
-    """Return one value as people read it."""
+    """Return one value as text for people."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -89,7 +89,7 @@ def plural(count: int, word: str) -> str:
 
 
 def show_status(status: Status, requests_per_minute: float | None) -> None:
-    """Print what our books say. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
+    """Print the status. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
     out = console()
     out.print(f"replica of account {cell(status.account)} in {cell(status.place)}")
     _show_source(out, status.source)
@@ -211,7 +211,7 @@ def show_accounts(found: Sequence[Mapping[str, Any]]) -> None:
 
 
 def percent(share: float | None) -> str:
-    """Return a share; never 100 % where something is missing, and never 0 % where something is there."""
+    """Return a share as text; never 100 % if something is missing, and never 0 % if something exists."""
     if share is None:
         return "-"
     return f"{min(99.9, max(0.1, 100 * share)):.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"

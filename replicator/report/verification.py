@@ -1,6 +1,6 @@
-"""What a verification found, for people: the verdict, what it rests on, and each difference by name.
+"""Prints the result of a verification: the verdict, its basis, and each difference.
 
-Names of fields and identifiers of calls are shown, and no value of any field but the status of a call that goes on.
+Names of fields and ids of calls are shown. Of the values, only the status of an open call is shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from replicator.verify.findings import Verified
 
 MOST_SHOWN = 50
-"""Differences that are printed one by one; --json has all."""
+"""The most differences that are printed; --json has all of them."""
 
 
 def show_verification(found: Verified) -> None:

@@ -1,7 +1,7 @@
-"""Numbers, money, durations and instants as people read them. Pure; nothing is rounded where it would lie.
+"""Formats numbers, money, durations and instants for people. Pure; no rounding hides a difference.
 
-A share is never shown as 100 % where something is missing, nor as 0 % where something is there; money keeps all its
-digits in `exact`, beside the short form.
+A share is never shown as 100 % if something is missing, nor as 0 % if something exists; `exact` gives an amount of
+money with all its digits.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from replicator.report import terminal
 
 NOTHING = "—"
 KEPT = "\N{NO-BREAK SPACE}"
-"""Between a number and its unit, so that no line ends there."""
+"""Between a number and its unit, so that no line breaks there."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Shows instants in the reporting time zone; in UTC, and says so, where Python does not know the zone."""
+    """Formats instants in the reporting time zone; if Python does not know the zone, in UTC, which is then stated."""
 
     name: str
     zone: tzinfo
@@ -44,7 +44,7 @@ def clock(name: str) -> Clock:
 
 
 def percent(value: float | None) -> str:
-    """Return a share: `64.9 %`; never 100 % where something is missing, and never 0 % where something is there."""
+    """Return a share: `64.9 %`; never 100 % if something is missing, and never 0 % if something exists."""
     return NOTHING if value is None else terminal.percent(value).replace(" ", KEPT)
 
 

@@ -1,1 +1,1 @@
-"""What goes on by itself: the schedule, the watchdog, the roll-ups' refresh, and the live page."""
+"""Runs in the background: the schedule, the watchdog, the refresh of roll-ups, and the live page."""

@@ -1,8 +1,8 @@
-"""Keeps the reports' roll-ups, and the statistics of grown tables, up to date beside a run, in a thread of its own.
+"""Keeps the reports' roll-ups and the statistics of grown tables up to date during a run, in a separate thread.
 
-Reports are right without it, as days that were touched are counted from the calls; this makes them fast again. It rests
-ten times as long as it works, so that a long first sync loses little to it, and it needs no lease: it computes what
-anybody would compute.
+Reports are correct without it, because days with changes are counted from the calls; it makes the reports fast again.
+It rests ten times as long as it works, so that it slows a long first sync only a little. It needs no lease, because
+every process computes the same values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 PAUSE_SECONDS = 2.0
 AT_MOST_WAITED_SECONDS = 5.0
-"""A stop does not wait longer for days that are being computed: they stay touched, and their transaction ends with us."""
+"""The longest wait for days being computed at a stop. They stay marked as touched; their transaction ends with the
+process.
+"""
 REST = 10
 """Seconds of rest for each second of work."""
 AT_THE_END_SECONDS = 60.0
@@ -36,10 +38,11 @@ log = logging.getLogger(__name__)
 def refreshed(
     database: Database, stop: threading.Event, *, at_the_end_seconds: float = AT_THE_END_SECONDS
 ) -> Iterator[None]:
-    """Refresh roll-ups while the body runs, and at its end for so many seconds, or until `stop`; the rest stays touched.
+    """Refresh roll-ups while the body runs, and after it until `at_the_end_seconds` are over or `stop` is set.
 
-    Raises the DatabaseError that refreshing ends with. One in the middle is not fatal: it is said, and tried again. Nor is a
-    setting that no report can be made with: the calls are copied, and the days stay touched until it is mended.
+    Days that are not refreshed stay marked as touched. Raises the DatabaseError of the last refresh. An earlier one is
+    logged, and the refresh is tried again. A setting that makes reports impossible (ReportingUnusable) is logged too:
+    calls are copied, and the days stay touched until it is corrected.
     """
     kept = rollups.daily(bundled("sql"))
     over = threading.Event()
@@ -72,7 +75,7 @@ def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Ev
             rollups.refresh(database, kept, go_on=lambda: not over.is_set())
         except DatabaseError as error:
             pause = PAUSE_SECONDS * REST
-            # A database that is away is said by the run beside it. What stays wrong is said once, until it is another thing.
+            # The run itself reports an unavailable database. Another error is logged once, until a different one comes.
             if not isinstance(error, DatabaseUnavailable) and error.message != said:
                 said = error.message
                 log.warning(

@@ -1,11 +1,11 @@
-"""The service's clock: APScheduler triggers syncs, one at a time, until a stop is asked for.
+"""Starts a sync at regular intervals with APScheduler, one at a time, until a stop is asked for.
 
-It only triggers. What is due is decided by the ledger, who may write by the lease, so nothing is lost when a tick is
-missed and nothing is stored in the scheduler. The one module that knows APScheduler.
+It only starts them. The ledger decides what is due and the lease who may write. So nothing is lost if a tick is missed,
+and nothing is stored in the scheduler. No other module uses APScheduler.
 
-APScheduler sleeps until a time of day, and a job that hangs makes it skip all later ones in silence. So the main thread
-watches (watchdog.py): where the clock was set, the jobs are due at once; where nothing moves any more, or a stop takes too
-long, the process ends, and whoever supervises it starts another.
+APScheduler sleeps until a time of day, and if a job hangs, it silently skips all later ones. So the main thread watches
+(watchdog.py). If the machine's clock was changed, the jobs become due at once. If nothing moves any more, or a stop
+takes too long, the process ends, and its supervisor (systemd, a container runtime) starts another.
 """
 
 from __future__ import annotations
@@ -50,20 +50,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("replicator.serve")
 
 STOP_SECONDS = 9.0
-"""A stop is over within ten seconds, whatever is under way."""
+"""A stop is complete within ten seconds, whatever is under way."""
 HEARTBEAT_SECONDS = 10
 TURN_SECONDS = 0.5
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-"""A tick that is late, however late, is one tick, and never two at once."""
+"""A late tick still runs, as one tick however many were missed, and never two at once."""
 
 HOPELESS = (AnotherAccount, ConfigurationError, DatabaseMisconfigured, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
-"""What the first sync may show that no waiting changes: the service then ends with that error."""
+"""Errors of the first sync that waiting does not change: the service then ends with that error."""
 
 
 class Service:
-    """Runs `sync` every `poll_seconds` under the account's lease, which is held for the service's whole life.
+    """Runs `sync` every `poll_seconds`, under the account's lease, which is held as long as the service runs.
 
-    `sync` is given the lease and what it calls again and again to show that it is alive.
+    `sync` gets the lease, and a function that it calls regularly to show that it is alive. After `hang_seconds` without
+    a sign of life the process ends.
     """
 
     def __init__(
@@ -85,21 +86,23 @@ class Service:
         self._held: lease.Lease | None = None
         self._fatal: ReplicatorError | None = None
         self._idle, self._quiet = threading.Event(), threading.Event()
-        """Set while no sync, and no heartbeat, is under way."""
+        """Set while no sync (`_idle`) and no heartbeat (`_quiet`) is under way."""
         self._idle.set()
         self._quiet.set()
         self._has_synced = False
         self._signs = 0
 
     def run(self) -> None:
-        """Sync until the stop event is set; raise what makes it pointless to go on. A hang ends the process."""
+        """Sync until the stop event is set. Raises the error that makes it impossible to go on. A hang ends the
+        process.
+        """
         scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={"default": ThreadPoolExecutor(1), "beat": ThreadPoolExecutor(1)},
             job_defaults=JOB_DEFAULTS,
         )
-        # A sync that takes longer than the interval is no event: it polls the head itself.
+        # If a sync takes longer than the interval, that needs no message: the sync polls the head itself.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         now = datetime.now(UTC)
         scheduler.add_job(self._tick, "interval", seconds=self._poll_seconds, next_run_time=now, id="sync")
@@ -117,7 +120,7 @@ class Service:
             raise self._fatal
 
     def _watch_over(self, scheduler: BackgroundScheduler) -> None:
-        """Look at every turn whether something moves and the clock goes on evenly, until a stop is asked for."""
+        """Check at every turn that something moves and that the clock was not changed, until a stop is asked for."""
         steady = steady_clock()
         while not self._stop.wait(TURN_SECONDS):
             now = datetime.now(UTC)
@@ -159,7 +162,8 @@ class Service:
             else:
                 log.error("sync failed, and is tried again in %g s: %s", self._poll_seconds, error.message)  # noqa: TRY400 - a known error needs no traceback
         except Exception as error:  # noqa: BLE001 - see below
-            # A defect of ours must not leave a service that looks alive. Its text may quote a row: the place will do.
+            # After a defect the service must not seem to work. The error's text may quote a row, so only the place is
+            # logged.
             log.critical("the service ends by a defect: %s", type(error).__name__)
             for frame in "".join(traceback.format_tb(error.__traceback__)).splitlines():
                 log.critical("%s", frame)
@@ -168,7 +172,7 @@ class Service:
             self._idle.set()
 
     def _beat(self) -> None:
-        """Keep the lease while nothing is to do."""
+        """Renew the lease while no sync is under way."""
         held = self._held
         if held is None or not self._idle.is_set() or self._stop.is_set():
             return
@@ -184,7 +188,7 @@ class Service:
             self._quiet.set()
 
     def _lose(self, error: LeaseLost) -> None:
-        """The next tick asks for the lease again."""
+        """Forget the lost lease; the next tick asks for a new one."""
         log.warning("%s", error.message)
         if self._held is not None:
             lease.forget(self._database, self._held)
@@ -195,12 +199,12 @@ class Service:
         self._stop.set()
 
     def _comes_to_rest(self) -> bool:
-        """Wait for what is under way and give the lease back; False where that takes too long."""
+        """Wait for the work under way and release the lease; False where that takes too long."""
         until = time.monotonic() + STOP_SECONDS
         for rest in (self._idle, self._quiet):
             if not rest.wait(max(0.0, until - time.monotonic())):
                 return False
-        # The database may hang now, if it has not before.
+        # The database may begin to hang at this point.
         releasing = threading.Thread(target=self._release, name="release", daemon=True)
         releasing.start()
         releasing.join(max(0.5, until - time.monotonic()))
@@ -216,7 +220,9 @@ class Service:
 
 
 def _end_at_once(message: str) -> None:
-    """End the process with 1, whatever its threads do, and say where they are (places in the code, no data)."""
+    """End the process with exit code 1, whatever its threads do, and log where they are (places in the
+    code, no data).
+    """
     log.critical("%s", message)
     faulthandler.dump_traceback(all_threads=True)
     logging.shutdown()
@@ -224,7 +230,7 @@ def _end_at_once(message: str) -> None:
 
 
 def describe(report: Report) -> str:
-    """Return one line about a run, for people."""
+    """Return one line that describes a run, for the log."""
     counters = report.counters
     parts = [
         f"{counters.requests} requests",

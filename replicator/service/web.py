@@ -1,8 +1,10 @@
-"""The live page and the health of `serve`, over HTTP: read only, on loopback unless told otherwise, no login.
+"""Serves the live page and the health of `serve` over HTTP: read only, on loopback unless set otherwise, without a
+login.
 
-What is answered is decided by `Site.answer`, which knows no socket; a raw ASGI application on uvicorn carries it. A page
-is made once per refresh, however many look at it, in a thread that no stop waits for. A request is answered only under
-a name that we know, as a foreign page could else have its own name resolve to us and read the answer (DNS rebinding).
+`Site.answer` decides what is answered and knows no socket; a raw ASGI application on uvicorn carries the answers. A
+page is made once per refresh, for however many readers, in a thread for which a stop does not wait. A request is
+answered only under a known name. Otherwise a foreign page could let its own name resolve to this server and read the
+answer (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 WILDCARDS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - they are no names, whoever listens on them
 START_SECONDS = 10.0
 STOP_SECONDS = 0.5
-"""So long a stop waits for the server; the sync has most of the ten seconds."""
+"""How long a stop waits for the server; most of the ten seconds belong to the sync."""
 BACKLOG = 64
 PULSE_KEPT_SECONDS = 1.0
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
@@ -56,7 +58,7 @@ HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back."""
+    """The answer to one request. `kind` is its media type, `more` its additional headers."""
 
     status: int
     kind: str
@@ -65,22 +67,26 @@ class Answer:
 
 
 def host_of(named: str) -> str:
-    """Return the name in a Host header or a target, without port and final dot, in small letters; empty where it is none.
+    """Return the host name in a Host header or a target, without port and final dot, in lower case; empty where it is
+    invalid.
 
-    A user before the name, a zone behind it, white space and everything else that readers understand differently: none.
+    A user before the name, a zone behind it, white space, and anything else that programs interpret differently is
+    invalid.
     """
     found = _HOST.fullmatch(named.lower())
     return found[1] if found else ""
 
 
 def names_of(host: str, more: Sequence[str]) -> frozenset[str]:
-    """Return the names under which the page may be asked for."""
+    """Return the host names under which the page is served."""
     own = () if host in WILDCARDS else (f"[{host}]" if ":" in host and not host.startswith("[") else host,)
     return frozenset(name.lower() for name in (*LOOPBACK, *own, *more))
 
 
 class Site:
-    """Decides what is answered. `make` makes the page over so many days; `pulse` asks the database."""
+    """Decides what is answered. `make` makes the page for a number of days; `pulse` asks the database
+    for its health.
+    """
 
     def __init__(
         self,
@@ -98,13 +104,15 @@ class Site:
         self._keep_seconds = keep_seconds
         self._fresh_seconds = fresh_seconds
         self._clock = clock
-        # One page and one question at a time: the database's connections are the sync's, however many look.
+        # One page and one question at a time, however many readers: the database's connections are needed by the sync.
         self._turn, self._pulse_turn = threading.Lock(), threading.Lock()
         self._kept: dict[int, tuple[float, bytes]] = {}
         self._felt: tuple[float, Pulse | None] | None = None
 
     def answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None = None) -> Answer:
-        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in its target, if any."""
+        """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in
+        its target, or None.
+        """
         named = [*hosts, *(() if authority is None else (authority,))]
         if len(hosts) != 1 or any(host_of(one) not in self._names for one in named):
             return _plain(421, "this name is not served here; REPLICATOR_HTTP_NAMES lists the names that are")
@@ -137,7 +145,7 @@ class Site:
         return Answer(200, "text/html", body)
 
     def _feel(self) -> Pulse | None:
-        """Return what the database says, at most a second old; None where it cannot be asked."""
+        """Return the database's health, at most a second old; None where it cannot be asked."""
         with self._pulse_turn:
             if self._felt is None or self._clock() - self._felt[0] >= PULSE_KEPT_SECONDS:
                 try:
@@ -148,7 +156,7 @@ class Site:
             return self._felt[1]
 
     def _health(self) -> Answer:
-        """Say whether database, lease and freshness are fine: no name, no address, no row."""
+        """Report whether database, lease and freshness are good, without a name, an address or a row."""
         found = self._feel()
         is_database = found is not None
         is_lease = found is not None and found.is_lease_held
@@ -205,7 +213,7 @@ class Application:
 
 
 async def _aside(work: Callable[[], Answer]) -> Answer:
-    """Do the work in a thread that the end of the process does not wait for, as an executor's would."""
+    """Do the work in a thread for which the end of the process does not wait, unlike an executor's thread."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Answer] = loop.create_future()
 
@@ -215,7 +223,7 @@ async def _aside(work: Callable[[], Answer]) -> Answer:
 
     def run() -> None:
         answer = work()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the answer is not needed any more
             loop.call_soon_threadsafe(settle, answer)
 
     threading.Thread(target=run, name="page", daemon=True).start()
@@ -224,7 +232,10 @@ async def _aside(work: Callable[[], Answer]) -> Answer:
 
 @contextmanager
 def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Iterator[str]:
-    """Serve in a thread until `stop` is set or the block ends; give the URL. ConfigurationError: the port is taken."""
+    """Serve in a thread until `stop` is set or the block ends; yield the URL.
+
+    Raises ConfigurationError where it cannot listen on the port or the server does not start.
+    """
     listener = _listen(host, port)
     import uvicorn  # noqa: PLC0415 - only a service that shows the page needs it
 
@@ -245,11 +256,11 @@ def serving(site: Site, *, host: str, port: int, stop: threading.Event) -> Itera
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
-    # The application says itself what goes wrong, without quoting rows; uvicorn would add a traceback to each stop.
+    # The application logs errors itself, without quoting rows; uvicorn would add a traceback at each stop.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     config.load()
     server = uvicorn.Server(config)
-    # On every answer, also those that uvicorn gives by itself; it would put them there a moment after it starts.
+    # These headers go on every answer, also on uvicorn's own; uvicorn itself would add them only after it has started.
     server.server_state.default_headers = config.encoded_headers
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
 

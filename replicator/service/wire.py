@@ -1,8 +1,9 @@
-"""The HTTP of the live page: uvicorn's protocol within bounds, so that nobody who merely connects can keep others out.
+"""Limits uvicorn's HTTP protocol for the live page, so that clients that only connect cannot keep other clients out.
 
-What uvicorn leaves open is closed here. A request has a size and a time; a connection has a time; where all connections
-are taken, the one that asked for nothing for longest gives way. A request may name its host in its target as well as in
-its Host header: both go to the application. Whoever sends a body, or wants another protocol, is answered and left.
+It adds the limits that uvicorn does not have. A request has a maximum size and time; a connection has a maximum time.
+If all connections are taken, the one that has been idle for longest is closed. A request may name its host in its
+target as well as in its Host header: both are given to the application. After a request with a body or for another
+protocol, the connection is closed.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
 MOST_CONNECTIONS = 64
 MOST_REQUEST_BYTES = 64 * 1024
-"""Of a whole request: its line, headers, body and trailers. A browser's has about one kilobyte."""
+"""The size of a whole request: its line, headers, body and trailers. A browser's request has about one kilobyte."""
 REQUEST_SECONDS = 10.0
-"""From a request's first byte, or from the connection, to its last byte."""
+"""The time from a request's first byte, or from the start of the connection, to the request's last byte."""
 CONNECTION_SECONDS = 120.0
-"""Longer than a page may take to be made and to be read over a slow line."""
+"""The longest life of a connection: longer than making a page and reading it over a slow line may take."""
 
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
 
 class Target(NamedTuple):
-    """A request's target: the host that it names by itself (None where it names none), and its path with the query."""
+    """A request's target: the host in it (None where it has none), and its path with the query."""
 
     authority: bytes | None
     path: bytes
@@ -43,7 +44,7 @@ def target_of(method: bytes, target: bytes) -> Target:
     if found := _ABSOLUTE.fullmatch(target):
         rest = found[2].partition(b"#")[0]
         return Target(found[1], rest if rest.startswith(b"/") else b"/" + rest)
-    return Target(target, b"/")  # CONNECT's form, or what is no form at all and names no host of ours
+    return Target(target, b"/")  # the form of CONNECT, or an invalid form; it names no host that is served
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -88,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         authority, self.url = target_of(self.parser.get_method(), self.url)
         self.scope["state"]["authority"] = authority
-        # A proxy in front of us may see another end of such a request than we do: what follows it is not believed.
+        # A proxy may see another end of such a request than we do, so the connection is closed after the answer.
         self.scope["state"]["is_last"] = any(
             name in {b"content-length", b"transfer-encoding", b"upgrade", b"expect"} for name, _ in self.headers
         )
@@ -110,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._until_asked = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
     def _make_room(self) -> None:
-        """End the connection that has asked for nothing, or not for the whole of it, for longest."""
+        """Close the connection that has been idle, or sent only a part of a request, for longest."""
         idle = [
             other
             for other in self.connections
@@ -122,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if idle:
             oldest = min(idle, key=lambda other: other._quiet_since)  # noqa: SLF001 - one of us
             oldest.transport.abort()
-            self.connections.discard(oldest)  # now, and not when the loop comes to it: it counts no longer
+            self.connections.discard(oldest)  # at once, so that it no longer counts; the loop would do it later
 
 
 __all__ = ["MOST_CONNECTIONS", "MOST_REQUEST_BYTES", "BoundedProtocol", "Target", "target_of"]

@@ -1,1 +1,1 @@
-"""A Truedy on your own machine, for the demo and the tests; every oddity of the real one is a switch."""
+"""A simulated Truedy API for the demo and the tests; every unusual behaviour of a real deployment is a switch."""

@@ -1,7 +1,8 @@
 """The Truedy Calls API as a function from a request to an answer: no sockets, no clock, no sleep.
 
-`Api.handle` decides everything, also how the connection misbehaves; `server` and `transport` carry that out.
-`Api.log` is the audit that tests assert about. Thread-safe: one request after the other, under the world's lock.
+`Api.handle` decides everything, also how the connection misbehaves; server.py and transport.py do what it decided.
+`Api.log` records the requests for the tests. Thread-safe: requests are answered one after the other, under the world's
+lock.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ _CODES = {400: "bad_request", 402: "payment_required", 403: "forbidden", 404: "n
 
 
 class Api(Deployment):
-    """A deployment that answers: with its keys, its limits, and what a test wants of the next requests."""
+    """A deployment that answers requests: with its keys, its limits, and what a test prescribes
+    for the next requests.
+    """
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class Api(Deployment):
         return self._dispatch(request, kind, key, request_id, now)
 
     def _refuse(self) -> None:
-        """Raise what the account or the deployment answers whatever was asked."""
+        """Raise the error with which the account or the deployment answers every request, if there is one."""
         switches = self.switches
         if switches.error_rate and self.random.random() < switches.error_rate:
             raise ApiError(self.random.choice((500, 502, 503, 504)), "internal_error", "an unexpected error occurred")

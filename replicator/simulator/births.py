@@ -1,8 +1,8 @@
-"""What becomes of call number `index`: derived from (seed, index) alone, so a million calls need no memory.
+"""Computes the life of call number `index` from (seed, index) alone, so that a million calls need no memory. Pure. A
+`Life` is a call's whole timeline, decided at its creation; `World` shows as much of it as has happened.
 
-Pure. A `Life` is a call's whole timeline, decided at its creation; `World` shows as much of it as has happened.
-An identifier holds its index, masked, so that no table from identifiers to calls is needed.
-Instants are integers: microseconds since 1970 (UTC), named `_us`.
+An identifier contains its index, masked, so that no table from identifiers to calls is needed. Instants are integers:
+microseconds since 1970 (UTC), named `_us`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def digest(seed: int, index: int) -> bytes:
 
 
 def luck(seed: int, index: int, what: str) -> float:
-    """Return a number from 0 to 1 that decides whether this call is the odd one for `what`."""
+    """Return a number from 0 to 1 that decides whether this call is one of the unusual ones for `what`."""
     drawn = hashlib.blake2b(f"{seed}:{index}:{what}".encode(), digest_size=7).digest()
     return int.from_bytes(drawn) / 2**56
 
@@ -97,21 +97,21 @@ def agent_number(number: int) -> str:
 
 
 def _work(us: int) -> float:
-    """Return how much calling there was since 1970, in the units of the weekly pattern."""
+    """Return the amount of calling since 1970, in units of the weekly pattern."""
     weeks, rest = divmod(us, WEEK)
     hour, within = divmod(rest, HOUR)
     return weeks * _WEEK[-1] + _WEEK[hour] + (_WEEK[hour + 1] - _WEEK[hour]) * within / HOUR
 
 
 def _when(work: float) -> int:
-    """Return the instant by which that much calling had been done."""
+    """Return the instant at which that amount of calling was reached."""
     weeks, rest = divmod(work, _WEEK[-1])
     hour = min(bisect_right(_WEEK, rest) - 1, 167)
     return int(weeks) * WEEK + int((hour + (rest - _WEEK[hour]) / (_WEEK[hour + 1] - _WEEK[hour])) * HOUR)
 
 
 def created_us(seed: int, index: int, *, calls: int, now_us: int, days: float, switches: Switches) -> int:
-    """Return when call `index` of the `calls` first ones was created: rising with the index, more by day."""
+    """Return when call `index` of the first `calls` was created: rising with the index, and more calls by day."""
     if switches.tie_every and index % switches.tie_every < switches.tie_size:
         index -= index % switches.tie_every
     jitter = int.from_bytes(digest(seed, index)[30:32]) / 65536
@@ -169,7 +169,7 @@ class Life:
 
 
 def outcome_of(seed: int, index: int, drawn: bytes, switches: Switches) -> str:
-    """Return how the call ends, in the words that this deployment serves; empty when its end was lost."""
+    """Return how the call ends, in this deployment's words; an empty string where the end event was lost."""
     if switches.active_forever_share and luck(seed, index, "active forever") < switches.active_forever_share:
         return ""
     outcome = _OUTCOMES[drawn[18]]
@@ -217,7 +217,7 @@ def _context(seed: int, index: int, drawn: bytes, random: Random, switches: Swit
 
 
 def life(seed: int, index: int, created: int, agents: int, switches: Switches, forced: str | None = None) -> Life:
-    """Return the life of call `index`, created at `created` (µs); `forced` is an outcome given from outside."""
+    """Return the life of call `index`, created at `created` (µs); `forced` is an outcome chosen by the caller."""
     drawn = digest(seed, index)
     random = Random(int.from_bytes(drawn[:8]))  # noqa: S311 - a simulation
     outcome = outcome_of(seed, index, drawn, switches) if forced is None else forced

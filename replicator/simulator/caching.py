@@ -1,4 +1,4 @@
-"""Encoded answers, kept up to a weight: a million calls need no more memory than five thousand."""
+"""Caches encoded answers up to a total size, so that a million calls need no more memory than five thousand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ByteCache:
-    """Bytes by call and revision; the least recently used go when all together weigh more than `limit_bytes`."""
+    """Bytes by call and revision; the least recently used are removed when all together exceed `limit_bytes`."""
 
     def __init__(self, limit_bytes: int = 128 * 2**20) -> None:
         self._kept: OrderedDict[int, tuple[int, bytes]] = OrderedDict()
@@ -18,7 +18,7 @@ class ByteCache:
         self._weight = 0
 
     def get(self, index: int, revision: int, make: Callable[[], bytes]) -> bytes:
-        """Return the bytes of a call at a revision, made when not kept."""
+        """Return the bytes of a call at a revision; `make` makes them where they are not cached."""
         found = self._kept.get(index)
         if found is not None:
             if found[0] == revision:

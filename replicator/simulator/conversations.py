@@ -1,6 +1,6 @@
-"""What was said: segments made on demand from (seed, index, edition). Pure.
+"""Makes the segments of a conversation on demand, from (seed, index, edition). Pure.
 
-Editions are 0 for the first transcript and 1 for the one that replaced it.
+Edition 0 is the first transcript, 1 the one that replaced it.
 """
 
 from __future__ import annotations

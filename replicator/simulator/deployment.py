@@ -1,6 +1,6 @@
-"""A deployment of the API: a world, its switches (the world's), its audit, and what it remembers of its answers.
+"""A deployment of the API: a world with its switches, the log of its requests, and the state that its answers leave.
 
-What reads and writes (`reading`, `writing`) is given one; `Api` is one that answers requests.
+`reading` and `writing` work on a deployment; `Api` is a deployment that answers requests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Deployment:
-    """A world behind an API, and what its answers leave behind: calls that were read, keys of idempotence, caches."""
+    """A world behind an API, and the state left by its answers: calls that were read, idempotency keys, caches."""
 
     def __init__(self, world: World, *, seed: int = 0) -> None:
         self.world = world
@@ -47,7 +47,7 @@ class Deployment:
                 cache.clear()
 
     def poison(self, call_id: str) -> None:
-        """Make a call unserialisable, as a first read of its transcript can."""
+        """Make a call unserialisable, as the first read of its transcript can do."""
         with self.world.lock:
             index = self.world.index_of(call_id)
             if index is None:
@@ -59,7 +59,7 @@ class Deployment:
         return meta(request_id, now, self.switches)
 
     def scattered(self, found: Sequence[int]) -> list[int]:
-        """Return calls in an order that has nothing to do with time, kept until the next change."""
+        """Return calls in an order unrelated to time, which stays the same until the next change."""
         version, of, kept = self._scattered
         if version != self.world.version or of != id(found):
             kept = sorted(found, key=self.world.id_of)

@@ -1,4 +1,4 @@
-"""A request, its answer, and the envelope around both. Pure."""
+"""Requests, answers, and the envelope around an answer's data. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROXY_STATUSES = frozenset({502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client sends. Header names are lower-case; `now` is the caller's time, to which the skew is added."""
+    """A client's request. Header names are lower-case; `now` is the caller's time, to which the clock skew is added."""
 
     method: str
     path: str
@@ -35,7 +35,9 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What the server does: answers after `delay_seconds`, or cuts the connection, or sends only `truncate_at` bytes."""
+    """What the server does: it answers after `delay_seconds`, cuts the connection, or sends only
+    `truncate_at` bytes.
+    """
 
     status: int
     body: bytes = b""
@@ -47,7 +49,7 @@ class Response:
 
 
 class ApiError(Exception):
-    """An error answer, raised where it is found."""
+    """An error answer, raised where the error is found."""
 
     def __init__(
         self, status: int, code: str, message: str, details: Any = None, headers: Headers = (), delay: float = 0.0
@@ -75,7 +77,7 @@ def meta(request_id: str, now: datetime, switches: Switches) -> bytes:
 
 
 def error_response(error: ApiError, request_id: str, now: datetime, switches: Switches, random: Random) -> Response:
-    """Return an error in the deployment's shape, or in that of a proxy before it."""
+    """Return an error in the deployment's shape, or in that of a proxy in front of it."""
     if error.status in _PROXY_STATUSES and switches.proxy_errors and error.code != "provider_error":
         return _proxy_response(error, switches)
     inner: dict[str, Any] = {"code": error.code, "message": error.message}
@@ -85,7 +87,7 @@ def error_response(error: ApiError, request_id: str, now: datetime, switches: Sw
     about = {"request_id": request_id, "ts": ts}
     shape: str = switches.error_shape
     if shape == "mixed":
-        # A limit's answer keeps its place for details; the rest comes in any shape.
+        # An answer with details has a shape with a place for them; the others have any shape.
         shape = random.choice(_MIXED_SHAPES[:2] if error.details is not None else _MIXED_SHAPES)
     body: Any
     match shape:

@@ -1,4 +1,4 @@
-"""The filters of the list: which calls match a status, a direction and an agent. What was found is kept until a call changes."""
+"""Finds the calls that match a status, a direction and an agent. Results are kept until a call changes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 Facet = tuple[str, str, int]
 """A call's status and direction, and the number of its agent."""
 Wanted = tuple[str | None, str | None, int | None]
-"""The same, None for any."""
+"""The wanted facet; None matches any value."""
 
 
 class Filters:
-    """What matched, and the facets of calls by index."""
+    """The cached results, and the facets of calls by index."""
 
     def __init__(self) -> None:
         self._facets: dict[int, Facet] = {}
@@ -24,8 +24,9 @@ class Filters:
     def matching(
         self, order: Sequence[int], version: int, wanted: Wanted, facet_of: Callable[[int], Facet]
     ) -> list[int]:
-        """Return the calls of `order` that match; not to be changed. `version` is another one after each change, and
-        `facet_of` says a call's facet as it is now.
+        """Return the calls of `order` that match; the list must not be changed.
+
+        `version` is different after each change; `facet_of` returns a call's present facet.
         """
         if self._version != version:
             self._matching, self._version = {}, version
@@ -48,9 +49,9 @@ class Filters:
         return found
 
     def forget(self, index: int) -> None:
-        """Take note that a call changed."""
+        """Record that a call changed."""
         self._facets.pop(index, None)
 
     def clear(self) -> None:
-        """Take note that any call may have changed."""
+        """Record that any call may have changed."""
         self._facets.clear()

@@ -1,4 +1,6 @@
-"""The rate limit, and the books about it: who asked how often, and who did not wait. Pure: time is an argument."""
+"""The rate limit, and a log of requests: how many each client sent, and which came too early. Pure: time is an
+argument.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _PLACES_KEPT = 200_000
 
 
 class Refusal(NamedTuple):
-    """What a refused request is told: the limit, and when (µs, as told) to come again."""
+    """What a refused request is told: the limit, and when (µs) to come again."""
 
     limit: int
     reset_us: int
@@ -67,10 +69,10 @@ class Entry(NamedTuple):
 
 
 class Log:
-    """What tests assert about: never more than the limit in a window, nobody came before `reset_at`.
+    """The log that tests check: never more requests than the limit in a window, and none before `reset_at`.
 
-    `early` counts requests that arrived between a refusal and its `reset_at`; those under way at the refusal count too,
-    so a client of n connections may have n - 1 for each refusal. `entries` are the latest 20,000 requests.
+    `early` counts requests that arrived between a refusal and its `reset_at`. Those under way at the refusal count too,
+    so a client with n connections may have n - 1 for each refusal. `entries` are the latest 20,000 requests.
     """
 
     def __init__(self) -> None:
@@ -91,7 +93,7 @@ class Log:
         self._waits: dict[str, int] = {}
 
     def arrived(self, identity: str, now_us: int, window_seconds: float) -> None:
-        """Count a request of an identity, before anything is decided about it."""
+        """Count a request of an identity, before it is admitted or refused."""
         place = (identity, now_us // int(window_seconds * _SECOND))
         self.by_window[place] += 1
         if len(self.by_window) > _PLACES_KEPT:

@@ -1,4 +1,6 @@
-"""What can be read: the list, a call, its transcript, its recording, and the audio behind the recording's link."""
+"""Answers the reading requests: the list, a call, its transcript, its recording, and the audio behind the recording's
+link.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ def _number(query: dict[str, str], name: str, default: int) -> int:
 
 
 def _found(deployment: Deployment, query: dict[str, str]) -> Sequence[int]:
-    """Return what matches, oldest first."""
+    """Return the calls that match the query, oldest first."""
     switches = deployment.switches
     wanted = {name: value for name, value in query.items() if value and name not in switches.ignored_filters}
     agent = wanted.get("agent_id")
@@ -115,7 +117,7 @@ def _page(deployment: Deployment, found: Sequence[int], first: int, count: int) 
 
 
 def _shuffled(deployment: Deployment, found: Sequence[int], low: int, high: int) -> list[int]:
-    """Return found[low:high] after calls of one instant were put into an order of the moment."""
+    """Return found[low:high], after calls of one instant were put into a random order."""
     created = deployment.world.created_us
     start, end = low, high
     while start > 0 and created(found[start - 1]) == created(found[start]):
@@ -231,11 +233,11 @@ def recording_data(deployment: Deployment, call_id: str, now: datetime) -> bytes
     return to_json(data)
 
 
-# The storage: another host in life.
+# The storage, which is another host in a real deployment.
 
 
 def stored_audio(deployment: Deployment, request: Request, name: str, now: datetime) -> Response:
-    """Answer a recording's link; a key sent here has leaked."""
+    """Answer a recording's link. An API key that is sent here has leaked."""
     if "authorization" in request.headers:
         deployment.log.keys_sent_to_storage += 1
     switches = deployment.switches

@@ -1,7 +1,7 @@
-"""Where the audio is, and the audio: URLs, signed or not, and small WAV files. Pure.
+"""Makes the links to recordings (signed or not) and their audio, small WAV files. Pure.
 
-The storage stands on another host in life; here the same server answers `/storage/…` when told to (the switch
-`recording_base_url`), and notes whether anybody sent it the API key.
+In a real deployment the storage is another host. Here the same server answers `/storage/…` when told to (the switch
+`recording_base_url`), and notes whether a client sent it the API key.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The simulated API on a real socket: a raw ASGI application on uvicorn.
+"""Serves the simulated API on a real socket: a raw ASGI application on uvicorn.
 
-Carries out what `Api.handle` decided: waits, cuts connections, sends half a body, closes unannounced.
+It does what `Api.handle` decided: waits, cuts connections, sends half a body, closes without notice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ _STOP_SECONDS = 5.0
 
 
 class Application:
-    """The ASGI application around an `Api`. It reaches for uvicorn's transport where ASGI has no word: to cut."""
+    """The ASGI application around an `Api`. To cut a connection, which ASGI cannot express, it uses uvicorn's
+    transport.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -65,7 +67,7 @@ class Application:
             await _cut(send)
             return
         if response.close_connection:
-            # Those whose clients went away first are forgotten.
+            # Connections that their clients have closed are removed.
             self._doomed = {one for one in self._doomed if not one.is_closing()} | {connection}
         await _send(response, send)
 
@@ -142,7 +144,7 @@ def running(api: Api, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
 
 
 def serve(api: Api, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL. For a process's main thread."""
+    """Serve until SIGTERM or SIGINT; `ready` is called with the base URL. Only for a process's main thread."""
     stop = threading.Event()
     before = {name: signal.signal(name, lambda *_: stop.set()) for name in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -1,4 +1,4 @@
-"""A call as it stands at an instant of its life: the contract's call object. Pure."""
+"""Shows a call at an instant of its life, as the contract's call object. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def row_of(
     """Return the call object's fields at `at` (µs), as Python values."""
     edition = edition_at(life, at)
     has_ended = life.ended_us is not None and life.ended_us <= at
-    # Every other call that was never answered has no end either.
+    # Of the calls that were never answered, every second one has no end either.
     shows_end = life.started_us is not None or life.index % 2 == 1
     is_cached = has_recording and life.cached_us is not None and life.cached_us <= at
     shown = {**context}
@@ -68,7 +68,7 @@ def status_at(life: Life, at: int, switches: Switches) -> str:
 
 
 def edition_at(life: Life, at: int) -> int | None:
-    """Return which transcript there is at an instant: none, the first (0) or the one that replaced it (1)."""
+    """Return which transcript exists at an instant: none, the first (0) or the one that replaced it (1)."""
     if life.transcript_us is None or at < life.transcript_us:
         return None
     return int(life.replaced_us is not None and at >= life.replaced_us)

@@ -1,9 +1,9 @@
-"""Every way in which a Truedy deployment was seen, or must be feared, to behave: one switch each.
+"""The behaviours that Truedy deployments showed or may show: one switch for each.
 
-The default is the contract (`truedy-calls-api.txt`). A switch changes one thing and one thing only, so a test can
-name the fact that it is about; `observed()` is the older self-hosted deployment as it ran, `hostile()` is much at
-once. Shares are 0 to 1 and drawn from (seed, call), so the same call is always the odd one; rates are 0 to 1 and
-drawn per request from a seeded generator.
+The default is the contract (`truedy-calls-api.txt`). A switch changes one thing only, so a test can name the behaviour
+that it tests. `observed()` is the older self-hosted deployment as it ran; `hostile()` combines many faults. Shares are
+0 to 1 and drawn from (seed, call), so the same call is always affected; rates are 0 to 1 and drawn per request from a
+seeded generator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ProxyShape = Literal["", "html", "empty", "octet"]
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What this Truedy does. Construct with the differences from the contract, or start from a preset."""
+    """The behaviour of a deployment. Construct it with the differences from the contract, or start from a preset."""
 
     # Envelope and errors.
     envelope_meta_pagination: bool = False  # total/limit/offset inside meta, no pagination, no has_more
@@ -169,7 +169,7 @@ class Switches:
 
     @classmethod
     def hostile(cls) -> Self:
-        """Return much at once: every fault that a run must come through with nothing lost."""
+        """Return many faults at once: a run must lose nothing with any of them."""
         return cls(
             error_shape="mixed",
             proxy_errors="html",

@@ -1,4 +1,4 @@
-"""What synthetic people say and are called. Plainly invented, harmless, and the same for the same seed.
+"""The texts, names and phone numbers of the simulation: plainly invented, harmless, and the same for the same seed.
 
 Numbers are from the ranges reserved for fiction (+1 AAA 555 01xx); names are of things, not of people.
 """

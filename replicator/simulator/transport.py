@@ -1,6 +1,6 @@
-"""The same API below httpx, without sockets and with virtual time: what takes a minute takes no time.
+"""Answers httpx from the simulated API without sockets and in virtual time, so that a wait of a minute takes no time.
 
-A wait advances the clock of the transport, and a wait longer than the request's read timeout is a ReadTimeout.
+A wait advances the clock of the transport; a wait longer than the request's read timeout is a ReadTimeout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class VirtualClock:
-    """Time that passes only when told to. Callable, so it is a clock; `sleep` stands for time.sleep."""
+    """A clock that advances only when told to. It is callable, and `sleep` replaces time.sleep."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -37,7 +37,10 @@ class VirtualClock:
 
 
 class SimulatedTransport(httpx.BaseTransport):
-    """An httpx transport that asks an `Api` directly. One connection: after an unannounced close, the next request is reset."""
+    """An httpx transport that asks an `Api` directly.
+
+    It has one connection: if that was closed without notice, the next request is reset.
+    """
 
     def __init__(self, api: Api, clock: VirtualClock | None = None) -> None:
         self.api = api
@@ -45,7 +48,7 @@ class SimulatedTransport(httpx.BaseTransport):
         self._doomed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer, or raise what httpx raises when the network does that."""
+        """Answer, or raise the error that httpx raises for such a network failure."""
         body = request.read()
         if self._doomed:
             self._doomed = False

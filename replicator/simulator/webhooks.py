@@ -1,7 +1,8 @@
-"""What the vendor's webhooks look like: deliveries to post at a receiver. Pure: nothing is sent from here.
+"""Makes webhook deliveries like the vendor's, for tests to post to a receiver. Pure: nothing is sent from here.
 
-The contract's neighbour pages: `X-Truedy-Timestamp`, and `X-Truedy-Signature` = hex HMAC-SHA256 of "{timestamp}.{body}".
-`older` is the observed deployment: `X-Trudy-*`, signed over sorted re-serialised JSON, provider ids only, a naive timestamp.
+They follow the pages beside the contract: `X-Truedy-Timestamp`, and `X-Truedy-Signature` = hex HMAC-SHA256 of
+"{timestamp}.{body}". `older` is the observed deployment: `X-Trudy-*`, signed over sorted re-serialised JSON, provider
+ids only, a timestamp without a zone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def delivery(
     event_id: str | None = None,
     older: bool = False,
 ) -> Delivery:
-    """Return the delivery of `event` about a call; deliver it twice, late or not at all as the test pleases."""
+    """Return the delivery of `event` about a call; a test may deliver it twice, late or not at all."""
     told = provider_id(call_id) if older else call_id
     data: Any = told
     for name in reversed(id_place.split(".")[1:]):

@@ -1,4 +1,4 @@
-"""What the world's truth looks like on the wire: JSON in each of the forms that were seen. Pure."""
+"""Encodes the world's calls and transcripts as JSON, in each of the forms that were seen. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BAD_ROWS = 7
 
 
 def to_json(value: Any) -> bytes:
-    """Return compact JSON: UTF-8, or escapes where UTF-8 cannot say it (lone surrogates)."""
+    """Return compact JSON: UTF-8, or escapes where UTF-8 cannot encode a character (lone surrogates)."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
@@ -85,7 +85,7 @@ def _embedded(segments: tuple[Segment, ...] | None, switches: Switches, index: i
         return plain(segments)
     value = transcript(segments, switches, index)
     if switches.page_bytes and isinstance(value, list) and value:
-        # About 72 of 100 calls have a transcript to be heavy with.
+        # About 72 of 100 calls have a transcript that can be made large.
         value.append({**value[-1], "text": "synthetic filler " * (switches.page_bytes // 72 // 17)})
     return value
 
@@ -127,7 +127,7 @@ def call_bytes(
     embed: bool,
     is_bad: bool,
 ) -> bytes:
-    """Return a row as JSON: with its transcript when `embed`, in a form that cannot be right when `is_bad`."""
+    """Return a row as JSON: with its transcript if `embed`, in an invalid form if `is_bad`."""
     shown = call(row, switches, settings)
     if embed:
         shown["transcript"] = _embedded(segments, switches, index)

@@ -1,8 +1,8 @@
 """The account behind the simulated API: calls that begin, ring, end, are billed, transcribed, changed and deleted.
 
-The oracle of the tests: `row`, `segments` and `live_ids` say what is true, and `create`, `update`, `delete` and
-`advance` change it. Deterministic in its arguments; it has no clock of its own, time passes by `advance`. Thread-safe.
-Only what differs from the derived lives (`births`) is kept in memory.
+Tests use it as their oracle: `row`, `segments` and `live_ids` give the true state; `create`, `update`, `delete` and
+`advance` change it. It is deterministic in its arguments and has no clock of its own: time passes by `advance`.
+Thread-safe. Only what differs from the computed lives (`births`) is kept in memory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FOREVER = 2**62
 
 
 class World:
-    """An account with its agents and calls. `days` back from `now` the first call was made; rows are `dict`s with the
+    """An account with its agents and calls. The first call was made `days` before `now`. Rows are `dict`s with the
     contract's field names, aware datetimes and Decimal money.
     """
 
@@ -85,7 +85,7 @@ class World:
 
     @property
     def calls(self) -> Sequence[Row]:
-        """The rows that exist, newest first; the sequence is of this moment, its rows are read when asked for."""
+        """The rows that exist now, newest first; each row is made when it is read."""
         with self.lock:
             return _Rows(self, self._order[::-1])
 
@@ -95,12 +95,12 @@ class World:
             return [self.id_of(index) for index in reversed(self._order)]
 
     def row(self, call_id: str) -> Row:
-        """Return what is true of a call, or raise KeyError."""
+        """Return the true state of a call. Raises KeyError."""
         with self.lock:
             return self.row_at(self._known(call_id))
 
     def segments(self, call_id: str) -> tuple[Segment, ...] | None:
-        """Return what was said, None while (or if for ever) there is no transcript; KeyError for no such call."""
+        """Return the segments of a call; None where it has no transcript (yet). Raises KeyError for an unknown call."""
         with self.lock:
             return self.segments_at(self._known(call_id))
 
@@ -112,7 +112,9 @@ class World:
     # Changing: the outside's side.
 
     def create(self, *, at: datetime | None = None, settings: Mapping[str, Any] | None = None, **fields: Any) -> str:
-        """Create a call, now or `at`, and return its identifier. Given a status, it stays as it is born; else it lives."""
+        """Create a call, now or `at`, and return its identifier. With a status it stays as created; without one it has
+        a life.
+        """
         with self.lock:
             index = self._next
             self._next += 1
@@ -139,7 +141,7 @@ class World:
             return self.id_of(index)
 
     def update(self, call_id: str, *, moves_updated_at: bool = True, **fields: Any) -> None:
-        """Change fields of a call; given a status, its life ends there. `updated_at` moves unless told otherwise."""
+        """Change fields of a call; with a status its life ends there. `updated_at` changes, unless told otherwise."""
         with self.lock:
             self.change(self._known(call_id), fields, moves_updated_at=moves_updated_at)
 
@@ -151,7 +153,7 @@ class World:
             self.change(index, {})
 
     def delete(self, call_id: str) -> None:
-        """Remove a call for good, active or not; KeyError for no such call."""
+        """Delete a call permanently, active or not. Raises KeyError for an unknown call."""
         with self.lock:
             index = self._known(call_id)
             del self._order[bisect_left(self._order, self._place(index), key=self._place)]
@@ -159,7 +161,7 @@ class World:
             self._revise(index)
 
     def restore(self, call_id: str) -> None:
-        """Bring a deleted call back, as a vendor does who deleted it by mistake; KeyError where it was not deleted."""
+        """Restore a deleted call, as a vendor does after a mistake. Raises KeyError where it was not deleted."""
         with self.lock:
             index = births.index_of(self.seed, call_id)
             if index is None:
@@ -169,7 +171,7 @@ class World:
             self._revise(index)
 
     def advance(self, to: datetime) -> None:
-        """Let time pass until `to`: lives go on and churn happens. Time never goes back."""
+        """Let time pass until `to`: lives go on, and calls are created, changed and deleted. Time never goes back."""
         with self.lock:
             goal = to_us(to)
             while self._pending and self._pending[0][0] <= goal:
@@ -183,7 +185,9 @@ class World:
             self._now = max(self._now, goal)
 
     def switch(self, switches: Switches) -> None:
-        """Behave otherwise from now on. Ties are made when calls are: `tie_every` and `tie_size` belong to the start."""
+        """Change the behaviour from now on. Ties are made when calls are, so `tie_every` and `tie_size` count only at
+        the start.
+        """
         with self.lock:
             self.switches = switches
             self._lives.clear()
@@ -202,11 +206,11 @@ class World:
         return births.identifier(self.seed, index)
 
     def revision(self, index: int) -> int:
-        """Return a number that rises with each change of the call."""
+        """Return a number that increases with each change of the call."""
         return self._revisions.get(index, 0)
 
     def odd(self, index: int, what: str, share: float) -> bool:
-        """Return whether this call is one of the `share` of odd ones."""
+        """Return whether this call belongs to the unusual share of calls."""
         return share > 0 and births.luck(self.seed, index, what) < share
 
     def created_us(self, index: int) -> int:
@@ -227,7 +231,7 @@ class World:
         self._revise(index)
 
     def row_at(self, index: int) -> Row:
-        """Return what is true of a call."""
+        """Return the true state of a call."""
         life = self._life(index)
         row = row_of(
             life,
@@ -242,7 +246,7 @@ class World:
         return row
 
     def segments_at(self, index: int) -> tuple[Segment, ...] | None:
-        """Return what was said, or None."""
+        """Return the segments of a call, or None."""
         if index in self._said:
             return self._said[index]
         if self.settings.get(index, {}).get("transcription_enabled") is False:
@@ -337,7 +341,7 @@ class World:
         self.version += 1
 
     def _schedule(self, index: int) -> None:
-        """Note the next instant at which the call's row changes by itself."""
+        """Store the next instant at which the call's row changes by itself."""
         if index in self._deleted or index in self._cut:
             self._open.discard(index)
             return

@@ -1,4 +1,4 @@
-"""What can be written: creating, updating and deleting calls, as the contract has it."""
+"""Answers the writing requests: creates, updates and deletes calls, as the contract says."""
 
 from __future__ import annotations
 

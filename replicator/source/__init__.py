@@ -1,1 +1,1 @@
-"""Knows Truedy, not Postgres: the client, and how payloads read."""
+"""The source: the client of the Truedy Calls API and the parsers of its answers. It knows nothing of PostgreSQL."""

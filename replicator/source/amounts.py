@@ -1,8 +1,8 @@
-"""How money, durations and counts read, in every form that APIs send. Pure.
+"""Reads money, durations and counts, in every form that APIs send. Pure.
 
-Digits never pass through binary floating point. What has two meanings is not read: "0,25" and "1,234" (a decimal comma or
-thousands?), "1:05" (minutes or hours?), another currency, -1 dollars (a refund or "unknown"?). It is None, and the caller
-names the field. A duration of -1 is nobody's: it is NOT_KNOWN.
+Digits never pass through binary floating point. A value with two possible meanings is not read: "0,25" and "1,234" (a
+decimal comma or thousands?), "1:05" (minutes or hours?), another currency, -1 dollars (a refund or "unknown"?). It
+becomes None, and the caller names the field. A duration of -1 can only mean "unknown": it is NOT_KNOWN.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def decimal(value: Any) -> Decimal | None:
 
 
 def money(value: Any) -> Decimal | NotKnown | None:
-    """Read US dollars: a number, its digits, with "$" or "USD" around it, or an object that says amount and currency."""
+    """Read US dollars: a number, its digits, with "$" or "USD" around it, or an object with amount and currency."""
     found: Decimal | NotKnown | None
     if is_unknown(value):
         return NOT_KNOWN
@@ -57,7 +57,7 @@ def money(value: Any) -> Decimal | NotKnown | None:
         found = _dollars(value)
     else:
         found = decimal(value)
-    return None if found == -1 else found  # what many send for "unknown", and what a refund could be
+    return None if found == -1 else found  # many APIs send this for "unknown", and it could be a refund
 
 
 def _dollars(value: str) -> Decimal | None:
@@ -72,7 +72,9 @@ def _dollars(value: str) -> Decimal | None:
 
 
 def _of_object(value: dict[str, Any]) -> Decimal | None:
-    """Read {"amount": "0.25", "currency": "USD"} and the like. A whole number as amount may be cents: that is not read."""
+    """Read {"amount": "0.25", "currency": "USD"} and similar. A whole number as amount may be in cents, so it is not
+    read.
+    """
     currencies = [value[name] for name in ("currency", "currency_code", "currencyCode") if name in value]
     if not currencies or any(
         type(one) is not str or one.strip().upper() not in {"USD", "US$", "$"} for one in currencies
@@ -89,7 +91,7 @@ def _of_object(value: dict[str, Any]) -> Decimal | None:
 
 
 def read_seconds(value: Any) -> Decimal | NotKnown | None:
-    """Read a number of seconds: a number, "1.5s", "1500ms", "PT1M5S", "1m 5s", "00:01:05", {"seconds": 65, "nanos": 0}."""
+    """Read seconds: a number, "1.5s", "1500ms", "PT1M5S", "1m 5s", "00:01:05", {"seconds": 65, "nanos": 0}."""
     if is_unknown(value):
         return NOT_KNOWN
     found = (
@@ -127,9 +129,9 @@ def seconds(value: Any) -> Decimal | None:
 
 
 def whole_seconds(value: Any) -> int | NotKnown | None:
-    """Read a duration as completed seconds: 12, 12.0 and "12" are 12, and so is 12.9; None beyond 32 bits.
+    """Read a duration as whole seconds: 12, 12.0, "12" and also 12.9 give 12; None beyond 32 bits.
 
-    The contract says integer. A fraction is cut, as a server's int() cuts it; the fraction stays in `raw`.
+    The contract says integer. A fraction is cut off, as a server's int() does; it stays in `raw`.
     """
     number = read_seconds(value)
     if not isinstance(number, Decimal):
@@ -138,7 +140,7 @@ def whole_seconds(value: Any) -> int | NotKnown | None:
 
 
 def count(value: Any) -> int | None:
-    """Read a number of things, or its digits in a string: a whole number that is not negative and fits 64 bits."""
+    """Read a count, or its digits in a string: a whole number that is not negative and fits 64 bits."""
     number = value if type(value) is int else decimal(value)
     if number is None or not 0 <= number < 2**63 or number != int(number):
         return None

@@ -1,7 +1,7 @@
-"""The only door to the Truedy Calls API: one method per endpoint, one attempt per call.
+"""The client of the Truedy Calls API: one method per endpoint, one attempt per call. No other module calls the API.
 
-Every call sends exactly one request and returns a record or raises a SourceError; waiting, charging the budget and
-trying again are decided elsewhere. The key goes to the base URL's origin only and is in no message, repr or log.
+Every call sends exactly one request and returns a record or raises a SourceError. Other modules decide about waiting,
+charging the budget and trying again. The key is sent only to the base URL's origin, and is in no message, repr or log.
 `Reader` cannot change anything; `Client` can. Both may be shared by threads.
 """
 
@@ -69,9 +69,9 @@ class _Reply:
 
 
 class Reader:
-    """Reads calls. `base_url` goes up to and including /api/public/v1.
+    """Reads calls. `base_url` ends with /api/public/v1.
 
-    Plain http is for this machine only, unless `allow_http` says otherwise. `timeout_seconds` is for a whole request.
+    Plain http is allowed for this machine only, unless `allow_http` is set. `timeout_seconds` limits a whole request.
     Raises ConfigurationError for a base URL or a key that cannot be right.
     """
 
@@ -96,7 +96,7 @@ class Reader:
         self._key = key
         self._quoted_key = re.compile(re.escape(key.encode()), re.IGNORECASE)
         self._transport = transport or LeanTransport(timeout_seconds=timeout_seconds)
-        # Our own transport has these from its constructor; another one reads them from the request.
+        # LeanTransport got these by its constructor; any other transport reads them from the request.
         timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, timeout_seconds))
         self._extensions = {"timeout": timeout.as_dict()}
 
@@ -124,7 +124,7 @@ class Reader:
         direction: str | None = None,
         agent_id: UUID | None = None,
     ) -> Page:
-        """Return one page. Filters are asked for, not proven: check the rows. Contract: List Calls."""
+        """Return one page. The source may ignore filters, so the rows have to be checked. Contract: List Calls."""
         if not 0 <= limit <= MAX_LIMIT or offset < 0:
             raise ValueError(f"limit goes from 0 to {MAX_LIMIT}, offset from 0")
         query = f"?limit={limit}&offset={offset}"
@@ -140,12 +140,14 @@ class Reader:
         return parse_call_answer(reply.body, server_time=reply.date, status=reply.status)
 
     def get_transcript(self, call_id: UUID) -> Answer[Transcript]:
-        """Return a call's transcript, which can be empty; NotFound while there is none. Contract: Get Transcript."""
+        """Return a call's transcript, which can be empty; raises NotFound while there is none. Contract: Get
+        Transcript.
+        """
         reply = self._send("GET", f"/calls/{_id(call_id)}/transcript")
         return parse_transcript(reply.body, server_time=reply.date, status=reply.status)
 
     def get_recording(self, call_id: UUID) -> Answer[Recording]:
-        """Return where a call's audio is; NotFound while there is none. Contract: Get Recording."""
+        """Return the URL of a call's recording; raises NotFound while there is none. Contract: Get Recording."""
         reply = self._send("GET", f"/calls/{_id(call_id)}/recording")
         return parse_recording(reply.body, server_time=reply.date, status=reply.status)
 
@@ -206,8 +208,8 @@ class Client(Reader):
     ) -> Answer[Call]:
         """Place an outbound call and return it. Contract: Create Call.
 
-        To try again after SourceUnavailable without a second call, give the same `idempotency_key` both times; without
-        one a new key is made for each request.
+        To repeat the request after SourceUnavailable without placing a second call, give the same `idempotency_key`
+        both times. Without one, each request gets a new key.
         """
         body = {
             "agent_id": str(_id(agent_id)),
@@ -241,12 +243,12 @@ class Client(Reader):
         return parse_call_answer(reply.body, server_time=reply.date, status=reply.status)
 
     def delete_call(self, call_id: UUID) -> Answer[None]:
-        """Delete a call that is over, for good. Contract: Delete Call."""
+        """Delete a finished call permanently. Contract: Delete Call."""
         reply = self._send("DELETE", f"/calls/{_id(call_id)}")
         return Answer(None, reply.date, reply.status)
 
     def bulk_delete(self, call_ids: Iterable[UUID]) -> Answer[BulkDeletion]:
-        """Delete calls that are over, for good; active ones are skipped. Contract: Bulk Delete Calls."""
+        """Delete finished calls permanently; active ones are skipped. Contract: Bulk Delete Calls."""
         ids = [str(_id(call_id)) for call_id in call_ids]
         reply = self._send("POST", "/calls/bulk-delete", payload={"ids": ids})
         answer = parse_data(reply.body, server_time=reply.date, status=reply.status)
@@ -268,7 +270,7 @@ class Client(Reader):
 
 
 def _id(value: UUID | str) -> UUID:
-    """Return an id that can stand in a path, whatever the caller held."""
+    """Return an id that can be put into a path, from a UUID or a string."""
     return value if isinstance(value, uuid.UUID) else uuid.UUID(value)
 
 
@@ -278,7 +280,7 @@ def _ids(value: Any) -> tuple[UUID, ...]:
 
 
 def _reason(error: Exception) -> str:
-    """Say what happened to the connection without quoting anything that could hold a URL."""
+    """Say what happened to the connection, without quoting text that could contain a URL."""
     if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)):
         kind = "no connection in time"
     elif isinstance(error, httpx.TimeoutException):

@@ -1,7 +1,7 @@
-"""What every answer of the API has around its data: envelope, the server's clock, errors. Pure; raises SourceError.
+"""Reads what surrounds the data of every answer: the envelope, the server's clock, errors. Pure; raises SourceError.
 
-A body is opened in one pass where it is sound JSON. Where it is not — one row holds a lone surrogate, NaN, or brackets
-without end — it is cut by its brackets instead, so that what is wrong with one row stays with that row.
+A body of valid JSON is read in one pass. If it is not valid (one row holds a lone surrogate, NaN, or brackets without
+end), it is divided by its brackets instead, so that an error in one row affects only that row.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RATE_LIMIT = re.compile(r"rate_?limit|too_many_requests")
 _HEADER_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 SAME_CLOCK = timedelta(minutes=5)
-"""How far meta.ts and the Date header may be apart and still be one clock."""
+"""How far apart meta.ts and the Date header may be while both count as the same clock."""
 _EPOCH_STARTS = 1_000_000_000
 """An X-RateLimit-Reset below this is a wait in seconds, above it Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T_co]):
-    """What was asked for, the server's clock when it answered (None where it did not say) and the HTTP status."""
+    """The value that was asked for, the server's clock in the answer (None where it gave none), and the HTTP status."""
 
     value: T_co
     server_time: datetime | None
@@ -42,7 +42,7 @@ class Answer(Generic[T_co]):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """The members of an answer, each as its own bytes; empty where there is none."""
+    """The members of an answer, each as its own bytes; empty bytes where a member is missing."""
 
     data: msgspec.Raw = msgspec.Raw(b"")
     pagination: msgspec.Raw = msgspec.Raw(b"")
@@ -56,7 +56,9 @@ _ROWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def open_body(body: bytes, status: int = 200) -> Envelope:
-    """Return the members of a 2xx body. Raises NotTheApi for HTML, UnreadableAnswer for what is no JSON object."""
+    """Return the members of a 2xx body. Raises NotTheApi for HTML, UnreadableAnswer for anything else but a JSON
+    object.
+    """
     try:
         return _ENVELOPE.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -73,7 +75,7 @@ def open_body(body: bytes, status: int = 200) -> Envelope:
 
 
 _LIST_NAMES = ("calls", "data", "items", "results", "records", "rows", "list")
-"""Under what name a list may stand that is wrapped once more."""
+"""The names under which a list with one more wrapper may stand."""
 _WRAPPER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 NO_ROWS = msgspec.Raw(b"[]")
 
@@ -81,9 +83,9 @@ NO_ROWS = msgspec.Raw(b"[]")
 def open_list(body: bytes) -> Envelope:
     """Return the members of an answer to a list request, with an array as its `data`.
 
-    An array is made of what means one: null, {} and no body at all are empty lists (PHP writes {} for one); a list wrapped
-    once more, or in a text, or without an envelope, is that list, and its pagination counts. Raises NotTheApi where there is no
-    list, UnreadableAnswer where an error stands in its place.
+    Everything that means a list becomes an array. null, {} and an empty body are empty lists (PHP writes {} for one). A
+    list with one more wrapper, as JSON in a text, or without an envelope is that list, and its pagination counts.
+    Raises NotTheApi where there is no list, and UnreadableAnswer where there is an error instead.
     """
     text = jsontext.without_bom(body)
     if not text:
@@ -114,12 +116,12 @@ def open_list(body: bytes) -> Envelope:
 
 
 def _says_more(raw: msgspec.Raw) -> bool:
-    """Say whether a member is there and holds anything: `"error": null` stands beside many good answers."""
+    """Say whether a member exists and is not empty: many good answers contain `"error": null`."""
     return bytes(raw).strip() not in (b"", b"null", b"{}", b"[]", b'""', b"false")
 
 
 def _in_text(data: bytes) -> bytes:
-    """Return the JSON that a text holds, if it does."""
+    """Return the JSON inside a text, if `data` is a text; else `data`."""
     try:
         value, _ = fields.unwrapped(jsontext.decode(jsontext.storable(data)[0]))
     except MalformedError:
@@ -139,7 +141,9 @@ def _members(data: bytes) -> dict[str, bytes]:
 
 
 def _unwrapped(envelope: Envelope, data: bytes) -> Envelope:
-    """Return the envelope with the list that `data`, an object, holds: under a name, under numbers, or one call by itself."""
+    """Return the envelope with the list inside `data`, an object: under a name, under numbers, or
+    one call by itself.
+    """
     inner = _members(data)
     lists = [name for name in _LIST_NAMES if inner.get(name, b"").startswith((b"[", b"null"))]
     if not inner:
@@ -163,7 +167,7 @@ def _unwrapped(envelope: Envelope, data: bytes) -> Envelope:
 def rows_of(data: bytes) -> list[bytes]:
     """Return the elements of a JSON array, each as its own bytes.
 
-    Raises MalformedError if it is no array, or one that cannot be cut for certain where it is not sound as a whole.
+    Raises MalformedError if it is no array, or if it is not valid and cannot be divided with certainty.
     """
     try:
         return [bytes(row) for row in _ROWS.decode(data)]
@@ -177,7 +181,7 @@ def rows_of(data: bytes) -> list[bytes]:
 
 
 def member(raw: bytes) -> dict[str, Any]:
-    """Return a member that should be an object; empty where it is none or cannot be read."""
+    """Return a member that should be an object; an empty one where it is something else or cannot be read."""
     try:
         value = jsontext.decode(jsontext.storable(raw)[0]) if raw else None
     except MalformedError:
@@ -186,10 +190,10 @@ def member(raw: bytes) -> dict[str, Any]:
 
 
 def clock(meta: Mapping[str, Any], date: datetime | None) -> datetime | None:
-    """Return the server's clock: meta.ts (without a zone it is UTC), else what the Date header said.
+    """Return the server's clock: meta.ts (UTC if it has no zone), else the Date header.
 
-    Where the two are far apart one of them was not made for this answer (a cached body, a field that is no clock): then the
-    header counts, which is made anew for each.
+    If they are far apart, one of them was not made for this answer (a cached body, or a field that is not a clock).
+    Then the header counts, because it is made anew for each answer.
     """
     said = fields.instant(meta.get("ts"))
     if said is None or (date is not None and abs(said - date) > SAME_CLOCK):
@@ -199,11 +203,11 @@ def clock(meta: Mapping[str, Any], date: datetime | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What an error answer says, in what is safe to show: never the server's own words.
+    """What an error answer says, as far as it is safe to show: never the server's own words.
 
-    `code` is a short word like `validation_error`, else None. `is_json` is whether the body is a JSON object of the
-    API's (or its framework's) making, `has_error` whether it holds the documented error object. `is_rate_limit`:
-    the body speaks of a rate limit, whatever the status (an older deployment answers 500).
+    `code` is a short word like `validation_error`, else None. `is_json`: the body is a JSON object made by the API or
+    its framework. `has_error`: it holds the documented error object. `is_rate_limit`: the body mentions a rate limit,
+    whatever the status is (an older deployment answers 500).
     """
 
     code: str | None
@@ -249,7 +253,7 @@ def _code(value: Any) -> str | None:
 
 
 def _header_wait(headers: Mapping[str, str]) -> tuple[float | None, datetime | None]:
-    """Return (seconds to wait, when to go on) from Retry-After and X-RateLimit-Reset, which most servers do not send."""
+    """Return (seconds to wait, when to continue) from Retry-After and X-RateLimit-Reset; most servers send neither."""
     retry_after, reset_at = None, None
     if value := headers.get("retry-after"):
         if _HEADER_SECONDS.fullmatch(value):

@@ -1,6 +1,6 @@
-"""How single values read: texts, numbers of phones, identifiers, URLs. Pure; every reader gives None for "cannot".
+"""Reads single values: texts, phone numbers, identifiers, URLs. Pure; each reader returns None for what it cannot read.
 
-Instants, money and durations have modules of their own. A reader gives NOT_KNOWN where the value says that there is none.
+Instants, money and durations have their own modules. A reader returns NOT_KNOWN for a value that means "there is none".
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ __all__ = [
 _HTTP_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _BOOLEANS = {"true": True, "false": False}
 _MOST_WRAPPINGS = 3
-"""JSON in a string in a string: nobody has been seen to go further."""
+"""How often JSON may be wrapped in a string: deeper wrapping has never been seen."""
 _JSON_LIKE = re.compile(r"""\s*(?:\{\s*["'}]|\[\s*[\[{"'\]]|"\s*(?:\\"|[\[{]))""")
-"""How JSON begins that holds an object or an array, perhaps once more in a string; not "[noise] hello"."""
+"""How JSON with an object or an array begins, perhaps inside one more string; "[noise] hello" does not match."""
 
 
 def text(value: Any) -> str | NotKnown | None:
-    """Read a text; nothing else is turned into one."""
+    """Read a text; other types are not converted."""
     return (NOT_KNOWN if is_unknown(value) else value) if type(value) is str else None
 
 
 def word(value: Any) -> str | NotKnown | None:
-    """Read a word of the source's vocabulary, such as a status; "unknown" is one."""
+    """Read a word of the source's vocabulary, such as a status; "unknown" is a valid word."""
     return (NOT_KNOWN if is_no_value(value) else value) if type(value) is str else None
 
 
 def phone(value: Any) -> str | NotKnown | None:
-    """Read a phone number or address, as received. What says that it is withheld is none; what is too long is none."""
+    """Read a phone number or address, as received. NOT_KNOWN where it is withheld, None where it is too long."""
     if type(value) is not str or len(value) > MAX_NUMBER_CHARACTERS:
         return None
     return NOT_KNOWN if is_withheld(value) else value
@@ -100,9 +100,9 @@ def boolean(value: Any) -> bool | None:
 
 
 def unwrapped(value: Any) -> tuple[Any, bool]:
-    """Return the object or array that a text holds as JSON, else the value itself; and whether all is well.
+    """Return (value, is valid): the object or array inside a JSON text, else the value itself.
 
-    It is not where a text looks like JSON and is none: cut off in the middle, or another language's notation.
+    It is not valid if a text looks like JSON and is not: cut off in the middle, or another language's notation.
     """
     inner = value
     for _ in range(_MOST_WRAPPINGS):
@@ -116,12 +116,14 @@ def unwrapped(value: Any) -> tuple[Any, bool]:
 
 
 def url_without_signature(url: str) -> str:
-    """Return scheme, host and path: what stays the same when a URL is signed anew."""
+    """Return scheme, host and path: the part that stays the same when a URL is signed again."""
     return url.partition("?")[0].partition("#")[0]
 
 
 def url_expiry(url: str) -> datetime | None:
-    """Read from a signed URL until when it works: AWS, Google, CloudFront/S3 v2 (`Expires`) and Azure (`se`)."""
+    """Return when a signed URL expires: AWS, Google, CloudFront/S3 v2 (`Expires`) and Azure (`se`); None if it is not
+    known.
+    """
     try:
         query = {key.lower(): values[-1] for key, values in parse_qs(urlsplit(url).query, max_num_fields=100).items()}
     except ValueError:

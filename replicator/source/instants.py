@@ -1,9 +1,10 @@
-"""How an instant reads, in every form that APIs send. Pure.
+"""Reads instants (points in time), in every form that APIs send. Pure.
 
-ISO 8601 in its usual variants, mail and HTTP dates, what JavaScript, Go and PHP print, Unix time in seconds to nanoseconds,
-and the objects that some serialisers make. Without a zone it is UTC, as the contract's servers mean it. What has two
-meanings (03/04/2026, a zone's abbreviation, a number that is no Unix time of this century) is not read: it is None, and the
-caller names the field. What stands for "no time" (year 1, 1970-01-01T00:00:00Z, year 9999) is NOT_KNOWN.
+It reads ISO 8601 in its usual variants, mail and HTTP dates, what JavaScript, Go and PHP print, Unix time in seconds to
+nanoseconds, and the objects that some serialisers make. Without a zone it is UTC, as the contract's servers mean it. A
+value with two possible meanings (03/04/2026, a zone's abbreviation, a number that is no Unix time of this century) is
+not read: it becomes None, and the caller names the field. Values that stand for "no time" (year 1,
+1970-01-01T00:00:00Z, year 9999) are NOT_KNOWN.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from replicator.source.unknowns import NOT_KNOWN, NotKnown, is_unknown
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 LONGEST = 64
-"""Characters of what may be an instant."""
+"""The most characters that an instant may have."""
 
 _ZERO_DAYS = frozenset(
     {"0000-00-00", "0001-01-01", "1000-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1900-01-01"}
 )
-"""The first day of calendars and column types: what stands there when nothing was set."""
+"""The first days of calendars and column types: programs write them for a time that was not set."""
 _NEVER = frozenset({"infinity", "-infinity", "never"})
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _CENTURY = (Decimal(946_684_800), Decimal(4_102_444_800))
 """2000 to 2100 in Unix seconds. The same in milliseconds, microseconds and nanoseconds: the ranges do not overlap."""
 _UNITS = (Decimal(1), Decimal(1000), Decimal(1_000_000), Decimal(1_000_000_000))
 _NO_TIMES = frozenset({Decimal(0), Decimal(-1), Decimal(-62_135_596_800), Decimal(-62_135_596_800_000)})
-"""Unset, and year 1 in seconds and milliseconds."""
+"""Not set, and year 1 in seconds and in milliseconds."""
 _ISO = re.compile(
     r"(?P<year>[0-9]{4})(?P<dash>[-/]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})"
     r"(?:(?:[T_]| +)?(?P<hour>[0-9]{2})(?P<colon>:?)(?P<minute>[0-9]{2})"
@@ -53,7 +54,9 @@ _DOTNET = re.compile(r"\\?/Date\((-?[0-9]{1,16})(?:[+-][0-9]{4})?\)\\?/")
 
 
 def read_instant(value: Any) -> datetime | NotKnown | None:
-    """Read an instant in UTC, cut to microseconds; NOT_KNOWN for what stands for no time; None for what is none."""
+    """Read an instant in UTC, cut to microseconds. NOT_KNOWN for a value that means "no time"; None for any other
+    value.
+    """
     if type(value) is str:
         return _of_text(value)
     if type(value) is int or type(value) is Decimal:
@@ -75,7 +78,7 @@ def _of_text(value: str) -> datetime | NotKnown | None:
     if len(value) > LONGEST:
         return None
     text = value.strip()
-    # What nearly all are: read by the standard library at once.
+    # The usual form, which the standard library reads fastest.
     if len(text) >= 19 and text[4] == text[7] == "-" and text[10] in "Tt " and text[13] == text[16] == ":":  # noqa: PLR2004
         with suppress(ValueError, OverflowError):
             moment = datetime.fromisoformat(text.upper())
@@ -101,7 +104,7 @@ def _of_iso(match: re.Match[str]) -> datetime | NotKnown | None:
     if day in _ZERO_DAYS or parts["year"] in {"0000", "0001", "9999"}:
         return NOT_KNOWN
     if not parts["dash"] and parts["hour"] and parts["colon"]:
-        return None  # 2026030112:00 is nobody's form
+        return None  # no program writes 2026030112:00
     hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
     # A leap second is the next one, and 24:00 is the next day's beginning, as PostgreSQL reads them.
     over = timedelta(seconds=second == 60) + timedelta(days=(hour, minute, second) == (24, 0, 0))  # noqa: PLR2004
@@ -135,7 +138,7 @@ def _since_epoch(seconds: Decimal) -> datetime | NotKnown | None:
 
 
 def _of_object(value: dict[str, Any]) -> datetime | NotKnown | None:
-    """Read what serialisers make of an instant: MongoDB, protobuf and Firestore, PHP."""
+    """Read the objects that serialisers make for an instant: MongoDB, protobuf and Firestore, PHP."""
     if len(value) == 1:
         for name in ("$date", "$numberLong", "value", "iso"):
             if name in value and not isinstance(value[name], list):
@@ -155,7 +158,7 @@ def _of_object(value: dict[str, Any]) -> datetime | NotKnown | None:
 
 
 def _of_parts(parts: list[int]) -> datetime | NotKnown | None:
-    """Read [year, month, day, hour, minute, second, nanoseconds]: a Java LocalDateTime as it is by default."""
+    """Read [year, month, day, hour, minute, second, nanoseconds]: the default form of a Java LocalDateTime."""
     year, month, day, hour, minute, second, nanos = (*parts, 0, 0)[:7]
     with suppress(ValueError, OverflowError):
         return _plausible(datetime(year, month, day, hour, minute, second, nanos // 1000, UTC))

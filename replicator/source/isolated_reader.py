@@ -1,11 +1,12 @@
-"""Reads the source in a process apart, so that an answer which ends its reader ends that process and not ours.
+"""Reads the source in a separate process, so that an answer that kills its reader does not kill the main process.
 
-No answer is known that does: the limits see to it. But a fault below Python, or a machine with less memory than an answer
-takes, would end the whole program, at every start again. So after some such ends (sync/recovery.py counts them) answers
-are read here, one at a time: a reader that dies over an answer is an answer that cannot be read, which the engine narrows
-down to its row and steps over, and everything else goes on.
+No such answer is known; the limits prevent it. But a fault below Python, or a machine with less memory than an answer
+needs, would end the whole program, and again after each start. So after some such ends (sync/recovery.py counts them),
+answers are read here, one at a time. If a reader dies, its answer counts as unreadable: the engine narrows the page to
+the row, steps over it, and goes on with everything else.
 
-Run as a program, this file is that process: requests come in on standard input, what was read goes out on standard output.
+Run as a program, this file is that process: it reads requests from standard input and writes the results to standard
+output.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct(">Q")
 DEAD = LENGTH.pack(0)
-"""What comes in the place of an answer when its reader has died."""
+"""What is sent instead of an answer when its reader has died."""
 GRACE_SECONDS = 20.0
-"""How long reading may take beside the request's own deadline."""
+"""How long reading an answer may take beyond the request's own deadline."""
 
 
 class CarefulReader:
-    """A Reader that can be told to read apart. `deaths` counts the processes that died over an answer."""
+    """A Reader that reads in the separate process while `is_apart` is set. `deaths` counts the processes that died."""
 
     def __init__(self, base_url: str, key: str, *, timeout_seconds: float = 120) -> None:
         self._reader = Reader(base_url, key, timeout_seconds=timeout_seconds)
@@ -64,7 +65,7 @@ class CarefulReader:
         self.close()
 
     def close(self) -> None:
-        """Close the connections, and end the other process if there is one, whatever it does."""
+        """Close the connections, and kill the other process if there is one."""
         self._reader.close()
         self._bury()
 
@@ -102,7 +103,7 @@ class CarefulReader:
             _send(cast("IO[bytes]", self._process.stdin), (method, asked))
             answer = _receive(cast("IO[bytes]", self._process.stdout), until)
         except (EOFError, OSError, pickle.UnpicklingError):
-            self._bury()  # what reads next begins anew
+            self._bury()  # the next request starts a new process
             answer = None
         if answer is None:
             self.deaths += 1
@@ -114,7 +115,7 @@ class CarefulReader:
         if process is None:
             return
         with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)  # its readers too, whatever they do
+            os.killpg(process.pid, signal.SIGKILL)  # its readers too
         with suppress(OSError):
             process.communicate()
 
@@ -126,7 +127,7 @@ def _send(pipe: IO[bytes], thing: object) -> None:
 
 
 def _receive(pipe: IO[bytes], until: float | None = None) -> Any:
-    """Return what comes next (None: who would have sent it is dead); raise EOFError at the end, TimeoutError when it is late."""
+    """Return the next object (None: the reader died). Raises EOFError at the end, TimeoutError after `until`."""
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size, until))
     if not length:
         return None
@@ -150,9 +151,11 @@ def _exactly(pipe: IO[bytes], length: int, until: float | None) -> bytes:
 
 
 def serve() -> None:
-    """Be the process apart, until there are no more requests: a mother that forks readers, since a fork is quick."""
+    """Run as the separate process until there are no more requests: a parent that forks readers, because forking is
+    fast.
+    """
     with suppress(OSError):
-        # Where memory runs out, this is the process that may go.
+        # If memory runs out, the system should kill this process first.
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     order = _receive(sys.stdin.buffer)
     is_dead = True
@@ -168,7 +171,7 @@ def serve() -> None:
 
 
 def _read(base_url: str, key: str, timeout_seconds: float) -> None:
-    """Be a reader, until there are no more requests, or to the death."""
+    """Run as a reader until there are no more requests, or until it dies."""
     try:
         with suppress(EOFError), Reader(base_url, key, timeout_seconds=timeout_seconds) as reader:
             while True:

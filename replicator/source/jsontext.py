@@ -1,15 +1,15 @@
-r"""JSON as PostgreSQL's jsonb will take it. Knows neither the network nor what a call is.
+r"""Converts JSON text into a form that PostgreSQL's jsonb accepts. Knows neither the network nor what a call is.
 
-Three things stand between a JSON payload and jsonb, and each has one rule here:
+There are three problems between a JSON payload and jsonb, and each has one rule here:
 
 - NUL (`\u0000`) and lone surrogates, which jsonb refuses in any string or key, are **escaped reversibly**: the
-  private-use character `ESCAPE` and four hex digits. `ESCAPE` itself is escaped the same way, so that `unescape` gives
-  back exactly what was received. Everything else keeps its own bytes.
-- Numbers keep their digits: integers are int, all others Decimal, never float. A number with an exponent beyond
-  ±1,000 or with more digits than that is malformed: numeric could not hold what it can grow to.
-- Nesting deeper than 200 is malformed, before anybody's stack is at stake.
+  private-use character `ESCAPE` and four hex digits. `ESCAPE` itself is escaped the same way, so that `unescape`
+  returns exactly what was received. Everything else keeps its own bytes.
+- Numbers keep their digits: integers are int, all others Decimal, never float. A number with an exponent beyond ±1,000
+  or with more than 1,000 digits is malformed, because its value could exceed what numeric holds.
+- Nesting deeper than 200 is malformed, so that no program's stack overflows.
 
-Duplicate keys: the last one counts, as in jsonb.
+If a key occurs twice, the last one counts, as in jsonb.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ESCAPE = "\ue01b"
-"""A private-use character (its last byte reminds of ESC): nobody's text holds it, and where it does it is escaped."""
+"""A private-use character (its last byte is that of ESC). Real texts do not contain it; if one does, it is escaped."""
 
 _ESCAPE_BYTES = ESCAPE.encode()
 _UNSTORABLE = re.compile(f"[\x00\ud800-\udfff{ESCAPE}]")
@@ -47,7 +47,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class MalformedError(ValueError):
-    """A text is no JSON, or none that jsonb could hold. The message says why and quotes nothing."""
+    """A text is not JSON, or not JSON that jsonb can hold. The message gives the reason and quotes nothing."""
 
 
 def escape(text: str) -> str:
@@ -61,7 +61,7 @@ def unescape(text: str) -> str:
 
 
 def storable(raw: bytes) -> tuple[bytes, bool]:
-    """Return JSON text with what jsonb refuses escaped, and whether anything was."""
+    """Return (JSON text with everything escaped that jsonb refuses, whether anything was escaped)."""
     if b"\\u" not in raw and _ESCAPE_BYTES not in raw:
         return raw, False
     escaped = _JSON_UNSTORABLE.sub(_replacement, raw)
@@ -89,9 +89,9 @@ _CANONICAL = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
 
 def decode(raw: bytes, *, inside: int = 0) -> Any:
-    """Return the value of storable JSON text: int and Decimal for numbers. Raises MalformedError, nothing else.
+    """Return the value of storable JSON text, with int and Decimal for numbers. Raises MalformedError, nothing else.
 
-    `inside` is how many brackets stand around the text already.
+    `inside` is how many brackets already surround the text.
     """
     try:
         value = _DECODER.decode(raw)
@@ -105,7 +105,7 @@ def decode(raw: bytes, *, inside: int = 0) -> Any:
         if "value out of range" in str(error):
             raise MalformedError("a number is out of range") from None
         raise MalformedError(str(error)) from None
-    # Depth needs as many brackets: counting bytes spares almost every row the walk.
+    # A nesting depth needs as many brackets, so counting bytes makes the exact test unnecessary for almost every row.
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH - inside and _depth(value) > MAX_DEPTH - inside:
         raise MalformedError(f"nested deeper than {MAX_DEPTH}")
     return value
@@ -131,7 +131,7 @@ def encode(value: Any) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """Return the one text of `value`: keys sorted, no white space, its numbers' digits."""
+    """Return the canonical text of `value`: keys sorted, no white space, numbers with their digits."""
     return _CANONICAL.encode(value)
 
 
@@ -141,23 +141,25 @@ def without_bom(body: bytes) -> bytes:
 
 
 def split(raw: bytes) -> list[tuple[str, bytes]]:
-    """Cut one JSON object or array into its members: (key, or "" in an array; the value's own bytes).
+    """Divide one JSON object or array into its members: (key, or "" in an array; the value's own bytes).
 
-    Looks at brackets, commas and strings only, so one member that is no JSON does not hide the others. Raises
-    MalformedError where the container as a whole does not hold together.
+    It looks only at brackets, commas and strings, so one invalid member does not hide the others. Raises MalformedError
+    where the container as a whole is not well formed.
     """
     return list(members(raw))
 
 
 def members(raw: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield what `split` returns; what stands before a fault is yielded before MalformedError is raised."""
+    """Yield what `split` returns. Members before a fault are yielded before MalformedError is raised."""
     for key, value, _ in _members(raw):
         yield key, value
 
 
 def members_for_certain(raw: bytes) -> dict[str, bytes]:
-    """Return the members of an object each of which is a single string, word or bracket, whatever is in it, and so nothing of
-    its neighbours. Raises MalformedError where one may be more.
+    """Return the members of an object, if each is a single string, word or bracket, and so contains nothing of its
+    neighbours.
+
+    Raises MalformedError where one member may be more than that.
     """
     found: dict[str, bytes] = {}
     for key, value, things in _members(raw):
@@ -185,11 +187,11 @@ def _members(raw: bytes) -> Iterator[tuple[str, bytes, int]]:
 
 
 def is_one_value(raw: bytes) -> bool:
-    """Say whether what `split` cut out of a text that is not sound is one member for certain.
+    """Say whether a piece that `split` took from an invalid text is certainly one member.
 
-    A string that does not end where it should turns inside and outside about, and cutting may then have taken several
-    members for one. That shows: such a piece is no JSON even in the widest sense (any number, NaN, any bytes in
-    strings), and it holds a seam, where one object ends and the next begins.
+    If a string does not end where it should, inside and outside are exchanged, and one piece may hold several members.
+    This can be seen: such a piece is not JSON even in the widest sense (any number, NaN, any bytes in strings), and it
+    holds a place where one object ends and the next begins.
     """
     if not _SEAM.search(raw):
         return True
@@ -205,8 +207,9 @@ def is_one_value(raw: bytes) -> bool:
 
 
 def _outer_symbols(text: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield the commas, the colons and the closing bracket of the outermost container, with their places and the number of
-    strings and brackets that stand before each, since the last.
+    """Yield (symbol, place, count) for the commas, the colons and the closing bracket of the outermost container.
+
+    `count` is the number of strings and brackets since the previous symbol.
     """
     depth, things, is_object = 0, 0, text[:1] == b"{"
     for token in _TOKEN.finditer(text):

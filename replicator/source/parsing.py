@@ -1,13 +1,13 @@
-"""How the API's answers read. Pure: bytes in, records out. Knows no network, no database, no clock.
+"""Parses the API's answers. Pure: bytes in, records out. Knows no network, no database, no clock.
 
-Three levels, and what is wrong on one never spreads to the one above:
+There are three levels, and an error on one level never affects the level above:
 
-- a **field** that has the wrong type or cannot be read is None and named in `problems`; it is whole in `raw`. One that jsonb
-  could not hold, or that makes its row too large, is set aside with its bytes (salvage.py). One that says "not known", in
-  whatever words, is None, and no problem;
-- a **row** without a usable id, or that cannot be cut into its fields for certain, is an `Unreadable` with the bytes as
-  received;
-- a **body** that cannot be read as a whole, or not be cut into its rows for certain, raises UnreadableAnswer (or
+- A **field** with the wrong type, or that cannot be read, is None and named in `problems`; `raw` holds it unchanged.
+  One that jsonb could not hold, or that makes its row too large, is set aside with its bytes (salvage.py). One that
+  says "not known", in whatever words, is None and no problem.
+- A **row** without a usable id, or that cannot be divided into its fields with certainty, is an `Unreadable` with the
+  bytes as received.
+- A **body** that cannot be read as a whole, or not be divided into its rows with certainty, raises UnreadableAnswer (or
   NotTheApi).
 
 Nothing else is ever raised, whatever the bytes. See jsontext.py for what happens to NUL, lone surrogates and numbers.
@@ -35,15 +35,16 @@ if TYPE_CHECKING:
 
 
 TWICE = "its page shows the call before, with another content"
-"""Why a row that can be read is kept aside: one answer is one look, and a call has one content in it."""
+"""The reason why a readable row is kept aside: one answer shows one moment, in which a call has only one content."""
 
 
 def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | None = None) -> Page:
-    """Read one list answer. `limit` and `offset` are what was asked, `server_time` what the Date header said.
+    """Read one list answer. `limit` and `offset` are what was asked for, `server_time` is the Date header. Contract:
+    List Calls.
 
-    Contract: List Calls. No body at all, `data: null` and a list under another name are lists, too (envelope.open_list);
-    whether an empty one is believed is decided where it is known how many calls there are. Raises UnreadableAnswer, or
-    NotTheApi where there is no list.
+    An empty body, `data: null` and a list under another name are lists too (envelope.open_list). Whether an empty list
+    is trusted is decided elsewhere, where the number of known calls is known. Raises UnreadableAnswer, or NotTheApi
+    where there is no list.
     """
     envelope = open_list(body)
     calls: list[Call] = []
@@ -62,7 +63,8 @@ def parse_page(body: bytes, *, limit: int, offset: int, server_time: datetime | 
             shown[row.id] = row.fingerprint
             calls.append(row)
         else:
-            # The same call once more takes no place in the list, or a page of repetitions would reach to the list's end.
+            # A repeated call takes no place in the list; otherwise a page of repetitions would seem to reach the list's
+            # end.
             if row.fingerprint != shown[row.id]:
                 unreadable.append(Unreadable(raw[:MAX_ROW_BYTES], TWICE, row.id, row.created_at))
             continue
@@ -152,7 +154,9 @@ def parse_row(raw: bytes) -> Call | Unreadable:
 
 
 def _salvaged(raw: bytes, reason: str) -> Call | Unreadable:
-    """Read a row without the fields that cannot be stored; one whose id is among them, or has no fields, as a whole."""
+    """Read a row without the fields that cannot be stored. If the id is among them, or no field is left, the row is
+    unreadable.
+    """
     found = salvage(raw)
     if found is None:
         return _rescue(raw[:MAX_ROW_BYTES], reason)
@@ -169,7 +173,7 @@ def _salvaged(raw: bytes, reason: str) -> Call | Unreadable:
 
 
 def _rescue(raw: bytes, reason: str) -> Unreadable:
-    """Find out which call an unreadable row is about, as far as its brackets let us."""
+    """Find the id and created_at of an unreadable row, as far as it can be divided by its brackets."""
     found: dict[str, Any] = {}
     try:
         for key, value in jsontext.members(raw):
@@ -218,7 +222,7 @@ def _call(call_id: UUID, row: dict[str, Any], text: str, set_aside: tuple[SetAsi
         is_recording_enabled=_setting(row, "recording_enabled", problems),
         is_transcription_enabled=_setting(row, "transcription_enabled", problems),
         has_escapes=has_escapes,
-        # The last: all problems are known by now, and the fingerprint takes the row apart.
+        # Last, because all problems are known by now and computing the fingerprint changes the row.
         set_aside=set_aside,
         problems=tuple(problems),
         fingerprint=_fingerprint(row),
@@ -226,7 +230,7 @@ def _call(call_id: UUID, row: dict[str, Any], text: str, set_aside: tuple[SetAsi
 
 
 def _duration(row: dict[str, Any], read: Callable[..., Any], problems: dict[str, None]) -> int | None:
-    """Return the duration in seconds; where there is none, what a field in milliseconds says."""
+    """Return the duration in seconds; if it is missing, that of a field in milliseconds."""
     found: int | None = read("duration_seconds", fields.whole_seconds)
     if found is None and "duration_seconds" not in problems:
         milliseconds = fields.decimal(row.get("duration_ms"))
@@ -235,7 +239,7 @@ def _duration(row: dict[str, Any], read: Callable[..., Any], problems: dict[str,
 
 
 def _context(row: dict[str, Any], lost: set[str], problems: dict[str, None]) -> str | None:
-    """Return the context as JSON text. One that is an object in a text is that object."""
+    """Return the context as JSON text. An object that stands in a text is taken out of it."""
     name = "metadata" if row.get("context") is None or fields.is_no_value(row["context"]) else "context"
     value, is_well = fields.unwrapped(row.get(name))
     if not is_well:
@@ -244,7 +248,7 @@ def _context(row: dict[str, Any], lost: set[str], problems: dict[str, None]) -> 
 
 
 def _embedded(data: Any, summary: str | None, problems: dict[str, None]) -> Transcript | None:
-    """Read the transcript that a row can carry; None where it has no segments."""
+    """Read the transcript inside a row; None where it has no segments."""
     if not data:
         return None
     transcript = read_transcript(data, summary=summary)
@@ -264,7 +268,7 @@ def _setting(row: dict[str, Any], name: str, problems: dict[str, None]) -> bool 
 
 
 def _fingerprint(row: dict[str, Any]) -> bytes:
-    """Return the SHA-256 of the canonical row without what reading it can move. Takes `row` apart."""
+    """Return the SHA-256 of the canonical row, without the fields that our own requests change. Changes `row`."""
     row.pop("updated_at", None)
     if isinstance(url := row.get("recording_url"), str):
         row["recording_url"] = fields.url_without_signature(url)

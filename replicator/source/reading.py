@@ -1,4 +1,4 @@
-"""What the other rooms need of the source: reading, and nothing else. The client is one, and so is the isolated reader."""
+"""The interface through which the other rooms read the source. The client and the isolated reader implement it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Answered(Protocol[T_co]):
-    """A detail's answer: the value, and the server's clock where it said so."""
+    """The answer about one object: the value, and the server's clock where the answer gave it."""
 
     @property
     def value(self) -> T_co: ...
@@ -23,7 +23,7 @@ class Answered(Protocol[T_co]):
 
 
 class Reading(Protocol):
-    """The endpoints that are read, one request each. Each raises SourceError."""
+    """The reading endpoints, one request each. Each raises a SourceError."""
 
     def list_calls(
         self,

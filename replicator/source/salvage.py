@@ -1,9 +1,10 @@
-"""Takes what cannot be stored out of a call's row, so that the rest of the call counts. Pure: bytes in, bytes out.
+"""Removes fields that cannot be stored from a call's row, so that the rest of the call is kept. Pure: bytes in, bytes
+out.
 
-A field that is no JSON, is nested too deep, holds a number that is too long, or makes the row too large is set aside with its
-bytes; a note with their number and hash stands in its place, so a change of it is still a change of the row. In an object
-such as the context only the member that is at fault goes. Where a quote or a bracket does not match nobody can say where a
-field ends: then nothing is taken out, and the row as a whole is not readable.
+A field that is not JSON, is nested too deep, holds a number that is too long, or makes the row too large is set aside
+with its bytes. A note with the number and the hash of its bytes takes its place, so a change of the field still changes
+the row. In an object such as the context, only the faulty member is removed. If a quote or a bracket does not match,
+the end of a field is not known: then nothing is removed, and the whole row is unreadable.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ from replicator.source.jsontext import MalformedError
 from replicator.source.limits import MAX_BODY_BYTES, MAX_ROW_BYTES
 
 OTHER = "other field"
-"""What a field is called whose name is no plain word."""
+"""The name used for a field whose own name is not a plain word."""
 _LEVELS = 2
 """The row, and the objects in it."""
 _LARGEST_INSIDE = 256 * 1024
-"""Bytes of an object within a row that is cut by its brackets, one by one, where it is no JSON as a whole."""
+"""The size of an object in a row, in bytes, up to which its members are still separated by brackets if it is not valid
+JSON.
+"""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 TOO_LARGE = f"with it the row is larger than {MAX_ROW_BYTES >> 20} MiB"
 
 
 def salvage(raw: bytes) -> tuple[bytes, tuple[SetAside, ...]] | None:
-    """Return a row that can be stored and what was taken out of it; None where the row cannot be cut for certain."""
+    """Return (a row that can be stored, what was removed); None where the row cannot be divided with certainty."""
     members = _members(raw)
     if members is None:
         return None
@@ -43,7 +46,7 @@ def salvage(raw: bytes) -> tuple[bytes, tuple[SetAside, ...]] | None:
 
 
 def _members(raw: bytes, most_bytes: int = MAX_BODY_BYTES) -> dict[str, bytes] | None:
-    """Cut an object into its members; None where a member may hold a part of its neighbour."""
+    """Divide an object into its members; None where a member may hold a part of its neighbour."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {name: bytes(value) for name, value in _MEMBERS.decode(raw).items()}
     if not raw.startswith(b"{") or len(raw) > most_bytes:
@@ -70,7 +73,7 @@ def _without_faults(members: dict[str, bytes], path: str, level: int, found: lis
 
 
 def _without_weight(members: dict[str, bytes], path: str, surplus: int, found: list[SetAside]) -> dict[str, bytes]:
-    """Take the heaviest members out until so many bytes are saved."""
+    """Remove the largest members until `surplus` bytes are saved."""
     rest = dict(members)
     for name in sorted(members, key=lambda one: -len(members[one])):
         if surplus <= 0:

@@ -1,7 +1,7 @@
-"""What an answer's status means: one table from HTTP to our error tree. Pure.
+"""Maps the HTTP status of an answer to an error class. Pure.
 
 Messages hold the request (method and path, never the query), the status and the API's short error code. The server's
-own words are never repeated: they may quote a payload.
+own words are never repeated, because they may quote a payload.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def refusal(
 ) -> SourceError:
     """Return the error for an answer that is no success.
 
-    `what` is the request as method and path. `is_collection`: the path exists wherever the API does, so a 404 means
-    that this is not the API. Elsewhere a 404 says that a call or a detail is not there, and only a JSON answer may say
-    so: a proxy's 404 proves nothing. A code that holds a part of the `key` is not repeated.
+    `what` is the request as method and path. `is_collection`: the path exists in every deployment of the API, so a 404
+    means that this is not the API. For other paths a 404 means that a call or a detail does not exist. Only a JSON
+    answer can say so, because a proxy's 404 proves nothing. A code that contains a part of the `key` is not repeated.
     """
     found = parse_error(body, headers=headers, date=fields.http_date(headers.get("date")))
     if found.code is not None and echoes(found.code, key):
@@ -79,5 +79,5 @@ def _kind(status: int, *, is_collection: bool, is_json: bool) -> type[SourceErro
         if is_collection:
             return NotTheApi
         return NotFound if is_json else SourceUnavailable
-    # 1xx and 3xx: nothing the API does. A redirect is never followed, the key stays here.
+    # The API never answers 1xx or 3xx. A redirect is never followed, so the key is sent nowhere else.
     return RequestRefused if status >= 400 else NotTheApi  # noqa: PLR2004

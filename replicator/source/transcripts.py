@@ -1,8 +1,8 @@
-"""How a transcript reads, in every shape that was seen. Pure; works on values that `jsontext.decode` gave.
+"""Reads transcripts, in every form that was seen. Pure; works on values from `jsontext.decode`.
 
-One form comes out: segments with a position, a speaker (agent, contact, tool, system, else the source's own word), the
-text and, where known, seconds from the call's start. Nothing is dropped: each segment keeps its own JSON, and the
-transcript keeps what came beside the segments. What could not be read is named in `problems`.
+The result has one form: segments with a position, a speaker (agent, contact, tool, system, else the source's own word),
+the text and, where known, seconds from the call's start. Nothing is dropped: each segment keeps its own JSON, and the
+transcript keeps what stood beside the segments. What could not be read is named in `problems`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _ENDS = ("end", "end_seconds", "end_time")
 
 
 def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
-    """Read the `data` of a transcript answer, or the transcript that a call row carries.
+    """Read the `data` of a transcript answer, or the transcript inside a call's row.
 
     `data` is the object with `transcript` and `summary`, or the transcript itself: a list, an object with a text or a
-    list, a plain string, or null (no segments). `summary` is what counts where `data` has none: the call's own.
+    list, a plain string, or null (no segments). `summary` is the call's own, which is used where `data` has none.
     """
     problems: dict[str, None] = {}
     beside: dict[str, Any] = {}
     turns = _turns(data, beside, problems)
     if turns and not any(map(_says_something, turns)):
-        # A placeholder: no segment holds a word. It is none yet, and what it holds is kept beside.
+        # A placeholder, because no segment holds a word: it is not a transcript yet, and its content is kept beside.
         beside, turns = {**beside, "segments": turns}, []
     if isinstance(own := beside.get("summary"), str):
         summary = None if fields.is_unknown(own) else own
@@ -70,7 +70,9 @@ def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
 
 
 def _turns(data: Any, beside: dict[str, Any], problems: dict[str, None]) -> list[Any]:
-    """Return the turns in `data`, and put what stands beside them into `beside`. A text may hold them as JSON."""
+    """Return the turns in `data`, and put what stands beside them into `beside`. The turns may stand in a text, as
+    JSON.
+    """
     data, is_well = fields.unwrapped(data)
     if not is_well:
         problems["transcript"] = None
@@ -105,14 +107,14 @@ def _turns_within(data: dict[str, Any], beside: dict[str, Any], problems: dict[s
     if isinstance(beside.get("text"), str):
         text = beside.pop("text")
         return [] if fields.is_no_value(text) else [text]
-    # {"transcript": null} and {} say that there is nothing; anything else says something that we cannot read.
+    # {"transcript": null} and {} mean that there is none; any other object has a form that cannot be read.
     if data and not any(name in data and data[name] is None for name in (*_LISTS, "text")):
         problems["transcript"] = None
     return []
 
 
 def _says_something(turn: Any) -> bool:
-    """Say whether a turn holds a word; an odd value may stand for one."""
+    """Say whether a turn holds a word; a value of another type counts as one."""
     if isinstance(turn, dict):
         turn = _first(turn, _TEXTS)
     return bool(turn.strip()) if isinstance(turn, str) else turn not in (None, [], {})
@@ -163,7 +165,7 @@ def _text(turn: dict[str, Any], problems: dict[str, None]) -> str:
 
 
 def _speaker(turn: dict[str, Any], problems: dict[str, None]) -> str:
-    """Return the first of `speaker` and `role` that is known, else the first word there is, as received."""
+    """Return the first known word of `speaker` and `role`, else the first word that exists, as received."""
     unknown = ""
     for name in ("speaker", "role"):
         word = turn.get(name)

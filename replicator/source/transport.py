@@ -1,8 +1,8 @@
-"""The wire: an httpx transport over pyreqwest (Rust's hyper), at a third of httpx's own cost per request.
+"""Sends HTTP requests: an httpx transport over pyreqwest (Rust's hyper), at a third of httpx's own cost per request.
 
 One request in, at most one request out: no redirects, no cookies, no cache, no retries, and no proxies from the
-environment (HTTP_PROXY is ignored: the key goes where TRUEDY_BASE_URL says and nowhere else). TLS is verified. A total
-deadline covers everything from connecting to the body's last byte; bodies are bounded, also after decompression.
+environment (HTTP_PROXY is ignored: the key goes only where TRUEDY_BASE_URL says). TLS is verified. A deadline covers
+everything from connecting to the body's last byte; the size of bodies is limited, also after decompression.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 10.0
 POOL_IDLE_SECONDS = 4.0
 INFLATE_BYTES = 1024 * 1024
-"""So much is decompressed at once."""
+"""How many bytes are decompressed at once."""
 MOST_INFLATION = 1100
-"""Deflate makes at most 1,032 bytes of one."""
+"""The largest growth by decompression: deflate makes at most 1,032 bytes of one."""
 ACCEPT_ENCODING = "gzip, deflate"
 
 _CONNECTING = "client error (Connect)"
-"""What hyper says of everything before the first byte was sent: DNS, TCP, TLS."""
+"""hyper's words for every failure before the first byte was sent: DNS, TCP, TLS."""
 _SAFE_CAUSE = re.compile(r"[A-Za-z0-9 ,.:()'_-]{1,100}")
 _WRONG_NAME = "certificate not valid for name"
-"""What rustls goes on to list are the names in the certificate: a stranger's words."""
+"""After these words rustls lists the names in the certificate, which are text from a stranger."""
 
 
 class LeanTransport(httpx.BaseTransport):
@@ -72,7 +72,9 @@ class LeanTransport(httpx.BaseTransport):
         self._client = builder.build()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, read the bounded body and return both. Raises UnreadableAnswer for one beyond all bounds."""
+        """Send `request`, read the body up to the limits and return the response. Raises UnreadableAnswer beyond the
+        limits.
+        """
         builder = self._client.request(request.method, str(request.url)).headers(
             [(name.decode(), value.decode()) for name, value in request.headers.raw if name.lower() != b"host"]
         )
@@ -96,7 +98,7 @@ def _read(response: SyncResponse) -> bytes:
     length = _header(response, "content-length")
     reader = response.body_reader
     if length is not None and length.isdecimal() and int(length) <= MAX_BODY_BYTES:
-        # HTTP/1 framing holds the server to its word: one crossing into Rust instead of many.
+        # HTTP/1 framing keeps the body to this length, so one crossing into Rust is enough.
         return bytes(reader.bytes())
     chunks: list[bytes] = []
     size = 0
@@ -111,7 +113,7 @@ def _read(response: SyncResponse) -> bytes:
 def _headers(response: SyncResponse) -> list[tuple[str, str]]:
     try:
         return list(response.headers.items())
-    except ValueError:  # one of them is no ASCII, and nothing that we read: the others count
+    except ValueError:  # one header is not ASCII; none that is read here can be, and the others count
         names = dict.fromkeys(response.headers.keys())
         return [(name, value) for name in names if (value := _header(response, name)) is not None]
 
@@ -124,10 +126,10 @@ def _header(response: SyncResponse, name: str) -> str | None:
 
 
 def _as_httpx(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.TransportError:
-    """Return httpx's name for what happened, with the innermost cause where it is harmless: no URL, no key.
+    """Return httpx's error for what happened, with the innermost cause where it is harmless: no URL, no key.
 
-    pyreqwest calls everything before the answer's head a connect error; its list of causes tells a connection that
-    never stood (the request was not sent) from one that broke (it may have been).
+    pyreqwest calls every failure before the answer's head a connect error. Its list of causes shows the difference
+    between a connection that was never made (the request was not sent) and one that broke (it may have been sent).
     """
     details = error.args[1] if len(error.args) > 1 else None
     causes = [cause["message"] for cause in (details.get("causes") or ())] if isinstance(details, dict) else []
@@ -148,7 +150,9 @@ def _as_httpx(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx
 
 
 def read_body(response: httpx.Response) -> bytes:
-    """Return the decompressed body of any transport's response, within bounds. Raises UnreadableAnswer, httpx errors."""
+    """Return the decompressed body of any transport's response, within the limits. Raises UnreadableAnswer, httpx
+    errors.
+    """
     chunks: list[bytes] = []
     size = 0
     try:
@@ -167,7 +171,7 @@ def read_body(response: httpx.Response) -> bytes:
 
 
 def inflate(body: bytes, encoding: str, status: int) -> bytes:
-    """Decompress gzip or deflate, and stop at the bound instead of at the end of memory."""
+    """Decompress gzip or deflate, and stop at the limit, before memory runs out. Raises UnreadableAnswer."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity") or not body:
         return body
@@ -185,7 +189,7 @@ def inflate(body: bytes, encoding: str, status: int) -> bytes:
 
 
 def _inflate(body: bytes, window_bits: int, status: int) -> bytes:
-    """Decompress what is known to keep within the bound: where it may not, it is measured first, and nothing is kept."""
+    """Decompress a body. If it may exceed the limit, its size is measured first, without keeping anything."""
     if len(body) * MOST_INFLATION > MAX_BODY_BYTES:
         size = 0
         for part in _inflated(body, window_bits):

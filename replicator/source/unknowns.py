@@ -1,7 +1,8 @@
-"""Values that stand for "not known", in the spellings of many APIs. Pure.
+"""Recognises values that stand for "not known", in the spellings of many APIs. Pure.
 
-A source that has no value for a field sends null, or a word, or a number or an instant that cannot be meant. All of them
-read as None; the value as received stays in `raw`. What is only odd, and could be meant, is not listed here.
+If a source has no value for a field, it sends null, a word, or a number or an instant that is impossible. All of these
+are read as None; the value as received stays in `raw`. Values that are only unusual, and may be meant, are not listed
+here.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ class NotKnown:
 
 
 NOT_KNOWN: Final = NotKnown()
-"""What a reader returns for a value that says that there is none. None means that the value cannot be read."""
+"""What a reader returns for a value that means "there is none". None means that the value cannot be read."""
 
 NIL = UUID(int=0)
 
 _NO_WORDS = frozenset({"", "null", "none", "nil", "undefined", "n/a", "na", "nan", "-", "--", "\u2013", "\u2014"})
-"""What programs write where a value is not there."""
+"""What programs write where there is no value."""
 _UNKNOWN_WORDS = _NO_WORDS | {"unknown", "not available", "not known", "unset", "empty", "?"}
-"""Beside them, what means the same where a value is expected, and could be a status of its own."""
+"""These, and words that mean the same where a value is expected but could also be a status."""
 _LONGEST_WORD = 20
 
 _WITHHELD = frozenset({
@@ -35,7 +36,7 @@ _WITHHELD = frozenset({
     "blockednumber", "callerblocked", "hidden", "hiddennumber", "nocallerid", "nocallername", "nonumber", "notavailable",
     "outofarea", "suppressed", "numbersuppressed", "null", "none", "nil", "undefined", "na", "nan", "invalid", "empty",
 })  # fmt: skip
-"""Words for a number that is not told, without case and separators."""
+"""Words for a withheld number, without case and separators."""
 _DIALLED_WORDS = frozenset({"266696687", "7378742833", "2562533", "8656696", "86282452253"})
 """The same words as a telephone keypad spells them (ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE): what some
 telephony providers send in place of a number."""
@@ -46,20 +47,21 @@ _SEPARATORS = re.compile(r"[\s._()/\-]+")
 
 
 def is_no_value(value: Any) -> bool:
-    """Say whether a text is what programs write where there is no value: "", "null", "N/A", "-"."""
+    """Say whether a text is one that programs write where there is no value: "", "null", "N/A", "-"."""
     return type(value) is str and len(value) <= _LONGEST_WORD and value.strip().lower() in _NO_WORDS
 
 
 def is_unknown(value: Any) -> bool:
-    """Say whether a text says that the value is not known, "unknown" too."""
+    """Say whether a text means that the value is not known; "unknown" does too."""
     return type(value) is str and len(value) <= _LONGEST_WORD and value.strip().lower() in _UNKNOWN_WORDS
 
 
 def is_withheld(number: str) -> bool:
-    """Say whether what stands in the place of a phone number says that there is none to be told, in any notation.
+    """Say whether the text in place of a phone number means that the number is withheld, in any notation.
 
-    A word ("Anonymous", "Private number"), a word in keypad digits (+266696687), all zeros, or one of these as an address
-    (sip:anonymous@anonymous.invalid). Whoever withholds the number has it in common with all others who do.
+    It is a word ("Anonymous", "Private number"), a word in keypad digits (+266696687), all zeros, or one of these as an
+    address (sip:anonymous@anonymous.invalid). Such a text must not count as a number: all callers who withhold theirs
+    would share it.
     """
     if len(number) > _LONGEST_NUMBER:
         return False

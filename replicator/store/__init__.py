@@ -1,1 +1,3 @@
-"""Knows Postgres, not Truedy: the schema, what is stored and how it is written, the views, the embedded server."""
+"""The database: schema, reading and writing, views, roll-ups, rights, and the embedded server. It knows nothing of
+Truedy.
+"""

@@ -1,4 +1,4 @@
-"""Absences and tombstones: what sync/deletions/rules.py decides, read and written."""
+"""Reads and writes absences and tombstones, as sync/deletions/rules.py decides them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import psycopg
 
 AbsenceRow = tuple[int, "UUID", str, int, "datetime | None", "datetime | None", bool]
-"""(id, call id, state, misses, missed at, due at, whether it is a question without a proof)"""
+"""(id, call id, state, misses, missed at, due at, whether it is a question without a proof)."""
 
 
 def suspect(
@@ -25,10 +25,11 @@ def suspect(
     asked_at: datetime,
     most: int | None,
 ) -> int:
-    """Note the live calls created in [since, until) that a response of that time did not hold; return how many.
+    """Store an absence for each live call created in [since, until) that the response did not hold; return how many.
 
-    A call that was looked at later, or that answered within the last day when it was asked for, is not suspected. Where
-    `most` is given the response is only a question: so many are suspected, until as many were confirmed.
+    `asked_at` is when the response was asked for. A call is not suspected if it was seen later, or if it answered by id
+    within the last day. If `most` is given, the response is only a question: at most `most` calls are suspected, until
+    as many are confirmed.
     """
     return tx.execute(
         "INSERT INTO replicator.absences (account, call_id, call_created_at, last_seen_at, first_missing_at, evidence, due_at) "
@@ -52,7 +53,9 @@ def suspect(
 
 
 def end(tx: psycopg.Connection[Any], call_ids: Sequence[UUID], seen_at: datetime) -> int:
-    """End the absences of calls that were seen again at that time: refuted, or reappeared where one was confirmed."""
+    """End the absences of calls that were seen again at `seen_at`: refuted, or reappeared if the deletion was
+    confirmed.
+    """
     return tx.execute(
         "UPDATE replicator.absences SET state = CASE state WHEN 'deleted' THEN 'reappeared' ELSE 'refuted' END, "
         "ended_at = %s, due_at = NULL WHERE call_id = ANY(%b) AND ended_at IS NULL AND first_missing_at < %s",
@@ -77,7 +80,7 @@ def suspected(connection: psycopg.Connection[Any], account: str) -> int:
 
 
 def due(connection: psycopg.Connection[Any], account: str, now: datetime, limit: int) -> list[AbsenceRow]:
-    """Return suspected calls that are to be asked for, longest due first."""
+    """Return suspected calls that are due to be asked for, longest due first."""
     return connection.execute(
         "SELECT id, call_id, state, misses, missed_at, due_at, evidence = 'answer' FROM replicator.absences WHERE account = %s "
         "AND state = 'suspected' AND due_at <= %s ORDER BY due_at, id LIMIT %s",
@@ -89,10 +92,10 @@ def save(
     tx: psycopg.Connection[Any],
     rows: Sequence[tuple[str, int, datetime | None, datetime | None, datetime | None, datetime | None, int]],
 ) -> int:
-    """Keep what became of absences: (state, misses, missed at, due at, confirmed at, ended at, id) each.
+    """Store changed absences, each as (state, misses, missed at, due at, confirmed at, ended at, id).
 
-    Calls whose absence is confirmed get their tombstone. Return how many those are. An absence that ended meanwhile,
-    because the call was seen, stays as it is.
+    Calls whose absence is confirmed get their tombstone; return how many those are. An absence that ended meanwhile,
+    because its call was seen, is not changed.
     """
     tx.cursor().executemany(
         "UPDATE replicator.absences SET state = %s, misses = %s, missed_at = %s, due_at = %s, confirmed_at = %s, "
@@ -111,7 +114,7 @@ def save(
 
 
 def stored_before(connection: psycopg.Connection[Any], account: str, at: datetime, begun_at: datetime) -> int:
-    """Return how many live calls created before `at` are stored, but for those that were suspected before `begun_at`."""
+    """Return how many live calls created before `at` are stored, without those suspected before `begun_at`."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM truedy.calls WHERE account = %(account)s AND deleted_at IS NULL "
         "AND created_at < %(at)s) - (SELECT count(*) FROM replicator.absences WHERE account = %(account)s "
@@ -122,7 +125,7 @@ def stored_before(connection: psycopg.Connection[Any], account: str, at: datetim
 
 
 def release(tx: psycopg.Connection[Any], account: str, count: int) -> None:
-    """Let that many suspected deletions be asked for and confirmed."""
+    """Release `count` suspected deletions, which may then be asked for and confirmed."""
     tx.execute(
         "UPDATE replicator.source_state SET released_deletions = %s, released_at = clock_timestamp() WHERE account = %s",
         [count, account],
@@ -130,7 +133,10 @@ def release(tx: psycopg.Connection[Any], account: str, count: int) -> None:
 
 
 def listed(connection: psycopg.Connection[Any], account: str, limit: int) -> list[tuple[Any, ...]]:
-    """Return open and past absences, newest first: (call id, created, last seen, first missing, state, confirmed, ended)."""
+    """Return open and past absences, newest first.
+
+    Each is (call id, created, last seen, first missing, state, confirmed, ended).
+    """
     return connection.execute(
         "SELECT call_id, call_created_at, last_seen_at, first_missing_at, state, misses, confirmed_at, ended_at "
         "FROM replicator.absences WHERE account = %s ORDER BY id DESC LIMIT %s",

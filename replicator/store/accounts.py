@@ -1,6 +1,6 @@
-"""The accounts of a database: which there are, whose a key is, and the name of one changed.
+"""The accounts of a database: lists them, checks which account uses a key, renames one.
 
-An account is a name under which the rows of one source are stored. It stands in the tables of schemas truedy and
+An account is a name under which the rows of one source are stored. It is in all tables of the schemas truedy and
 replicator that have a column `account`; the roll-ups follow by their triggers.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 LONGEST = 200
-"""Characters of an account's name."""
+"""The most characters of an account's name."""
 
 _LISTED = """
 SELECT
@@ -48,8 +48,9 @@ WHERE b.key_id = ANY(%(keys)s) AND b.used_at IS NOT NULL AND b.account <> %(acco
     OR EXISTS (SELECT FROM replicator.lease l WHERE l.account = b.account AND l.expires_at > clock_timestamp()))
 ORDER BY s.account LIMIT 1
 """
-"""An account that uses one of these keys at the same address, and holds calls or is being copied now. One that was only named
-once, by a mistake in the settings, is in nobody's way."""
+"""An account that uses one of these keys at the same address, and that holds calls or is being copied now. An account
+that was only named once, by a mistake in the settings, does not count.
+"""
 
 
 def claim_keys(
@@ -60,10 +61,10 @@ def claim_keys(
     window_seconds: float,
     now: datetime,
 ) -> None:
-    """Note that an account uses these keys from now on. Called before the first request.
+    """Record that an account uses these keys from now on. Called before the first request.
 
-    Raises AnotherAccount where another account uses one of them: a key belongs to one account, and so does its budget. At
-    another address a key of the same words is another one.
+    Raises AnotherAccount where another account uses one of them: a key, with its budget, belongs to one account. The
+    same key at another address counts as another key.
     """
     given = {"keys": list(key_ids), "account": account, "base_url": base_url}
     row = tx.execute(USED_BY_ANOTHER, given).fetchone()
@@ -77,7 +78,7 @@ def claim_keys(
 
 
 def listed(database: Database) -> list[dict[str, Any]]:
-    """Return each account with its source, calls, freshness (seconds), budget (requests a minute) and present writer."""
+    """Return each account with source, calls, freshness (seconds), budget (requests a minute) and present writer."""
     with database.connection() as connection:
         return connection.cursor(row_factory=dict_row).execute(_LISTED).fetchall()
 
@@ -85,9 +86,9 @@ def listed(database: Database) -> list[dict[str, Any]]:
 def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Names) -> int:
     """Give an account another name, in one transaction; return how many calls it has.
 
-    Whoever may migrate may do it. Nobody may be writing for either name: the caller holds the leases of both. The pseudonyms of its numbers are
-    made of the name, too: the next sync makes them anew. Raises ConfigurationError where there is no account of the old
-    name, or calls are stored under the new one: two accounts are never made one.
+    This needs the rights to migrate. No process may be writing for either name: the caller holds the leases of both.
+    The pseudonyms depend on the account's name, so the next sync makes them anew. Raises ConfigurationError where no
+    account has the old name, or where calls are stored under the new one, because two accounts are never merged.
     """
     if not new.strip() or len(new) > LONGEST or old == new:
         raise ConfigurationError(f"the new name must be another one, of 1 to {LONGEST} characters")
@@ -105,7 +106,7 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
             )
         connection.execute(sa.text(_ADD_CHARGES), {"old": old, "new": new})
         for table in tables:
-            # What a refused or empty first run left under the new name gives way.
+            # Rows that a refused or empty first run left under the new name are removed.
             if table not in HISTORY:
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE account = :new"), {"new": new})
             connection.execute(
@@ -120,15 +121,15 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 
 
 HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.calls"})
-"""Tables of which rows under both names may be kept."""
+"""Tables in which rows of both names may be kept."""
 STAY = frozenset({"replicator.lease"})
-"""Tables whose rows stay with a name: the epoch of a lease only grows, also after its account was renamed."""
+"""Tables whose rows keep their name: the epoch of a lease only grows, also after its account was renamed."""
 _ADD_CHARGES = """
 INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged)
 SELECT :old, n.key_id, n.window_number, n.charged FROM replicator.budget_windows n WHERE n.account = :new
 ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged
 """
-"""What was sent under the new name counts in the same windows of the source."""
+"""Requests sent under the new name count in the same windows of the source."""
 
 
 def _tables() -> Sequence[str]:

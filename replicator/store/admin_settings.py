@@ -1,8 +1,8 @@
-"""What a database's administrator set on views and triggers of ours, so that it survives their being made anew.
+"""Keeps what a database administrator set on our views and triggers while a migration makes them anew.
 
-PostgreSQL drops a view's rights, options, triggers, rules and defaults with it, and replaces its options and comments where it
-replaces the view in place. `taken` notes them before, `give_back` brings every view that is there again to what it had.
-Tables need none of it: they are never made anew (rollup_making.py).
+When a view is dropped, PostgreSQL drops its rights, options, triggers, rules and defaults; when it is replaced, its
+options and comments are replaced. `taken` reads them before, and `give_back` restores them on every view that exists
+again. Tables need none of this, because they are never made anew (rollup_making.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one view has. Definitions are statements; comments are by column, those of the view itself under the empty name."""
+    """The settings of one view. Definitions are SQL statements. Comments are by column; the view's own has the empty
+    name.
+    """
 
     name: str
     owner: str
@@ -56,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was noted: views by what they are, and how triggers on our tables fire where not as made."""
+    """What was read: the views' settings, and the triggers on our tables that fire otherwise than as created."""
 
     views: Mapping[Thing, Kept]
     firing: Sequence[tuple[str, str, str]]
@@ -64,7 +66,7 @@ class Taken:
 
 
 def taken(connection: sa.Connection, standing: Standing) -> Taken:
-    """Note what our views have, and how our triggers fire."""
+    """Read the settings of our views, and how our triggers fire."""
     views = {thing: kept for thing, kept in _views(connection).items() if thing in standing.ours}
     usual = naming.of(connection).usual
     firing = [
@@ -76,10 +78,10 @@ def taken(connection: sa.Connection, standing: Standing) -> Taken:
 
 
 def give_back(connection: sa.Connection, before: Taken, standing: Standing) -> None:
-    """Bring our views and triggers to what they had; what is new has what it was made with.
+    """Restore the settings of our views and triggers. A new view keeps those with which it was created.
 
-    A comment is somebody's own where it is not the one that the book says we gave (`standing.comments`). Raises where a
-    view of ours is no more, and somebody's trigger or rule went with it.
+    A comment counts as the user's own if it is not the one that `standing.comments` says we wrote. Raises
+    ForeignObjects if a view of ours no longer exists and a user's trigger or rule was lost with it.
     """
     now = _views(connection)
     for thing, had in before.views.items():
@@ -92,7 +94,7 @@ def give_back(connection: sa.Connection, before: Taken, standing: Standing) -> N
                 )
             continue
         _attempt(connection, thing, _definitions(had, has))
-    now = _views(connection)  # another owner has other rights by himself
+    now = _views(connection)  # another owner has other rights
     for thing, had in before.views.items():
         if thing in now:
             _give_rights(connection, had, now[thing])
@@ -102,7 +104,7 @@ def give_back(connection: sa.Connection, before: Taken, standing: Standing) -> N
 
 
 def _definitions(had: Kept, has: Kept) -> Iterable[str]:
-    """Return what brings owner, options, triggers, rules and defaults back."""
+    """Return the statements that restore owner, options, triggers, rules and defaults."""
     options = had.options - has.options
     if options:
         yield f"ALTER VIEW {had.name} SET ({', '.join(sorted(options))})"
@@ -117,7 +119,10 @@ def _definitions(had: Kept, has: Kept) -> Iterable[str]:
 
 
 def _comments(had: Kept, has: Kept, ours: Mapping[str, str] | None, thing: Thing) -> Iterable[str]:
-    """Return what brings somebody's own comments back. Of views made before the book, those of `analytics` count as ours."""
+    """Return the statements that restore a user's own comments.
+
+    For views made before comments were recorded, those of `analytics` count as ours.
+    """
     for column, comment in had.comments.items():
         is_ours = thing.schema == "analytics" if ours is None else ours.get(column) == comment
         if is_ours or has.comments.get(column) == comment or (column and column not in has.columns):
@@ -127,11 +132,11 @@ def _comments(had: Kept, has: Kept, ours: Mapping[str, str] | None, thing: Thing
 
 
 def _give_rights(connection: sa.Connection, had: Kept, has: Kept) -> None:
-    """Make the rights those that were: default privileges may have given more, and nobody has given the others yet."""
+    """Restore the rights: default privileges may have added some, and the others are not granted again yet."""
     for right in sorted(has.rights - had.rights):
         if not any(_is_same(right, other) for other in had.rights):
             _run(connection, f"REVOKE {right.on(had.name)} FROM {right.grantee}")
-    # Who has a right with the option may have passed it on: the owner's own come first.
+    # A role with the grant option may have granted the right to others, so the owner's own grants come first.
     missing = sorted(had.rights - has.rights, key=lambda right: (right.grantor != had.owner, right))
     missing = [right for right in missing if not right.column or right.column in has.columns]
     while missing:
@@ -142,11 +147,14 @@ def _give_rights(connection: sa.Connection, had: Kept, has: Kept) -> None:
     for right in missing:
         _run(
             connection, _grant(right, had.name)
-        )  # this user may not act for the grantor: the right is kept, as the owner's
+        )  # this user may not act for the grantor, so the owner grants the right
 
 
 def _give(connection: sa.Connection, right: Right, had: Kept) -> bool:
-    """Grant in the name of who had granted; False where this user may not act for him, or he has not got his right yet."""
+    """Grant a right as its original grantor.
+
+    False where this user may not act for the grantor, or the grantor does not have the right yet.
+    """
     if right.grantor == had.owner:
         _run(connection, _grant(right, had.name))
         return True
@@ -186,7 +194,8 @@ def _attempt(connection: sa.Connection, thing: Thing | None, statements: Iterabl
 
 
 def _run(connection: sa.Connection, statement: str) -> None:
-    # Names are those of the catalog, and a comment or a condition may say anything.
+    # The names come from the catalog, and a comment or a condition may contain any text: so nothing is renamed or
+    # interpreted.
     connection.exec_driver_sql(naming.AS_IT_IS + statement.replace("%", "%%"))
 
 

@@ -1,6 +1,6 @@
-"""The stored request budgets: for each key of an account what was learned of its limit, and what each window was charged with.
+"""Stores the request budget of each key of an account: what is known of its limit, and the charges of each window.
 
-Charges are durable before a request is sent; what they mean is in budget/rules.py.
+Charges are committed before a request is sent. budget/rules.py says what they mean.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def key_id(key: str) -> str:
-    """Return the name under which a key's budget is kept: a hash, which the key cannot be read from."""
+    """Return the id under which a key's budget is stored: a hash from which the key cannot be computed."""
     return hashlib.sha256(b"truedy-replicator budget\0" + key.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetKey:
-    """Whose budget it is: a key, by its id, that an account uses."""
+    """Identifies a budget: an account, and the id of the key that it uses."""
 
     account: str
     key_id: str
@@ -33,7 +33,7 @@ class BudgetKey:
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """What is kept of one key's budget. Offsets are the server's clock minus ours, in seconds."""
+    """The stored budget of one key. Offsets are the server's clock minus ours, in seconds."""
 
     request_limit: int | None
     not_before: datetime | None
@@ -43,7 +43,7 @@ class BudgetRow:
 
 
 def load_budget(connection: psycopg.Connection[Any], key: BudgetKey) -> BudgetRow:
-    """Return the books of one key; empty ones where it is new."""
+    """Return the stored budget of one key; an empty one where the key is new."""
     row = connection.execute(
         "SELECT request_limit, not_before, offset_low_seconds::float8, offset_high_seconds::float8 "
         "FROM replicator.budgets WHERE account = %s AND key_id = %s",
@@ -58,7 +58,7 @@ def load_budget(connection: psycopg.Connection[Any], key: BudgetKey) -> BudgetRo
 
 
 def save_budget(connection: psycopg.Connection[Any], key: BudgetKey, window_seconds: float, row: BudgetRow) -> None:
-    """Keep what was learned of the limit and of the clocks."""
+    """Store what was learned about the limit and the clocks."""
     connection.execute(
         "INSERT INTO replicator.budgets (account, key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
         "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account, key_id) DO UPDATE SET "
@@ -78,9 +78,9 @@ def save_budget(connection: psycopg.Connection[Any], key: BudgetKey, window_seco
 
 
 def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
-    """Charge requests to windows, durably, before they are sent: all or nothing.
+    """Charge requests to all of these windows or to none, and commit, before they are sent.
 
-    False where another process has used the windows up meanwhile: the caller loads the books again.
+    False where another process has used the windows up meanwhile: then the caller must load the budget again.
     """
     is_charged = False
     with database.transaction() as tx:
@@ -102,7 +102,7 @@ def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit
 
 
 def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
-    """Charge requests that were sent already and may count in these windows too."""
+    """Charge requests that were already sent and may count in these windows too."""
     for window, requests in sorted(windows.items()):
         tx.execute(
             "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
@@ -112,7 +112,9 @@ def add_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[in
 
 
 def restore_charges(tx: psycopg.Connection[Any], key: BudgetKey, windows: Mapping[int, int]) -> None:
-    """Charge these windows with so much at least: the database has forgotten charges of requests that were sent."""
+    """Raise the charges of these windows to at least so much: the database has lost charges of
+    requests that were sent.
+    """
     for window, requests in sorted(windows.items()):
         tx.execute(
             "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "

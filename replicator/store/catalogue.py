@@ -1,8 +1,8 @@
-"""What schema `analytics` offers: its views, their columns, types, comments, and what this user may read of them.
+"""Reads what schema `analytics` offers (views, columns, types, comments, this user's rights), and the rows of a view.
 
-The catalog is readable by everybody, so a reader learns that a view exists also where it may not read it. Rows are read
-as text by one COPY, all of one snapshot and a few at a time, however many there are. Names are identifiers of what the
-catalog listed, values are literals: no text of a user's becomes SQL.
+Every user can read the catalog, so a user also sees the name of a view that they may not read. Rows are read as text by
+one COPY, in one snapshot, and only a few are in memory at a time. Names are quoted identifiers that the catalog listed,
+and values are literals: no text of a user becomes SQL.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _TEXT_FORM = (
     "SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; "
     "SET LOCAL statement_timeout TO DEFAULT"
 )
-"""What the digits rest on, beside the terms of every transaction; how long a reader may read is the administrator's to say."""
+"""Settings that decide how values are written as text, beside those of every transaction. How long a reader may read is
+decided by the administrator.
+"""
 
 _VIEWS = """
 SELECT c.oid, c.relname, coalesce(obj_description(c.oid, 'pg_class'), '')
@@ -58,7 +60,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view, with what this user may do with it."""
+    """One view, and what this user may do with it."""
 
     name: str
     comment: str
@@ -72,7 +74,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The schema as this user meets it: the names of its views, and each of them on demand."""
+    """The schema as this user sees it: the names of its views, and each view on demand."""
 
     user: str
     is_usable: bool
@@ -80,7 +82,7 @@ class Offer:
     oids: dict[str, int]
     comments: dict[str, str]
     schema: str = "analytics"
-    """What it is called in this database."""
+    """The schema's name in this database."""
 
     @property
     def names(self) -> list[str]:
@@ -100,7 +102,7 @@ class Choice:
 
 
 def begin(tx: psycopg.Connection[Any]) -> datetime:
-    """Make this transaction one read-only snapshot; return its instant. Must be the first statement."""
+    """Make this transaction a read-only snapshot; return its instant. Must be the first statement."""
     tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     tx.execute(_TEXT_FORM)
     row = tx.execute("SELECT now()").fetchone()
@@ -110,7 +112,7 @@ def begin(tx: psycopg.Connection[Any]) -> datetime:
 
 
 def offer(tx: psycopg.Connection[Any], place: str) -> Offer:
-    """Return what there is; raise SchemaTooOld where there is no such schema."""
+    """Return the views that exist. Raises SchemaTooOld where the schema does not exist."""
     row = tx.execute(
         "SELECT current_user, has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'analytics'"
     ).fetchone()
@@ -131,12 +133,12 @@ def view(tx: psycopg.Connection[Any], there: Offer, name: str) -> View:
 def rows(tx: psycopg.Connection[Any], choice: Choice) -> Generator[Row, None, None]:
     """Read the rows as text, one after the other; nothing is kept."""
     try:
-        # A view of the user's may call functions of the user's, which look names up where the user does.
+        # A user's view may call the user's functions, which need the user's own search path.
         tx.execute("SET LOCAL search_path TO DEFAULT")
         with tx.cursor().copy(_statement(choice)) as copy:
             yield from copy.rows()
     except KeyboardInterrupt:
-        # The driver has cancelled the statement and lost its place in the answer: no rollback can be sent any more.
+        # The driver has cancelled the statement and the connection's state is unknown, so no rollback can be sent.
         tx.close()
         raise
 
@@ -161,7 +163,7 @@ def _compared(name: str, operator: str, value: object) -> sql.Composed:
 
 
 def _selected(column: Column) -> sql.Composed:
-    # A list in PostgreSQL's own braces is read by nobody else.
+    # JSON, because no other program reads PostgreSQL's own notation of arrays.
     return sql.SQL("to_json({})" if column.is_array else "{}").format(sql.Identifier(column.name))
 
 

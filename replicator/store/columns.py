@@ -1,6 +1,7 @@
-"""What the columns of the views mean: sql/columns.toml, one text for each name, and exceptions that say why they differ.
+"""Reads what the columns of the views mean from sql/columns.toml: one text for each name, and exceptions with a reason.
 
-Applying the views writes the texts into the database as comments (views.py), and docs/dictionary.md is written from there.
+Applying the views writes the texts into the database as comments (views.py), and docs/dictionary.md is written from
+there.
 """
 
 from __future__ import annotations
@@ -15,26 +16,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIME = "{time}"
-"""Where a text has this, the view's line `-- Time:` says which instants its rows are of."""
+"""In a text, this is replaced by what the view's line `-- Time:` says: which instants its rows are of."""
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The text of each column name, and by view and column name what is said there instead."""
+    """The text of each column name, and the exceptions by view and column name."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def of(self, view: str, time: str, words: str) -> dict[str, str]:
-        """Return, by name, the texts of all columns that `words`, the SQL of a view, can have. `time` is the view's."""
+        """Return {name: text} for all columns that can occur in `words`, the SQL of a view. `time` is the view's."""
         names = sorted(set(WORD.findall(words)) & self.columns.keys())
         texts = {name: self.exceptions.get((view, name), self.columns[name]) for name in names}
         return {name: text.replace(TIME, time) for name, text in texts.items() if time or TIME not in text}
 
 
 def load(path: Path) -> Texts:
-    """Read the file. Raises ValueError where an exception has no reason, or its column no text of its own, or is there twice."""
+    """Read the file. Raises ValueError where an exception has no reason, occurs twice, or its column has no general
+    text.
+    """
     read = tomllib.loads(path.read_text(encoding="utf-8"))
     exceptions: dict[tuple[str, str], str] = {}
     for one in read["exceptions"]:

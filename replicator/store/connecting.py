@@ -1,7 +1,7 @@
-"""Opens a connection, and says why none can be had.
+"""Opens a connection to PostgreSQL, or says why that is not possible.
 
-libpq reports a failed connection as text only: what a server answered has no code there. The text may quote any part of
-DATABASE_URL and is in the server's language, so it is compared with a table and never passed on.
+libpq reports a failed connection only as text, without the server's error code. The text may quote any part of
+DATABASE_URL and is in the server's language. So it is compared with a table and never passed on.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         "unrecognized configuration parameter|invalid value for parameter|invalid command-line argument|permission denied to set",
         Meaning(WRONG, "refuses a setting of the session", "correct `options` in DATABASE_URL, or PGOPTIONS"),
     ),
-    # What cannot be read before anything is sent.
+    # Errors before anything is sent.
     (BAD_VALUE, Meaning(WRONG, "is given with a parameter that libpq cannot read", SPELLING)),
     # What kind of server it is.
     (
@@ -105,7 +105,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
             "check target_session_attrs, and that the primary is among the hosts in DATABASE_URL",
         ),
     ),
-    # Security that one side asks for and the other has not.
+    # Security that one side requires and the other does not offer.
     (
         "does not support SSL",
         Meaning(WRONG, "has no TLS, and sslmode asks for it", "set up TLS there, or sslmode=prefer"),
@@ -140,7 +140,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         "invalid .*value|invalid port|could not match",
         Meaning(WRONG, "is given with a parameter that libpq cannot read", SPELLING),
     ),
-    # The way there.
+    # The network.
     (
         "[Tt]emporary failure in name resolution|Try again",
         Meaning(
@@ -180,7 +180,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         "server closed the connection|Connection reset|SSL SYSCALL|terminating connection|no longer|Broken pipe",
         Meaning(AWAY, "cannot be reached: the connection was closed at its start", ADDRESS),
     ),
-    # A server of another language: a word for FATAL, a colon and two spaces, which libpq itself never writes.
+    # A server in another language: a word for FATAL, a colon and two spaces, which libpq itself never writes.
     (
         r"failed: [^\s:][^:\n]{2,30}:  ",
         Meaning(
@@ -190,7 +190,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         ),
     ),
 )
-"""What libpq, the server and the usual poolers say, and what it means; the first that is found counts."""
+"""What libpq, the server and the usual poolers say, and what it means. The first match counts."""
 
 UNKNOWN: Final = Meaning(
     AWAY, "cannot be reached, for a reason that is not known here", f"look into the server's log; {ADDRESS}"
@@ -200,7 +200,7 @@ ATTEMPT = re.compile(r"^- host: .*?, hostaddr: \S+: ", re.MULTILINE)
 
 
 def connect(target: Target, cursor_factory: type[psycopg.Cursor[Any]] = psycopg.Cursor) -> psycopg.Connection[Any]:
-    """Return a new connection in autocommit, without prepared statements; raise psycopg's error where there is none."""
+    """Return a new connection in autocommit mode, without prepared statements. Raises psycopg's error."""
     options: dict[str, Any] = {"fallback_application_name": APPLICATION, "client_encoding": "UTF8"}
     if target.get("connect_timeout") is None:
         options["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
@@ -210,13 +210,15 @@ def connect(target: Target, cursor_factory: type[psycopg.Cursor[Any]] = psycopg.
 
 
 def unavailable(error: Exception, place: str) -> DatabaseError:
-    """Say why no connection could be made, in our own words. Of several hosts, the one that may still come counts."""
+    """Return our error for a connection that could not be made. With several hosts, one that may become available
+    counts.
+    """
     origin = getattr(error, "orig", None) or error  # SQLAlchemy wraps it
     if isinstance(origin, psycopg.errors.ConnectionTimeout):
         found = [_meaning("timeout expired")]
     else:
         found = [_meaning(part) for part in ATTEMPT.split(str(origin))]
-    # Waiting helps where one of them says so; what is wrong with the others is said too.
+    # Waiting helps if it helps for one host; the errors of the others are reported too.
     chosen = next((one for one in found if one.kind is AWAY), found[-1])
     others = [one.what for one in dict.fromkeys(found) if one is not chosen]
     also = f" (another host {'; another '.join(others)})" if others else ""

@@ -1,4 +1,4 @@
-"""How rows get into a table by COPY, and how an array of texts is said there."""
+"""Appends rows to a table by COPY."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def copy_rows(
 
 
 def text_array(words: Sequence[str]) -> object:
-    """Return a text array; the empty one, which nearly all are, in the words of PostgreSQL."""
+    """Return a value for a text array; an empty one, which nearly all are, as PostgreSQL's text "{}"."""
     return list(words) if words else "{}"

@@ -1,13 +1,15 @@
-"""The one door to PostgreSQL: a pool of connections, transactions on our own terms, and its errors as ours.
+"""The connection pool, the transactions and their settings, and psycopg's errors as ours. Every access goes through it.
 
-SQLAlchemy gives the pool; statements are plain SQL on psycopg connections, because COPY is one of them.
+SQLAlchemy provides the pool. Statements are plain SQL on psycopg connections, because COPY is one of them.
 
-A connection is somebody else's in many ways: its session has the settings of the role, of the database and of the moment
-when it was opened, and behind a transaction pooler strangers use it in between. So nothing is taken from it. Each
-transaction says itself, in the statement that begins it, what our SQL and our reading of its answers rest on; nothing is
-prepared, and no setting or lock belongs to a session. And what a transaction cannot say (a session that was opened while
-the database was read-only, a role that was dropped since, a server that was demoted) does not last: no connection is used
-longer than ten minutes, and after any error of the database all of them are opened anew.
+The settings of a session can come from the role, from the database, or from the moment when it was opened; behind a
+transaction pooler other programs use the same session in between. So no setting of a session is relied on. The
+statement that begins each transaction states all settings that our SQL and our reading of its answers need. Nothing is
+prepared, and no setting or lock belongs to a session.
+
+A transaction cannot state everything (a session opened while the database was read-only, a role dropped since, a server
+that became a standby). So no connection is used longer than ten minutes, and after any error of the database all are
+opened anew.
 """
 
 from __future__ import annotations
@@ -35,32 +37,34 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_SECONDS: Final = 30
 MOST_STATEMENT_SECONDS: Final = 600
 MOST_AGE_SECONDS: Final = 600
-"""A connection that is older is opened anew: settings, rights and passwords that changed meanwhile count from then on."""
+"""The greatest age of a connection. Then it is opened anew, so that changed settings, rights and
+passwords take effect.
+"""
 POOL_SIZE: Final = 4
 
 TERMS: Final[Mapping[str, str]] = {
-    # What our SQL means: no name of ours is looked up on a path, and a backslash is a backslash.
+    # What our SQL needs: none of our names is looked up on a search path, and a backslash is a plain character.
     "search_path": "pg_catalog, pg_temp",
     "standard_conforming_strings": "on",
     "array_nulls": "on",
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
-    # What psycopg reads: other styles it refuses, or reads as something else.
+    # What psycopg can read: other styles are refused, or read wrongly.
     "client_encoding": "'UTF8'",
     "timezone": "'UTC'",
     "datestyle": "'ISO, YMD'",
     "intervalstyle": "'postgres'",
     "bytea_output": "'hex'",
     "extra_float_digits": "1",
-    # How long, and how: many short statements, none of which is worth a compiler.
+    # Time limits, and no JIT compiler: the statements are many and short.
     "lock_timeout": f"'{LOCK_TIMEOUT_SECONDS}s'",
     "statement_timeout": f"'{MOST_STATEMENT_SECONDS}s'",
     "jit": "off",
 }
-"""What each transaction says, whatever the role, the database or a pooled session says otherwise."""
+"""What each transaction sets, whatever the role, the database or a pooled session has set."""
 
 WARY_SECONDS: Final = 3600
-"""A pooler keeps its sessions for an hour (PgBouncer's server_lifetime), and with them what they were opened with."""
+"""A pooler keeps sessions, with the settings from their start, for up to an hour (PgBouncer's server_lifetime)."""
 IS_ORDERED: Final = """
 SELECT pg_catalog.pg_is_in_recovery() OR EXISTS (
     SELECT FROM pg_catalog.pg_settings
@@ -72,11 +76,11 @@ SELECT pg_catalog.pg_is_in_recovery() OR EXISTS (
         AND pg_catalog.lower(c.setting) ~ '^default_transaction_read_only=(on|t|true|y|yes|1)$'
 )
 """
-"""Whether somebody wants the database to be read-only now, and not only when a pooler opened the session."""
+"""Whether the database is to be read-only now, and was not only when a pooler opened the session."""
 
 
 def terms(**others: str) -> str:
-    """Return the statements that state our terms for the rest of a transaction."""
+    """Return the statements that set our terms for the rest of a transaction."""
     return "; ".join(f"SET LOCAL {name} = {value}" for name, value in {**TERMS, **others}.items())
 
 
@@ -86,7 +90,7 @@ class Database:
     def __init__(self, conninfo: str, *, pool_size: int = POOL_SIZE, names: Names = THE_USUAL) -> None:
         self._target = target.read(conninfo)
         self.names = names
-        """What our schemas are called there."""
+        """The names of our schemas in this database."""
         self._pool = QueuePool(
             lambda: cast("Any", connect(self._target, cursor_class(names))),
             pool_size=pool_size,
@@ -94,20 +98,20 @@ class Database:
             reset_on_return=None,
         )
         self._epoch = 0
-        """Connections of an earlier one are used no more."""
+        """Connections from an earlier epoch are not used any more."""
         self._others: dict[str, str] = {}
-        """Terms that this server made necessary."""
+        """Additional terms that this server needs."""
         self._wary_until = 0.0
-        """Until then it is asked whether a session that is read-only is so by anybody's present wish."""
+        """Until then, a session that is read-only is checked: is the database still meant to be read-only?"""
 
     @property
     def place(self) -> str:
-        """Where this database is, without secrets."""
+        """Where this database is, without secrets; for messages."""
         return self._target.place
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
-        """Give a psycopg connection inside one transaction: committed at the end, rolled back on any error."""
+        """Yield a psycopg connection in one transaction: committed at the end, rolled back on any error."""
         pooled = self._begun()
         connection = _driver(pooled)
         try:
@@ -120,23 +124,23 @@ class Database:
         except Exception as error:
             if not _give_up(connection):
                 pooled.invalidate()
-            if not isinstance(error, psycopg.Rollback):  # which is a wish, and no error
+            if not isinstance(error, psycopg.Rollback):  # the caller's own wish, and no error
                 raise
-        except BaseException:  # a Ctrl-C: a connection in the middle of something is lent to nobody else
+        except BaseException:  # a Ctrl-C: a connection in an unknown state is not used again
             pooled.invalidate()
             raise
         finally:
             pooled.close()
 
     connection = transaction
-    """The same, where it is only read: a statement alone could not say its terms."""
+    """The same, for reading: a statement without a transaction could not set its terms."""
 
     def close(self) -> None:
-        """Close what lies in the pool."""
+        """Close the connections in the pool."""
         self._pool.dispose()
 
     def _begun(self) -> PoolProxiedConnection:
-        """Return a connection in a new transaction. One that has died in the pool is replaced, and so are all others."""
+        """Return a connection in a new transaction. If one has died in the pool, it and all others are replaced."""
         while True:
             pooled = self._lent()
             is_new = "epoch" not in pooled.info
@@ -145,7 +149,7 @@ class Database:
                     pooled.info["epoch"] = self._epoch
                     self._look(_driver(pooled))
                 mode = "READ COMMITTED" + self._mode(_driver(pooled))
-                # One round trip for all: what is sent without parameters may be several statements.
+                # One round trip for all: a text without parameters may hold several statements.
                 _driver(pooled).execute(f"BEGIN ISOLATION LEVEL {mode}; {terms(**self._others)}".encode())
             except psycopg.Error as error:
                 pooled.invalidate()
@@ -173,12 +177,12 @@ class Database:
             pooled.invalidate()
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
-        """See what a new connection is like, where our terms depend on it."""
+        """Read the properties of a new connection on which our terms depend. Raises DatabaseMisconfigured."""
         if connection.info.server_version >= 170000:  # noqa: PLR2004 - PostgreSQL 17
             self._others["transaction_timeout"] = "0"
         row = connection.execute("SELECT pg_catalog.current_setting('session_replication_role')").fetchone()
         if row is not None and row[0] == "replica":
-            # Under it no trigger of ours runs: roll-ups would be wrong without a word.
+            # With this role no trigger of ours runs, so roll-ups would be wrong without any error.
             if connection.info.parameter_status("is_superuser") != "on":
                 raise DatabaseMisconfigured(
                     f"the database at {self.place} has triggers switched off (session_replication_role = replica)",
@@ -187,14 +191,14 @@ class Database:
             self._others["session_replication_role"] = "origin"
 
     def _mode(self, connection: psycopg.Connection[Any]) -> str:
-        """Return what to add to BEGIN. A read-only default is respected, unless it is one that only the session remembers."""
+        """Return what to add to BEGIN. A read-only default is respected, unless only a pooled session still has it."""
         if time.monotonic() >= self._wary_until:
             return ""
         row = connection.execute(IS_ORDERED.encode()).fetchone()
         return "" if row is None or row[0] else ", READ WRITE"
 
     def _renewed(self, error: psycopg.Error) -> DatabaseError:
-        """Return our error for psycopg's; from now on all connections are new."""
+        """Return our error for psycopg's, and have all connections opened anew."""
         self._epoch += 1
         if meaning(error.sqlstate or "", error.diag.source_function or "") is SHARED_MEMORY:
             self._others["max_parallel_workers_per_gather"] = "0"
@@ -208,14 +212,16 @@ def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:
 
 
 def _commit(connection: psycopg.Connection[Any]) -> None:
-    """Commit. Where a statement failed and nobody noticed, PostgreSQL would roll back and call that a success."""
+    """Commit. If a failed statement was ignored, PostgreSQL would roll back and report success; that raises an error
+    here.
+    """
     if connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
         raise psycopg.errors.InFailedSqlTransaction
     connection.commit()
 
 
 def _give_up(connection: psycopg.Connection[Any]) -> bool:
-    """Roll back; say whether the connection is whole."""
+    """Roll back; say whether the connection can still be used."""
     with suppress(psycopg.Error):
         connection.rollback()
     return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
@@ -233,7 +239,7 @@ def make_engine(conninfo: str, *, names: Names = THE_USUAL) -> sa.Engine:
 
 
 def begin_migration(connection: sa.Connection) -> None:
-    """State our terms for a migration; refuse a database that cannot hold every text, before anything is made in it."""
+    """Set our terms for a migration. Raises DatabaseMisconfigured where the database cannot store every text."""
     connection.exec_driver_sql(terms(statement_timeout="0"))
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
     if encoding != "UTF8":

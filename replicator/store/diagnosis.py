@@ -1,6 +1,6 @@
-"""What a database says of itself, for `doctor`: facts, each asked for by itself, so that one that is refused hides no other.
+"""Reads the facts that `doctor` needs from a database, each by its own query, so that one failure hides no other fact.
 
-Reads only. What an answer means is decided in replicator/doctor; a question that cannot be answered gives the reason.
+It only reads. replicator/doctor decides what an answer means; if a question cannot be answered, the reason is returned.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SCHEMAS = ("analytics", "replicator", "rollup", "truedy")
 Rows = list[dict[str, Any]]
 
 QUESTIONS: Mapping[str, str] = {
-    # One row: the server, this user and this session. Settings as they were when the session began: what our own
-    # transactions change for themselves is not what anybody else gets.
+    # One row: the server, this user and this session. The settings are those from the session's start, because our own
+    # transactions change some, and other programs do not get those values.
     "server": """
         SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('server_version') AS version_text,
             pg_is_in_recovery() AS is_standby, current_setting('server_encoding') AS encoding,
@@ -62,7 +62,7 @@ QUESTIONS: Mapping[str, str] = {
         WHERE p.schemaname = ANY(%(schemas)s) AND (b.pubupdate OR b.pubdelete) AND (c.relreplident = 'n'
             OR (c.relreplident = 'd' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)))
         ORDER BY 1, 2""",
-    # By number and not by name: asking by name needs the right to use the schema.
+    # By oid and not by name, because a look-up by name needs USAGE on the schema.
     "rights": """
         SELECT bool_and(has_table_privilege(c.oid, 'SELECT')) FILTER (WHERE relname = 'calls') AS may_read,
             bool_and(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'INSERT')) AS may_write
@@ -84,14 +84,14 @@ QUESTIONS: Mapping[str, str] = {
     "locks": """
         SELECT count(*) AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'truedy%%'""",
 }  # fmt: skip
-"""By the name of the fact: what is asked. The names of the columns are those of the facts."""
+"""{name of the fact: query}. The names of the columns are those of the facts."""
 AFTER_A_MIGRATION = frozenset({"views", "book", "zone", "rights", "writer", "source", "budgets"})
-"""What can be asked only where our tables are."""
+"""Questions that can be asked only where our tables exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found: rows by question, and why there are none where one could not be answered."""
+    """What was found: rows by question, and the reason for each question that could not be answered."""
 
     rows: Mapping[str, Rows]
     unseen: Mapping[str, str]
@@ -99,9 +99,9 @@ class Facts:
     """Why the schema does not fit this program; None where it does."""
     has_schema: bool
     is_pooled: bool
-    """The process that answers is not the one that the connection was made to: a pooler is between."""
+    """Another server process answers than the one to which the connection was made, so there is a pooler between."""
     is_writer_dead: bool
-    """The lease is held by a process of this machine that does not run any more."""
+    """The lease is held by a process of this machine that no longer runs."""
 
     def row(self, question: str) -> dict[str, Any]:
         """Return the one row of an answer; empty where there is none."""
@@ -109,7 +109,7 @@ class Facts:
 
 
 def read(database: Database, *, account: str, role_prefix: str, time_zone: str | None) -> Facts:
-    """Ask everything. Raises what connecting raises; a question that fails is noted and hides nothing else."""
+    """Ask all questions. Raises the error of connecting; a failed question is recorded and hides nothing else."""
     given = {
         "schemas": list(database.names.all), "account": account, "zone": time_zone, "roles": list(Names.of(role_prefix).all),
     }  # fmt: skip
@@ -131,7 +131,7 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
                 rows[name] = [{column: _text(value) for column, value in row.items()} for row in answer]
         except ReplicatorError as error:
             unseen[name] = error.message
-    # What is ours is told by the names that our SQL uses, whatever the schemas are called there.
+    # Our objects are recognised by the usual names of our schemas, whatever the names in this database are.
     for name, column in (("relations", "schema"), ("book", "schema"), ("views", "schema"), ("schemas", "name")):
         for found in rows.get(name, ()):
             found[column] = database.names.usual(found[column])
@@ -154,7 +154,7 @@ def foreign(facts: Facts) -> list[str]:
     ours = {(table.schema or "", table.name) for table in metadata.tables.values()} if facts.has_schema else set()
     ours |= {("replicator", "schema_version")} if facts.has_schema else set()
     ours |= {(row["schema"], row["name"]) for question in ("views", "book") for row in facts.rows.get(question, ())}
-    # Without a book of what we made, the many parts of the roll-ups cannot be told from anybody else's.
+    # Without the record of what we made, the many parts of the roll-ups cannot be distinguished from other objects.
     is_unclear = {"rollup"} if facts.has_schema and "book" not in facts.rows else set()
     return [
         f"{row['schema']}.{row['name']}"

@@ -1,6 +1,6 @@
-"""Why a stretch of the list is unsure: a code for each reason, and the words in which it is told. Pure.
+"""The reasons why a stretch of the list is unsure: a code for each, and its words. Pure.
 
-The engine knows the codes only. Words may be told better one day; queries and alerts hold on to the codes
+The engine knows only the codes. The words may be improved; queries and alerts should use the codes
 (`replicator.coverage.reason_code`).
 """
 
@@ -61,5 +61,5 @@ BY_WORDS = {words: doubt for doubt, words in WORDS.items()}
 
 
 def told(words: str, *, is_proven: bool) -> Doubt | None:
-    """Return the reason that is told in these words, None where nothing is to doubt. Words that we do not know are OTHER."""
+    """Return the reason that has these words; None where the stretch is proven, OTHER for unknown words."""
     return None if is_proven else BY_WORDS.get(words, Doubt.OTHER)

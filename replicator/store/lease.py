@@ -1,8 +1,8 @@
-"""One writer for each account: a row with the database's clock and an epoch that only grows.
+"""Ensures one writer for each account: a lease, which is a row with the database's clock and an epoch that only grows.
 
-Services of several accounts write to one database side by side; what they share has locks of its own (locks.py). Every
-writing transaction proves its epoch first (`hold`), so a leader that slept through its lease cannot write after another
-took over, also behind a transaction pooler, where session advisory locks leak.
+Services of several accounts write to one database side by side; what they share has its own locks (locks.py). Every
+writing transaction proves its epoch first (`hold`). So a process that slept past the end of its lease cannot write
+after another took over. This also works behind a transaction pooler, where session advisory locks leak.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 TTL_SECONDS = 30
 
 _taken: set[tuple[str, str, int]] = set()
-"""Places, accounts and epochs that this process knows it holds. A lease under its process id that it does not know of belongs to
-no process: the commit took and the connection broke before it said so, or an earlier process had the same id."""
+"""(place, account, epoch) of the leases that this process knows it holds. A lease with our process id that is not among
+them belongs to no live process: its commit succeeded but the connection broke before the answer, or an earlier process
+had the id.
+"""
 
 
 def this_host() -> str:
-    """Name this machine, its present boot, and the container if we are in one: where a process id means what ours means."""
+    """Return a name for this machine, its present boot, and the container if any: where a process id means the same as
+    here.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()[:8]
         processes = Path("/proc/self/ns/pid").stat().st_ino
@@ -39,7 +43,7 @@ def this_host() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write what is of one account, until another epoch of it begins."""
+    """The right to write the data of one account, until another epoch of it begins."""
 
     account: str
     epoch: int
@@ -47,7 +51,9 @@ class Lease:
 
 
 def acquire(database: Database, account: str, command: str) -> Lease:
-    """Take the account's lease, or raise LeaseHeld naming who has it. A holder of this machine that is dead is taken over."""
+    """Take the account's lease. Raises LeaseHeld with its holder. It is taken over from a dead
+    process of this machine.
+    """
     host, pid = this_host(), os.getpid()
     holder = f"{command} (process {pid} on {host.split('/')[0]})"
     with database.transaction() as tx:
@@ -81,7 +87,7 @@ def acquire(database: Database, account: str, command: str) -> Lease:
 
 
 def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
-    """Prove the lease inside a writing transaction, and renew it; raise LeaseLost where another epoch has begun."""
+    """Prove and renew the lease inside a writing transaction. Raises LeaseLost where another epoch has begun."""
     row = tx.execute(
         "UPDATE replicator.lease SET expires_at = clock_timestamp() + make_interval(secs => %s) "
         "WHERE account = %s AND epoch = %s RETURNING epoch",
@@ -92,7 +98,7 @@ def hold(tx: psycopg.Connection[Any], lease: Lease) -> None:
 
 
 def release(database: Database, lease: Lease) -> None:
-    """Give the lease back, if it is still ours."""
+    """Release the lease, if it is still ours."""
     forget(database, lease)
     with database.transaction() as tx:
         tx.execute(
@@ -102,12 +108,14 @@ def release(database: Database, lease: Lease) -> None:
 
 
 def forget(database: Database, lease: Lease) -> None:
-    """Hold the lease no longer, also where the database cannot be told: this process may take it again at once."""
+    """Forget the lease, even if the database cannot be told: this process may take it again at once."""
     _taken.discard((database.place, lease.account, lease.epoch))
 
 
 def is_dead(host: str | None, pid: int | None) -> bool:
-    """Say whether a holder is a process of this machine that does not run any more. Of another machine nobody can tell."""
+    """Say whether a holder is a process of this machine that no longer runs. False for another machine: that is not
+    known.
+    """
     return pid is not None and host == this_host() and not _is_running(pid)
 
 

@@ -1,8 +1,8 @@
-"""What concerns the whole database is done by one session at a time: a row that is locked until its transaction ends.
+"""Locks for work on the whole database, such as refreshing roll-ups: one session at a time, until its transaction ends.
 
-Each account has a lease of its own (lease.py), so services of several accounts work beside each other. They share the
-roll-ups and the planner's statistics: where one service is working on these, another one does not wait, and leaves them to
-it. Readers may not lock the rows; an advisory lock anybody may take and keep.
+Each account has its own lease (lease.py), so services of several accounts work side by side. They share the roll-ups
+and the planner's statistics. If one service is working on these, another does not wait, and leaves the work to it. A
+lock is a row, which readers may not lock. An advisory lock could be taken, and kept, by any user.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ def take(tx: psycopg.Connection[Any], name: Name) -> bool:
         return True
     if tx.execute("SELECT 1 FROM replicator.locks WHERE name = %s", [name]).fetchone():
         return False
-    # Somebody removed the row: a restore of the tables without their contents, for example.
+    # The row was removed: by a restore of the tables without their contents, for example.
     new = "INSERT INTO replicator.locks (name) VALUES (%s) ON CONFLICT DO NOTHING RETURNING 1"
     return tx.execute(new, [name]).fetchone() is not None

@@ -1,9 +1,9 @@
-"""Brings a database's tables and views up to date, and says whether it is.
+"""Brings a database's tables and views up to date, and checks whether they are.
 
-Tables are versioned (migrations/), roll-ups and views are repeatable (sql/rollups, sql/views): all in one transaction, so
-that it is safe to be killed in the middle. Before the first change it looks whose everything in our schemas is (objects.py).
-It is safe to run twice at once: the transaction locks the table of the version, which no reader may; who makes that table
-first is decided by the database.
+Tables are versioned (migrations/); roll-ups and views are repeatable (sql/rollups, sql/views). All is done in one
+transaction, so it may be killed at any moment. Before the first change it checks which objects in our schemas are ours
+(objects.py). Two migrations at once are safe: the transaction locks the table of the version, which readers may not do,
+and the database decides which of two first migrations makes that table.
 """
 
 from __future__ import annotations
@@ -43,20 +43,23 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1]
 ROLE_PREFIX = "truedy"
 EARLIER_LOCK = 7_235_401_101
-"""The advisory lock of releases up to 0005. Anybody may take it and keep it, so it is tried and not waited for: where it is free,
-a `migrate` of such a release waits for this one."""
+"""The advisory lock of releases up to 0005. Any user may take it and keep it, so it is tried without waiting. If it is
+free, a `migrate` of such a release waits for this one.
+"""
 MOST_TRIES = 5
 FIRST_TABLE = (
     "CREATE TABLE replicator.schema_version (version_num varchar(32) NOT NULL, "
     "CONSTRAINT schema_version_pkc PRIMARY KEY (version_num))"
 )
-"""As Alembic makes it. It is made here, so that the database decides which of two first migrations goes on."""
+"""The table as Alembic makes it. It is made here, so that the database decides which of two first
+migrations goes on.
+"""
 RACED = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateSchema, psycopg.errors.DuplicateTable)
 TAKEN = (
     psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateFunction,
     psycopg.errors.DuplicateColumn, psycopg.errors.WrongObjectType,
 )  # fmt: skip
-"""What a migration meets where somebody made something of ours by hand on a table of ours."""
+"""The errors of a migration where a user made one of our objects by hand, on a table of ours."""
 
 
 def bundled(name: str) -> Path:
@@ -75,8 +78,10 @@ class Migrated:
 
 
 def revisions() -> list[str]:
-    """Return all revisions, oldest first. Each is the number that its file's name begins with (a test compares them with
-    Alembic's): so `check`, which every command runs, does not load Alembic and the migrations.
+    """Return all revisions, oldest first: the numbers with which the file names begin (a test compares them with
+    Alembic's).
+
+    So `check`, which every command runs, need not load Alembic and the migrations.
     """
     files = (bundled("migrations") / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")
     return sorted(path.name.partition("_")[0] for path in files)
@@ -90,12 +95,11 @@ def migrate(
     role_prefix: str = ROLE_PREFIX,
     schemas: naming.Names = naming.THE_USUAL,
 ) -> Migrated:
-    """Bring tables and views up to date. `time_zone`, where given, becomes the reporting time zone; None leaves it as it is.
+    """Bring tables and views up to date. `time_zone` becomes the reporting time zone; None leaves it unchanged.
 
-    `is_time_zone_for_new`: in a database that was migrated before it is left as it is, too.
-
-    Where the roles with this prefix are in use, their owner does it, and their rights are brought up to date. Raises
-    ForeignObjects, with nothing changed, where something of somebody else is in the way.
+    With `is_time_zone_for_new` it is also left unchanged in a database that was migrated before. If the roles with this
+    prefix are in use, the migration works as their owner and updates their rights. Raises ForeignObjects, with nothing
+    changed, where an object of another user is in the way.
     """
     for _ in range(MOST_TRIES):
         with suppress(_RacedError):
@@ -104,7 +108,7 @@ def migrate(
 
 
 class _RacedError(Exception):
-    """Somebody else made the first table while we were about to."""
+    """Another session made the first table at the same time."""
 
 
 def _migrate(
@@ -157,7 +161,7 @@ def _wanted(kept: Sequence[rollups.Rollup], shown: Mapping[str, views.View]) -> 
 
 
 def _make_first(connection: sa.Connection, standing: objects.Standing) -> None:
-    """Make the schemas, and in a new database the table of the version, which only one session can make."""
+    """Make the schemas and, in a new database, the table of the version, which only one session can make."""
     try:
         objects.make_schemas(connection, standing)
         if standing.is_new:
@@ -170,7 +174,7 @@ def _make_first(connection: sa.Connection, standing: objects.Standing) -> None:
 
 
 def _lock(connection: sa.Connection) -> None:
-    """Let nobody else migrate. Readers and auditors may not take this lock, nor one that keeps it from us."""
+    """Lock out other migrations. Readers and auditors may not take this lock, nor one that conflicts with it."""
     connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": EARLIER_LOCK})
     connection.exec_driver_sql("LOCK TABLE replicator.schema_version IN SHARE ROW EXCLUSIVE MODE")
 
@@ -182,9 +186,9 @@ def make_roles(
     only_show: bool = False,
     schemas: naming.Names = naming.THE_USUAL,
 ) -> list[str]:
-    """Make the roles and give them their rights, in one transaction; return the statements. `only_show` changes nothing.
+    """Make the roles and grant their rights, in one transaction; return the statements. `only_show` changes nothing.
 
-    Raises DatabaseError where this user may not do it: an administrator runs the statements that are shown.
+    Raises DatabaseError where this user may not do it: then an administrator runs the statements.
     """
     names = roles.Names.of(role_prefix)
     try:
@@ -207,13 +211,15 @@ def make_roles(
 
 @contextmanager
 def alone(url: str, schemas: naming.Names = naming.THE_USUAL) -> Iterator[sa.Connection]:
-    """Give a connection in one transaction; say our errors for the database's, and who holds what it waited for in vain."""
+    """Yield a connection in one transaction. Raises our errors, which name the session for whose lock it waited in
+    vain.
+    """
     engine = make_engine(url, names=schemas).execution_options(isolation_level="READ COMMITTED")
     place = target.read(url).place
     holders = waiting.Holders()
     try:
         with engine.begin() as connection:
-            # In it no name is looked up where others can make things: their function would be run with the owner's rights.
+            # No name is looked up where others can create objects: their functions would run with the owner's rights.
             begin_migration(connection)
             pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
             objects.refuse_other_names(cast("psycopg.Connection[Any]", connection.connection.driver_connection))

@@ -1,12 +1,12 @@
-"""Other names for our four schemas, for databases in which one of them is somebody else's.
+"""Gives our four schemas other names, for databases in which a name is already used.
 
-All SQL is written with the names `truedy`, `replicator`, `rollup` and `analytics`. Where others are chosen, one door renames
-it: the cursor of every connection, so that no statement has to think of it, COPY included. What is data is never touched:
-parameters travel apart, and of a composed query only its own text and its identifiers are renamed. With the usual names
-the cursor is psycopg's own, and costs nothing.
+All SQL uses the names `truedy`, `replicator`, `rollup` and `analytics`. If other names are chosen, the cursor of every
+connection replaces them, in COPY too, so no statement has to consider it. Data is never changed: parameters are sent
+separately, and in a composed query only its own text and identifiers are renamed. With the usual names, psycopg's own
+cursor is used, at no cost.
 
-A name stands in SQL in three forms, and in no other (tests/store/test_schema_names.py looks): before a dot, in quotes or not, in a
-string or not; alone in a string; and after the word SCHEMA.
+A schema's name stands in SQL in three forms only (tests/store/test_schema_names.py checks this): before a dot, quoted
+or not, in a string or not; alone in a string; and after the word SCHEMA.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 AS_IT_IS = "/* as it is */ "
-"""A statement that begins so is sent as it is: what it says is somebody else's, under the names that the database has."""
+"""A statement that begins with this is sent unchanged: it uses the names of this database, and may contain other users'
+text.
+"""
 USUAL = ("analytics", "replicator", "rollup", "truedy")
 IDENTIFIER = re.compile(r"(?!pg_|public$|information_schema$)[a-z_][a-z0-9_]{0,50}\Z")
 _ANY = "|".join(USUAL)
@@ -39,7 +41,7 @@ PLACES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What our schemas are called in a database."""
+    """The names of our schemas in a database."""
 
     analytics: str = "analytics"
     replicator: str = "replicator"
@@ -47,11 +49,11 @@ class Names:
     truedy: str = "truedy"
 
     def of(self, usual: str) -> str:
-        """Return what a schema is called here."""
+        """Return the name of a schema in this database."""
         return str(getattr(self, usual))
 
     def usual(self, name: str) -> str:
-        """Return how our SQL calls the schema of this name; a name that is none of ours is returned as it is."""
+        """Return the usual name of the schema with this name; a name that is not ours is returned unchanged."""
         return next((usual for usual in USUAL if self.of(usual) == name), name)
 
     @property
@@ -63,7 +65,7 @@ class Names:
         return text if self == THE_USUAL else _renamed(text, self)
 
     def __str__(self) -> str:
-        """As the setting has it."""
+        """Return the names in the form of the setting."""
         return ",".join(f"{usual}={self.of(usual)}" for usual in USUAL if self.of(usual) != usual)
 
 
@@ -73,7 +75,8 @@ THE_USUAL = Names()
 def parse(text: str | None) -> Names:
     """Read the setting REPLICATOR_SCHEMAS, such as `analytics=voice_analytics,rollup=voice_rollup`.
 
-    Raises ConfigurationError where it is none: a name that is not known, not plain, used twice, or that of another schema of ours.
+    Raises ConfigurationError for an unknown schema, or a name that is not plain, is used twice, or is the usual name of
+    another of the four.
     """
     chosen: dict[str, str] = {}
     for word in (text or "").split(","):

@@ -1,12 +1,12 @@
-"""Whose is what: everything that stands in our schemas, and the book of what we made there (`replicator.objects`).
+"""Decides which objects in our schemas are ours, by the record of what we made there (`replicator.objects`).
 
-A database may have schemas of our names with objects of somebody else. What we made is known by the book, never by its name
-alone: only that is altered, dropped, granted or given an owner. Before the first change `refuse` names what stands where
-we would make something. The book holds names, which survive a dump, and oids, by which a view that somebody dropped and made anew
-under our name is told from ours; oids count only in the database in which they were written. An index, a sequence and a
-trigger belong to the table that they are part of.
+A database may have schemas with our names and objects of other users in them. An object is ours if the record (the
+"book") has it, never by its name alone: only such objects are altered, dropped, granted or given an owner. Before the
+first change, `refuse` reports foreign objects where we would make something. The book holds names, which survive a
+dump, and oids. By its oid, a view that a user dropped and made anew under our name is known as foreign; oids count only
+in the database in which they were written. An index, a sequence and a trigger belong to their table.
 
-Databases of releases before the book (up to 0005) are known by what those releases made: `BEFORE_THE_BOOK`.
+In databases of releases before the book (up to 0005), what those releases made is ours: `BEFORE_THE_BOOK`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Kind = Literal["schema", "relation", "routine"]
 VERSION = ("replicator", "schema_version")
 MOST_NAMED = 12
-"""A message names so many objects; more would hide what it says."""
+"""A message names at most this many objects, to stay readable."""
 
 BEFORE_THE_BOOK: Mapping[str, str] = {
     "0001": "replicator.schema_version replicator.budget_windows replicator.budgets replicator.coverage replicator.lease "
@@ -58,14 +58,14 @@ ROLLUPS_BEFORE = [
     "stale",
     "stale_bounds",
 ]
-"""What releases before the book had in sql/rollups; of each, all that may have been made from it is theirs."""
+"""The roll-ups of releases before the book: everything that such a release may have made for one of them is ours."""
 ROLLUP_PARTS = ("", "_plain", "_live", "_current", "_agents", "_agents_plain", "_agents_current", "_months", "_months_plain",
                 "_months_current")  # fmt: skip
 ROUTINES_BEFORE = ("keep_conversations()", "touch_calls()", "touch_everything()")
 
 
 class Thing(NamedTuple):
-    """What stands for an object everywhere: a routine's name has the types of its arguments."""
+    """The identity of an object. The name of a routine includes the types of its arguments."""
 
     kind: Kind
     schema: str
@@ -77,7 +77,7 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object that is there. `word` is what people call its kind; `part_of` is the oid of the table that it belongs to."""
+    """An object that exists. `word` is its kind in messages; `part_of` is the oid of the table to which it belongs."""
 
     thing: Thing
     word: str
@@ -85,26 +85,26 @@ class Found:
     owner: str
     part_of: int = 0
     is_bare: bool = False
-    """A type of no table: it keeps tables and views of its name out, but is none."""
+    """A type without a table: no table or view can have its name, but it is none itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that is there, and what of it is ours."""
+    """All objects that exist in our schemas, and which of them are ours."""
 
     found: tuple[Found, ...] = ()
     ours: frozenset[Thing] = frozenset()
     version: str | None = None
-    """The migration at which our tables are; None where we never were."""
+    """The version of our tables; None where we have made none."""
     comments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By view, the comments that we gave it and its columns (under the empty name its own)."""
+    """By view, the comments that we wrote: by column, and the view's own under the empty name."""
 
     @property
     def is_new(self) -> bool:
         return self.version is None
 
     def has(self, schema: str, name: str = "", kind: Kind = "relation") -> bool:
-        """Say whether this is there and ours."""
+        """Say whether this object exists and is ours."""
         return Thing(kind if name else "schema", schema, name) in self.ours
 
     def relations(self, schema: str, *words: str) -> list[str]:
@@ -113,7 +113,7 @@ class Standing:
                 and one.thing.kind == "relation" and one.thing.schema == schema and one.word in words]  # fmt: skip
 
     def others(self) -> list[Found]:
-        """Return what is there and not ours, schemas themselves aside."""
+        """Return the foreign objects, without the schemas themselves."""
         parents = {one.oid for one in self.found if one.thing in self.ours and not one.part_of}
         return [
             one
@@ -123,7 +123,7 @@ class Standing:
 
 
 def tables() -> frozenset[Thing]:
-    """Return what the migrations make: tables, and under which names their indexes stand."""
+    """Return what the migrations make: the tables, and the names of their indexes."""
     from replicator.store.schema import metadata  # noqa: PLC0415 - it loads a dialect, and most commands need no table
 
     names = {VERSION, (VERSION[0], "schema_version_pkc"), ("truedy", "ix_calls_other_party")}
@@ -138,7 +138,9 @@ def tables() -> frozenset[Thing]:
 
 
 def read(connection: sa.Connection, wanted: Collection[Thing]) -> Standing:
-    """Look at what is there. Changes nothing. Who may not read the book takes what is `wanted` and there for ours."""
+    """Read which objects exist. Changes nothing. For a user who may not read the book, all existing objects in `wanted`
+    count as ours.
+    """
     rows = connection.execute(sa.text(_EVERYTHING)).all()
     names = naming.of(connection)
     found = tuple(
@@ -169,7 +171,7 @@ def read(connection: sa.Connection, wanted: Collection[Thing]) -> Standing:
         return Standing(found, _adopted(connection, found, version), version)
     entries = connection.execute(sa.text("SELECT kind, schema, name, oid, comments FROM replicator.objects")).all()
     oids = {Thing(row.kind, row.schema, row.name): row.oid for row in entries}
-    # In a database that was restored from a dump every oid is another one, that of the book first of all.
+    # In a database restored from a dump, every oid is different, also that of the book itself.
     is_restored = oids.get(book.thing) != book.oid
     ours = {
         one.thing
@@ -186,7 +188,7 @@ def read(connection: sa.Connection, wanted: Collection[Thing]) -> Standing:
 
 
 def _adopted(connection: sa.Connection, found: Iterable[Found], version: str) -> frozenset[Thing]:
-    """Return what is ours in a database of a release that kept no book."""
+    """Return what is ours in a database of a release without the book."""
     made = " ".join(names for number, names in BEFORE_THE_BOOK.items() if number <= version).split()
     views = connection.execute(sa.text("SELECT name FROM replicator.views")).scalars().all()
     known = {Thing("relation", *name.split(".")) for name in made}
@@ -198,13 +200,13 @@ def _adopted(connection: sa.Connection, found: Iterable[Found], version: str) ->
     owner = next(
         one.owner for one in everything if one.thing.schema == "replicator" and one.thing.name == "schema_version"
     )
-    # Of a schema nobody noted who made it: it is ours where it belongs to whom our tables belong to.
+    # It is not recorded who made a schema: it is ours if its owner is the owner of our tables.
     known |= {one.thing for one in everything if one.thing.kind == "schema" and one.owner == owner}
     return frozenset(known & {one.thing for one in everything})
 
 
 def refuse(standing: Standing, wanted: Collection[Thing]) -> None:
-    """Raise ForeignObjects where something of somebody else stands where we would make one of `wanted`. Changes nothing."""
+    """Raise ForeignObjects where a foreign object stands where we would make one of `wanted`. Changes nothing."""
     others = standing.others()
     in_the_way = [one for one in others if one.thing in wanted]
     if not in_the_way:
@@ -221,9 +223,9 @@ def refuse(standing: Standing, wanted: Collection[Thing]) -> None:
 
 
 def refuse_triggers(connection: sa.Connection, standing: Standing, wanted: Mapping[str, Collection[str]]) -> None:
-    """Raise ForeignObjects where a table of ours has a trigger of somebody else under the name of one of ours.
+    """Raise ForeignObjects where a table of ours has a foreign trigger with the name of one of ours.
 
-    `wanted` has the names by table. A trigger is ours where it calls a function of ours.
+    `wanted` holds the names by table. A trigger is ours if it calls a function of ours.
     """
     rows = connection.execute(sa.text(_TRIGGERS)).all()
     usual = naming.of(connection).usual
@@ -241,7 +243,7 @@ def refuse_triggers(connection: sa.Connection, standing: Standing, wanted: Mappi
 
 
 def refuse_without_rights(connection: sa.Connection, standing: Standing) -> None:
-    """Raise DatabaseError where this user may not make what is to be made: in a schema, or a schema."""
+    """Raise DatabaseError where this user may not make the missing schemas, or objects in a schema."""
     there = {one.thing.schema: one for one in standing.found if one.thing.kind == "schema"}
     row = connection.execute(sa.text(_RIGHTS)).one()
     usual, called = naming.of(connection).usual, naming.of(connection).of
@@ -262,7 +264,7 @@ def refuse_without_rights(connection: sa.Connection, standing: Standing) -> None
 
 
 def make_schemas(connection: sa.Connection, standing: Standing) -> None:
-    """Make the schemas that are missing. Where all are there, no right on the database is needed."""
+    """Make the missing schemas. If none is missing, no right on the database is needed."""
     there = {one.thing.schema for one in standing.found if one.thing.kind == "schema"}
     words = connection.execute(
         sa.text("SELECT word FROM pg_get_keywords() WHERE word = ANY(:names) AND catcode IN ('R', 'T')"),
@@ -278,9 +280,9 @@ def make_schemas(connection: sa.Connection, standing: Standing) -> None:
 
 
 def record(connection: sa.Connection, before: Standing, made: Collection[Thing], applied: Collection[str]) -> None:
-    """Write the book anew: what was ours and still is there, what of `made` is there now, and the schemas that are new.
+    """Write the book anew: our objects that still exist, those of `made` that exist now, and the new schemas.
 
-    `applied` are the views of `analytics` that were made just now: their comments are noted as ours.
+    `applied` are the views of `analytics` that were just made: their comments are recorded as ours.
     """
     had = {one.thing for one in before.found if one.thing.kind == "schema"}
     entries, usual = [], naming.of(connection).usual
@@ -365,7 +367,7 @@ _MARKS = {
     "rollup": ("touched", "days", "facts", "stale"),
     "truedy": ("calls", "call_versions", "transcript_segments", "transcript_versions"),
 }
-"""By schema, relations that only ours has all of: by them it is known under any name."""
+"""By schema, relations that together only our schema has: so it is recognised under any name."""
 _MARKED = """
 SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ANY(%s)
 GROUP BY n.nspname HAVING count(*) = %s ORDER BY 1
@@ -373,7 +375,7 @@ GROUP BY n.nspname HAVING count(*) = %s ORDER BY 1
 
 
 def refuse_other_names(connection: psycopg.Connection[Any]) -> None:
-    """Raise ConfigurationError where our schemas are in this database under other names than the setting says."""
+    """Raise ConfigurationError where our schemas have other names in this database than the setting says."""
     names = naming.of(connection)
     there: dict[str, list[str]] = {}
     for usual, marks in _MARKS.items():

@@ -1,7 +1,7 @@
-"""The pages that a migrated database writes of itself: docs/roles.md and docs/dictionary.md.
+"""Writes docs/roles.md and docs/dictionary.md from the catalog of a migrated database.
 
-`python -m replicator.store.pages` starts a PostgreSQL of its own for the while, migrates it, makes the roles and writes
-both pages; tests compare them with the catalog. Nothing here decides anything.
+`python -m replicator.store.pages` starts a temporary PostgreSQL, migrates it, makes the roles and writes both pages;
+tests compare the pages with the catalog. Nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ header of each file of sql/views. What the metrics mean and why is in [sql/DECIS
 
 
 def roles(connection: psycopg.Connection[Any], prefix: str) -> str:
-    """Return docs/roles.md of a database in which the roles with this prefix are in use."""
+    """Return the text of docs/roles.md, from a database in which the roles with this prefix are in use."""
     parts = [ROLES_HEAD]
     for title, query in SECTIONS:
         columns = []
@@ -97,7 +97,7 @@ def roles(connection: psycopg.Connection[Any], prefix: str) -> str:
 
 
 def rights_of(page: str) -> dict[str, dict[str, set[str]]]:
-    """Read docs/roles.md: by object and role, the rights."""
+    """Read docs/roles.md: {object: {role: rights}}."""
     found = {}
     for line in page.splitlines():
         match = re.fullmatch(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \|", line)
@@ -110,7 +110,7 @@ def rights_of(page: str) -> dict[str, dict[str, set[str]]]:
 
 
 def dictionary(connection: psycopg.Connection[Any]) -> str:
-    """Return docs/dictionary.md of a migrated database."""
+    """Return the text of docs/dictionary.md, from a migrated database."""
     views = load(migrate.bundled("sql") / "views")
     parts = [
         DICTIONARY_HEAD,
@@ -131,7 +131,7 @@ def dictionary(connection: psycopg.Connection[Any]) -> str:
 
 
 def columns_of(page: str) -> dict[str, list[tuple[str, str, str]]]:
-    """Read docs/dictionary.md: by view, the columns as (name, type, meaning)."""
+    """Read docs/dictionary.md: {view: [(column, type, meaning)]}."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for section in page.split("\n## ")[1:]:
         rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.*) \|$", section, re.MULTILINE)

@@ -1,6 +1,7 @@
-"""The pseudonyms of phone numbers: which key stands for which number, under which key of ours. The key is never here.
+"""Stores the pseudonyms of phone numbers, with the id of the secret that made them. The secret itself is never stored
+here.
 
-A row is written with the call that first shows its number, and never again unless the key changes.
+A pseudonym is written with the call that first shows its number, and not again unless the secret changes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(tx: psycopg.Connection[Any], account: str, key_id: str, keys: Mapping[str, str]) -> int:
-    """Write the pseudonyms of numbers that have none; return how many had none. What is there is not touched."""
+    """Write the pseudonyms of numbers that have none; return how many had none. Existing ones are not changed."""
     if not keys:
         return 0
     return tx.execute(
@@ -26,18 +27,20 @@ def add(tx: psycopg.Connection[Any], account: str, key_id: str, keys: Mapping[st
 
 
 def forget(tx: psycopg.Connection[Any], account: str, key_id: str) -> None:
-    """Remove the pseudonyms that were made with another key of ours than this one."""
+    """Remove the pseudonyms that were made with another secret than this one."""
     tx.execute("DELETE FROM replicator.parties WHERE account = %s AND key_id <> %s", [account, key_id])
 
 
 def known_key_id(tx: psycopg.Connection[Any], account: str) -> str | None:
-    """Return the id of the key under which every number of the account has its pseudonym; None where some have none."""
+    """Return the id of the secret with which all numbers of the account have a pseudonym; None where some may have
+    none.
+    """
     row = tx.execute("SELECT party_key_id FROM replicator.source_state WHERE account = %s", [account]).fetchone()
     return row[0] if row else None
 
 
 def note_key_id(tx: psycopg.Connection[Any], account: str, key_id: str | None) -> None:
-    """Say that every number of the account has its pseudonym under this key; None: that some may have none."""
+    """Record that all numbers of the account have a pseudonym by this secret; None: some may have none."""
     tx.execute(
         "UPDATE replicator.source_state SET party_key_id = %(key_id)s "
         "WHERE account = %(account)s AND party_key_id IS DISTINCT FROM %(key_id)s",
@@ -48,7 +51,7 @@ def note_key_id(tx: psycopg.Connection[Any], account: str, key_id: str | None) -
 def numbers(
     tx: psycopg.Connection[Any], account: str, after: UUID | None, limit: int
 ) -> list[tuple[UUID, str | None, str | None]]:
-    """Return (call id, called, caller) of the next calls by id."""
+    """Return (call id, called number, calling number) of the next calls after `after`, by id."""
     return tx.execute(
         "SELECT id, phone_number, from_number FROM truedy.calls WHERE account = %(account)s "
         "AND (%(after)s::uuid IS NULL OR id > %(after)s) ORDER BY id LIMIT %(limit)s",

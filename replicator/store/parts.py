@@ -1,7 +1,8 @@
-"""SQL that several files share: a line `{name}` in a file of sql/views or sql/rollups stands for sql/parts/name.sql.
+"""Inserts shared SQL: a line `{name}` in a file of sql/views or sql/rollups is replaced by sql/parts/name.sql.
 
-A part is text, indented as the line is. So what is the same stays the same, and PostgreSQL sees no difference: no function
-that has rights of its own, no view more for its planner. A part names its columns without a table, or says which it needs.
+A part is inserted as text, with the indentation of the line. So common SQL is written once, and PostgreSQL sees no
+difference: no function with rights of its own, no further view for the planner. A part names its columns without a
+table, or says which table it needs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ HEADER = re.compile(r"\A(?:--.*\n)+")
 
 
 def read(path: Path) -> str:
-    """Return the SQL of a file with its parts put in. They lie in the folder `parts` beside the file's folder."""
+    """Return the SQL of a file with its parts inserted. The parts are in the folder `parts` beside
+    the file's folder.
+    """
     folder = path.parent.parent / "parts"
 
     def put(found: re.Match[str]) -> str:

@@ -1,8 +1,9 @@
-"""Runs psql on a database exactly as this program reaches it, and shows no part of that to others on the machine.
+"""Runs psql on the same database as this program, without showing secrets to other users of the machine.
 
-Arguments of a process are everybody's to read, so psql is given none of ours: what `DATABASE_URL` says goes through libpq's
-environment variables, and the few parameters without one through a service file that only its owner can read and that
-lives as long as psql. A variable of the user's counts where it counts for this program, and nowhere else.
+Every user can read the arguments of a process, so no part of the connection is given as an argument. What
+`DATABASE_URL` says is passed in libpq's environment variables. The few parameters without a variable are in a service
+file that only its owner can read and that exists as long as psql runs. The user's own variables have an effect on psql
+only where they have one on this program.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "replicator"
 ELSEWHERE: Final = frozenset({"PGSERVICE", "PGSERVICEFILE", "PGCLUSTER"})
-"""Variables that name a server beside the parameters: a service, and what Debian's psql chooses by."""
+"""Variables that choose a server beside the parameters: a service, and what Debian's psql uses."""
 OURS_ALONE: Final = frozenset({"fallback_application_name", "service"})
-"""Parameters that psql sets itself, or that are resolved already."""
+"""Parameters that psql sets itself, or that are already resolved."""
 
 
 def run(
@@ -39,9 +40,10 @@ def run(
     packaged: Callable[[], Path],
     is_own_server: bool = False,
 ) -> int:
-    """Run psql on a database and return its exit code; `packaged` finds the folder of a psql where PATH has none.
+    """Run psql on a database; return its exit code. `packaged` finds the folder of a psql if there is none on PATH.
 
-    `environment` is this process's own, which libpq reads too. Of it nothing that begins with PG reaches our own server.
+    `environment` is this process's own, which libpq reads too. No variable that begins with PG is passed on for our own
+    server.
     """
     program = shutil.which("psql") or str(packaged() / "psql")
     where = target.read(conninfo)
@@ -59,7 +61,7 @@ def run(
 
 
 def _resolved(parts: Mapping[str, str], environment: MutableMapping[str, str]) -> dict[str, str]:
-    """Return all parameters as libpq puts them together: those given, then those of the service, then the variables."""
+    """Return all parameters as libpq combines them: those given, then those of the service, then the variables."""
     before = environment.get("PGSERVICE")
     if "service" in parts:
         environment["PGSERVICE"] = parts["service"]
@@ -81,7 +83,7 @@ def _resolved(parts: Mapping[str, str], environment: MutableMapping[str, str]) -
 def _child(
     parts: Mapping[str, str], environment: Mapping[str, str], *, is_own_server: bool
 ) -> Iterator[dict[str, str]]:
-    """Give the environment of a psql that connects with these parameters and no others."""
+    """Yield the environment for a psql that connects with exactly these parameters."""
     variables = {
         option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar
     }
@@ -103,7 +105,9 @@ def _child(
 
 @contextmanager
 def _service_file(parameters: Mapping[str, str]) -> Iterator[str]:
-    """Give a service file with these parameters, readable by its owner only, while psql runs."""
+    """Yield the path of a service file with these parameters, readable for its owner only, which exists while psql
+    runs.
+    """
     lines = [f"[{SERVICE}]", *(f"{name}={value}" for name, value in parameters.items())]
     if any("\n" in line or line != line.strip() for line in lines):
         raise ConfigurationError(

@@ -1,6 +1,7 @@
-"""What could not be read: kept as bytes, listed, and given back to be read again. Knows nothing of what the bytes mean.
+"""Stores rows and fields that could not be read, lists them, and returns them to be read again. It does not interpret
+them.
 
-Two instants decide what a kept row may still do to the replica: `last_seen_at`, when the request that brought it last
+Two instants decide how a kept row may still change the replica: `last_seen_at`, when the request that last showed it
 was sent, and `resolved_at`, when a later answer showed the same call readable.
 """
 
@@ -26,9 +27,9 @@ FACTS = "id, call_id, field, kind, created_since, created_until, request, reason
 
 
 def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -> int:
-    """Keep what could not be read. Return how many are new.
+    """Store what could not be read; return how many entries are new.
 
-    The same bytes for the same reason are one row; that it was seen again is noted at most once an hour.
+    The same bytes for the same reason are one entry; that it was seen again is recorded at most once an hour.
     """
     new = 0
     for row in rows:
@@ -58,7 +59,7 @@ def keep(tx: psycopg.Connection[Any], account: str, rows: Sequence[UnreadRow]) -
 
 
 def _identity(row: UnreadRow) -> bytes:
-    """Return the SHA-256 by which the same row is known again. A row's bytes hold its id; a field's do not."""
+    """Return the SHA-256 that identifies an entry. The bytes of a row include its id; those of a field do not."""
     if row.field is None:
         return sha256(row.raw).digest()
     return sha256(f"{row.call_id} {row.field}\0".encode() + row.raw).digest()
@@ -70,8 +71,10 @@ def resolve(
     seen: Mapping[UUID, datetime],
     still_aside: Iterable[tuple[UUID, str]] = (),
 ) -> int:
-    """Mark the rows and fields of calls that were read after all, each by a request sent at or after the row's; return how
-    many. `still_aside` are the fields that these calls were read without.
+    """Mark the rows and fields of calls as resolved, if a request sent at or after theirs could read them; return how
+    many.
+
+    `still_aside` are the fields without which these calls were read.
     """
     aside = list(still_aside)
     return tx.execute(
@@ -84,7 +87,7 @@ def resolve(
 
 
 def is_any_open(connection: psycopg.Connection[Any], account: str) -> bool:
-    """Say whether anything is in quarantine."""
+    """Say whether the quarantine has open entries."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL)", [account]
     ).fetchone()
@@ -142,7 +145,7 @@ def load(connection: psycopg.Connection[Any], account: str, ids: Sequence[int]) 
 
 
 def load_never_shown(connection: psycopg.Connection[Any], account: str) -> list[KeptRow]:
-    """Return the open rows that stand for what no answer showed."""
+    """Return the open entries for rows that no answer ever showed."""
     rows = connection.execute(
         "SELECT id FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL AND kind = 'never_shown'",
         [account],
@@ -151,7 +154,7 @@ def load_never_shown(connection: psycopg.Connection[Any], account: str) -> list[
 
 
 def mark_read(tx: psycopg.Connection[Any], calls: Mapping[int, UUID], at: datetime) -> None:
-    """Note that rows, by id, were read after all, and which call each is."""
+    """Record that entries were read, and which call each is."""
     tx.execute(
         "UPDATE replicator.quarantine q SET resolved_at = coalesce(q.resolved_at, %s), call_id = s.call_id "
         "FROM unnest(%s::bigint[], %s::uuid[]) AS s (id, call_id) WHERE q.id = s.id",
@@ -160,12 +163,12 @@ def mark_read(tx: psycopg.Connection[Any], calls: Mapping[int, UUID], at: dateti
 
 
 def mark_resolved(tx: psycopg.Connection[Any], ids: Sequence[int], at: datetime) -> None:
-    """Note that what these rows stand for is known by now."""
+    """Record that these entries are resolved."""
     tx.execute(
         "UPDATE replicator.quarantine SET resolved_at = %s WHERE id = ANY(%s) AND resolved_at IS NULL", [at, list(ids)]
     )
 
 
 def mark_tried(tx: psycopg.Connection[Any], ids: Sequence[int]) -> None:
-    """Note that these rows still cannot be read."""
+    """Record that these entries still cannot be read."""
     tx.execute("UPDATE replicator.quarantine SET attempts = attempts + 1 WHERE id = ANY(%s)", [list(ids)])

@@ -1,16 +1,17 @@
-"""Who may do what: four group roles without login, and their rights on every object of ours.
+"""The database rights: four group roles without login, and their rights on every object of ours.
 
-`owner` owns everything, and `migrate` works as it; `writer` is what sync needs, and no more; `reader` sees the views that
-are not personal; `auditor` sees all views and the books. Logins are made by the database's administrator, who makes them
-members of a group. Nothing is granted to PUBLIC.
+`owner` owns everything, and `migrate` works as this role. `writer` has what sync needs, and no more. `reader` sees the
+views without personal data. `auditor` sees all views and the tables of schema replicator, without those in
+CLOSED_BOOKS. A database administrator makes logins and adds them to a group. Nothing is granted to PUBLIC.
 
-What each role should have follows from the catalog and from the `Grant:` line of the view files, so a new view or table
-is covered by itself. Only the difference to what is there is executed, so doing it again does nothing. What is not ours
-(objects.py) is neither granted nor given an owner; in a schema of somebody else the roles get what they need to reach ours.
-Roles are in use in a database where the owner may create there and owns our tables; elsewhere `migrate` grants nothing.
+The rights that each role should have follow from the catalog and from the `Grant:` line of the view files, so a new
+view or table is included automatically. Only the differences are executed, so a second run does nothing. Foreign
+objects (objects.py) are neither granted nor given an owner; in a foreign schema the roles get what they need to reach
+our objects.
 
-It needs no superuser: who may create roles, owns the database and owns our objects can do it. From PostgreSQL 16 on who
-makes a role may grant it, and not yet work as it: he grants it to himself.
+The roles are in use in a database where the owner role may create objects and owns our tables; elsewhere `migrate`
+grants nothing. No superuser is needed: a user who may create roles, owns the database and owns our objects can do it.
+From PostgreSQL 16 on, the user who makes a role may grant it but not yet work as it, so the user grants it to itself.
 """
 
 from __future__ import annotations
@@ -60,18 +61,18 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.verifications": ADD,
     "replicator.views": READ,
 }
-"""What the writer may do to a table, where that is less than everything: what was observed is never deleted by it."""
+"""What the writer may do to a table, where that is less than everything: it never deletes what was observed."""
 
 DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table"})
-"""Functions that work with the owner's rights and that the writer may call: each guards itself."""
+"""Functions with the owner's rights that the writer may call; each of them checks its own use."""
 
 CLOSED_BOOKS = frozenset({"replicator.parties", "replicator.quarantine"})
-"""Books that hold what came from the source: numbers, and bytes as received, signed links among them."""
+"""Tables of schema replicator with the source's content: numbers, and received bytes, which include signed links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of the four roles. They belong to the whole server, so `prefix` tells installations apart."""
+    """The names of the four roles. Roles belong to the whole server, so `prefix` distinguishes installations."""
 
     owner: str
     writer: str
@@ -89,8 +90,8 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that rights are given on. `name` is as SQL writes it in this database; `schema` is the usual name of ours, and
-    `object` the name in it; `grants` are pairs of (role or PUBLIC, right).
+    """One object on which rights are granted. `name` is its SQL name in this database; `schema` is the usual name of
+    our schema, and `object` the name in it; `grants` are pairs of (role or PUBLIC, right).
     """
 
     kind: str
@@ -101,28 +102,28 @@ class Item:
     owner: str
     grants: frozenset[tuple[str, str]] = frozenset()
     is_definer: bool = False
-    """A routine that works with its owner's rights, whoever calls it."""
+    """A routine that runs with its owner's rights (SECURITY DEFINER)."""
     follows_table: bool = False
     """A sequence that belongs to a column."""
     is_view: bool = False
     is_ours: bool = True
-    """False for a schema that was there before us: it keeps its owner, and what it grants."""
+    """False for a schema that existed before us: it keeps its owner and its grants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What the database says of roles and of our objects."""
+    """What the database's catalog says about the roles and our objects."""
 
     user: str
     is_owner: bool
-    """The user may work as the owner: a member of it that may set it, or a superuser."""
+    """The user may work as the owner role: as a member that may SET it, or as a superuser."""
     roles: frozenset[str]
-    """Those of the four that exist."""
+    """The existing roles of the four."""
     items: tuple[Item, ...]
     is_closed: bool
-    """New functions of the owner are nobody else's."""
+    """By default only the owner may execute the owner's new functions."""
     owner_of_tables: str | None
-    """Whom our tables belong to; None where there are none yet."""
+    """The owner of our tables; None where there are none yet."""
 
     @property
     def database(self) -> Item:
@@ -134,7 +135,9 @@ class Catalog:
 
 
 def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tuple[str, str]]:
-    """Return the rights that writer, reader and auditor should have on an object. The owner has all of its own."""
+    """Return the (role, right) pairs that writer, reader and auditor should have on an object. The owner has all
+    rights.
+    """
     everybody = (names.writer, names.reader, names.auditor)
     if item.kind == "DATABASE":
         return frozenset({(role, "CONNECT") for role in everybody} | {(names.writer, "TEMPORARY")})
@@ -166,7 +169,7 @@ def _on_analytics(item: Item, names: Names, views: Mapping[str, View]) -> Iterab
     if item.kind == "SCHEMA":
         return ((role, "USAGE") for role in everybody)
     if item.kind == "ROUTINE":
-        # A view's functions are called with the rights of whoever reads the view.
+        # A view's functions run with the rights of the user who reads the view.
         return () if item.is_definer else ((role, "EXECUTE") for role in everybody)
     view = views.get(item.object)
     if item.kind != "TABLE" or view is None:
@@ -175,7 +178,9 @@ def _on_analytics(item: Item, names: Names, views: Mapping[str, View]) -> Iterab
 
 
 def to_make(catalog: Catalog, names: Names) -> list[str]:
-    """Return what only an administrator may do: the roles, the database, and who owns what is there already."""
+    """Return the statements that only an administrator may run: the roles, the database, and the owner of existing
+    objects.
+    """
     database = catalog.database
     made = [f"CREATE ROLE {role} NOLOGIN" for role in names.all if role not in catalog.roles]
     if not catalog.is_owner:
@@ -188,13 +193,13 @@ def to_make(catalog: Catalog, names: Names) -> list[str]:
     made += _differences(database, wanted(database, names, {}), names)
     schemas = [item for item in catalog.items if item.kind == "SCHEMA"]
     for schema in schemas:
-        # Whoever is given a table must be able to create in its schema.
+        # The new owner of a table must be allowed to create in its schema.
         if schema.owner != names.owner:
             rights = [right for right in ("USAGE", "CREATE") if (names.owner, right) not in schema.grants]
             made += [f"GRANT {', '.join(rights)} ON SCHEMA {schema.name} TO {names.owner}"] if rights else []
         if not schema.is_ours:
             made += _differences(schema, wanted(schema, names, {}), names)
-    # The schemas last: until then their owner reaches what is in them.
+    # The schemas last, because until then their present owner can reach the objects in them.
     for item in (*(item for item in catalog.items if item.kind != "SCHEMA"), *schemas):
         if item.kind != "DATABASE" and item.is_ours and item.owner != names.owner and not item.follows_table:
             made.append(f"ALTER {item.kind} {item.name} OWNER TO {names.owner}")
@@ -202,7 +207,7 @@ def to_make(catalog: Catalog, names: Names) -> list[str]:
 
 
 def to_grant(catalog: Catalog, names: Names, views: Mapping[str, View]) -> list[str]:
-    """Return what the owner does: the rights on its objects, and that new ones are closed."""
+    """Return the statements that the owner runs: rights on its objects, and no rights for others on new ones."""
     granted = []
     if not catalog.is_closed:
         granted.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {names.owner} REVOKE ALL ON FUNCTIONS FROM PUBLIC")
@@ -213,9 +218,9 @@ def to_grant(catalog: Catalog, names: Names, views: Mapping[str, View]) -> list[
 
 
 def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -> list[str]:
-    """Return what brings the rights of PUBLIC and of our roles to what they should be. Those of others are theirs.
+    """Return the statements that correct the rights of PUBLIC and of our roles. Rights of other roles are not changed.
 
-    What a schema that is not ours grants to PUBLIC stays.
+    What a foreign schema grants to PUBLIC stays.
     """
     ours = {names.writer, names.reader, names.auditor} | ({"PUBLIC"} if item.is_ours else set())
     has = {(role, right) for role, right in item.grants if role in ours}
@@ -226,9 +231,9 @@ def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -
 
 
 def make(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> list[str]:
-    """Make the roles and give them their rights, as the present user; return what was done.
+    """Make the roles and grant their rights, as the present user; return the statements.
 
-    Raises DatabaseError where a statement did nothing: PostgreSQL only warns of a right that nobody here may give.
+    Raises DatabaseError where a statement had no effect: PostgreSQL only warns if this user may not grant a right.
     """
     first, second = missing(connection, names, views, standing)
     _run(connection, first)
@@ -245,13 +250,16 @@ def make(connection: sa.Connection, names: Names, views: Mapping[str, View], sta
 def missing(
     connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing
 ) -> tuple[list[str], list[str]]:
-    """Return what is still to be done: by an administrator, and then by the owner. Changes nothing."""
+    """Return the missing statements: an administrator's, and then the owner's. Changes nothing."""
     catalog = read(connection, names, standing)
     return to_make(catalog, names), to_grant(catalog, names, views)
 
 
 def assume(connection: sa.Connection, names: Names) -> bool:
-    """Where the roles are in use, work as their owner until the transaction ends; say whether they are."""
+    """Work as the owner role until the transaction ends, if the roles are in use; say whether they are.
+
+    Raises DatabaseError where this user may not.
+    """
     catalog = read(connection, names, Standing())
     if not catalog.is_in_use(names):
         return False
@@ -266,7 +274,9 @@ def assume(connection: sa.Connection, names: Names) -> bool:
 
 @contextmanager
 def as_owner(connection: sa.Connection, names: Names) -> Iterator[None]:
-    """Work as the owner for the while, where our tables are its and this user may: a member need not inherit its rights."""
+    """Work as the owner role inside the block, if it owns our tables and this user may (a member need not inherit its
+    rights).
+    """
     catalog = read(connection, names, Standing())
     is_owner = catalog.is_owner and catalog.owner_of_tables == names.owner
     if is_owner:
@@ -277,7 +287,7 @@ def as_owner(connection: sa.Connection, names: Names) -> Iterator[None]:
 
 
 def settle(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> None:
-    """Bring the rights on our objects up to date, as their owner."""
+    """Update the rights on our objects, as their owner."""
     _run(connection, to_grant(read(connection, names, standing), names, views))
 
 
@@ -292,7 +302,7 @@ def schemas() -> list[str]:
 
 
 def read(connection: sa.Connection, names: Names, standing: Standing) -> Catalog:
-    """Read the catalog: the database, the schemas, and of what is in them what is ours."""
+    """Read the catalog: the database, the schemas, and our objects in them."""
     about = connection.execute(sa.text(_ABOUT), {"owner": names.owner, "roles": list(names.all)}).one()
     items, usual = [], naming.of(connection).usual
     for row in connection.execute(sa.text(_ITEMS)).all():

@@ -1,9 +1,9 @@
-"""Makes the roll-ups of sql/rollups: their views and functions anew, their tables in place.
+"""Creates the roll-ups of sql/rollups: their views and functions anew, their tables in place.
 
-A table that is there is emptied and given the columns of its definition; it is never dropped and made anew. So whatever a
-database's administrator set on it stays: rights, replica identity, membership of publications, storage parameters,
-indexes, policies, comments, columns of his own. A roll-up's dimensions may be null, so it has no primary key: its replica
-identity is the full row, which costs nothing where nobody replicates logically, and needs no column that nobody asks for.
+An existing table is emptied and given the columns of its definition; it is never dropped and made anew. So everything
+that a database administrator set on it stays: rights, replica identity, membership of publications, storage parameters,
+indexes, policies, comments, own columns. The dimensions of a roll-up may be null, so it has no primary key. Its replica
+identity is the full row, which costs nothing without logical replication and needs no additional column.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+)\(([^)]*)\)", re.MULTILINE)
 TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
 BOOKS = frozenset({"touched", "days"})
-"""What migrations make in schema rollup."""
+"""The tables that migrations make in schema rollup."""
 STANDS_ON_IT = (
     psycopg.errors.DependentObjectsStillExist,
     psycopg.errors.FeatureNotSupported,  # the type of a column that a view uses; a table that a foreign key points to
 )
 
-# Calls without the instant are on the day minus infinity, which is never kept, and on no day in the reports.
+# Calls without the instant count on the day minus infinity, which is never kept, and on no day in the reports.
 CURRENT = """
 CREATE INDEX IF NOT EXISTS {name}_day_account_idx ON rollup.{name} (day, account);
 CREATE VIEW rollup.{name}_current AS
@@ -87,7 +87,7 @@ FROM truedy.calls c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.sla
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a roll-up: what it is grouped by, a sum, or the last of instants."""
+    """A column of a roll-up: a dimension, a sum, or the latest of instants."""
 
     name: str
     type: str
@@ -104,14 +104,14 @@ class Column:
 
 
 def sha256(rollups: Sequence[Rollup]) -> bytes:
-    """Return one hash of all of them: they stand on each other, so a change of one is a change of all."""
+    """Return one hash of all roll-ups: they depend on each other, so a change of one is a change of all."""
     return hashlib.sha256(
         "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
     ).digest()
 
 
 def tables(rollups: Iterable[Rollup]) -> dict[str, tuple[str, ...]]:
-    """Return the tables that are made from them, each with its indexes."""
+    """Return {table: indexes} of all tables that are made from the roll-ups."""
     found: dict[str, tuple[str, ...]] = {}
     for each in rollups:
         if each.kept == "call":
@@ -126,7 +126,7 @@ def tables(rollups: Iterable[Rollup]) -> dict[str, tuple[str, ...]]:
 
 
 def things(rollups: Sequence[Rollup]) -> frozenset[Thing]:
-    """Return all that `create` makes, as the catalog names it."""
+    """Return everything that `make` creates, as the catalog names it."""
     kept = tables(rollups)
     names = {*kept, *(index for indexes in kept.values() for index in indexes)}
     names |= {each.name for each in rollups if each.name and not each.kept}
@@ -156,9 +156,10 @@ def triggers(rollups: Sequence[Rollup]) -> Mapping[str, set[str]]:
 
 
 def make(connection: sa.Connection, rollups: Sequence[Rollup], standing: Standing) -> None:
-    """Make views, tables and triggers; fill what is kept by call, and touch every day. `analytics` has no view of ours now.
+    """Make views, tables and triggers; fill the roll-ups by call, and touch every day. No view of ours in `analytics`
+    exists now.
 
-    Raises ForeignObjects where something of somebody else stands on what has to change.
+    Raises ForeignObjects where an object of another user depends on something that has to change.
     """
     earlier = {
         name: [column.name for column in _columns(connection, name)] for name in standing.relations("rollup", "view")
@@ -188,7 +189,9 @@ def make(connection: sa.Connection, rollups: Sequence[Rollup], standing: Standin
 
 
 def _make_daily(connection: sa.Connection, each: Rollup, table: Callable[[str], None]) -> None:
-    """Make what stands on a roll-up by day: the view of stale days, the one that is read, and its sums by agent and month."""
+    """Make the parts of a roll-up by day: the view of stale days, the view to be read, and its
+    sums by agent and month.
+    """
     live = each.text.replace(f"rollup.{each.name}_plain", f"rollup.{each.name}_live")
     run(connection, live.replace("rollup.day_bounds", "rollup.stale_bounds"))
     columns = [column for column in _columns(connection, f"{each.name}_plain") if column.name not in {"account", "day"}]
@@ -209,16 +212,16 @@ def _make_daily(connection: sa.Connection, each: Rollup, table: Callable[[str], 
 
 
 def identify(connection: sa.Connection) -> None:
-    """Give each table of ours without a key a replica identity where it has the default one, which is none without a key.
+    """Give each table of ours without a key a replica identity, if it has the default one, which is none without a key.
 
-    What somebody has chosen instead stays. The book is up to date.
+    A user's own choice stays. The book (objects.py) must be up to date.
     """
     for name in connection.execute(sa.text(_WITHOUT)).scalars().all():
         connection.exec_driver_sql(f"ALTER TABLE {name} REPLICA IDENTITY FULL")
 
 
 def touch_everything(connection: sa.Connection) -> None:
-    """Mark every day of every account as not up to date."""
+    """Mark every day of every account as stale."""
     connection.exec_driver_sql("DELETE FROM rollup.days")
     connection.exec_driver_sql("DELETE FROM rollup.touched")
     connection.exec_driver_sql(TOUCH_ALL)
@@ -232,7 +235,9 @@ def _fill(connection: sa.Connection, name: str, *, has_key: bool) -> None:
 
 
 def _fit(connection: sa.Connection, name: str, ours: Sequence[str]) -> None:
-    """Empty a table that is there, and give it the columns of its definition. `ours` are those that we gave it before."""
+    """Empty an existing table, and give it the columns of its definition. `ours` are the columns that we gave it
+    before.
+    """
     has = {column.name: column.type for column in _columns(connection, name)}
     wanted = {column.name: column.type for column in _columns(connection, f"{name}_plain")}
     theirs = [one for one in wanted if one in has and has[one] != wanted[one] and one not in ours]
@@ -242,7 +247,7 @@ def _fit(connection: sa.Connection, name: str, ours: Sequence[str]) -> None:
             advice="rename them, and run replicator migrate again; nothing was changed",
         )
     table = f"rollup.{name}"
-    # Whoever publishes everything but TRUNCATE would keep the old rows on the other side.
+    # A subscriber of a publication without TRUNCATE would keep the old rows.
     is_untold = connection.exec_driver_sql("SELECT EXISTS (SELECT FROM pg_publication WHERE NOT pubtruncate)").scalar()
     steps = [f"DELETE FROM {table}" if is_untold else f"TRUNCATE {table}"]
     gone = [one for one in has if one in ours and one not in wanted]
@@ -259,7 +264,7 @@ def _fit(connection: sa.Connection, name: str, ours: Sequence[str]) -> None:
 
 
 def _drop(connection: sa.Connection, word: str, names: Sequence[str]) -> None:
-    """Drop what is ours, all at once and never by cascade."""
+    """Drop our objects, all at once and never with CASCADE."""
     if names:
         all_ = ", ".join(f'rollup."{name}"' for name in names)
         _run_unless_stood_on(connection, f"DROP {word} {all_}", "schema rollup")

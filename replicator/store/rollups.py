@@ -1,15 +1,15 @@
-"""Roll-ups: what the reports count, kept by day, month or call, and always equal to counting it now.
+"""Loads the roll-ups (what the reports count, kept by day, month or call), and refreshes their days.
 
-A file of sql/rollups makes a view in schema `rollup`. Where its header says `Kept: by day`, the view is NAME_plain, the
-definition over all days of `rollup.day_bounds`, and three things are made from it: a table NAME of the same columns; a
-view NAME_live, the same over the days that are not up to date (`rollup.stale_bounds`); and a view NAME_current, which
-reads the table for all other days and the live view for those. So a report is never behind the calls, only slower until
-the touched days are refreshed. `Kept: by day, agent and month` makes NAME_agents and NAME_months beside it, in the same
-way: its sums over everything but the agent, and of whole months. `Kept: by call` makes the table only; triggers
-(90_triggers.sql) keep it.
+A roll-up always equals counting the calls now. A file of sql/rollups makes a view in schema `rollup`. If its header
+says `Kept: by day`, the view is NAME_plain, the definition over all days of `rollup.day_bounds`, and three objects are
+made from it: a table NAME with the same columns; a view NAME_live, the same over the stale days
+(`rollup.stale_bounds`); and a view NAME_current, which reads the table for all other days and the live view for the
+stale ones. So a report never shows an old state; it is only slower until the touched days are refreshed. `Kept: by day,
+agent and month` also makes NAME_agents and NAME_months in the same way: sums over everything but the agent, and of
+whole months. `Kept: by call` makes only the table, which triggers (90_triggers.sql) keep up to date.
 
-Days are touched by triggers in the transaction that writes. `refresh` computes touched days anew, a few in a
-transaction whose snapshot also says which touches it has seen: what is touched meanwhile stays touched.
+Triggers touch the days in the transaction that writes. `refresh` computes touched days anew, a few in one transaction.
+Its snapshot also shows which touches it has seen: a day that is touched meanwhile stays touched.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
 KEPT = re.compile(r"^-- Kept: by (day|day, agent and month|call)$", re.MULTILINE)
 VIEW = re.compile(r"^CREATE OR REPLACE VIEW rollup\.([a-z_]+) ", re.MULTILINE)
 DAYS_AT_ONCE = 10
-"""Days that one transaction computes anew."""
+"""The most days that one transaction computes anew."""
 MOST_OVERTAKEN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """One file of sql/rollups. `kept` is day, day, agent and month, call or empty; `name` is the table's, or the view's where none is kept."""
+    """One file of sql/rollups. `kept` is day; day, agent and month; call; or empty. `name` is the table's, or the
+    view's where nothing is kept.
+    """
 
     name: str
     kept: str
@@ -60,12 +62,12 @@ def load(folder: Path) -> list[Rollup]:
 
 
 def run(connection: sa.Connection, text: str) -> None:
-    """Run a file's text as it is: a percent sign in it is no placeholder."""
+    """Run a file's text unchanged: a percent sign in it is no placeholder."""
     connection.exec_driver_sql(text.replace("%", "%%"))
 
 
 def daily(sql_folder: Path) -> tuple[Rollup, ...]:
-    """Return the roll-ups that are kept by day: what `refresh` takes."""
+    """Return the roll-ups that are kept by day: those that `refresh` takes."""
     return tuple(each for each in load(sql_folder / "rollups") if each.kept.startswith("day"))
 
 
@@ -76,10 +78,10 @@ def refresh(
     most: int | None = None,
     go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Compute the roll-ups `kept` (those by day) anew for days that are not up to date, newest first.
+    """Compute the roll-ups `kept` (those by day) anew for stale days, newest first; return how many days were computed.
 
-    Stops after `most` days, or when `go_on` says so; returns how many days were computed. Only one session refreshes
-    at a time: where another one does, nothing is done.
+    It stops after `most` days, or when `go_on` returns False. Only one session refreshes at a time: if another one
+    does, nothing is done.
     """
     done, overtaken = 0, 0
     while go_on() and (most is None or done < most):
@@ -88,7 +90,7 @@ def refresh(
             with database.transaction() as tx:
                 found = _refresh_some(tx, kept, limit)
         except DatabaseError as error:
-            # Another session refreshed the same days between our snapshot and our lock: look again at what is left.
+            # Another session refreshed the same days between our snapshot and our lock: read again which are left.
             overtaken += 1
             if not isinstance(error.__cause__, psycopg.errors.SerializationFailure) or overtaken > MOST_OVERTAKEN:
                 raise
@@ -103,7 +105,7 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
     tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     if not locks.take(tx, "roll-ups"):
         return 0
-    # As text: Python has no day before all others.
+    # As text, because Python has no date for minus infinity.
     chosen = tx.execute(
         "SELECT account, day::text FROM rollup.stale s ORDER BY s.day DESC, account LIMIT %s", [limit]
     ).fetchall()
@@ -123,7 +125,7 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
     gone = sql.SQL("DELETE FROM {} t USING {} s WHERE t.account = s.account AND t.day = s.day")
     tx.execute(gone.format(sql.Identifier("rollup", "touched"), those), days)
     tx.execute(gone.format(sql.Identifier("rollup", "days"), those), days)
-    # A day without calls is known no longer: where the reporting time zone changed, or its calls moved.
+    # A day without calls is removed: the reporting time zone was changed, or its calls moved.
     is_known = sql.SQL(" OR ").join(
         sql.SQL("EXISTS (SELECT FROM {} f WHERE f.account = s.account AND f.day = s.day)").format(
             sql.Identifier("rollup", each.name)
@@ -143,7 +145,7 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
 
 
 def _columns(tx: psycopg.Connection[Any]) -> dict[str, sql.Composed]:
-    """Return the columns of each definition: its table may have others beside them, and in another order."""
+    """Return the columns of each definition: its table may have further columns, and another order."""
     rows = tx.execute(
         "SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
         "WHERE c.relnamespace = 'rollup'::regnamespace AND c.relname ~ '_plain$' AND a.attnum > 0 GROUP BY c.relname"
@@ -159,7 +161,7 @@ def _replace(
     those: sql.Composable,
     days: Mapping[str, object],
 ) -> None:
-    """Replace the rows of these days or months by what the definition says now."""
+    """Replace the rows of these days or months by those of the definition now."""
     parts = {
         "table": sql.Identifier("rollup", name),
         "plain": sql.Identifier("rollup", f"{name}_plain"),
@@ -168,7 +170,7 @@ def _replace(
         "those": those,
     }
     tx.execute(
-        # The array is there for the index: joined alone, the whole table would be read for a day.
+        # The array lets PostgreSQL use the index; with the join alone it would read the whole table for one day.
         sql.SQL(
             "DELETE FROM {table} r USING {those} s WHERE r.account = s.account AND r.{unit} = s.{unit} "
             "AND r.{unit} = ANY (ARRAY(SELECT d.{unit} FROM {those} d))"

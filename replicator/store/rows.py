@@ -1,4 +1,6 @@
-"""The shapes that pass between the decision (sync/content/calls.py) and the writing (stored_calls.py, stored_details.py). Pure data."""
+"""The rows that pass from the decisions (sync/content/calls.py) to the writing (stored_calls.py, stored_details.py).
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ State = Literal["pending", "present", "absent_final", "denied", "gave_up"]
 
 @dataclass(frozen=True, slots=True)
 class StampConflict:
-    """The source's own stamps contradict our order of looks: a later look showed an earlier `updated_at`, or the stored one lay
-    in the future. `believed_at` is when the later look came to count.
+    """The source's `updated_at` contradicts the order of our looks: a later look showed an earlier one, or the stored
+    one lay in the future. `believed_at` is when the later look was accepted.
     """
 
     call_id: UUID
@@ -33,7 +35,7 @@ class StampConflict:
 
 @dataclass(frozen=True, slots=True)
 class KnownCall:
-    """What the replica holds of a call, as far as the decision about a new observation needs it."""
+    """The replica's state of a call, as far as it matters for a new observation."""
 
     fingerprint: bytes
     updated_at: datetime | None
@@ -45,14 +47,14 @@ class KnownCall:
     summary: str | None
     is_deleted: bool
     reading_version: int = READING_VERSION
-    """How the stored row was read."""
+    """The version of the parser that read the stored row."""
     conflict: StampConflict | None = None
-    """That the source has shown an earlier `updated_at` since."""
+    """Set where the source has since shown an earlier `updated_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDetail:
-    """What the replica holds of one detail of a call."""
+    """The replica's state of one detail of a call."""
 
     state: State
     attempts: int
@@ -66,7 +68,7 @@ class KnownDetail:
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """One row of truedy.calls to be written. `is_new` tells an insert from an update."""
+    """One row of truedy.calls to be written. `is_new`: insert it, else update it."""
 
     call: Call
     version: int
@@ -74,12 +76,12 @@ class CallRow:
     is_new: bool
     is_content_changed: bool
     first_seen_at: datetime | None = None
-    """Where a new call was seen before `observed_at` already."""
+    """If set: when a new call was first seen, before `observed_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One observed content of a call. Late ones arrived after a newer one was stored."""
+    """One observed content of a call. A late one arrived after a newer one was stored."""
 
     call: Call
     version: int
@@ -107,12 +109,14 @@ class DetailRow:
     """An earlier transcript with other content is stored: it moves to the history."""
     is_same_content: bool = False
     is_new: bool = False
-    """Nothing is stored of this detail yet."""
+    """Nothing is stored about this detail yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadRow:
-    """One row for the quarantine: what could not be read, a row or one of its fields. `seen_at` is when the request that brought it was sent."""
+    """One entry for the quarantine: a row or a field that could not be read. `seen_at` is when the request that showed
+    it was sent.
+    """
 
     call_id: UUID | None
     request: str
@@ -120,9 +124,9 @@ class UnreadRow:
     raw: bytes
     seen_at: datetime
     field: str | None = None
-    """The field that these bytes were, of a call that was read without it."""
+    """The name of the field with these bytes, if the call was read without it."""
     never_shown: tuple[datetime | None, datetime] | None = None
-    """Of a row that no answer showed: it was created from (None: the beginning) up to these instants."""
+    """For a row that no answer showed: it was created between these instants (None: the beginning)."""
 
     @property
     def kind(self) -> QuarantineKind:
@@ -131,7 +135,7 @@ class UnreadRow:
 
 @dataclass(frozen=True, slots=True)
 class KeptRow:
-    """One row of the quarantine. Seen at `first_seen_at` and `last_seen_at`, perhaps in between."""
+    """One entry of the quarantine, first and last seen at `first_seen_at` and `last_seen_at`."""
 
     id: int
     call_id: UUID | None

@@ -1,4 +1,6 @@
-"""The runs and what each did: opened before anything else is done, closed with how it ended. What never ended, died."""
+"""Stores the runs: opened before a run does anything else, closed with how it ended. A run that
+never ended has died.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,14 @@ if TYPE_CHECKING:
     import psycopg
 
 SENT = ("requests", "refusals", "failures")
-"""Counters that move before anything is committed."""
+"""Counters that change before anything is committed."""
 DEFECT = "defect: "
-"""How the message of a run begins that ended by what no program expects, such as a MemoryError."""
+"""The beginning of the message of a run that ended by an unexpected error, such as a MemoryError."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """What a run did. Names are the columns of replicator.runs."""
+    """The counters of a run. Their names are the columns of replicator.runs."""
 
     requests: int = 0
     pages: int = 0
@@ -48,7 +50,7 @@ class Counters:
 
 
 def begin_run(tx: psycopg.Connection[Any], account: str, command: str, version: str, holder: str, epoch: int) -> int:
-    """Open a run; return its id. Runs that were never finished belong to processes that died: they are marked lost."""
+    """Open a run; return its id. Earlier runs that were never closed belong to dead processes: they are marked lost."""
     tx.execute(
         "UPDATE replicator.runs SET outcome = 'lost', finished_at = clock_timestamp() "
         "WHERE account = %s AND finished_at IS NULL",
@@ -64,7 +66,9 @@ def begin_run(tx: psycopg.Connection[Any], account: str, command: str, version: 
 
 
 def has_committed(tx: psycopg.Connection[Any], run_id: int, *possible: Counters) -> bool:
-    """Say whether the database remembers this run as one of these: if not, it has lost commits that it confirmed."""
+    """Say whether the database has stored this run with one of these counters: if not, it has lost
+    confirmed commits.
+    """
     names = [name for name in Counters().as_dict() if name not in SENT]
     row = tx.execute(f"SELECT {', '.join(names)} FROM replicator.runs WHERE id = %s", [run_id]).fetchone()
     return row in [tuple(getattr(counters, name) for name in names) for counters in possible]
@@ -78,7 +82,7 @@ def save_run(
     message: str | None = None,
     failure: BaseException | None = None,
 ) -> None:
-    """Keep the counters; with an outcome, close the run, with what it failed of where it did."""
+    """Store the counters. With an `outcome` also close the run, and store with which error it failed."""
     is_defect = isinstance(failure, Exception) and not isinstance(failure, ReplicatorError)
     values = counters.as_dict()
     columns = ", ".join(f"{name} = %({name})s" for name in values)
@@ -98,8 +102,9 @@ def save_run(
 
 
 def deaths_in_a_row(connection: psycopg.Connection[Any], account: str) -> int:
-    """Return how many of the latest runs, without one that ended otherwise, died or ended by a defect. A run is entered
-    before it does anything, so the one that dies first thing counts too.
+    """Return how many of the latest runs in a row died or ended by a defect.
+
+    A run is stored before it does anything, so a run that dies at once counts too.
     """
     row = connection.execute(
         "WITH ended AS (SELECT id, outcome IS NULL OR outcome = 'lost' OR is_defect AS is_death "
@@ -111,7 +116,7 @@ def deaths_in_a_row(connection: psycopg.Connection[Any], account: str) -> int:
 
 
 def has_lost_run(connection: psycopg.Connection[Any], account: str) -> bool:
-    """Say whether the last run never ended: its process died, perhaps with requests on their way."""
+    """Say whether the last run never ended: its process died, perhaps while requests were under way."""
     row = connection.execute(
         "SELECT finished_at IS NULL FROM replicator.runs WHERE account = %s ORDER BY id DESC LIMIT 1", [account]
     ).fetchone()

@@ -1,13 +1,13 @@
-"""The tables, as SQLAlchemy Core sees them. Migrations make them; a test compares the two. The rooms are in tables/.
+"""The tables as SQLAlchemy Core objects. Migrations make them; a test compares the two. The definitions are in tables/.
 
-Schema `truedy` is the mirror, in the source's own words and under the contract's names; `replicator` holds our books.
-`analytics` holds views only and is made from sql/views; the roll-ups in schema `rollup` are derived, and made from
-sql/rollups. Our own columns look different from the source's: `first_seen_at`, `changed_at`, `observed_at`,
+Schema `truedy` mirrors the source, with its words and the contract's names. `replicator` holds our own records.
+`analytics` holds only views, made from sql/views. The roll-ups in schema `rollup` are derived data, made from
+sql/rollups. Our own columns have names that the source does not use: `first_seen_at`, `changed_at`, `observed_at`,
 `deleted_at`, `fingerprint`, `raw`.
 
-There are no foreign keys: every row is written by one merge, which keeps them consistent (sql/checks proves it), and
-a check per segment row would double the cost of the write path. Amounts are `numeric` without a scale, so that no
-digit of the source is rounded.
+There are no foreign keys: every row is written by one merge, which keeps the tables consistent (sql/checks proves it),
+and a check per segment row would double the cost of writing. Amounts are `numeric` without a scale, so that no digit of
+the source is rounded.
 """
 
 from __future__ import annotations

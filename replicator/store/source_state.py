@@ -1,4 +1,6 @@
-"""What is kept of an account's source: its base URL, its own count, what an operator released, and how late updates are seen."""
+"""Stores the state of an account's source: base URL, its total, what an operator released, and how late updates are
+seen.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """What is kept of the source: when its head was read, live calls stored, the difference looked into, what was released."""
+    """The stored state of the source: when its head was read, stored live calls, unexplained difference, released
+    deletions.
+    """
 
     base_url: str | None = None
     head_at: datetime | None = None
@@ -25,7 +29,7 @@ class SourceRow:
 
 
 def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
-    """Return what is kept of the source; an empty row where the account is new."""
+    """Return the stored state of the source; an empty row where the account is new."""
     row = connection.execute(
         "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
         [account],
@@ -45,7 +49,7 @@ def save_source(
     *,
     is_identified: bool,
 ) -> None:
-    """Keep when the head was last read, how many calls the source says it has, and how many are stored."""
+    """Store when the head was last read, the source's total, and the number of stored live calls."""
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
         "sliced_at, identified_at, total_at) "
@@ -71,8 +75,10 @@ def save_policy(
     requests_per_minute: float | None,
     classes: Sequence[tuple[int, float, float | None, float]],
 ) -> None:
-    """Keep what the delays of updates follow from: what the budget allows (None: no limit), and the renewal policy as
-    (number, least age, greatest age or None, time between two looks) of each class, in seconds.
+    """Store what the delays of updates are computed from: the budget (requests a minute, None: no limit) and the
+    renewal policy.
+
+    Each class is (number, least age, greatest age or None, time between two looks), in seconds.
     """
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, requests_per_minute) VALUES (%s, %s, %s) "
@@ -94,12 +100,12 @@ def save_policy(
 
 
 def recount(tx: psycopg.Connection[Any], account: str) -> None:
-    """Calls were written outside of a run: the next one counts the live calls anew."""
+    """Record that calls were written outside of a run, so that the next run counts the live calls anew."""
     tx.execute("UPDATE replicator.source_state SET live_calls = NULL WHERE account = %s", [account])
 
 
 def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
-    """The operator's release is used up."""
+    """Remove the operator's release, which is used up."""
     tx.execute(
         "UPDATE replicator.source_state SET released_deletions = NULL WHERE account = %s "
         "AND released_deletions IS NOT NULL",
@@ -108,7 +114,7 @@ def forget_release(tx: psycopg.Connection[Any], account: str) -> None:
 
 
 def reads_apart_until(connection: psycopg.Connection[Any], account: str) -> datetime | None:
-    """Return until when answers are read in a process apart, or None where they never were."""
+    """Return until when answers are read in a separate process, or None where they never were."""
     row = connection.execute(
         "SELECT reads_apart_until FROM replicator.source_state WHERE account = %s", [account]
     ).fetchone()
@@ -116,5 +122,5 @@ def reads_apart_until(connection: psycopg.Connection[Any], account: str) -> date
 
 
 def read_apart(tx: psycopg.Connection[Any], account: str, until: datetime) -> None:
-    """Keep until when answers are read in a process apart."""
+    """Store until when answers are read in a separate process."""
     tx.execute("UPDATE replicator.source_state SET reads_apart_until = %s WHERE account = %s", [until, account])

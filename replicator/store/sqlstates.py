@@ -1,8 +1,8 @@
-"""What went wrong in the database, by PostgreSQL's code: what it means, whose fault it is, what to do. Data, no logic.
+"""Maps PostgreSQL's error codes to what happened, whose fault it is, and what to do. Data, no logic.
 
-The server's own text may quote a row or a part of DATABASE_URL, and comes in the server's language, so it is never passed
-on. A code that is in neither table is one that only a statement of ours can cause: a defect, and the one case in which
-the user is asked to report it.
+The server's own text may quote a row or a part of DATABASE_URL, and is in the server's language, so it is never passed
+on. A code in neither table can only be caused by a statement of ours: it is a defect, which only then the user is asked
+to report.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One kind of failure. The class says whose fault it is and whether waiting helps; `what` follows the place."""
+    """One kind of failure. The class `kind` says whose fault it is and whether waiting helps; in a message, `what`
+    follows the place.
+    """
 
     kind: type[DatabaseError]
     what: str
     advice: str | None = None
-    """What to do; None where the class says it."""
+    """What to do; None where the error class says it."""
 
 
 AWAY, WRONG, THEIRS = DatabaseUnavailable, DatabaseMisconfigured, ForeignChange
@@ -66,7 +68,7 @@ STATES: Final[Mapping[str, Meaning]] = {
         WRONG, "cannot hold a character: its encoding is not UTF8, or not what it seems", f"if so, {NEW_DATABASE}"
     ),
     "22P05": Meaning(WRONG, "cannot hold a character: its encoding is not UTF8", NEW_DATABASE),
-    # Of all that is sent, only a setting that people make can have a value that is not valid.
+    # Of all values that are sent, only a setting that users make can be invalid.
     "22023": Meaning(
         ReportingUnusable,
         "cannot use a setting of the reports: replicator.reporting.time_zone is, most likely, a zone that it does not know",
@@ -148,7 +150,7 @@ STATES: Final[Mapping[str, Meaning]] = {
     "XX001": DAMAGED,
     "XX002": DAMAGED,
 }  # fmt: skip
-"""By code."""
+"""{code: meaning}."""
 
 
 CLASSES: Final[Mapping[str, Meaning]] = {
@@ -180,7 +182,7 @@ CLASSES: Final[Mapping[str, Meaning]] = {
     "P0": Meaning(THEIRS, "refused a statement by a trigger or function of somebody else's", OWN_RULES),
     "XX": Meaning(DatabaseError, "met an error of its own", LOGGED),
 }
-"""By the first two characters, where the code is not in the other table."""
+"""{first two characters of the code: meaning}, for codes that STATES does not have."""
 
 SHARED_MEMORY: Final = Meaning(
     AWAY,
@@ -188,11 +190,13 @@ SHARED_MEMORY: Final = Meaning(
     "nothing: this program goes on without parallel queries. For everybody, give the server more (docker run --shm-size=256m), "
     "or set max_parallel_workers_per_gather = 0",
 )
-"""53100 and 53200 of a small /dev/shm: no disk is full."""
+"""53100 and 53200 where /dev/shm is too small: then no disk is full."""
 
 
 def meaning(code: str, routine: str = "") -> Meaning:
-    """Return what a code means. `routine` is the function of the server that raised it, where it says so."""
+    """Return the meaning of a code. `routine` is the function of the server that raised the error, if the server named
+    it.
+    """
     if code.startswith("53") and routine.startswith("dsm_"):
         return SHARED_MEMORY
     return STATES.get(code) or CLASSES.get(code[:2]) or DEFECT

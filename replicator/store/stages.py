@@ -1,8 +1,8 @@
-"""What statuses mean: the rows of replicator.status_stages, which users extend. A row of the very word wins, else its key.
+"""Loads what statuses mean: the rows of replicator.status_stages, which users extend. An exact match wins over the key.
 
-The key of a word is the word without case and separators: "No-Answer", "no answer" and "noAnswer" have that of `no_answer`.
-KEY is its one definition in SQL (sql/rollups/10_facts.sql says the same; `key` in sync/content/stages.py does in Python, and a test
-compares them). Where several rows have a key, the first of them in the order of their bytes counts.
+The key of a word is the word without case and separators: "No-Answer", "no answer" and "noAnswer" have the key of
+`no_answer`. KEY is its one definition in SQL (sql/rollups/10_facts.sql repeats it; `key` in sync/content/stages.py is
+the same in Python, and a test compares them). If several rows have the same key, the first in byte order counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 KEY = (
     r"""regexp_replace(lower({word} COLLATE "C"), '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]+', '', 'g')"""
 )
-"""SQL for the key of a word: ASCII letters in lower case, no other ASCII character but digits, everything else as it is."""
+"""SQL for the key of a word: ASCII letters in lower case, no other ASCII character except digits,
+all others unchanged.
+"""
 JOIN = f"""
 LEFT JOIN replicator.status_stages s ON s.status = c.status
 LEFT JOIN LATERAL (
@@ -24,9 +26,9 @@ LEFT JOIN LATERAL (
     ORDER BY x.status COLLATE "C" LIMIT 1
 ) alike ON true
 """
-"""Joins the row of its very status (s), else the one of the same key (alike), to a call (c)."""
+"""Joins to a call (c) the row with exactly its status (s), and the row with the same key (alike)."""
 
 
 def load(connection: psycopg.Connection[Any]) -> list[tuple[str, str, bool]]:
-    """Return (status, stage, whether it is terminal) of every row."""
+    """Return (status, stage, is_terminal) of every row."""
     return connection.execute("SELECT status, stage, is_terminal FROM replicator.status_stages").fetchall()

@@ -1,7 +1,7 @@
-"""The planner's statistics of our tables, made anew when a table is new or has grown a lot.
+"""Updates the query planner's statistics of our tables, when a table is new or has grown a lot.
 
-A server does it by itself, after minutes: too late for the reports right after a first sync, whose plans would rest on
-guesses. What it does for a table that stands, we leave to it.
+The server does so by itself, but only after minutes. This is too late for the reports right after a first sync, whose
+plans would be made from guesses. Tables that change little are left to the server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-# By size, too: what was just written is not yet counted in the server's books.
+# By size too, because rows just written are not yet in the server's counts.
 DUE = """
 SELECT c.oid::bigint
 FROM pg_class c
@@ -27,19 +27,20 @@ WHERE n.nspname IN ('truedy', 'replicator', 'rollup') AND c.relkind = 'r' AND s.
         OR (c.reltuples >= 50 AND pg_stat_get_mod_since_analyze(c.oid) > 100 + c.reltuples / 2))
 ORDER BY s.pages DESC
 """
-"""Tables that were never analyzed, or have doubled since, or of whose rows as many as half were changed: a queue that a sync
-has filled and emptied would be taken for full."""
+"""Tables that were never analyzed, have doubled since, or of whose rows at least half were changed: otherwise a queue
+that a sync has filled and emptied would count as full.
+"""
 MAY = """
 SELECT CASE WHEN has_schema_privilege(to_regnamespace('rollup'), 'USAGE')
     THEN has_function_privilege(to_regprocedure('rollup.analyze_table(regclass)'), 'EXECUTE') ELSE false END
 """
-"""Null where there is no such function."""
+"""Null where the function does not exist."""
 
 
 def refresh(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Analyze the tables that need it, the largest first, each in a transaction of its own; return how many.
+    """Analyze the tables that need it, the largest first, each in its own transaction; return how many.
 
-    Where this user may not, nothing is done: the server comes to it. Nor while another session does the same.
+    Nothing is done if this user may not (the server will do it later), or while another session does the same.
     """
     with database.transaction() as tx:
         may = tx.execute(MAY).fetchone()
@@ -50,7 +51,7 @@ def refresh(database: Database, *, go_on: Callable[[], bool] = lambda: True) -> 
         with database.transaction() as tx:
             if not locks.take(tx, "statistics"):
                 break
-            # Looked for anew each time: what another session has analyzed meanwhile is not due any more.
+            # Read again each time, because another session may have analyzed a table meanwhile.
             due = [oid for (oid,) in tx.execute(DUE).fetchall() if oid not in done]
             if not due:
                 break

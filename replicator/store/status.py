@@ -1,4 +1,4 @@
-"""What our books say at this moment: freshness, coverage, delays, backlog, budgets, runs, quarantine, lease. Reads only."""
+"""Reads the present state for `status`: freshness, coverage, delays, backlog, budgets, runs, quarantine, lease."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ LEASE = "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE acco
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Rows of plain values, as the tables hold them; instants are aware datetimes."""
+    """The state as rows of plain values from the tables; instants are aware datetimes."""
 
     account: str
     place: str
@@ -116,12 +116,12 @@ class Status:
     coverage: Row
     unsure: list[Row]
     days: list[Row]
-    """The worst days that are over and not proven as a whole, at most so many."""
+    """The worst past days that are not completely proven; their number is limited."""
     days_not_proven: int
     recent: list[Row]
-    """The last thirty days, the oldest first: calls by how they ended, and what of the day is proven."""
+    """The last thirty days, oldest first: calls by how they ended, and how much of the day is proven."""
     delays: list[Row]
-    """By age of the calls: how late a change is seen at the worst, and how old the oldest look is."""
+    """By age of the calls: the longest delay until a change is seen, and the age of the oldest look."""
     details: list[Row]
     budgets: list[Row]
     runs: list[Row]

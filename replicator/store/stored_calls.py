@@ -1,8 +1,8 @@
-"""Stored calls and their versions: what is known of them, and the writing of what was decided.
+"""Reads and writes calls and their versions.
 
-Which rows to write is decided in sync/content/calls.py from what `known_calls` reads here; both happen in one transaction
-under the lease, so nothing changes in between. New rows go straight into their tables by COPY; changed ones through a
-staging table of the transaction. What is unchanged is not written at all.
+sync/content/calls.py decides which rows to write, from what `known_calls` reads here. Both happen in one transaction
+under the lease, so nothing changes in between. New rows are copied straight into their tables; changed ones go through
+a temporary staging table. Unchanged rows are not written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CALL_COLUMNS = (
 
 
 def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
-    """Return what is stored of these calls. Raises AnotherAccount where one is stored under another account's name."""
+    """Return what is stored of these calls. Raises AnotherAccount where one is stored in another account."""
     rows = tx.execute(
         "SELECT c.id, c.fingerprint, c.updated_at, c.observed_at, c.version, c.status, c.ended_at, c.duration_seconds, "
         "c.summary, c.deleted_at IS NOT NULL, c.reading_version, z.stored_updated_at, z.seen_updated_at, z.first_seen_at, "
@@ -49,7 +49,7 @@ def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) 
 
 
 def note_conflicts(tx: psycopg.Connection[Any], account: str, conflicts: Iterable[StampConflict]) -> None:
-    """Keep what contradicts itself in the source's stamps: the latest conflict of each call."""
+    """Store conflicts between the source's `updated_at` values: the latest of each call."""
     rows = [
         (one.call_id, account, one.stored_updated_at, one.seen_updated_at, one.first_seen_at, one.believed_at)
         for one in conflicts
@@ -69,8 +69,8 @@ def write_calls(
 ) -> None:
     """Insert the new calls, update the changed ones, append the versions.
 
-    Raises DatabaseUnavailable where another account stores one of the new calls at this moment: done again, it is seen by
-    `known_calls`. Nobody else can, as each account has one writer.
+    Raises DatabaseUnavailable where another account has just stored one of the new calls; `known_calls` sees it when
+    this is done again. No other process can, because each account has one writer.
     """
     new = [_call_values(account, row) for row in rows if row.is_new]
     if new:
@@ -78,7 +78,7 @@ def write_calls(
             copy_rows(tx, "truedy.calls", CALL_COLUMNS, new)
         except psycopg.errors.UniqueViolation as error:
             if error.diag.constraint_name != "pk_calls":
-                raise  # of an index that somebody added
+                raise  # raised by an index that a user added
             raise DatabaseUnavailable("another process has stored calls of this batch a moment ago") from None
     changed = [_call_values(account, row) for row in rows if not row.is_new]
     if changed:
@@ -105,8 +105,8 @@ def write_calls(
 
 
 def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime, most: int | None = None) -> int:
-    """Return how many live calls were created at this instant or later, counted up to `most`: the guess of a rank in the
-    source's list.
+    """Return how many live calls were created at this instant or later, counted up to `most`: the
+    estimate of a rank.
     """
     row = connection.execute(
         "SELECT count(*) FROM (SELECT FROM truedy.calls WHERE account = %s AND created_at >= %s AND deleted_at IS NULL "
@@ -137,8 +137,10 @@ def count_live(connection: psycopg.Connection[Any], account: str) -> int:
 def known_values(
     connection: psycopg.Connection[Any], account: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the statuses, the directions (those of the contract too) and the agents of the stored calls, the most frequent
-    first: at most 40, 20 and 50, and none that is too long for a word in a URL.
+    """Return (statuses, directions, agents) of the stored calls, the most frequent first; directions include the
+    contract's.
+
+    There are at most 40, 20 and 50, and none that is too long for a filter in a URL.
     """
     found = []
     for column, words, most in (
@@ -157,7 +159,9 @@ def known_values(
 
 
 def some_calls(connection: psycopg.Connection[Any], account: str) -> list[UUID]:
-    """Return a few live calls, the newest, the oldest and some between: what a source must know to be the same one."""
+    """Return the ids of a few live calls (newest, oldest, some between), which the source must know if it is the stored
+    one.
+    """
     newest, oldest = (
         connection.execute(
             "SELECT id, created_at FROM truedy.calls WHERE account = %s AND deleted_at IS NULL "
@@ -179,7 +183,7 @@ def some_calls(connection: psycopg.Connection[Any], account: str) -> list[UUID]:
 
 
 def open_calls(connection: psycopg.Connection[Any], account: str, since: datetime) -> list[datetime]:
-    """Return the created_at of live calls created after `since` whose status is not a terminal one."""
+    """Return the created_at of live calls created after `since` whose status is not terminal."""
     rows = connection.execute(
         f"SELECT DISTINCT c.created_at FROM truedy.calls c {stages.JOIN}"
         "WHERE c.account = %s AND c.created_at >= %s AND c.deleted_at IS NULL "

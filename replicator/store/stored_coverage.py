@@ -1,4 +1,7 @@
-"""The stored coverage ledger: one row for each stretch of the source's list. Rows and tuples; what they mean is in sync/coverage."""
+"""Reads and writes the coverage ledger: one row for each stretch of the list.
+
+The modules of sync/coverage define what the rows mean.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def load_coverage(connection: psycopg.Connection[Any], account: str) -> list[Cov
 def save_coverage(
     tx: psycopg.Connection[Any], account: str, removed: Iterable[CoverageRow], added: Iterable[CoverageRow]
 ) -> None:
-    """Turn the stored ledger into the new one by the difference of the two."""
+    """Update the stored ledger: delete the removed pieces, insert the added ones."""
     gone = [(account, since) for since, *_ in removed]
     if gone:
         tx.cursor().executemany(

@@ -1,9 +1,8 @@
-"""Stored transcripts, with all their segments, and recordings: what is known of them, what is due, and their writing.
+"""Reads and writes transcripts with their segments, and recordings; finds those that are due.
 
-Which rows to write is decided in sync/content from what `known_details` reads here; both happen in one transaction under
-the lease, so nothing changes in between; only a recording's URL that somebody asked for is renewed without. New rows go
-straight into their tables by COPY; changed ones through a staging table of the transaction. What is unchanged is not
-written at all.
+sync/content decides which rows to write, from what `known_details` reads here. Both happen in one transaction under the
+lease, so nothing changes in between. Only the renewal of a recording's URL needs no lease. New rows are copied straight
+into their tables; changed ones go through a temporary staging table. Unchanged rows are not written.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) 
 
 
 def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[DetailRow]) -> int:
-    """Write an account's transcripts and recordings with their place in the queue; return the number of segments written.
+    """Write transcripts and recordings with their place in the queue; return the number of segments written.
 
     The segments of a call are replaced as a whole, in this transaction; the earlier ones move to the history.
     """
@@ -70,7 +69,8 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
             copy_rows(tx, f"truedy.{table}", columns, new)
         whole = [row for row in mine if not row.is_new and (row.transcript or row.recording)]
         if whole:
-            # Every column is known, so the old row gives way to a new one: half the cost of an update by staging.
+            # Every column is known, so the old row is deleted and a new one inserted: half the cost of an update by
+            # staging.
             tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
             copy_rows(tx, f"truedy.{table}", columns, [_detail_values(account, row) for row in whole])
         changed = [
@@ -84,7 +84,10 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
 def due_details(
     connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime, limit: int
 ) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
-    """Return an account's due details, newest call first: (kind, call id, the call's created_at, attempts, deadline)."""
+    """Return an account's due details, newest call first.
+
+    Each is (kind, call id, the call's created_at, attempts, deadline).
+    """
     queues = [
         f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
         "WHERE account = %(account)s AND due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
@@ -92,7 +95,7 @@ def due_details(
     ]
     if not queues:
         return []
-    # One queue alone would end with two ORDER BY, so the whole stands in brackets.
+    # With a single queue there would be two ORDER BY clauses, so the union is in brackets.
     statement = f"SELECT * FROM ({' UNION ALL '.join(queues)}) q ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
     return connection.execute(sql.SQL(statement), {"account": account, "now": now, "limit": limit}).fetchall()
 
@@ -111,9 +114,9 @@ def recording_url(
 def renew_recording_url(
     tx: psycopg.Connection[Any], call_id: UUID, url: str, expires_at: datetime | None, asked_at: datetime
 ) -> bool:
-    """Store another URL of a recording that is there; False where there is no row of it, or a later look is stored.
+    """Store a new URL of an existing recording; False where it has no row, or a later look is stored.
 
-    The one write without the lease: it moves one row forward in time, whoever writes beside it.
+    The only write without the lease: it changes one row to a later state, whatever else is written meanwhile.
     """
     return bool(
         tx.execute(
@@ -177,7 +180,7 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
 
 
 def _segment_lines(call_id: str, segments: Sequence[Segment]) -> list[str]:
-    """Return segments as COPY's text format takes them. They are most of all rows, so theirs is written here."""
+    """Return segments in COPY's text format. Most of all rows are segments, so their text is made here, for speed."""
     everything = "".join([part for s in segments for part in (s.speaker, s.text, s.raw)])
     if "\\" in everything or "\t" in everything or "\n" in everything or "\r" in everything:
         segments = [
@@ -203,7 +206,7 @@ def _update_details(
     names = ", ".join(columns)
     tx.execute(f"CREATE TEMP TABLE staged_details ON COMMIT DROP AS SELECT {names} FROM truedy.{table} WITH NO DATA")
     copy_rows(tx, "staged_details", columns, rows)
-    # Where the content was not asked for or is unchanged, what is stored stays.
+    # If the content was not asked for, or is unchanged, the stored content stays.
     content = {"fetched_at", "has_escapes", "raw", *OWN_COLUMNS[kind]}
     sets = ", ".join(
         f"{name} = CASE WHEN s.fetched_at IS NULL THEN t.{name} ELSE s.{name} END"

@@ -1,8 +1,8 @@
-"""Where a PostgreSQL is: what `DATABASE_URL` says, read as libpq reads it.
+"""Reads the database's address from `DATABASE_URL`, as libpq reads it.
 
-Whatever libpq accepts is accepted: a URI (with several hosts, a socket's folder, no part at all) or a string of keywords
-such as `service=calls`; in a URI also the driver that SQLAlchemy puts behind the scheme. libpq's own words about a text
-that it cannot read quote it, so they are never passed on: it may be a password.
+Everything that libpq accepts is accepted: a URI (with several hosts, a socket's folder, or empty parts) or a string of
+keywords such as `service=calls`; in a URI also the driver that SQLAlchemy adds to the scheme. If libpq cannot read a
+text, its message quotes the text, which may be a password. So the message is never passed on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ WORDS: Final[Mapping[str, frozenset[str]]] = {
     "ssl_min_protocol_version": TLS_VERSIONS,
     "ssl_max_protocol_version": TLS_VERSIONS,
 }
-"""What libpq takes for these. It quotes any other value when it connects, and psql does so on the terminal."""
+"""The values that libpq accepts for these. It quotes any other value when it connects, and psql shows that in the
+terminal.
+"""
 NUMBERS: Final = frozenset(
     {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
 )
@@ -47,24 +49,27 @@ BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One database, or several servers of one. `parts` has libpq's keywords and may hold secrets; `place` holds none."""
+    """One database, or several servers of one.
+
+    `parts` has libpq's keywords and may hold secrets; `place` holds none.
+    """
 
     parts: Mapping[str, str] = field(repr=False)
     place: str
-    """Where it is, for messages: host:port/database, hosts with commas between them."""
+    """The address for messages: host:port/database, several hosts separated by commas."""
 
     @property
     def conninfo(self) -> str:
-        """Return what libpq connects with."""
+        """Return the connection string for libpq."""
         return make_conninfo("", **self.parts)
 
     def get(self, keyword: str) -> str | None:
-        """Return a part, or what libpq's environment and service file fill it with."""
+        """Return a part, or the value from libpq's environment and service file."""
         return self.parts.get(keyword) or defaults().get(keyword)
 
 
 def read(text: str) -> Target:
-    """Return what a text says, or raise ConfigurationError; the text is quoted in no message."""
+    """Return the target that a text describes. Raises ConfigurationError, without quoting the text."""
     text = WITH_DRIVER.sub(r"\1", text.strip(), count=1)
     if SCHEME.match(text):
         _refuse_ambiguous(text)
@@ -92,7 +97,7 @@ def read(text: str) -> Target:
 
 
 def _refuse_values(parts: Mapping[str, str]) -> None:
-    """Refuse values that libpq would quote: what stands in the wrong place may be a secret."""
+    """Refuse values that libpq would quote in a message: a value in the wrong place may be a secret."""
     for name, value in parts.items():
         if name in WORDS and value.lower() not in WORDS[name]:
             expected = f"one of {', '.join(sorted(WORDS[name]))}"
@@ -106,12 +111,12 @@ def _refuse_values(parts: Mapping[str, str]) -> None:
 
 
 def defaults() -> Mapping[str, str]:
-    """Return what libpq fills in: from the environment, from the service that it names, or of its own."""
+    """Return the values that libpq adds: from the environment, from the service named there, or its own defaults."""
     return {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val}
 
 
 def _refuse_ambiguous(text: str) -> None:
-    """Refuse a URI in which a part of a password would be taken for a host or a database, and then be shown."""
+    """Refuse a URI in which a part of a password would be read as a host or a database, and then be shown."""
     rest = text.partition("://")[2]
     end = re.search("[@/]", rest)  # as libpq looks for the end of user and password
     behind = rest[end.end() :] if end else ""
@@ -144,5 +149,5 @@ def _place(parts: Mapping[str, str]) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with all that is no visible character escaped."""
+    """Return the text with all invisible characters escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

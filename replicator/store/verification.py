@@ -1,4 +1,4 @@
-"""What `verify` reads of the replica, and the one row that it writes. Nothing here changes a row of the mirror."""
+"""Reads the replica for `verify`, and stores its result. It changes no row of the mirror."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """What the replica holds of a call. `fields` are the columns of the contract, `context` and `raw` as JSON text.
+    """The stored state of a call. `fields` are the contract's columns; `context` and `raw` are JSON text.
 
-    `detail_asked_at` is when its transcript or recording was last asked for, `detail_url` the recording's URL as that
-    answer gave it.
+    `detail_asked_at` is when its transcript or recording was last asked for; `detail_url` is the recording's URL in
+    that answer.
     """
 
     fields: Mapping[str, Any]
@@ -44,7 +44,7 @@ class StoredCall:
 
 @dataclass(frozen=True, slots=True)
 class LiveCall:
-    """A live call as far as its absence from a page matters."""
+    """A live call, with what matters if a page does not show it."""
 
     id: UUID
     created_at: datetime | None
@@ -54,7 +54,7 @@ class LiveCall:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Live calls that the source can be compared with, counted: those created before the end of coverage.
+    """Counts of the live calls that can be compared with the source: those created before the end of coverage.
 
     `dateless` of them have no readable created_at. `unread` rows are in quarantine and not among the live calls.
     """
@@ -67,13 +67,13 @@ class Counts:
 
 
 def counts(connection: psycopg.Connection[Any], account: str, top: datetime) -> Counts:
-    """Count what is known of the source up to `top`, the end of coverage."""
+    """Count the calls up to `top`, the end of coverage."""
     known = {"account": account, "top": top}
     live = (
         "truedy.calls c WHERE c.account = %(account)s AND c.deleted_at IS NULL "
         "AND (c.created_at < %(top)s OR c.created_at IS NULL)"
     )
-    # One statement, so that all counts are of one moment.
+    # One statement, so that all counts are of the same moment.
     rows = connection.execute(
         f"SELECT 'live', NULL, count(*), count(*) FILTER (WHERE created_at IS NULL) FROM {live} "
         f"UNION ALL SELECT 'status', status, count(*), 0 FROM {live} AND status IS NOT NULL GROUP BY status "
@@ -92,7 +92,7 @@ def counts(connection: psycopg.Connection[Any], account: str, top: datetime) -> 
 
 
 def count_until(connection: psycopg.Connection[Any], account: str, at: datetime) -> int:
-    """Return how many live calls were created at this instant or before it: a rank from the oldest end."""
+    """Return how many live calls were created at or before this instant: a rank counted from the oldest end."""
     row = connection.execute(
         "SELECT count(*) FROM truedy.calls WHERE account = %s AND created_at <= %s AND deleted_at IS NULL",
         [account, at],
@@ -157,7 +157,7 @@ def save(
     finished_at: datetime,
     findings: Mapping[str, Any],
 ) -> None:
-    """Keep a verification's result; `findings` is JSON as it is shown to the user."""
+    """Store a verification's result; `findings` is the JSON that the user is shown."""
     tx.execute(
         "INSERT INTO replicator.verifications (account, started_at, finished_at, requests, is_equal, pages_compared, "
         "calls_compared, findings) VALUES (%s, %s, %s, %s, %s, %s, %s, %s::jsonb)",

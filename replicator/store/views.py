@@ -1,11 +1,14 @@
-"""The views of schema `analytics`: one file a view in sql/views, re-applied after the table migrations.
+"""Applies the views of schema `analytics`: one file per view in sql/views, re-applied after the table migrations.
 
-A file NN_name.sql makes the view analytics.name; NN gives the order (1x base, 2x per call, 3x reports, 4x operations). Its
-header says the grain, the key, and in `-- Time:` which instants a report's rows are of: that is the view's comment. What the
-columns mean is in sql/columns.toml (columns.py). A line `-- Grant: auditor` keeps a view from ordinary readers (roles.py).
-They stand on the roll-ups of sql/rollups (rollups.py). Only what changed is applied, texts too, and what is missing. Where a view's columns changed so
-that it cannot be replaced in place, our views are dropped newest first and made again: never by cascade, so a view of a
-user's that stands on one of ours is named and nothing is changed. What others have set on them is kept by admin_settings.py.
+A file NN_name.sql makes the view analytics.name; NN gives the order (1x base, 2x per call, 3x reports, 4x operations).
+Its header states the grain, the key, and in `-- Time:` which instants a report's rows are of: this is the view's
+comment. The columns are explained in sql/columns.toml (columns.py). A line `-- Grant: auditor` hides a view from
+ordinary readers (roles.py).
+
+The views read the roll-ups of sql/rollups (rollups.py). Only changed or missing views are applied; a changed text
+counts too. If a view's columns changed so that it cannot be replaced in place, our views are dropped, newest first, and
+made again. This never uses CASCADE: if a user's view depends on one of ours, it is named and nothing is changed.
+admin_settings.py keeps what others have set on our views.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from replicator.store.objects import Standing
 
 ROLLUPS = "(rollups)"
-"""The name under which replicator.views remembers sql/rollups."""
+"""The name under which replicator.views records sql/rollups."""
 FILE_NAME = re.compile(r"^(\d\d)_([a-z][a-z0-9_]*)\.sql$")
 GRAIN_LINES = re.compile(r"^-- Grain: ((?:.|\n)*?)\n-- Key: (.*)$(?:\n-- Time: (.*)\.$)?", re.MULTILINE)
 GRANT_LINE = re.compile(r"^-- Grant:(.*)$", re.MULTILINE)
@@ -40,21 +43,21 @@ Audience = Literal["reader", "auditor"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view file. `sha256` is of its text and of what its columns mean."""
+    """One view file. `sha256` is the hash of its text and of its columns' texts."""
 
     name: str
     text: str
     sha256: bytes
     audience: Audience = "reader"
-    """Who may read it: whoever reads the views at all, or auditors only, as it is personal."""
+    """Who may read it: all readers, or auditors only because it holds personal data."""
     comment: str = ""
-    """What a row is, by which columns it is found, and which instants it is of."""
+    """What a row is, its key, and which instants it is of."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The texts of all names in its SQL that are columns of a view: its own columns, and some that it only reads."""
+    """The texts of all names in its SQL that are columns of a view: its own, and some that it only reads."""
 
 
 def load(folder: Path) -> list[View]:
-    """Read the view files in their order, and the texts of their columns, which lie beside the folder."""
+    """Read the view files in their order, and the texts of their columns from columns.toml in the parent folder."""
     found, texts = [], columns.load(folder.parent / "columns.toml")
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.match(path.name)
@@ -69,7 +72,9 @@ def load(folder: Path) -> list[View]:
 
 
 def _header(text: str) -> tuple[str, str]:
-    """Return a view's comment, and of which instants its rows are, as the lines Grain, Key and Time say it."""
+    """Return (comment, time) of a view from its lines Grain, Key and Time; `time` says which
+    instants its rows are of.
+    """
     head = text.partition("CREATE ")[0]
     match = GRAIN_LINES.search(head)
     if not match:
@@ -87,10 +92,11 @@ def _audience(file: str, text: str) -> Audience:
 
 
 def apply(connection: sa.Connection, folder: Path, standing: Standing) -> Sequence[str]:
-    """Bring roll-ups and views up to date inside the caller's transaction; return the names of views applied anew.
+    """Bring roll-ups and views up to date in the caller's transaction; return the names of the views applied anew.
 
-    `folder` is sql: its rollups come first, the views stand on them. Where a roll-up's definition changed, all are made
-    anew, and each day is computed again by the next refresh. `standing` says what is there and ours: nothing else is dropped.
+    `folder` is sql: its roll-ups come first, because the views read them. If the definition of a roll-up changed, all
+    are made anew, and the next refresh computes each day again. `standing` says which existing objects are ours: no
+    other is dropped.
     """
     wanted, kept = load(folder / "views"), rollups.load(folder / "rollups")
     rows = connection.execute(sa.text("SELECT name, sha256 FROM replicator.views")).all()
@@ -122,14 +128,16 @@ def apply(connection: sa.Connection, folder: Path, standing: Standing) -> Sequen
 
 
 def stale(folder: Path, applied: Mapping[str, bytes]) -> list[str]:
-    """Return the names of what `applied` (name to SHA-256, as replicator.views holds them) has otherwise than `folder`."""
+    """Return the names whose hash in `applied` (as replicator.views holds it) differs from that of the files in
+    `folder`.
+    """
     wanted = {view.name: view.sha256 for view in load(folder / "views")}
     wanted[ROLLUPS] = rollup_making.sha256(rollups.load(folder / "rollups"))
     return sorted(name for name, sha256 in wanted.items() if applied.get(name) != sha256)
 
 
 def _is_there(name: str, standing: Standing, kept: Sequence[rollups.Rollup]) -> bool:
-    """Say whether a view that was applied still is there; for the roll-ups: whether all of them are."""
+    """Say whether an applied view still exists; for ROLLUPS, whether all roll-ups do."""
     if name != ROLLUPS:
         return standing.has("analytics", name)
     indexes = {index for indexes in rollup_making.tables(kept).values() for index in indexes}
@@ -137,7 +145,7 @@ def _is_there(name: str, standing: Standing, kept: Sequence[rollups.Rollup]) -> 
 
 
 def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
-    """Replace the changed views in place; False, with nothing done, where PostgreSQL cannot."""
+    """Replace the changed views in place; False, with nothing done, where PostgreSQL cannot do it."""
     savepoint = connection.begin_nested()
     try:
         for view in changed:
@@ -152,7 +160,7 @@ def _replace(connection: sa.Connection, changed: Sequence[View]) -> bool:
 
 
 def _put(connection: sa.Connection, view: View) -> None:
-    """Make or replace a view, and say what it and its columns mean. A column without a text has no comment."""
+    """Make or replace a view, and write its comments. A column without a text gets none."""
     rollups.run(connection, view.text)
     names = connection.exec_driver_sql(
         f"SELECT attname FROM pg_attribute WHERE attrelid = 'analytics.{view.name}'::regclass AND attnum > 0"
@@ -167,7 +175,7 @@ def _literal(text: str | None) -> str:
 
 
 def _drop(connection: sa.Connection, all_views: Sequence[View], standing: Standing) -> None:
-    """Drop those that are ours, the last first."""
+    """Drop our views, the last first."""
     for view in reversed(all_views):
         if not standing.has("analytics", view.name):
             continue

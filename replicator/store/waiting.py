@@ -1,7 +1,7 @@
-"""Who keeps a migration waiting: looked up beside it, because a session that waits cannot ask.
+"""Finds the sessions for which a migration waits, over a second connection, because a waiting session cannot ask.
 
-PostgreSQL says that a lock was not to be had, and not whose it was. As far as this user may see the other sessions, the message
-names their process, user and program, so that somebody can end them or talk to them.
+PostgreSQL reports that a lock could not be had, and not who holds it. As far as this user may see the other sessions,
+the message names their process, user and program, so that an operator can act.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids(:pid)) ORDER BY a.pi
 
 @dataclass(slots=True)
 class Holders:
-    """Those who were last seen to keep a session waiting, one phrase each."""
+    """The sessions that were last seen to block a session, one phrase each."""
 
     last: list[str] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class Holders:
 
 @contextmanager
 def watched(engine: sa.Engine, pid: int) -> Iterator[Holders]:
-    """Look every second whom the session `pid` waits for, while the body runs; the answer is read after it."""
+    """Find every second, while the body runs, for whom the session `pid` waits; the result is read after it."""
     holders, over = Holders(), threading.Event()
     thread = threading.Thread(target=_watch, args=(engine, pid, holders, over), name="holders", daemon=True)
     thread.start()
@@ -54,7 +54,7 @@ def _watch(engine: sa.Engine, pid: int, holders: Holders, over: threading.Event)
             with engine.connect() as connection:
                 found = [_phrase(*row) for row in connection.execute(_BLOCKING, {"pid": pid})]
         except SQLAlchemyError:
-            return  # no second connection is to be had: the message does without the name
+            return  # no second connection is possible, so the message names no session
         if found:
             holders.last = found
 

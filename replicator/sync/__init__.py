@@ -1,1 +1,1 @@
-"""The replica is kept equal to the source: the engine decides, and the modules here perform."""
+"""Keeps the replica equal to the source: `engine/` decides what to do, and the modules here do it."""

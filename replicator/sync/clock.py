@@ -1,4 +1,4 @@
-"""The clock of a run: the time of day, going on evenly from its beginning, whatever the machine's clock is set to."""
+"""The clock of a run: it starts at the time of day and then runs evenly, even if the machine's clock is changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def steady_clock() -> Callable[[], datetime]:
-    """Return a clock that begins with the time of day; it goes on through a sleep of the machine where that is known."""
+    """Return a clock that starts at the present time of day (UTC) and then counts elapsed time only.
+
+    Time during which the machine sleeps is counted too, where the system has CLOCK_BOOTTIME.
+    """
     ticks = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
     began, first = datetime.now(UTC), ticks()
     return lambda: began + timedelta(seconds=ticks() - first)

@@ -1,8 +1,8 @@
-"""Turns a batch of outcomes into one transaction: rows, versions, details, quarantine, coverage and the run's books.
+"""Writes a batch of outcomes in one transaction: calls, versions, details, quarantine, coverage and the run's counters.
 
-What an outcome means is decided by pure functions (merging, position); this module reads what they need, and writes
-what they say. It returns what it found and changes nothing in memory, so that a transaction whose fate is unknown,
-because the connection broke, is simply done again.
+Pure functions decide what an outcome means (content/ and engine/position.py). This module reads what they need and
+writes what they return. It changes nothing in memory before the commit is known to have succeeded. So if the connection
+breaks during the commit, the same transaction can be done again.
 """
 
 from __future__ import annotations
@@ -68,10 +68,13 @@ class Committer:
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
-        """Write the batch inside the caller's transaction, with what it proved; return what it found in the replica."""
+        """Write the batch and what it proved, inside the caller's transaction; return what the replica then holds.
+
+        Raises CommitsLost where the database no longer has the run's earlier commits.
+        """
         hold(tx, self.lease)
         if not runs.has_committed(tx, self.run_id, self.counters, self._next):
-            # What this run believes to be proven may rest on rows that are lost: none of it may be written.
+            # The rows on which this run's proofs rest may be lost, so none of these proofs may be written.
             raise CommitsLost("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
         counters.pages += batch.pages
@@ -105,11 +108,11 @@ class Committer:
         )
 
     def reload_stages(self, tx: psycopg.Connection[Any]) -> None:
-        """Take note of rows of replicator.status_stages that were changed while this run goes on."""
+        """Read replicator.status_stages again, because its rows may have changed since the run began."""
         self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
 
     def committed(self) -> None:
-        """Take note that the last commit took: its counts and its charges are kept."""
+        """Record that the last commit succeeded: its counters and the budgets' charges are stored."""
         self.counters = self._next
         for key_budget in self.key_budgets:
             key_budget.saved()
@@ -119,7 +122,7 @@ class Committer:
     def _merge(
         self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: runs.Counters
     ) -> tuple[list[DetailRow], int]:
-        """Merge the calls of the batch; return what became of their details, and how many live calls more there are."""
+        """Merge the calls of the batch; return the rows for their details, and by how many the live calls increased."""
         observations = [
             Observation(call, outcome.sent_at, verified_at(position.stored, call), outcome.server_time)
             for outcome in batch.outcomes
@@ -152,7 +155,7 @@ class Committer:
         return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
 
     def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> tuple[int, int]:
-        """Note what is missing, and what became of what was; return how many became suspected, and how many deleted."""
+        """Store new and changed absences; return how many calls became suspected, and how many deleted."""
         suspected = 0
         for claim in batch.claims:
             since = None if claim.interval.since == BEGINNING else claim.interval.since
@@ -173,7 +176,7 @@ class Committer:
         return suspected, deleted
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> list[DetailRow]:
-        """Return the rows for transcripts and recordings that were asked for: what was found, and what was not."""
+        """Return one row for each transcript or recording that was asked for, whether it was found or not."""
         asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
@@ -196,7 +199,7 @@ class Committer:
 def details_of_all(
     tx: psycopg.Connection[Any], settled: Settled, observations: Iterable[Observation], policy: Policy
 ) -> list[DetailRow]:
-    """Return what became of calls means for their details."""
+    """Return the detail rows that follow from what happened to the calls."""
     known: dict[UUID, dict[Kind, KnownDetail | None]] = defaultdict(dict)
     old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
     for kind in policy.kinds if old else ():
@@ -216,7 +219,7 @@ def load_ledger(connection: psycopg.Connection[Any], account: str) -> Ledger:
 
 
 def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, keys: int) -> None:
-    """Keep what a run is told of renewal and of the budget of its keys: the delays of updates follow from them."""
+    """Store the run's renewal policy and request budget: `analytics.update_delay` computes its delays from them."""
     a_minute = options.limits.ours_a_minute
     source_state.save_policy(
         tx,
@@ -233,13 +236,13 @@ def _row(piece: Piece) -> stored_coverage.CoverageRow:
 
 
 def _seen_at(batch: Batch) -> dict[UUID, datetime]:
-    """Return when each call that the batch shows was asked for last."""
+    """Return for each call in the batch when it was last asked for."""
     outcomes = sorted(batch.outcomes, key=lambda outcome: outcome.sent_at)
     return {call.id: outcome.sent_at for outcome in outcomes for call in _calls(outcome)}
 
 
 def _still_aside(batch: Batch) -> list[tuple[UUID, str]]:
-    """Return the fields without which the calls of the batch were read by its latest answers."""
+    """Return (call id, field) for each field that could not be read in the latest answer about a call of the batch."""
     latest: dict[UUID, Call] = {}
     for outcome in sorted(batch.outcomes, key=lambda outcome: outcome.sent_at):
         latest |= {call.id: call for call in _calls(outcome)}
@@ -253,6 +256,6 @@ def _calls(outcome: Outcome) -> Sequence[Call]:
 
 
 def verified_at(ledger: Ledger, call: Call) -> datetime | None:
-    """Return when the call's place in the list was last compared with the source, if it was."""
+    """Return when the call's place in the list was last compared with the source; None if it never was."""
     piece = ledger.at(call.created_at) if call.created_at is not None else None
     return piece.verified_at if piece is not None else None

@@ -1,4 +1,4 @@
-"""What goes into a run and what comes out of it. Pure data."""
+"""What a run is given and what it reports. Pure data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAITS = {
     Why.BUDGET: "the request budget is used up",
     Why.FAILING: "the source fails",
 }
-"""What keeps a run waiting, as it is shown."""
+"""The words in which a terminal shows why a run waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +39,33 @@ class Options:
     details: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     confirm_after: timedelta = timedelta(minutes=10)
-    """How far apart the two answers lie that confirm a deletion."""
+    """The least time between the two answers that confirm a deletion."""
     is_same_account: bool = False
-    """The operator's word that the source is the one that is stored, though it may know none of the stored calls."""
+    """The operator vouches that the source is the stored one, although it may know none of the stored calls."""
     database_patience_seconds: float = 60.0
-    """How long a database that is away is waited for, at the start and in the middle."""
+    """How long the run waits for an unavailable database, at its start and later."""
     pseudonyms: Pseudonyms | None = None
-    """What names parties without their numbers; None: nobody is named."""
+    """Makes the pseudonyms of phone numbers; None: no pseudonyms are stored."""
     max_seconds: float | None = None
     max_requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a run has done so far and what it knows to be left."""
+    """What a run has done so far, and what it knows is left to do."""
 
     counters: runs.Counters
     total: int | None
-    """Calls that the source says it has."""
+    """The number of calls that the source reports."""
     due_details: int
     requests_in_flight: int
     waits_until: datetime | None
-    """Where set, the budget or a failing source keeps the run waiting until then (our clock)."""
+    """If set: the budget or a failing source keeps the run waiting until then (our clock)."""
     reason: Why = Why.ANSWERS
 
     @property
     def why(self) -> str:
-        """Say what keeps the run waiting; nothing where it only waits for answers."""
+        """Return why the run waits; an empty string where it only waits for answers."""
         return WAITS[self.reason]
 
 
@@ -78,16 +78,16 @@ class Report:
     seconds: float
     details_due: int
     details_waiting: int
-    """Details that are queued for later: the source does not have them yet."""
+    """Details that are queued for later, because the source does not have them yet."""
     is_listing_complete: bool
     """Every call of the list was compared with the source."""
     next_due_at: datetime | None
     suspected: int = 0
-    """Calls that are missing at the source and not confirmed as deleted yet."""
+    """Calls that are missing at the source and not yet confirmed as deleted."""
     is_held: bool = False
-    """They are too many to be believed: the operator has to release them."""
+    """The suspected calls exceed the cap, so an operator has to release them before they are confirmed."""
     unfinished: str = ""
-    """Where the run ended at its own bound: what did not come to an end, and so was not proven."""
+    """What was not read to its end, and so is not proven, when the run ended by itself; empty if nothing."""
 
 
 __all__ = ["WAITS", "Options", "Progress", "Report", "Result", "Why"]

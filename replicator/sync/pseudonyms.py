@@ -1,7 +1,8 @@
-"""Pseudonyms of phone numbers: the same number of the same account, the same key; without our secret, nothing to guess.
+"""Pseudonyms of phone numbers: the same number in the same account always gets the same key, made with a secret.
 
-There are few phone numbers, so a plain hash of one is undone by trying them all. The secret lies outside of the database
-(settings, or beside the embedded one), and only the pseudonyms go in, each in the transaction that stores its call.
+There are few phone numbers, so a plain hash could be reversed by trying all of them. Therefore the pseudonym is an HMAC
+with a secret that is kept outside of the database (in the settings, or beside the embedded server). Only pseudonyms are
+stored, each in the transaction that stores its call.
 """
 
 from __future__ import annotations
@@ -24,23 +25,25 @@ if TYPE_CHECKING:
 
 BITS = 128
 LONGEST = 200
-"""Characters of what may be a number or an address; anything longer has no pseudonym (and would fit no index)."""
+"""The longest number or address, in characters, that gets a pseudonym: a longer one would fit no index."""
 BATCH_CALLS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pseudonyms:
-    """What makes pseudonyms: a secret, and what is told of it."""
+    """Makes pseudonyms from a secret."""
 
     secret: bytes = field(repr=False)
 
     @property
     def key_id(self) -> str:
-        """A name of the secret that says when it was changed, and not what it is."""
+        """An id of the secret: it changes when the secret changes, and does not reveal the secret."""
         return hmac.digest(self.secret, b"truedy-replicator key id", "sha256").hex()[:16]
 
     def of(self, account: str, number: str) -> str | None:
-        """Return the pseudonym of a number as it was received, spaces around it aside; None where there is none."""
+        """Return the pseudonym of a number as received, without spaces around it; None where it is
+        empty or too long.
+        """
         trimmed = number.strip()
         if not trimmed or len(number) > LONGEST:
             return None
@@ -48,7 +51,7 @@ class Pseudonyms:
         return hmac.digest(self.secret, message, "sha256").hex()[: BITS // 4]
 
     def of_all(self, account: str, numbers: Iterable[str | None]) -> dict[str, str]:
-        """Return the pseudonyms of these numbers, by number as it is stored, in an order that is the same for all."""
+        """Return {number as stored: pseudonym}, sorted by number, so that all writers use the same order."""
         found = {number: self.of(account, number) for number in {number for number in numbers if number}}
         return {number: key for number, key in sorted(found.items()) if key is not None}
 
@@ -56,7 +59,7 @@ class Pseudonyms:
 def name_parties(
     tx: psycopg.Connection[Any], account: str, rows: Sequence[CallRow], pseudonyms: Pseudonyms | None
 ) -> None:
-    """Store the pseudonyms of the numbers of calls that are written, where they are not known."""
+    """Store the pseudonyms of the phone numbers of these calls, where they are not stored yet."""
     if pseudonyms is not None and rows:
         numbers = (number for row in rows for number in (row.call.phone_number, row.call.from_number))
         parties.add(tx, account, pseudonyms.key_id, pseudonyms.of_all(account, numbers))
@@ -65,10 +68,11 @@ def name_parties(
 def catch_up(
     database: Database, held: Lease, account: str, pseudonyms: Pseudonyms | None, stop: Event | None = None
 ) -> Pseudonyms | None:
-    """Where the secret is new or another than before, give every stored number its pseudonym; return what was given.
+    """Give every stored number its pseudonym, if the secret is new or has changed; return `pseudonyms`.
 
-    Pseudonyms of another secret are gone at once, so none is ever mistaken for one of this. The rest goes in batches by call
-    id, each a transaction under the lease: little memory, no long lock. Interrupted, it is begun again by the next run.
+    The pseudonyms of another secret are deleted first, so they cannot be mixed with the new ones. The rest is done in
+    batches by call id, each in its own transaction under the lease: this needs little memory and holds no lock for
+    long. If it is interrupted, the next run begins it again.
     """
     with database.transaction() as tx:
         lease.hold(tx, held)

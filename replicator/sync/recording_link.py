@@ -1,7 +1,7 @@
-"""A link to one call's recording that works now: the stored one while it is good, else a fresh one from the source.
+"""Returns a link to one call's recording that works now: the stored link if it is still good, else a new one.
 
-Links expire within minutes, so they are not renewed ahead of time for calls that nobody listens to. The request is
-charged to the same budget as all others; where that is used up, it waits for the next window.
+Links expire within minutes, so links of calls that no one listens to are not renewed ahead of time. The request is
+charged to the same budget as all others; if the budget is used up, the request waits for the next window.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 ABOUT_TO_EXPIRE = timedelta(minutes=2)
-"""A link that expires so soon is as good as expired: somebody has to begin to listen first."""
+"""A link that expires within this time counts as expired, because a person needs time to open it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A secret: whoever has it can listen to the call until it expires."""
+    """A link to a recording. It is a secret: any person who has it can listen to the call until it expires."""
 
     recording_url: str
     url_expires_at: datetime | None
     is_fresh: bool
-    """The source was asked for it."""
+    """Whether the source was asked for it just now."""
 
 
 def _utc_now() -> datetime:
@@ -52,7 +52,11 @@ def link(
     clock: Callable[[], datetime] = _utc_now,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Link:
-    """Return a link to the call's recording. Raises UnknownCall, NotFound where the source has none, or a SourceError."""
+    """Return a link to the call's recording.
+
+    Raises UnknownCall where the replica does not have the call, NotFound where the source has no recording of it, or
+    another SourceError.
+    """
     with database.connection() as connection:
         stored = stored_details.recording_url(connection, account, call_id)
     if stored is None:
@@ -86,7 +90,10 @@ def link(
 
 
 def _is_good(url: str, expires_at: datetime | None, now: datetime) -> bool:
-    """Say whether a stored link still works. One with parameters may be signed in a way that we cannot read."""
+    """Say whether a stored link still works.
+
+    A link without a known expiry is good only if it has no parameters: those may be a signature that we cannot read.
+    """
     return "?" not in url if expires_at is None else expires_at > now + ABOUT_TO_EXPIRE
 
 

@@ -1,4 +1,4 @@
-"""What a run begins with: its row in our books, and where the runs before it left off. One transaction under the lease."""
+"""Opens a run: writes its row and reads the state that earlier runs left. One transaction under the lease."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ if TYPE_CHECKING:
 log = logging.getLogger("replicator.sync")
 
 MOST_DEATHS = 3
-"""Runs in a row that may die before the next one suspects an answer of it."""
+"""After this many runs in a row have died, the next run assumes that an answer of the source kills them."""
 APART_FOR = timedelta(days=7)
-"""How long answers are read in a process apart, from the last death on: longer than what failed waits to be asked again."""
+"""How long after the last death answers are read in a separate process: longer than failed requests are put off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A run that is open in the books, and what it starts from."""
+    """A run whose row is written, and the state from which it starts."""
 
     run_id: int
     was_killed: bool
-    """The process of the run before died, perhaps with requests on their way."""
+    """The process of the previous run died, perhaps while requests were under way."""
     remembered: Sequence[UUID]
-    """Some stored calls: one of them must be known to the source."""
+    """Ids of some stored calls: the source must know at least one of them."""
     position: Position
     is_apart: bool
-    """Answers are read in a process apart, one at a time."""
+    """Answers are read in a separate process, one at a time."""
     stages: Stages
-    """What statuses mean, as of now."""
+    """What statuses mean, as stored at present."""
 
 
 def begin(
     tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: Sequence[str], now: datetime
 ) -> Recovered:
-    """Open a run and read what it needs. Doing it twice, because nobody knows whether the commit took, is harmless.
+    """Open a run and read what it needs. It can safely be done again if it is not known whether the commit succeeded.
 
-    `keys` are the ids of the keys that it may use. Raises AnotherAccount where one of them is another account's.
+    `keys` are the ids of the keys that the run may use. Raises AnotherAccount where a key belongs to another account.
     """
     account = options.account
     lease.hold(tx, held)

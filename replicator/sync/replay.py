@@ -1,15 +1,16 @@
-"""Reads again, with the present parser, what was kept because it could not be read, and merges it as what it is: old.
+"""Reads quarantined rows again with the present parser, and merges those that can now be read as old observations.
 
-A kept row takes part as if it had been readable when it was last seen, so it never overwrites what was seen later:
+A row is merged as if it had been readable when it was last seen, so it never overwrites anything that was seen later:
 
-- The source's own `updated_at` decides where it can, as always (content/calls.py).
-- Else a row whose call was known and that is still open is newer than what is stored of the call: an answer that showed
-  the call readable later would have resolved it. Where the call was not known, or the row was resolved, the last look at
-  the call's place counts as a later observation.
-- It cannot bring back a call that is deleted, whatever it says: then, and where it is late, it only joins the history.
+- If both the row and the stored call have `updated_at`, it decides, as always (content/calls.py).
+- Otherwise, an open row of a known call is newer than the stored call: a later answer with a readable call would have
+  resolved the row. If the call was unknown, or the row is resolved, the last look at the call's place in the list
+  counts as a later observation.
+- A row never brings back a deleted call. For a deleted call, or if the row is late, it is only added to the history.
 
-A row that no answer ever showed has no bytes to read; it is resolved once its place in the list is proven. A field that was set
-aside is no row: it is read again when its call is looked at next, and resolved if it can be.
+A row that no answer ever showed (`never_shown`) has no bytes to read; it is resolved when its place in the list is
+proven. A field that was set aside is not a row: it is read again with the next look at its call, and resolved if it can
+be read.
 """
 
 from __future__ import annotations
@@ -42,25 +43,25 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 500
 BATCH_BYTES = 16 * 1024 * 1024
-"""Rows about which, and bytes after which, a transaction of a replay ends."""
+"""A transaction of a replay ends after this many rows or this many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of the rows that were read again."""
+    """What became of the rows that were read again: numbers of rows, and of details queued."""
 
     read: int = 0
-    """Rows that could be read; the next four say what they were."""
+    """Rows that could be read; the next four counts say what they changed."""
     calls_inserted: int = 0
     calls_changed: int = 0
     calls_unchanged: int = 0
     calls_late: int = 0
     details_queued: int = 0
     proven: int = 0
-    """Rows that were never shown and whose place is proven by now."""
+    """Rows that no answer ever showed, and whose place in the list is proven by now."""
     unreadable: int = 0
     without_bytes: int = 0
-    """Rows that were never shown: there is nothing to read."""
+    """Rows that no answer ever showed: there are no bytes to read."""
 
     @property
     def left(self) -> int:
@@ -75,7 +76,7 @@ class Replayed:
 
 
 def observation(kept: KeptRow, call: Call, ledger: Ledger) -> Observation:
-    """Return what a kept row says, as of when it was last seen."""
+    """Return a quarantined row as an observation made when the row was last seen."""
     later = kept.resolved_at
     if later is None and kept.call_id is None:
         later = verified_at(ledger, call)
@@ -85,7 +86,7 @@ def observation(kept: KeptRow, call: Call, ledger: Ledger) -> Observation:
 def settle_kept(
     known: Mapping[UUID, KnownCall], found: Sequence[tuple[KeptRow, Call]], ledger: Ledger
 ) -> tuple[Settled, list[Observation]]:
-    """Merge rows that can be read by now into rows to write; return them and the observations that they are."""
+    """Merge rows that can now be read; return the rows to write, and the observations."""
     is_gone = {call_id: before.is_deleted for call_id, before in known.items()}
     seen = [observation(kept, call, ledger) for kept, call in found]
     settled = settle(known, [one for one in seen if not is_gone.get(one.call.id)])
@@ -102,13 +103,13 @@ def settle_kept(
 
 
 def is_proven_by_now(kept: KeptRow, ledger: Ledger) -> bool:
-    """Say whether the place of a row that was stepped over was proven after that."""
+    """Say whether the place of a row that was stepped over has been proven since."""
     piece = ledger.at(datetime.fromisoformat(kept.raw.decode()))
     return piece is not None and piece.is_proven and piece.verified_at > kept.last_seen_at
 
 
 def batches(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    """Cut (id, number of bytes) into lists of ids, each small enough to be held at once."""
+    """Divide (id, number of bytes) into lists of ids, each small enough to be held in memory at once."""
     batch: list[int] = []
     weight = 0
     for row_id, size in sizes:
@@ -129,7 +130,10 @@ def replay(
     pseudonyms: Pseudonyms | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Replayed:
-    """Read one row again, resolved or not, or all open ones, under a lease taken for it. Raises LeaseHeld, DatabaseError."""
+    """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this.
+
+    Raises LeaseHeld or a DatabaseError.
+    """
     check(database)
     held = lease.acquire(database, account, "quarantine --replay")
     done = Replayed()
@@ -198,6 +202,6 @@ def _replay(
 
 
 def note_proven(tx: psycopg.Connection[Any], account: str, ledger: Ledger, now: datetime) -> None:
-    """Resolve the rows that were stepped over and whose place is proven by now."""
+    """Resolve the rows that were stepped over and whose place in the list is proven by now."""
     kept = quarantine.load_never_shown(tx, account)
     quarantine.mark_resolved(tx, [row.id for row in kept if is_proven_by_now(row, ledger)], now)

@@ -1,4 +1,4 @@
-"""The replica as the engine asks about it: the questions of protocol/questions.py put to the database."""
+"""Answers the engine's questions about the replica (protocol/questions.py) from the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StoredReplica:
-    """One account's replica. `ask` asks the database, patiently."""
+    """One account's replica. `ask` runs a query, and waits for the database where it is unavailable."""
 
     def __init__(self, account: str, ask: Callable[[Callable[[psycopg.Connection[Any]], Any]], Any]) -> None:
         self._account = account
@@ -32,12 +32,12 @@ class StoredReplica:
         return int(self._ask(lambda connection: absences.suspected(connection, self._account)))
 
     def values(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-        """Return the statuses, directions and agents that are known, for reading through filters."""
+        """Return the statuses, directions and agents of stored calls, to be used as filters."""
         found = self._ask(lambda connection: stored_calls.known_values(connection, self._account))
         return cast("tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]", found)
 
     def open_calls(self, since: datetime) -> list[datetime]:
-        """Return the created_at of calls created since then that have not ended, oldest first."""
+        """Return created_at of the calls created at or after `since` that have not ended, oldest first."""
         return cast(
             "list[datetime]", self._ask(lambda connection: stored_calls.open_calls(connection, self._account, since))
         )

@@ -1,7 +1,7 @@
-"""Waits for a database that is away: a restart, a failover, a lock that somebody holds, a full disk.
+"""Repeats a database operation while the database is unavailable: restart, failover, a lock held too long, a full disk.
 
-The one place that decides how long and how often; what begins, asks or commits goes through here. Nothing is sent to the
-source meanwhile.
+It is the only place that decides how long and how often to try. Everything in a run that reads or writes the database
+goes through it. No request is sent to the source meanwhile.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ FIRST_PAUSE_SECONDS = 0.2
 
 
 def _nothing() -> None:
-    """Nobody is told."""
+    """Do nothing: the default for `pulse`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Does something with the database, again while it is away, for `seconds` at most, and not once a stop is asked for.
+    """Runs a database operation, and repeats it while the database is unavailable.
 
-    `pulse` is told of each attempt: who waits is alive.
+    It gives up after `seconds`, or when `stop` is set. `pulse` is called before each attempt, to show that the process
+    is alive.
     """
 
     seconds: float = 60.0
@@ -41,7 +42,9 @@ class Retry:
     pulse: Callable[[], None] = _nothing
 
     def __call__(self, do: Callable[[], T], tries: list[int] | None = None) -> T:
-        """Return what `do` returns. `tries`, where given, holds an entry for each attempt that failed so far."""
+        """Return what `do` returns. `tries`, if given, gets one entry for each failed attempt. Raises
+        DatabaseUnavailable.
+        """
         tries = [] if tries is None else tries
         give_up_at = time.monotonic() + self.seconds
         while True:

@@ -1,9 +1,9 @@
-"""One run of the replicator: it performs what the engine wants done, until nothing is left or a bound is reached.
+"""One run of the replicator: it performs the engine's actions until nothing is left to do or a bound is reached.
 
-Everything that is decided is decided by `engine/`: what to send, to which key, when to commit, how long to wait. This
-module has what the engine does not know: the database and how long it is waited for, the threads that send, the clock, the
-lease and the run's row in our books. Killing it at any moment loses at most the answers not yet committed, which are asked
-again.
+All decisions are made in `engine/`: what to send, with which key, when to commit, how long to wait. This module has
+what the engine does not know: the database and how long to wait for it, the threads that send, the clock, the lease and
+the run's row. If the process is killed at any moment, only answers that are not committed are lost, and they are asked
+for again.
 """
 
 from __future__ import annotations
@@ -60,16 +60,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_WAIT_SECONDS = 1.0
-"""The longest that a run waits for answers in one piece: then it shows a sign of life."""
+"""The longest single wait for answers, so that the run shows regularly that it is alive."""
 STOP_LOOK_SECONDS = 0.25
-"""The same where it can be told to stop: it looks so often whether it was."""
+"""The same where the run has a `stop` event: it looks so often whether the event is set."""
 SHORTEST_WAIT_SECONDS = 0.01
 
 
 class Run:
-    """One run. `readers` are pairs of a key and a reader that uses it; nothing here can write to the source.
+    """One run. `readers` are pairs of (key, reader that uses it); a reader cannot write to the source.
 
-    `pulse` is called again and again while the run is alive: whoever watches it knows that it does not hang.
+    `pulse` is called regularly while the run is alive, so that a watchdog can see that it does not hang.
     """
 
     def __init__(
@@ -99,10 +99,10 @@ class Run:
         self._committer: Committer
 
     def perform(self, held: lease.Lease | None = None) -> Report:
-        """Bring the replica up to date under the lease that is held, or under one that is taken for this run.
+        """Bring the replica up to date, under the lease `held`, or under one that is taken for this run.
 
         Raises the SourceError that made it impossible to go on, a DatabaseError, or LeaseHeld. What was committed
-        until then stays.
+        before stays.
         """
         started = time.monotonic()
         self._retrying(lambda: check(self._database))
@@ -130,7 +130,7 @@ class Run:
         return report
 
     def _begin(self, held: lease.Lease) -> None:
-        """Open the run in the books, and start from where the last one left off."""
+        """Open the run, and start from the state that the previous run left."""
         now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
 
         def write() -> Recovered:
@@ -168,7 +168,7 @@ class Run:
                 with self._database.transaction() as tx:
                     lease.hold(tx, held)
                     for key_budget in self._key_budgets if in_flight else ():
-                        # Nobody waits for these answers any more, but the source will count the requests.
+                        # This run does not wait for these answers any longer, but the source will count their requests.
                         key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
                         key_budget.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
@@ -177,7 +177,8 @@ class Run:
             if is_ours:
                 lease.release(self._database, held)
         except (DatabaseUnavailable, LeaseLost):
-            # The database is away, or another took over: the lease frees itself, and the next run marks this one lost.
+            # The database is unavailable, or another process has the lease. The lease expires by itself, and the next
+            # run marks this run lost.
             if is_ours:
                 lease.forget(self._database, held)
 
@@ -197,7 +198,7 @@ class Run:
                     self._engine.receive(event)
 
     def _perform(self, action: Action, pool: WorkerPool) -> EngineEvent | None:
-        """Do what an action says; return the event that answers it. Raises what the engine fails with."""
+        """Perform an action; return the event that answers it, if any. Raises the error of a `Fail` action."""
         match action:
             case Ask(question):
                 return Known(answer(self._replica, question))
@@ -220,15 +221,17 @@ class Run:
         return None
 
     def _seconds(self, wait: Wait) -> float:
-        """Return how long to wait before the engine is asked again: it may have to be told to stop meanwhile."""
+        """Return how many seconds to wait before the engine is asked again: meanwhile the run may have been told to
+        stop.
+        """
         longest = LONGEST_WAIT_SECONDS if self._stop is None else STOP_LOOK_SECONDS
         return max(SHORTEST_WAIT_SECONDS, min((wait.until - self._clock()).total_seconds(), longest))
 
     # The database ------------------------------------------------------------------------------------------------
 
     def _commit(self, action: Commit) -> Committed:
-        """Write what has come in. Where the connection breaks, nobody knows whether it took: the ledger is read again
-        and the batch is written again, which changes nothing if it did.
+        """Commit what has come in. If the connection breaks, it is unknown whether the commit succeeded: then the
+        ledger is read again and the batch is written again, which changes nothing if the first commit did succeed.
         """
         self._committer.counters = self._counters
 
@@ -261,7 +264,7 @@ class Run:
 
     @property
     def _counters(self) -> runs.Counters:
-        """What the run has done so far: what its commits count, and what the engine counts of its requests."""
+        """What the run has done so far: the counters of its commits, with the engine's counts of requests."""
         tally = self._engine.tally
         return replace(
             self._committer.counters, requests=tally.requests, refusals=tally.refusals, failures=tally.failures

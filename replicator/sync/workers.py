@@ -1,8 +1,8 @@
-"""Performs requests on a few threads and hands the outcomes back. The decision what to ask stays in one thread.
+"""Performs requests on a few threads and returns the outcomes. Which requests to make is decided in one other thread.
 
-Threads wait well; the answers' parsing happens here too. An outcome is a value, a SourceError, or "not sent": a
-request that had to wait in the queue until its charge was no longer good, or until its key was refused, is given back
-unsent. Nothing is retried here, because every attempt is charged to the budget before it is sent.
+The threads wait for answers and parse them. An outcome holds a value, a SourceError, or "not sent": a request is
+returned unsent if its charge expired while it waited in the queue, or if its key was refused. Nothing is retried here,
+because every attempt must be charged to the budget before it is sent.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class WorkerPool:
         self._readers = readers
         self._clock = clock
         self._waiting: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        """One token for each request that waits (false: the end); which one is taken is decided when a worker is free."""
+        """One token for each waiting request (false: the worker ends). A free worker chooses which request to take."""
         self._pages: deque[Request] = deque()
         self._details: deque[Request] = deque()
         self._done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         self._refused: set[int] = set()
         self.in_flight = 0
-        # Daemons: a worker that waits for a slow server must not hold up a stop.
+        # Daemons, because a worker that waits for a slow server must not delay a stop.
         self._threads = [
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True) for number in range(workers)
         ]
@@ -48,16 +48,19 @@ class WorkerPool:
             thread.start()
 
     def submit(self, request: Request) -> None:
-        """Queue a request whose budget says that it may be sent now. A page goes before all details: it aims the next."""
+        """Queue a request that is charged and may be sent now. Pages go before details, because each page decides the
+        next one.
+        """
         self.in_flight += 1
         self._refused.discard(request.key)
         (self._details if request.walk is None else self._pages).append(request)
         self._waiting.put(True)
 
     def collect(self, timeout_seconds: float, most: int) -> list[Outcome]:
-        """Wait for at least one outcome, at most so long, then a moment for more, and return at most `most`.
+        """Wait up to `timeout_seconds` for one outcome, then a moment for more; return at most `most` outcomes.
 
-        The moment makes larger batches of details. A page is not held up: the next one is aimed by it.
+        The moment makes batches of details larger. There is no such wait after a page, because the next page depends on
+        it.
         """
         outcomes: list[Outcome] = []
         until = time.monotonic() + timeout_seconds
@@ -77,7 +80,7 @@ class WorkerPool:
         return outcomes
 
     def close(self) -> None:
-        """Let the workers end after the requests that they are in; those still queued are dropped."""
+        """Let each worker end after the request that it is performing; requests still in the queue are not sent."""
         self._refused.update(range(len(self._readers)))
         for _ in self._threads:
             self._waiting.put(False)
@@ -93,7 +96,7 @@ class WorkerPool:
         try:
             return self._pages.popleft()
         except IndexError:
-            return self._details.popleft()  # each token stands for one request: if it is no page, it is a detail
+            return self._details.popleft()  # each token stands for one waiting request: if it is no page, it is here
 
     def _perform(self, request: Request) -> Outcome:
         reader, sent_at = self._readers[request.key], self._clock()
@@ -122,6 +125,6 @@ class WorkerPool:
 
 
 def _bare(error: SourceError) -> SourceError:
-    """Return an error without the frames that it came from, which hold the answer's body."""
+    """Return an error without its traceback and context: their frames would keep the answer's body in memory."""
     error.__context__ = None
     return error.with_traceback(None)

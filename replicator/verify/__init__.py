@@ -1,1 +1,1 @@
-"""A comparison of the replica with its source: what to ask, what the answers say, and the verdict."""
+"""Compares the replica with its source: chooses what to ask, interprets the answers, gives a verdict."""

@@ -1,7 +1,8 @@
-"""What a page of the source says about the replica: every difference, call by call and field by field. Pure.
+"""Compares a page of the source with the replica: every difference, call by call and field by field. Pure.
 
-What is no difference: a call newer than what the replica has read, a row that is in quarantine, a call that the replica
-saw after the page was asked for, and a call that only our own reading of its transcript or recording has moved.
+These are not differences: a call newer than what the replica has read; a row that is in quarantine; a call that the
+replica read after the page was asked for; a call whose only change was caused by our own request for its transcript or
+recording.
 """
 
 from __future__ import annotations
@@ -28,23 +29,26 @@ if TYPE_CHECKING:
     from replicator.verify.sample import Reason, Stretch
 
 READING_TAKES = timedelta(seconds=150)
-"""How long after we asked for a transcript or a recording the answer may still move the call's updated_at."""
+"""How long after our request for a transcript or a recording that request may still change the call's updated_at."""
 SPELLINGS = ("to", "from", "metadata")
-"""Other names of fields that have a column."""
+"""Keys of the raw JSON that are other names of fields with a column."""
 
 Kind = Literal["total", "missing", "extra", "stale", "different", "unreadable", "shifted"]
 KINDS: tuple[Kind, ...] = ("total", "missing", "extra", "stale", "different", "unreadable", "shifted")
-"""In the order in which they are shown."""
+"""The kinds in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference between source and replica. It names fields and never holds their values.
 
-    missing: the source has the call, the replica does not. extra: the other way round. stale: the source changed it
-    since we looked. different: no newer than ours, and not the same. unreadable: a row that cannot be read and is not
-    in quarantine. shifted: `calls` more (or fewer) at the source between `since` and `until`, not found by name.
-    total: a count, `what`, is not the same. `looked_at` is when the replica last compared the call with the source.
+    - missing: the source has the call, the replica does not. extra: the replica has it, the source does not.
+    - stale: the source changed the call after we read it. different: the source's call is not newer, and not the same.
+    - unreadable: a row that cannot be read and is not in quarantine.
+    - shifted: the source has `calls` more (or fewer) between `since` and `until`; the single calls were not found.
+    - total: the count `what` is not the same.
+
+    `looked_at` is when the replica last compared the call with the source.
     """
 
     kind: Kind
@@ -54,7 +58,7 @@ class Difference:
     is_confirmed: bool = False
     looked_at: datetime | None = None
     open_status: str | None = None
-    """The status that the replica has, where it is one of a call that goes on."""
+    """The replica's status of the call, if it means that the call still goes on."""
     reason: str = ""
     what: str = ""
     source: int | None = None
@@ -63,11 +67,11 @@ class Difference:
     until: datetime | None = None
     calls: int | None = None
     digest: bytes = field(default=b"", repr=False)
-    """Of the raw row, where nothing else tells it from others."""
+    """SHA-256 of the raw row, where nothing else distinguishes it from other rows."""
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What makes it the same difference in another look."""
+        """What identifies the same difference in another look."""
         return (self.kind, self.call_id, self.digest)
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,19 +87,19 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What one page says. `explained` are the instants at which a rank changes for a reason that is known, and by how much."""
+    """The result of comparing one page. `explained` holds the known reasons for which ranks differ."""
 
     differences: tuple[Difference, ...] = ()
     newer: frozenset[UUID] = frozenset()
-    """Calls created after the end of what the replica has read, and not stored."""
+    """Calls that are not stored and were created after the end of what the replica has read."""
     touched: frozenset[UUID] = frozenset()
-    """Calls that only our own reading of their details moved."""
+    """Calls whose only change was caused by our own requests for their details."""
     late: frozenset[UUID] = frozenset()
-    """Calls that the replica saw after this page was asked for: the page says nothing about them."""
+    """Calls that the replica read after this page was asked for, so the page says nothing about them."""
     unreadable: frozenset[object] = frozenset()
-    """Rows that cannot be read and are in quarantine."""
+    """Unreadable rows that are in quarantine."""
     unplaced: frozenset[object] = frozenset()
-    """Rows that cannot be read and do not say when they were created."""
+    """Unreadable rows without a readable created_at."""
     explained: tuple[Reason, ...] = ()
 
 
@@ -115,9 +119,10 @@ def compare_page(
 ) -> Comparison:
     """Compare a page with what is stored of its calls.
 
-    `inside` are the live calls in the interval that the page proves, `ledger` says what the replica has read and when,
-    `asked_at` is when the page was asked for (our clock), `skew` how far the server's clock may be ahead of ours,
-    `quarantined` what is known to be unreadable: ids, and SHA-256 of raw rows. `stages` says which statuses go on.
+    `inside` are the stored live calls in the interval that the page proves. `ledger` says what the replica has read and
+    when. `asked_at` is when the page was asked for (our clock); `skew` is how far the server's clock may be ahead of
+    ours. `quarantined` holds what is known to be unreadable: ids, and SHA-256 of raw rows. `stages` says which statuses
+    are open.
     """
     tally = _Tally(stages)
     for call in page.calls:
@@ -126,7 +131,7 @@ def compare_page(
         _take_unreadable(tally, row, (page.offset, number), stored, ledger, quarantined)
     listed = {call.id for call in page.calls} | {row.call_id for row in page.unreadable}
     extra = [call for call in inside if call.id not in listed]
-    # A row without a readable id may be any of them: then nothing is claimed.
+    # A row without a readable id may be any of these calls, so none of them is reported.
     if len(extra) > sum(row.call_id is None for row in page.unreadable):
         for gone in extra:
             tally.differences.append(extra_of(gone, ledger, stages))
@@ -144,7 +149,7 @@ def compare_page(
 
 @dataclass(slots=True)
 class _Tally:
-    """A comparison in the making."""
+    """A comparison that is not finished."""
 
     stages: Stages
     differences: list[Difference] = field(default_factory=list)
@@ -188,7 +193,7 @@ def _take_unreadable(
 ) -> None:
     digest = sha256(row.raw).digest()
     mine = stored.get(row.call_id) if row.call_id is not None else None
-    # Rows that say nothing at all, like null, are told apart by their place.
+    # Rows without any content, like null, are distinguished by their place.
     which: object = row.call_id or (digest if row.created_at is not None else (digest, place))
     if mine is None or mine.is_deleted:
         tally.explain(which, row.created_at, 1)
@@ -203,7 +208,7 @@ def _take_unreadable(
 
 
 def extra_of(call: LiveCall, ledger: Ledger, stages: Stages = CONTRACT, *, is_confirmed: bool = False) -> Difference:
-    """Return the difference of a live call that the source does not have."""
+    """Return the difference for a stored live call that the source does not have."""
     return Difference(
         "extra",
         call.id,
@@ -224,7 +229,9 @@ def _missing(call: Call, mine: StoredCall | None, ledger: Ledger) -> Difference:
 
 
 def _looked_at(mine: StoredCall | LiveCall, ledger: Ledger) -> datetime:
-    """Return when the replica last compared a call: what is unchanged is not written, so the ledger may know a later look."""
+    """Return when the replica last compared a call. An unchanged call is not written, so the ledger may know a later
+    look.
+    """
     at = mine.created_at
     piece = ledger.at(at) if at is not None else None
     return mine.observed_at if piece is None else max(mine.observed_at, piece.verified_at)
@@ -255,7 +262,9 @@ def _compare(
 
 
 def _is_our_reading(call: Call, mine: StoredCall, names: tuple[str, ...], skew: timedelta) -> bool:
-    """Say whether reading the call's details explains what moved: updated_at, and a recording's URL that we have."""
+    """Say whether our own requests for the call's details explain all that changed: updated_at, and a recording URL we
+    have.
+    """
     asked_at = mine.detail_asked_at
     if asked_at is None or call.updated_at is None or call.updated_at > asked_at + READING_TAKES + skew:
         return False
@@ -269,7 +278,7 @@ def _is_our_reading(call: Call, mine: StoredCall, names: tuple[str, ...], skew: 
 
 
 def differing_fields(call: Call, mine: StoredCall) -> tuple[str, ...]:
-    """Return the names of the fields that are not the same: the contract's in their columns, all others in `raw`."""
+    """Return the names of fields that differ: the contract's fields by their columns, all others by `raw`."""
     found = {name for name, value in mine.fields.items() if not _is_same(name, getattr(call, name), value)}
     theirs, ours = _object(call.raw), _object(mine.raw)
     others = {*theirs, *ours} - {"id", *SPELLINGS, *mine.fields}
@@ -300,8 +309,9 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def confirm(first: Comparison, second: Comparison, page: Page) -> Comparison:
-    """Return what two looks at about the same place say together: what both saw is confirmed, and what only the first
-    saw, while the second looked there too, was the list moving.
+    """Combine two looks at about the same place. A difference that both show is confirmed.
+
+    A difference that only the first shows, where the second looked at the same place, is dropped: the list was moving.
     """
     again = {one.identity for one in second.differences}
     ids = {call.id for call in page.calls}
@@ -329,18 +339,20 @@ def confirm(first: Comparison, second: Comparison, page: Page) -> Comparison:
 
 
 def total(what: str, source: int, replica: int, *, newer: int, is_confirmed: bool) -> Difference:
-    """Return the difference of two counts; up to `newer` calls of the source are newer than what the replica has read."""
+    """Return the difference of two counts. Up to `newer` of the source's calls are newer than what the replica has
+    read.
+    """
     reason = f"{newer:,} of the source's may be newer than the last sync" if newer else ""
     return Difference("total", what=what, source=source, replica=replica, reason=reason, is_confirmed=is_confirmed)
 
 
 def in_order(found: Iterable[Difference]) -> list[Difference]:
-    """Return differences by kind, and within a kind the newest call first."""
+    """Return the differences sorted by kind, and within a kind with the newest call first."""
     return sorted(found, key=lambda one: (KINDS.index(one.kind), BEGINNING - (one.created_at or BEGINNING)))
 
 
 def shifted(one: Stretch) -> Difference:
-    """Return the difference of a stretch in which nothing was found by name."""
+    """Return the difference for a stretch in which the single calls were not found."""
     since = None if one.older.created_at == BEGINNING else one.older.created_at
     until = one.newer.created_at
     return Difference(
@@ -349,7 +361,7 @@ def shifted(one: Stretch) -> Difference:
         since=since,
         until=until,
         calls=one.calls,
-        # A probe went into a wider stretch and saw it again.
+        # A probe looked into a wider stretch and found the same difference.
         is_confirmed=one.older.is_probe or one.newer.is_probe,
     )
 

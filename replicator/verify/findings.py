@@ -1,4 +1,4 @@
-"""What a verification has seen so far, and its result. Pure values."""
+"""The findings of a verification while it runs, and its result. Pure values."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One count on both sides. `newer` of the source's are too new to be known here; None where nobody knows how many
-    of them it counts.
+    """One count on both sides. `newer` of the source's calls are too new to be in the replica.
+
+    `newer` is None where it is not known how many of the newer calls this count includes.
     """
 
     what: str
@@ -32,7 +33,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a verification found. `facts` is flat, plain and complete: it is what is stored, and what `--json` prints."""
+    """The result of a verification. `facts` is flat and complete: it is stored, and printed by `--json`."""
 
     is_equal: bool
     differences: tuple[Difference, ...]
@@ -41,7 +42,7 @@ class Verified:
 
 @dataclass(slots=True)
 class Findings:
-    """What was seen so far."""
+    """What the verification has found so far."""
 
     pages: int = 0
     broken: int = 0
@@ -60,9 +61,9 @@ class Findings:
     """The stretches of created_at that the pages proved."""
     drawn: list[int] = field(default_factory=list)
     verdicts: dict[int, bool] = field(default_factory=dict)
-    """For each offset that was read whole: whether its page holds a difference."""
+    """{offset of a full page: whether the page holds a difference}."""
     is_capped: bool = False
-    """The list ends before calls that exist."""
+    """The list ends although the source has older calls."""
     notes: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -70,7 +71,7 @@ class Findings:
             self.notes.append(text)
 
     def take(self, page: Page, comparison: Comparison) -> None:
-        """Take in what a page says."""
+        """Add the comparison of a page."""
         self.compared |= {call.id for call in page.calls} - comparison.newer - comparison.late
         self.differences |= {one.identity: one for one in comparison.differences}
         self.explained |= {one[0]: one for one in comparison.explained}
@@ -82,7 +83,7 @@ class Findings:
         self.statuses.update(call.status for call in page.calls if call.status is not None)
 
     def sampled(self, *, is_complete: bool) -> dict[str, Any]:
-        """Return what the pages that were drawn say of the whole, as facts."""
+        """Return what the randomly drawn pages show about the whole list, as facts."""
         drawn = [offset for offset in self.drawn if offset in self.verdicts]
         bad = sum(self.verdicts[offset] for offset in drawn)
         return {
@@ -97,7 +98,7 @@ class Findings:
         }
 
     def counted(self) -> dict[str, Any]:
-        """Return how many calls differ for a reason that is no difference, as facts."""
+        """Return how many calls differ for a reason that does not count as a difference, as facts."""
         return {
             "moved_by_our_reading": len(self.touched),
             "seen_after_the_request": len(self.late),

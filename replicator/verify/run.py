@@ -1,8 +1,8 @@
-"""One verification: asks the source what the comparison needs, reads what is stored beside it, and keeps the result.
+"""One verification: asks the source for what has to be compared, reads the replica, and stores the result.
 
-What to ask and what it means is decided in sample.py and compare.py; budget/requester.py sends it under the budget. Nothing is
-written but the budget's books and the result. No lease is taken: it works beside a running service, and compares with
-what is stored at that moment.
+sample.py decides what to ask, compare.py what the answers mean; budget/requester.py sends the requests under the
+budget. Nothing is written but the budget and the result. No lease is needed: a verification runs beside a running
+service, and compares with what is stored at that moment.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from replicator.verify.sample import Stretch
 
 MOST_BROKEN_PAGES = 3
-"""Pages that fail twice before it is the source that fails."""
+"""After more than this many failed pages, the source itself counts as failing."""
 MOST_ASKED_BY_ID = 5
-"""Calls behind the end of the list that are asked for by id."""
+"""At most this many calls behind the list's end are asked for by id."""
 
 
 def _utc_now() -> datetime:
@@ -48,7 +48,7 @@ def _utc_now() -> datetime:
 
 
 class Verification:
-    """One comparison. `readers` are pairs of a key and a reader that uses it."""
+    """One comparison. `readers` are pairs of (key, reader that uses it)."""
 
     def __init__(
         self,
@@ -79,14 +79,12 @@ class Verification:
         self._total: int | None = None
         self._head: Total | None = None
         self._newer = 0
-        """Calls at the source that are newer than what the replica has read, by the latest answer."""
+        """How many of the source's calls are newer than what the replica has read, by the latest answer."""
         self._counts: verification.Counts
 
     def perform(self) -> Verified:
-        """Compare, keep the result and return it.
-
-        Raises Incomplete where there is nothing to compare, the SourceError that made it impossible to go on, or a
-        DatabaseError.
+        """Compare, store the result and return it. Raises Incomplete where there is nothing to compare, or else the
+        SourceError or DatabaseError that made it impossible to go on.
         """
         started_at = self._clock()
         check(self._database)
@@ -129,7 +127,7 @@ class Verification:
     # The three looks ---------------------------------------------------------------------------------------------
 
     def _look_at_the_head(self) -> None:
-        """Read the newest page: how long the list is, and which calls are too new to be known."""
+        """Read the newest page: it shows how long the list is, and which calls are too new to be in the replica."""
         page = self._look(0)
         if page is None:
             return
@@ -140,7 +138,7 @@ class Verification:
             self._look(max(0, self._total - PAGE_LIMIT))  # the newest calls are at the other end
 
     def _ask_totals(self) -> None:
-        """Ask for the totals of filters, with less than half of the requests; where one differs, once more."""
+        """Ask for the totals of filters, with at most half of the requests; where a total differs, ask once more."""
         if self._total is None:
             self._found.note("the source gives no total: totals and ranks were not compared")
             return
@@ -179,8 +177,8 @@ class Verification:
         return Total(f"{name}={value}", page.total or 0, stored.get(value, 0))
 
     def _look_around(self) -> None:
-        """Read pages drawn at random and, where the ranks part, the pages that the calls must be in; until all is read
-        or the requests are used up. A quarter of them may go to probes before the sample is done.
+        """Read randomly drawn pages, and probe where ranks differ, until all is read or the requests are used up. At
+        most a quarter of the requests may go to probes before the sample is complete.
         """
         length = self._counts.live if self._total is None else self._total
         self._found.drawn = sample.draw(length, self._requester.most, Random(self._seed))  # noqa: S311 - a sample, no secret
@@ -195,7 +193,7 @@ class Verification:
             pass
 
     def _probe(self, tried: set[tuple[datetime, datetime]]) -> bool:
-        """Look where the ranks part; False where there is no such place, or each was looked at."""
+        """Read a page in a stretch where ranks differ; False where there is no such stretch that was not tried."""
         if self._total is None:
             return False
         for one in self._open_stretches():
@@ -215,8 +213,8 @@ class Verification:
         return sample.without_spare(sample.stretches(self._found.points, self._found.explained.values()), spare)
 
     def _ask_behind_the_end(self, page: Page, stretch: Stretch) -> None:
-        """Ask by id for calls older than the list's last: they are gone, or the list does not show all, and then
-        nothing is said about the others either.
+        """Ask by id for calls older than the list's last row. They are extra if they are gone; if one is still there,
+        the list does not show all calls, and no more of them are reported.
         """
         created = [at for at in page.created if at is not None]
         is_oldest_end = (
@@ -241,7 +239,7 @@ class Verification:
             stretch = replace(stretch, calls=stretch.calls + 1)
 
     def _is_there(self, call_id: UUID) -> bool | None:
-        """Ask for one call; None where the source can say neither."""
+        """Say whether the source has a call, asked for by id; None where its answer shows neither."""
         try:
             self._requester.ask(lambda reader: reader.get_call(call_id))
         except NotFound:
@@ -255,7 +253,7 @@ class Verification:
     # One page ----------------------------------------------------------------------------------------------------
 
     def _look(self, offset: int, *, is_probe: bool = False) -> Page | None:
-        """Read a page and compare it; where it differs, read it again. None where the source cannot show it."""
+        """Read a page and compare it; if it differs, read it again. None where the source cannot show it."""
         try:
             page, comparison, is_suspect = self._compare(offset, is_probe=is_probe)
         except (SourceUnavailable, UnreadableAnswer) as error:
@@ -280,7 +278,7 @@ class Verification:
         return page
 
     def _compare(self, offset: int, *, is_probe: bool) -> tuple[Page, Comparison, bool]:
-        """Read a page and compare it; say also whether the total that it gives does not fit."""
+        """Read a page and compare it; also say whether its total differs from the replica's."""
         page = self._requester.ask(lambda reader: reader.list_calls(limit=PAGE_LIMIT, offset=offset))
         asked_at = self._requester.sent_at
         self._found.pages += 1
@@ -311,7 +309,9 @@ class Verification:
         return page, comparison, self._note_total(page)
 
     def _note_total(self, page: Page) -> bool:
-        """Take note of the list's length and of how much of it is too new to be known; say whether it does not fit."""
+        """Record the list's length and how many calls are too new to be in the replica; say whether
+        the total differs.
+        """
         if page.total is None:
             return False
         grown = page.total - (page.total if self._total is None else self._total)
@@ -332,14 +332,14 @@ class Verification:
         return not is_equal
 
     def _note_coverage(self, offset: int, page: Page, *, has_differences: bool) -> None:
-        """Take note of what a page proves, and of its verdict where it was sent whole."""
+        """Record what a page proves, and whether it differs if it was a full page."""
         length = self._total if self._total is not None else self._counts.live
         is_end = page.offset + page.rows >= length
         interval = prove(page.created, offset=page.offset, server_time=page.server_time, is_last=is_end)
         if not page.rows and page.total == 0:
             interval = prove_empty(page.server_time)
         if interval:
-            at = self._ledger.pieces[0].verified_at  # any instant will do, the same for all
+            at = self._ledger.pieces[0].verified_at  # any instant works here, if it is the same for all pieces
             self._found.looked = self._found.looked.record(Piece(interval.since, interval.until, at))
         if page.rows >= PAGE_LIMIT or is_end:
             self._found.verdicts[offset] = has_differences
@@ -385,10 +385,10 @@ class Verification:
         return compare.total(one.what, one.source, one.replica, newer=newer, is_confirmed=one.is_confirmed)
 
     def _is_equal(self, total: Total) -> bool:
-        """Say whether a total fits, by all that is known now."""
+        """Say whether a total counts as equal, by all that is known now."""
         name, _, value = total.what.partition("=")
         if name == "status" and not total.source and self._found.statuses[value]:
-            return True  # rows with this status were listed and the filter finds none: it does not know the word
+            return True  # rows with this status exist, but the filter finds none: the source does not know it
         return sample.is_total_equal(
             total.source,
             total.replica,

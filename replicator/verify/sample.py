@@ -1,13 +1,14 @@
-"""Where `verify` looks, and what all its looks say together. Pure; chance is an argument.
+"""Chooses what `verify` reads, and computes what all its looks show together. Pure; the random generator is an
+argument.
 
-Three looks of different price, each with what it can see:
+There are three kinds of looks, each with its own cost:
 
-- **Totals** (one request each): calls that are missing or left over, net. They cannot see a change.
-- **Ranks** (any page): how many calls the source has at or below an instant, `total - offset`, beside how many the
-  replica has. New calls do not move it. Where the two ranks part, a call is missing or left over, and bisecting offsets
-  finds the page that names it.
-- **Pages**, drawn at random: every field of every call in them. They see everything, in the part that was drawn, and
-  the bound says how much of the rest may still differ.
+- **Totals** (one request each) show missing and extra calls, as a net number. They cannot show a changed call.
+- **Ranks** (from any page) compare how many calls the source has at or before an instant (`total - offset`) with how
+  many the replica has. New calls do not change a rank. Where the two ranks begin to differ, a call is missing or extra,
+  and bisecting the offsets finds the page that names it.
+- **Pages**, drawn at random, compare every field of every call in them. They show every difference in what was drawn,
+  and the bound says how much of the rest may still differ.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ if TYPE_CHECKING:
     from replicator.records import Order, Page
 
 OVERLAP = 2
-"""Rows that neighbouring pages share, so that together they prove the instants between them too."""
+"""How many rows neighbouring pages share, so that together they also prove the instants between them."""
 STRIDE = PAGE_LIMIT - OVERLAP
 CONFIDENCE = 0.95
 LONGEST_WORD = 64
-"""A stored status longer than this is no word to filter by."""
+"""A stored status longer than this is not used as a filter."""
 
 Reason = tuple[object, "datetime", int]
-"""Why the two ranks part: what (so that it counts once), its created_at, and how many calls the source has more."""
+"""A reason why ranks differ: its identity (so that it counts once), created_at, how many more calls the source has."""
 
 
 class Point(NamedTuple):
-    """How many calls each side has that were created at `created_at` or before."""
+    """How many calls each side has that were created at or before `created_at`."""
 
     created_at: datetime
     source: int
@@ -48,7 +49,7 @@ class Point(NamedTuple):
 
     @property
     def shift(self) -> int:
-        """Calls that the source has more than the replica."""
+        """How many more calls the source has than the replica."""
         return self.source - self.replica
 
 
@@ -57,7 +58,9 @@ ORIGIN = Point(BEGINNING, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Calls that were created after `older` and not after `newer`: the source has `calls` more of them than is explained."""
+    """Calls created after `older` and at or before `newer`: the source has `calls` more of them than known reasons
+    explain.
+    """
 
     older: Point
     newer: Point
@@ -70,7 +73,7 @@ def pages_of(total: int) -> range:
 
 
 def draw(total: int, most: int, chance: Random) -> list[int]:
-    """Return at most `most` of the list's pages, each as likely as any other, in the order to be read."""
+    """Return the offsets of at most `most` random pages of the list, all equally likely, in the order to be read."""
     pages = pages_of(total)
     return chance.sample(pages, min(most, len(pages)))
 
@@ -78,7 +81,9 @@ def draw(total: int, most: int, chance: Random) -> list[int]:
 def filters_of(
     statuses: Mapping[str, int], directions: Mapping[str, int], most: int
 ) -> list[tuple[Literal["status", "direction"], str]]:
-    """Return the filters whose totals are asked for, the largest first: those stored and those of the contract."""
+    """Return the (name, value) filters whose totals are asked for, most stored calls first: stored values and the
+    contract's.
+    """
     found: list[tuple[int, Literal["status", "direction"], str]] = []
     found += [(statuses.get(value, 0), "status", value) for value in {*CONTRACT_STATUSES, *statuses}]
     found += [(directions.get(value, 0), "direction", value) for value in {*DIRECTIONS, *directions}]
@@ -87,7 +92,7 @@ def filters_of(
 
 
 def probe(stretch: Stretch, total: int, order: Order) -> int:
-    """Return the offset of the page that halves a stretch, or holds all of it between calls of other instants."""
+    """Return the offset of a page that halves a stretch, or that holds all of it between calls of other instants."""
     span = stretch.newer.source - stretch.older.source
     if span <= PAGE_LIMIT - 2 * OVERLAP:
         offset = total - stretch.newer.source - OVERLAP
@@ -99,17 +104,21 @@ def probe(stretch: Stretch, total: int, order: Order) -> int:
 
 
 def ranks(page: Page, top: datetime) -> list[tuple[datetime, int]]:
-    """Return up to two instants of a page before `top` with the number of calls created then or earlier: its newest
-    and its oldest that can be counted. An instant can be where a strictly newer row (or the list's end) stands beside it.
+    """Return (instant, number of the source's calls created then or earlier) for up to two instants of a page before
+    `top`.
+
+    They are the newest and the oldest instant that can be counted: next to a strictly newer row, or at the list's
+    newest end.
     """
     total, order = page.total, order_of(page.created)
     if total is None or order == "mixed" or page.offset + page.rows > total:
         return []
-    # From the newest to the oldest: (position in the list from its newest end, created_at).
+    # From newest to oldest: (position in the list counted from its newest end, created_at).
     rows = [(page.offset + index, at) for index, at in enumerate(page.created)]
     if order == "ascending":
         rows = [(total - 1 - place, at) for place, at in reversed(rows)]
-    # Without two different instants nobody knows which end is the newest; alone in the list, it does not matter.
+    # Two different instants are needed to know which end is the newest; if the page is the whole list, it does not
+    # matter.
     has_contrast = len({at for _, at in rows if at is not None}) > 1 or (
         page.rows == total and None not in page.created
     )
@@ -123,7 +132,7 @@ def ranks(page: Page, top: datetime) -> list[tuple[datetime, int]]:
 
 
 def stretches(points: Iterable[Point], explained: Iterable[Reason]) -> list[Stretch]:
-    """Return where the ranks of source and replica part for no reason that is known, newest first."""
+    """Return the stretches in which the ranks differ without a known reason, newest first."""
     reasons = sorted({one[0]: (one[1], one[2]) for one in explained}.values())
     latest = {point.created_at: point for point in points}
     found: list[Stretch] = []
@@ -140,7 +149,9 @@ def stretches(points: Iterable[Point], explained: Iterable[Reason]) -> list[Stre
 
 
 def without_spare(found: Sequence[Stretch], spare: int) -> list[Stretch]:
-    """Return the stretches that rows which are known and cannot be counted (in quarantine, without a date) do not explain."""
+    """Return the stretches that `spare` rows do not explain: known rows that cannot be counted (in quarantine, without
+    a date).
+    """
     left = []
     for one in found:
         if 0 < one.calls <= spare:
@@ -151,23 +162,26 @@ def without_spare(found: Sequence[Stretch], spare: int) -> list[Stretch]:
 
 
 def is_total_equal(source: int, replica: int, newer: int, spare: int, *, is_newer_exact: bool = False) -> bool:
-    """Say whether two counts can be of the same calls, when `newer` calls are too new to be known, and up to `spare` rows
-    of the source cannot be counted here. How many of the newer ones a filter holds is not known: none or all.
+    """Say whether two counts can be equal, if `newer` calls are too new to be here and up to `spare` rows cannot be
+    counted.
+
+    Unless `is_newer_exact`, it is not known how many of the newer calls a filter includes: none or all.
     """
     surplus = source - replica
     return (newer if is_newer_exact else 0) <= surplus <= newer + spare
 
 
 def at_most_share(pages: int, with_differences: int = 0, *, is_complete: bool = False) -> float:
-    """Return the share of all pages that, with CONFIDENCE, at most hold a difference, after so many random ones.
+    """Return the largest share (0 to 1) of all pages that may hold a difference, with the probability CONFIDENCE.
 
-    It is 1 - 0.05 ** (1 / pages) where none did, and else the exact (Clopper-Pearson) bound. Pages are drawn without
-    putting them back, which makes the true bound a little smaller. Where all was read it is what was seen.
+    `pages` random pages were compared, of which `with_differences` differed. If none did, the share is 1 - 0.05 ** (1 /
+    pages), and otherwise the exact (Clopper-Pearson) bound. No page is drawn twice, which makes the true bound a little
+    smaller. If every page was read, it is the share that was seen.
     """
     if is_complete:
         return with_differences / pages if pages else 0.0
     if with_differences >= pages:
-        return 1.0  # no page was drawn, or all of them differ: nothing is bounded
+        return 1.0  # no page was drawn, or all of them differ: there is no bound
     if not with_differences:
         return float(1 - (1 - CONFIDENCE) ** (1 / pages))
     low, high = with_differences / pages, 1.0
@@ -184,7 +198,7 @@ def _log_binomial(pages: int, k: int, share: float) -> float:
 
 
 def statement(pages: int, with_differences: int, *, is_complete: bool) -> str:
-    """Say in words what was looked at proves."""
+    """Say in words what the pages that were read prove."""
     if is_complete:
         return "complete: every page of the list was compared, field by field"
     if not pages:

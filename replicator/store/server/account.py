@@ -1,7 +1,7 @@
-"""Who runs the server, and what is done as that account.
+"""Chooses the account that runs the server, and runs programs as that account.
 
-PostgreSQL refuses to run as root: for root it runs as `postgres` or `nobody`, whichever already owns the cluster. No account
-is made.
+PostgreSQL refuses to run as root. For root it runs as `postgres` or `nobody`, whichever already owns the cluster. No
+account is created.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 NAMES: Final = ("postgres", "nobody")
 NOT_RUN, TOO_LONG = 126, 124
-"""Exit codes that stand for a program that could not be run, and for one that did not end in time."""
+"""Exit codes for a program that could not be run, and for one that did not end in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user and a group by number: ourselves, or for root another one."""
+    """A user and a group by number: our own, or for root another one."""
 
     uid: int
     gid: int
@@ -42,13 +42,13 @@ class Account:
 
     @property
     def popen(self) -> dict[str, Any]:
-        """Return what makes a child process run as this account."""
+        """Return the arguments with which a child process runs as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
 
     def run(
         self, command: Sequence[str | Path], *, cwd: Path | str = "/", text: str = "", seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end with `text` as its input. What could not be run, or did not end, has a code too."""
+        """Run a program with `text` as its input. Where it could not be run, or did not end, the exit code says so."""
         try:
             return subprocess.run(  # noqa: S603 - our own program and our own arguments, no shell
                 command, cwd=cwd, input=text, timeout=seconds, check=False, capture_output=True, encoding="utf-8",
@@ -60,17 +60,17 @@ class Account:
             return subprocess.CompletedProcess(command, NOT_RUN, "", error.strerror or type(error).__name__)
 
     def start(self, command: Sequence[str | Path], *, cwd: Path, kept_open: int) -> subprocess.Popen[bytes]:
-        """Start a program that goes on without us: in a session of its own, so that Ctrl-C does not reach it."""
+        """Start a program that continues without us, in its own session, so that Ctrl-C does not reach it."""
         return subprocess.Popen(  # noqa: S603 - our own program and our own arguments
             command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment(), umask=0o077, start_new_session=True, pass_fds=(kept_open,), **self.popen,
         )  # fmt: skip
 
     def naming(self) -> list[str]:
-        """Return what is put before a command that needs a name for its user id: nothing where there is one.
+        """Return the prefix for a command that needs a name for its user id; nothing where the id has a name.
 
-        initdb does, whatever it is told. A user namespace gives it the name of another account for the while; what it
-        makes belongs to this one all the same. Containers often forbid that: raises ConfigurationError then.
+        initdb needs one. A user namespace gives it the name of another account; the files that it makes still belong to
+        this one. Containers often forbid that: then ConfigurationError is raised.
         """
         if _entry(self.uid) is not None:
             return []
@@ -89,9 +89,9 @@ class Account:
 
 
 def chosen(owner: int | None) -> Account:
-    """Return who runs the server. `owner` is the user id that the cluster belongs to, where there is one.
+    """Return the account that runs the server. `owner` is the user id that owns the cluster, if there is one.
 
-    Raises ConfigurationError where nobody may.
+    Raises ConfigurationError where no account may.
     """
     if os.geteuid() != 0:
         if owner not in {None, os.geteuid()}:
@@ -122,7 +122,9 @@ def chosen(owner: int | None) -> Account:
 
 
 def environment() -> dict[str, str]:
-    """Return the whole environment of what runs as the account: nothing of the user's but where programs are."""
+    """Return the whole environment of programs that run as the account: from the user's own, only
+    where programs are.
+    """
     return {"PATH": os.pathsep.join([*os.get_exec_path(), "/usr/bin", "/bin"]), "LC_ALL": "C"}
 
 

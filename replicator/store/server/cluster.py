@@ -1,9 +1,10 @@
-"""The server's life: made, started, found, stopped. Everything in its folder is done as its account.
+"""Creates, starts, finds and stops the server. Everything in the server's folder is done as its account.
 
-Three lock files lie in our folder. `lock` is held while something starts or stops. `users` is held, shared, by every process
-that uses the server, so the last one who leaves knows that it is the last. `running` is held by the server itself: it
-inherits the open file and so do its children, so the lock ends when the last of them has ended, however that comes. All
-three work across containers, because the kernel keeps them with the file; process ids and ports mean something else in each.
+Three lock files lie in our folder. `lock` is held while a process starts or stops the server. `users` is held, shared,
+by every process that uses the server, so the last one that leaves knows it is the last. `running` is held by the server
+itself: it and its children inherit the open file, so the lock ends when the last of them has ended, for whatever
+reason. All three work across containers, because the kernel keeps them with the file; process ids and ports differ
+between containers.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 EARLIER_SECONDS: Final = 3.0
 ORPHANS_SECONDS: Final = 5.0
-"""How long what is left of a killed server may take to notice."""
+"""How long the remaining processes of a killed server may need to notice it."""
 STARTS: Final = 5
-"""A port that was free may be taken a moment later; so often another one is tried."""
+"""How often a start is tried, because a port that was free may be taken a moment later."""
 
 SETTINGS: Final[Mapping[str, str]] = {
     "listen_addresses": address.LOOPBACK,
@@ -47,8 +48,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "max_connections": "50",
     "log_timezone": "UTC",
     "timezone": "UTC",
-    # Nothing of a row gets into the log: an error quotes what it does not like, in its detail and in the message itself.
-    # Whoever ran the statement is told.
+    # No part of a row gets into the log: an error quotes values in its detail and in its message. The client that ran
+    # the statement still receives them.
     "log_min_messages": "log",
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
@@ -64,11 +65,13 @@ STARTING: Final = """
 if [ -L server.log ] || [ ! -f server.log ]; then rm -rf server.log; else chmod 600 server.log; fi
 exec "$@" >>server.log 2>&1
 """
-"""Run by a shell as the account, in the cluster's folder: the log is opened by the server's own rights, and is a file."""
+"""Run by a shell as the account, in the cluster's folder: so the log is opened with the server's own rights, and is a
+file.
+"""
 LEAST_ROOM: Final = 1 << 20
 
 left_running: Final[list[subprocess.Popen[bytes]]] = []
-"""Servers that we started and that others still use."""
+"""Servers that this process started and other processes still use."""
 
 
 class Cluster:
@@ -88,7 +91,7 @@ class Cluster:
         self._child: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Make the server's folder and see that its account can reach it; raise ConfigurationError where it cannot."""
+        """Make the server's folder, and check that its account can reach it. Raises ConfigurationError."""
         self.folder.give("cluster", self.account, 0o700)
         if self.account.run(["test", "-x", self.home]).returncode != 0:
             raise ConfigurationError(
@@ -97,10 +100,10 @@ class Cluster:
                 advice="set REPLICATOR_DATA_DIR to a folder outside of private homes, such as /var/lib/truedy-replicator",
             )
 
-    # Found or started -------------------------------------------------------------------------------------------------
+    # Found or started -----------------------------------------------------------------------------------------------
 
     def attach(self, users: int) -> None:
-        """Find the running server of this folder, or start it; then `port`, `sockets` and `password` are known."""
+        """Find the running server of this folder, or start it; this sets `port`, `sockets` and `password`."""
         self.password = self.folder.secret("password")
         if self.folder.read("server.json") is None:
             self._end_an_earlier_release(users)
@@ -127,7 +130,7 @@ class Cluster:
             time.sleep(0.05)
 
     def _free(self) -> int | None:
-        """Return a descriptor that holds the lock `running`, or None where a server, or what is left of one, holds it."""
+        """Return a descriptor that holds the lock `running`; None where a server, or the rest of one, holds it."""
         descriptor = self.folder.lock_file("running")
         if self.folder.take(descriptor):
             return descriptor
@@ -135,13 +138,13 @@ class Cluster:
         return None
 
     def _start(self, running: int) -> None:
-        """Start the server, which takes the lock with it."""
+        """Start the server, which inherits the lock."""
         programs = binaries.usable(self.account, self.folder, self.bin_dir)
         creation.make_or_check(self.account, self.folder.path, programs, self.password)
         record = self._record()
         self.sockets = address.folder_for_sockets(self.home, self.account, record.get("sockets"))
         self.port = address.free_port(_number(self.folder.read("port")))
-        # Nobody runs, whatever these say: the process ids in them may be other processes' by now.
+        # No server runs, whatever these files say: their process ids may belong to other processes by now.
         self._run("rm", "-f", str(self.data / "postmaster.pid"), *self._sockets_left())
         self.folder.write("port", str(self.port))
         self.folder.write("server.json", json.dumps({"sockets": str(self.sockets), **_whereabouts()}))
@@ -155,13 +158,13 @@ class Cluster:
         return [str(self.sockets / name) for name in listed if name.startswith(".s.PGSQL.")]
 
     def _judge_its_end(self, starts: int) -> None:
-        """Raise DatabaseError where a server that ended at once would do so again."""
+        """Raise DatabaseError if a server that ended at once would do so again."""
         said = self._last_words(8)
         if "Address already in use" in said and starts < STARTS:
             return
         if (
             "shared memory block" in said
-        ):  # an orphan of a killed server still holds its memory: it notices within seconds
+        ):  # a remaining process of a killed server still holds its memory, and ends within seconds
             time.sleep(0.5)
             return
         if self._is_full():
@@ -176,10 +179,10 @@ class Cluster:
     def _is_full(self) -> bool:
         return shutil.disk_usage(self.folder.path).free < LEAST_ROOM
 
-    # Whose server it is -----------------------------------------------------------------------------------------------
+    # Whose server it is ---------------------------------------------------------------------------------------------
 
     def _record(self) -> dict[str, str]:
-        """Return what whoever started the server wrote down: its sockets, and where it runs."""
+        """Return the record of the process that started the server: its sockets, and where it runs."""
         try:
             record = json.loads(self.folder.read("server.json") or "{}")
         except ValueError:
@@ -187,12 +190,16 @@ class Cluster:
         return {str(name): str(value) for name, value in record.items()} if isinstance(record, dict) else {}
 
     def _is_elsewhere(self, record: Mapping[str, str]) -> bool:
-        """Say whether the server runs among processes that are not visible from here: in another container, or machine."""
+        """Say whether the server runs where its processes are not visible from here: in another
+        container or machine.
+        """
         here = _whereabouts()
         return any(record.get(name, here[name]) != here[name] for name in ("boot", "processes"))
 
     def _end_an_earlier_release(self, users: int) -> None:
-        """Stop a server that a release without these locks left behind; raise DatabaseUnavailable where it is used."""
+        """Stop a server that a release without these locks left running. Raises
+        DatabaseUnavailable where it is in use.
+        """
         until = time.monotonic() + EARLIER_SECONDS
         while not self.folder.take(users):
             if time.monotonic() > until:
@@ -209,10 +216,10 @@ class Cluster:
         while self._pid() is not None and time.monotonic() < until:
             time.sleep(0.05)
 
-    # Left and stopped ---------------------------------------------------------------------------------------------------
+    # Left and stopped -----------------------------------------------------------------------------------------------
 
     def leave(self, users: int) -> None:
-        """Stop the server if nobody else uses it."""
+        """Stop the server if no other process uses it."""
         if not self.folder.take(users):
             if self._child is not None:
                 left_running.append(self._child)
@@ -252,7 +259,7 @@ class Cluster:
             time.sleep(0.02)
 
     def _pid(self) -> int | None:
-        """Return the process id of the server of this folder; a pid file that names anything else does not count."""
+        """Return the process id of this folder's server; a pid file that names another process does not count."""
         if self._child is not None and self._child.poll() is None:
             return self._child.pid
         lines = self._run("cat", str(self.data / "postmaster.pid"), seconds=5).stdout.splitlines()
@@ -268,13 +275,13 @@ class Cluster:
             return not Path("/proc/self").exists()
 
     def _signal(self, number: signal.Signals, pid: int) -> None:
-        """Send a signal as the account, which may end none but its own processes, whatever its files say."""
+        """Send a signal as the account, which can end only its own processes, whatever its files say."""
         self._run("/bin/sh", "-c", 'kill -s "$1" "$2"', "sh", number.name.removeprefix("SIG"), str(pid))
 
-    # Connections --------------------------------------------------------------------------------------------------------
+    # Connections ----------------------------------------------------------------------------------------------------
 
     def _connect(self) -> str | None:
-        """Connect, see that it is our server, make the database; return None, or why it is not there yet."""
+        """Connect, check that it is our server, and make the database; return None, or why it cannot be reached yet."""
         record = self._record()
         if self._is_elsewhere(record):
             raise DatabaseUnavailable(
@@ -317,18 +324,20 @@ class Cluster:
     def url(self, database: str) -> str:
         return address.url(USER, self.password, database, port=self.port, sockets=self.sockets)
 
-    # As the account -----------------------------------------------------------------------------------------------------
+    # As the account -------------------------------------------------------------------------------------------------
 
     def _run(self, *command: str | Path, text: str = "", seconds: float = 60) -> subprocess.CompletedProcess[str]:
         return self.account.run(command, cwd=self.home, text=text, seconds=seconds)
 
     def _last_words(self, lines: int) -> str:
-        """Return the end of the server's log as the account reads it, without what a terminal would take for an order."""
+        """Return the end of the server's log, read as the account, without control characters for a terminal."""
         return self._run("tail", "-n", str(lines), str(self.log), seconds=5).stdout
 
 
 def _whereabouts() -> dict[str, str]:
-    """Return where this process runs: the machine since its start, the container's processes, and a name for people."""
+    """Return where this process runs: the machine's boot, the container's process namespace, and a
+    name for messages.
+    """
     found = {"host": socket.gethostname(), "boot": "", "processes": ""}
     with suppress(OSError):
         found["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -342,7 +351,7 @@ def _number(text: str | None) -> int:
 
 
 def _command(pid: int) -> list[str]:
-    """Return the arguments that a process was started with; nothing where it does not exist or is a zombie."""
+    """Return the arguments of a process; an empty list where it does not exist or is a zombie."""
     proc = Path("/proc")
     if (proc / "self").exists():
         try:

@@ -1,4 +1,4 @@
-"""The cluster's beginning: initdb, as the server's account, and what is read of a cluster that is there."""
+"""Creates the database cluster by initdb, as the server's account, or checks an existing one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from replicator.store.server.account import Account
 
 USER: Final = "replica"
-"""Named like none of our schemas: PostgreSQL would put the schema of that name first in the search path."""
+"""The name of no schema of ours: PostgreSQL puts the schema with the user's name first in the search path."""
 HOME: Final = Path("cluster")
 DATA: Final = HOME / "data"
 INIT_SECONDS: Final = 600.0
@@ -22,7 +22,7 @@ OWN_LOCALES_SINCE: Final = 17
 
 
 def make_or_check(account: Account, folder: Path, programs: Path, password: str) -> None:
-    """Make the cluster where there is none; raise ConfigurationError where the programs do not fit the one that is there."""
+    """Make the cluster if there is none. Raises ConfigurationError where the programs do not fit an existing one."""
     version = binaries.version(account, programs)
     data = folder / DATA
     if account.run(["test", "-e", data]).returncode != 0:
@@ -40,7 +40,7 @@ def make_or_check(account: Account, folder: Path, programs: Path, password: str)
 
 
 def _make(account: Account, folder: Path, programs: Path, version: str, password: str) -> None:
-    """Make it under another name first, so that a killed initdb leaves nothing that looks whole."""
+    """Make the cluster under another name first, so that a killed initdb leaves nothing that looks complete."""
     unfinished, secret = folder / HOME / "data.new", folder / HOME / "password.new"
     naming = account.naming()
     account.run(["rm", "-rf", unfinished, secret])
@@ -67,14 +67,14 @@ def _make(account: Account, folder: Path, programs: Path, version: str, password
 
 
 def _locale(version: str) -> list[str]:
-    """Return a locale that the machine need not know: PostgreSQL's own from 17 on, which sorts by code point alike."""
+    """Return a locale that the machine need not have: from 17 on PostgreSQL's own, which also sorts by code point."""
     if int(version) >= OWN_LOCALES_SINCE:
         return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     return ["--locale=C.UTF-8"]
 
 
 def the_reason(said: str) -> str:
-    """Return the line that says why, of what PostgreSQL wrote."""
+    """Return the line of PostgreSQL's output that gives the reason."""
     lines = [printable(line) for line in said.splitlines() if line.strip()]
     for telling in (r"No space left|quota", r"FATAL|PANIC|error:|could not|not found", ""):
         found = [line for line in lines if re.search(telling, line)]
@@ -84,5 +84,5 @@ def the_reason(said: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text without what a terminal would take for an order: the server's account wrote it."""
+    """Return the text without control characters for a terminal: the server's account wrote it."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:500]

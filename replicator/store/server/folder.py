@@ -1,7 +1,7 @@
-"""Our folder: who may touch it, files by descriptor, locks.
+"""The folder of the embedded database: checks who may write to it, accesses files by descriptor, holds locks.
 
-Only we write to it: it belongs to us, others have no right to write there, and neither links nor other people's files in it
-are followed. So what lies in it can be believed. Every mode is set by its own word, whatever the umask.
+Only we write to it: it belongs to us, others have no right to write, and links and other users' files in it are not
+followed. So its content can be trusted. Every mode is set explicitly, whatever the umask is.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 OURS: Final = frozenset(
     {"cluster", "password", "port", "lock", "users", "running", "server.json", "postgresql", "pseudonym-key", "demo"}
 )
-"""What may lie in a folder whose mode we mend, beside unfinished files and what the demo leaves there."""
+"""What may lie in a folder whose mode we correct, beside unfinished files and what the demo leaves there."""
 UNFINISHED: Final = re.compile(
     r"\.(probe|replicator-export|password|port|server\.json|pseudonym-key)[.-]|demo-report\.html"
 )
 LOCK_SECONDS: Final = 120.0
-"""How long another process may be starting or stopping the server."""
+"""How long another process may take to start or stop the server."""
 LONGEST_PATH: Final = 900
-"""Bytes; PostgreSQL's own paths below it must stay under 1024."""
+"""The longest path in bytes: PostgreSQL's own paths below it must stay under 1024."""
 LEAST_DESCRIPTOR: Final = 3
 WRITERS: Final = stat.S_IWGRP | stat.S_IWOTH
 ADVICE: Final = "set REPLICATOR_DATA_DIR to a folder that this user may write to, or set DATABASE_URL"
 
 
 class Folder:
-    """The folder of the embedded database, open; made where there is none. `path` has no links in it."""
+    """The open folder of the embedded database; it is made where there is none. `path` contains no links."""
 
     def __init__(self, wanted: Path) -> None:
-        """Raise ConfigurationError where the folder cannot be ours."""
+        """Open the folder. Raises ConfigurationError where it cannot be ours."""
         with refusing(wanted):
             absolute = _absolute(wanted)
             _refuse_links_of_others(absolute)
@@ -104,13 +104,15 @@ class Folder:
                 return file.read().strip()
 
     def write(self, name: str, text: str) -> None:
-        """Write a file that only we can read; it appears whole, in place of an earlier one."""
+        """Write a file that only we can read; it appears complete, and replaces an earlier one."""
         with refusing(self.path):
             made = self._made(name, text)
             os.rename(made, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def secret(self, name: str) -> str:
-        """Return the secret of this name, made at random where there is none; two who make it at once use the same."""
+        """Return the secret of this name; a random one is made where there is none. Two processes at once get the same
+        one.
+        """
         kept = self.read(name)
         if kept is None:
             with refusing(self.path):
@@ -129,7 +131,7 @@ class Folder:
         return kept
 
     def _made(self, name: str, text: str) -> str:
-        """Return the name of a new file with this text, safely on the disk."""
+        """Return the name of a new file with this text, after it was written to the disk."""
         made = f".{name}.{secrets.token_hex(8)}"
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self._fd)
         try:
@@ -144,7 +146,7 @@ class Folder:
         return made
 
     def _open(self, name: str, flags: int) -> int:
-        """Open a file of our own; a link, a pipe or somebody else's file is refused and never waited for."""
+        """Open a file of our own. A link, a pipe or another user's file is refused, without waiting."""
         try:
             descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=self._fd)
         except OSError as error:
@@ -168,7 +170,7 @@ class Folder:
     # The server's own folder ----------------------------------------------------------------------------------------
 
     def owner_of(self, name: str) -> int | None:
-        """Return the user id that a folder in this one belongs to, or None where there is none."""
+        """Return the user id that owns a folder inside this one, or None where it does not exist."""
         with refusing(self.path):
             try:
                 facts = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
@@ -179,7 +181,7 @@ class Folder:
         return facts.st_uid
 
     def give(self, name: str, account: Account | None, mode: int) -> Path:
-        """Make a folder in this one, for the account or for ourselves, and return its path."""
+        """Make a folder inside this one, for the account or for ourselves; return its path."""
         with refusing(self.path):
             with suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=self._fd)
@@ -200,13 +202,13 @@ class Folder:
     # Locks --------------------------------------------------------------------------------------------------------
 
     def lock_file(self, name: str) -> int:
-        """Return the descriptor of a lock file. Its locks end with the last process that holds it open."""
+        """Return the descriptor of a lock file. Its locks end when the last process that has it open ends."""
         with refusing(self.path):
             return self._open(name, os.O_RDWR | os.O_CREAT)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder while something starts or stops."""
+        """Lock the folder while the server is started or stopped."""
         descriptor = self.lock_file("lock")
         try:
             self.wait_for(descriptor)
@@ -215,7 +217,7 @@ class Folder:
             os.close(descriptor)
 
     def wait_for(self, descriptor: int, *, is_shared: bool = False) -> None:
-        """Take a lock that others hold only while something starts or stops."""
+        """Wait for a lock that others hold only while they start or stop the server. Raises DatabaseUnavailable."""
         until = time.monotonic() + LOCK_SECONDS
         while not self.take(descriptor, is_shared=is_shared):
             if time.monotonic() > until:
@@ -226,11 +228,15 @@ class Folder:
             time.sleep(0.02)
 
     def drop(self, descriptor: int) -> None:
-        """Give a lock back."""
+        """Release a lock."""
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def take(self, descriptor: int, *, is_shared: bool = False) -> bool:
-        """Take a lock; say whether it was free (if not, the one that was held is gone too). It works across containers, as the kernel keeps it with the file."""
+        """Take a lock without waiting; say whether it was free. If not, a lock already held on this descriptor is lost
+        too.
+
+        It works across containers, because the kernel keeps the lock with the file.
+        """
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -245,7 +251,7 @@ class Folder:
 
 @contextmanager
 def refusing(path: Path) -> Iterator[None]:
-    """Say our errors for the system's."""
+    """Replace the system's errors by ours."""
     try:
         yield
     except OSError as error:
@@ -272,7 +278,10 @@ def _absolute(wanted: Path) -> Path:
 
 
 def _opened(path: Path) -> int:
-    """Open a folder, made with its parents where they are missing. Whoever may not see them may not run the server."""
+    """Open a folder; it and its parents are made where they are missing.
+
+    Only this user can read a new folder; if this user is root, the server's account can pass through it.
+    """
     missing = []
     for folder in (path, *path.parents):
         if folder.exists():
@@ -290,7 +299,7 @@ def _opened(path: Path) -> int:
 
 
 def _above_streams(descriptor: int) -> int:
-    """Return the same file under a number that is none of the standard streams', which may all be closed."""
+    """Return the same file with a number above those of the standard streams, which may all be closed."""
     if descriptor >= LEAST_DESCRIPTOR:
         return descriptor
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, LEAST_DESCRIPTOR)
@@ -310,7 +319,7 @@ def _refuse_links_of_others(path: Path) -> None:
 
 
 def _refuse_parents_of_others(path: Path) -> None:
-    """As root: whoever may rename a parent could put another folder in the place of ours."""
+    """As root, refuse parents that another user may rename: that user could put another folder in the place of ours."""
     for part in path.parents:
         facts = part.stat()
         is_sticky = facts.st_mode & stat.S_ISVTX

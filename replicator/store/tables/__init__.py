@@ -1,1 +1,1 @@
-"""The tables, one module for each room of the database; schema.py puts them together."""
+"""The tables: one module for each part of the database. schema.py puts them together."""

@@ -1,4 +1,4 @@
-"""What all tables share: how constraints are named, and the types that have one meaning everywhere."""
+"""Shared definitions of all tables: how constraints are named, and column types with the same meaning everywhere."""
 
 from __future__ import annotations
 

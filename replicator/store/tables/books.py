@@ -1,4 +1,6 @@
-"""Schemas replicator and rollup: what was proven, asked, spent, found missing, set aside, made and touched."""
+"""The tables of schemas replicator and rollup: coverage, runs, budgets, absences, quarantine, what was made and
+touched.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ coverage = sa.Table(
     sa.Column("verified_at", Instant, nullable=False),
     sa.Column("is_proven", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
-    # The reason's code (store/doubts.py); null where the stretch is proven.
+    # The code of the reason (store/doubts.py); null where the stretch is proven.
     sa.Column("reason_code", sa.Text),
     sa.CheckConstraint("since < until", name="not_empty"),
     schema="replicator",
@@ -59,7 +61,7 @@ quarantine = sa.Table(
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("call_id", UUID),
     sa.Column("field", sa.Text),
-    # Of a row that no answer showed: it was created from here (null: the beginning) up to there.
+    # For a row that no answer showed: it was created from here (null: the beginning) up to there.
     sa.Column("kind", sa.Text, nullable=False, server_default="row"),
     sa.Column("created_since", Instant),
     sa.Column("created_until", Instant),
@@ -89,7 +91,7 @@ runs = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", sa.Text),
     sa.Column("message", sa.Text),
-    # The name of what ended it, as replicator/errors.py has it, or Python where it is a defect.
+    # The class name of the error that ended the run: of replicator/errors.py, or Python's where it is a defect.
     sa.Column("error_code", sa.Text),
     sa.Column("is_defect", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("requests", Count, nullable=False, server_default="0"),
@@ -200,7 +202,7 @@ budgets = sa.Table(
     sa.Column("not_before", Instant),
     sa.Column("offset_low_seconds", sa.Numeric),
     sa.Column("offset_high_seconds", sa.Numeric),
-    # When a run of the account last began with the key; null in books from before accounts were kept apart.
+    # When a run of the account last began with the key; null in rows from before accounts were kept apart.
     sa.Column("used_at", Instant),
     schema="replicator",
 )

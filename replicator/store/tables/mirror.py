@@ -1,4 +1,4 @@
-"""Schema truedy: the mirror of the source, in its own words and under the contract's names."""
+"""The tables of schema truedy: the mirror of the source, with its own words and the contract's names."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ calls = sa.Table(
     sa.Column("first_missing_at", Instant),
     sa.Index("ix_calls_created_at", "created_at"),
     sa.Index("ix_calls_deleted_at", "deleted_at", postgresql_where=sa.text("deleted_at IS NOT NULL")),
-    # What the roll-ups of a day read; a call without the instant is found at minus infinity.
+    # For the roll-ups of a day; a call without the instant is indexed at minus infinity.
     sa.Index("ix_calls_created_day", sa.text("coalesce(created_at, '-infinity')")),
     sa.Index("ix_calls_traffic_day", sa.text("coalesce(started_at, created_at, '-infinity')")),
     sa.Index("ix_calls_cost_day", sa.text("coalesce(ended_at, created_at, '-infinity')")),
-    # And ix_calls_other_party, which migration 0004 makes: a person's other calls, by the expression that the views say.
+    # Also ix_calls_other_party, which migration 0004 makes: a person's other calls, by the expression that the views
+    # use.
     schema="truedy",
     postgresql_with={"fillfactor": "90"},
 )
@@ -78,10 +79,11 @@ transcript_segments = sa.Table(
 
 
 def _detail_columns() -> tuple[sa.Column[object], ...]:
-    """The life of one detail, which is also its place in the durable queue."""
+    """The columns for the state of one detail, which are also its place in the durable queue."""
     return (
         sa.Column("call_id", UUID, primary_key=True),
-        # Its call's: a queue is read without what other accounts have queued. Null where somebody else made the row.
+        # That of its call, so that a queue is read without other accounts' rows. Null where another program made the
+        # row.
         sa.Column("account", sa.Text),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("call_created_at", Instant),

@@ -1,4 +1,4 @@
-"""Schema replicator: the reports' rules and names, which people change."""
+"""The tables of schema replicator that people edit: the reports' rules and names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What an observation does to what is stored: calls, their details, what a status means. Pure."""
+"""Decides what an observation changes in the replica: calls, their details, and what a status means. Pure."""

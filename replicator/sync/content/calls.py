@@ -1,15 +1,17 @@
-"""What a new observation does to what is stored. Pure: rows in, rows out.
+"""Decides what a new observation of a call changes in the stored rows. Pure: rows in, rows out.
 
-- Sameness is `updated_at` *and* the content fingerprint; what is the same is not written.
-- A newer observation is never overwritten by an older one, in whatever order responses arrive: the source's
-  `updated_at` decides where both have one and they differ, else the request that was sent later wins.
-- The source's stamps are believed only as far as they agree with what we see. One that lies in the future orders nothing.
-  One that went back, between two looks of ours, is first taken for an answer out of a stale cache; shown again by a later
-  look, it is what the source has. Each such conflict is kept and shown (`analytics.data_quality`).
-- Every change of a call's content appends a version. When only `updated_at` moved, the row follows without a version.
-- A detail (transcript, recording) is looked for when the call can have one, taken from the list row where it is
-  already there, and asked again when the call changes in a way that can concern it; some time later, where only
-  `updated_at` moved and not by our own look.
+- Two observations are the same if `updated_at` *and* the content fingerprint are equal. The same is not written again.
+- An older observation never overwrites a newer one, in whatever order the responses arrive. The source's `updated_at`
+  decides if both have one and they differ; otherwise the request that was sent later wins.
+- The source's `updated_at` is trusted only while it agrees with what we see. One in the future is not used for
+  ordering. If it is earlier than the stored one, the answer is first taken for a stale cache's; if a later look shows
+  it again, it is accepted as the source's present state. Each such conflict is stored and shown
+  (`analytics.data_quality`).
+- Every change of a call's content adds a version. If only `updated_at` changed, the row is updated without a new
+  version.
+- A detail (transcript, recording) is queued when the call can have one. If the list row contains it, it is taken from
+  there. It is asked for again when the call changes in a way that can affect it, and some time later when only
+  `updated_at` changed and our own request was not the cause.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Change(Enum):
-    """What an observation is, compared with what is stored."""
+    """How an observation compares with the stored call."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -45,8 +47,8 @@ class Change(Enum):
 class Observation:
     """One call as one response showed it. `asked_at` is when the request was sent (our clock).
 
-    `verified_at` is when a later request that is already stored saw the call's place in the list, if one did;
-    `server_time` the server's clock when it answered, if it said so.
+    `verified_at` is when a later, already stored request looked at the call's place in the list, if there was one.
+    `server_time` is the server's clock in its answer, if it gave one.
     """
 
     call: Call
@@ -57,7 +59,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is fetched beside the calls, and how long a missing detail is asked for."""
+    """Which details are fetched, and for how long a missing one is asked for after the call's end."""
 
     kinds: tuple[Kind, ...] = ("transcript", "recording")
     give_up_age: timedelta = timedelta(days=7)
@@ -67,29 +69,30 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The outcome of a batch: the rows to write, and what each observation was."""
+    """The result of merging a batch: the rows to write, and how each observation compared with the stored call."""
 
     calls: tuple[CallRow, ...]
     versions: tuple[VersionRow, ...]
     changes: tuple[tuple[Call, Change, KnownCall | None], ...]
     conflicts: tuple[StampConflict, ...] = ()
-    """Stamps that contradict what was seen."""
+    """`updated_at` values that contradict earlier ones."""
 
 
 STAMP_SLACK = timedelta(minutes=5)
-"""A stamp so far beyond the clock when it was seen lies in the future: no clock is that wrong by itself."""
+"""An `updated_at` this far ahead of the clock counts as being in the future."""
 STALE_FOR = timedelta(seconds=1)
-"""How long after the first look that showed an earlier stamp another one must show it, to be believed. If it was a stale
-cache after all, the newer stamp wins again as soon as it is shown."""
+"""An earlier `updated_at` is accepted if a look at least this long after the first one shows it again. If it did come
+from a stale cache, the newer value wins as soon as it is shown again.
+"""
 
 
 def is_in_the_future(stamp: datetime, *clocks: datetime | None) -> bool:
-    """Say whether a stamp of the source lies beyond all clocks of the moment when it was seen."""
+    """Say whether an `updated_at` is later than all clocks (ours, the server's) at the moment when it was seen."""
     return all(clock is None or stamp > clock + STAMP_SLACK for clock in clocks)
 
 
 def compare(known: KnownCall | None, seen: Observation) -> Change:
-    """Say what an observation is, compared with what is stored."""
+    """Say how an observation compares with the stored call."""
     if known is None:
         return Change.NEW
     call = seen.call
@@ -112,7 +115,7 @@ def _is_late(known: KnownCall, seen: Observation) -> bool:
 
 
 def _is_unordered(known: KnownCall, seen: Observation) -> bool:
-    """Say whether one of the two stamps lies in the future, so that they order nothing."""
+    """Say whether the two `updated_at` cannot be ordered, because one is missing or lies in the future."""
     now, before = seen.call.updated_at, known.updated_at
     if now is None or before is None:
         return True
@@ -120,14 +123,14 @@ def _is_unordered(known: KnownCall, seen: Observation) -> bool:
 
 
 def _is_shown_again(conflict: StampConflict | None, known: KnownCall, seen: Observation) -> bool:
-    """Say whether an earlier look, itself later than the stored one, showed that the source's stamp went back."""
+    """Say whether a previous look, made after the stored observation, already showed that `updated_at` went back."""
     if conflict is None or conflict.first_seen_at <= known.observed_at or seen.call.updated_at is None:
         return False
     return seen.asked_at >= conflict.first_seen_at + STALE_FOR and seen.call.updated_at >= conflict.seen_updated_at
 
 
 def conflict_of(known: KnownCall | None, seen: Observation, change: Change) -> StampConflict | None:
-    """Return the conflict that an observation shows and that is not noted yet, or that it ends."""
+    """Return the conflict that an observation shows, if it is not stored yet or is now accepted; else None."""
     now, before = seen.call.updated_at, known.updated_at if known else None
     if known is None or now is None or before is None or now >= before or seen.asked_at <= known.observed_at:
         return None
@@ -142,7 +145,7 @@ def conflict_of(known: KnownCall | None, seen: Observation, change: Change) -> S
 
 
 def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation]) -> Settled:
-    """Merge a batch of observations, in whatever order, into rows to write: one per call, and one per version."""
+    """Merge a batch of observations, in any order, into rows to write: one row per call, and one per version."""
     now_known = dict(known)
     rows: dict[UUID, CallRow] = {}
     versions: list[VersionRow] = []
@@ -180,7 +183,9 @@ def settle(known: Mapping[UUID, KnownCall], observations: Iterable[Observation])
 
 
 def can_have(call: Call, kind: Kind, stages: Stages) -> bool:
-    """Say whether a call can have a transcript or a recording: it is over and was connected, and neither is off."""
+    """Say whether a call can have a transcript or a recording: it is over, was connected, and the
+    feature is not off.
+    """
     if (call.is_transcription_enabled if kind == "transcript" else call.is_recording_enabled) is False:
         return False
     return stages.is_over(call) and stages.was_connected(call)
@@ -194,7 +199,9 @@ def details_of(
     seen_at: datetime,
     policy: Policy,
 ) -> list[DetailRow]:
-    """Return what an observation means for the call's details: nothing, content that it carries, or a place in the queue."""
+    """Return the detail rows that follow from an observation: none, content that the row carries, or a place in the
+    queue.
+    """
     if change is Change.LATE:
         return []
     rows = []
@@ -232,17 +239,21 @@ def details_of(
 
 
 REREAD_SLACK = timedelta(minutes=5)
-"""A row that moves so soon after our own look at a detail is taken to have moved by it (clocks differ, too)."""
+"""If `updated_at` is at most this much later than our own request for a detail, that request is taken as the cause.
+This also allows for clocks that differ.
+"""
 REREAD_AFTER = timedelta(hours=1)
-"""How long a detail that was looked at waits to be looked at again after its row moved: several moves are one request,
-and it goes with the details of history, after all that is new."""
+"""How long a known detail waits to be read again after its call's `updated_at` changed. So several changes cost one
+request, and it is made together with the details of history, after everything new.
+"""
 LONGEST_REREAD_WAIT = timedelta(days=30)
 
 
 def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datetime) -> bool:
-    """Say whether the row moved after our last look at the detail, for whatever reason: a transcript that is replaced
-    moves nothing but `updated_at`, and so does one that comes after we gave up. A recording that is there stays: its
-    row carries another URL, or it is renewed when it is wanted.
+    """Say whether `updated_at` changed after our last look at the detail, for whatever reason.
+
+    A transcript that is replaced, or that appears after we gave up, changes nothing but `updated_at`. A stored
+    recording is not read again: the call's row would carry another URL, and links are renewed when they are wanted.
     """
     if (kind == "recording" and detail.state == "present") or detail.state == "denied":
         return False
@@ -252,14 +263,14 @@ def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datet
 
 
 def _again(kind: Kind, call: Call, detail: KnownDetail, due_at: datetime) -> DetailRow:
-    """Return the detail's place in the queue, once more."""
+    """Return the row that queues a known detail again."""
     if detail.state == "present":
         return DetailRow(kind, call.id, "present", call.created_at, attempts=detail.attempts, due_at=due_at)
     return DetailRow(kind, call.id, "pending", call.created_at, due_at=due_at)
 
 
 def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:
-    """Return the detail that the list row itself carries, where it is not stored already, nor a later one."""
+    """Return the detail that the list row itself contains, if neither it nor a later one is stored already."""
     if detail is not None and detail.fetched_at is not None and detail.fetched_at > seen_at:
         return None
     if kind == "transcript" and call.transcript is not None:
@@ -282,9 +293,11 @@ def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: dateti
 
 
 def _concerns_details(call: Call, before: KnownCall) -> bool:
-    """Say whether a change can mean another transcript or recording. Our own reading moves updated_at and the cached
-    recording_url, and costs are corrected later: none of these does. A call that was gone and came back may have been asked
-    for while it was away.
+    """Say whether a change of the call can mean another transcript or recording.
+
+    Our own requests change `updated_at` and the cached `recording_url`, and costs are corrected later: none of these
+    counts. A call that was deleted and came back counts, because its details may have been asked for while it was
+    missing.
     """
     return before.is_deleted or (call.status, call.ended_at, call.duration_seconds, call.summary) != (
         before.status, before.ended_at, before.duration_seconds, before.summary,
@@ -299,10 +312,10 @@ def fetched_transcript(
     asked_at: datetime,
     deadline_at: datetime | None = None,
 ) -> DetailRow:
-    """Return the row for a transcript that was received. An empty one never replaces one with text.
+    """Return the row for a transcript that was received. An empty transcript never replaces one with text.
 
-    `attempts` of one that is there counts the looks that brought nothing new: the next one waits longer, so that a row
-    that moves with every look of ours is not read for ever.
+    For a stored transcript, `attempts` counts the looks that found nothing new. Each makes the next wait longer, so
+    that a call whose `updated_at` changes with every request of ours is not read for ever.
     """
     stored = known.fingerprint if known else None
     looks = known.attempts + 1 if known is not None and stored is not None else 0
@@ -336,12 +349,15 @@ BACK_OFF = (
     (timedelta(hours=6), timedelta(minutes=30)),
     (timedelta(days=1), timedelta(hours=3)),
 )
-"""How soon a detail that is not there yet is asked again, by the age of the call's end; later once a day.
-The first is a little less than a minute, so that a poll each minute finds it due."""
+"""Pairs of (age of the call's end, delay): while the end is younger than the age, a missing detail is asked for again
+after the delay; when it is older than all of them, once a day. The first delay is a little under a minute, so that a
+poll each minute finds it due.
+"""
 
 MOST_FAULTS = 20
-"""Faults after which a detail past its deadline is given up. Their pauses double up to a day, so this is more than a week:
-a provider that is down for a day, while history is read, costs no recording."""
+"""After this many faults a detail past its deadline is given up. Their pauses double up to a day, so this takes over a
+week: a provider that is down for a day while history is read costs no recording.
+"""
 
 
 def missing_detail(
@@ -356,9 +372,9 @@ def missing_detail(
     is_fault: bool,
     reason: str,
 ) -> DetailRow:
-    """Return the row after a 404 (not there, or not yet) or a fault of the source.
+    """Return the row after a 404 (no detail, or not yet) or a fault of the source.
 
-    Past the deadline a 404 means that there is none (absent_final), a fault that we gave up.
+    After the deadline, a 404 means that there is no detail (absent_final); after too many faults we give up (gave_up).
     """
     deadline_at = deadline_at or asked_at + policy.give_up_age
     row = DetailRow(

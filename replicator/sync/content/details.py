@@ -1,4 +1,4 @@
-"""What an answer to the question for a transcript or a recording means, and what pages say of them. Pure: rows come out."""
+"""Decides what the answer to a request for a transcript or recording means, and which details pages contain. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.requests import Outcome
 
 PAST_THE_END = frozenset({400, 404, 410, 416, 422})
-"""What some APIs answer in place of an empty page to an offset behind the last row."""
+"""HTTP statuses with which some APIs answer an offset behind the last row, instead of an empty page."""
 EMPTY_TRIES = 3
-"""How often an empty transcript is taken for one that is not there yet."""
+"""How often an empty transcript is treated as one that does not exist yet."""
 
 
 def as_past_the_end(outcome: Outcome) -> Outcome:
-    """Return the refusal of a page behind all rows that the list says it has as what it means: an empty page, without a
-    total. A refusal of any other page stays one.
+    """Return the outcome, but with an empty page in place of the error, if the refused page lies behind the list's
+    total.
+
+    The empty page has no total. The refusal of any other page stays an error.
     """
     walk, error = outcome.request.walk, outcome.error
     if walk is None or error is None or error.status not in PAST_THE_END or isinstance(error, Forbidden):
@@ -38,7 +40,9 @@ def as_past_the_end(outcome: Outcome) -> Outcome:
 
 
 def is_absent(outcome: Outcome) -> bool:
-    """Say whether the answer is that the detail is not there: a 404, or a transcript without a segment, the first times."""
+    """Say whether the answer means that the detail is not there: a 404, or an empty transcript in the first few
+    attempts.
+    """
     if isinstance(outcome.error, NotFound):
         return True
     asked, found = outcome.request.detail, outcome.found
@@ -48,7 +52,7 @@ def is_absent(outcome: Outcome) -> bool:
 
 
 def answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> DetailRow | None:
-    """Return the row that one answer (or failure) makes."""
+    """Return the row that follows from one answer or failure; None where there is nothing to write."""
     row = _answered(outcome, known, policy)
     if row is None:
         return None
@@ -69,7 +73,7 @@ def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> De
     row = DetailRow(asked.kind, call_id, "present", created_at, asked.attempts + 1, asked_at=at)
     has_content = known is not None and known.fetched_at is not None
     if has_content and (is_absent(outcome) or isinstance(error, Forbidden)):
-        # What we have was served once; that it is not served now takes nothing away.
+        # The source did serve this content once; that it does not serve it now removes nothing.
         return row
     if isinstance(error, Forbidden):
         return replace(row, state="denied", last_error=_reason(outcome))
@@ -86,7 +90,9 @@ def wanted_of(
     known: Mapping[UUID, Mapping[Kind, KnownDetail | None]],
     policy: Policy,
 ) -> list[DetailRow]:
-    """Return what became of calls means for their details. `known` is what is stored of those that are not new."""
+    """Return the detail rows that follow from what happened to calls. `known` holds the stored details of calls that
+    are not new.
+    """
     seen_at = {seen.call.id: seen.asked_at for seen in sorted(observations, key=lambda seen: seen.asked_at)}
     rows: list[DetailRow] = []
     for call, change, before in settled.changes:
@@ -95,7 +101,7 @@ def wanted_of(
 
 
 def one_each(rows: Sequence[DetailRow]) -> list[DetailRow]:
-    """Return one row a detail, the latest: a page and a detail request may speak of the same one."""
+    """Return one row for each detail, the latest: a page and a detail request may both bring the same detail."""
     latest: dict[tuple[Kind, UUID], DetailRow] = {}
     for row in rows:
         before = latest.get((row.kind, row.call_id))

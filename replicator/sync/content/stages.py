@@ -1,7 +1,7 @@
-"""What the status of a call means to the engine: whether it is over, and whether it was connected. Pure.
+"""What a call's status means to the engine: whether the call is over, and whether it was connected. Pure.
 
-The rows of replicator.status_stages say it (store/stages.py loads them, once for each run and again when it goes on for
-long). A status that has no row says nothing: then the call's own times do.
+The rows of replicator.status_stages define it (store/stages.py loads them at the start of a run, and again in a long
+run). For a status without a row, the call's own times decide.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from replicator.records import Call
 
 NOT_CONNECTED = frozenset({"not_answered", "busy", "not_placed", "cancelled"})
-"""Stages of calls that nobody and nothing picked up, unless their times say otherwise."""
+"""Stages of calls that neither a person nor a machine answered, unless their times say otherwise."""
 _SEPARATORS = re.compile("[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+")
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def key(word: str) -> str:
-    """Return a word without case and separators, as far as they are ASCII."""
+    """Return a word in lower case and without separators, as far as its characters are ASCII."""
     return _SEPARATORS.sub("", word.translate(_LOWER))
 
 
@@ -36,36 +36,36 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """All statuses that are known, by their very word, and by their key."""
+    """All known statuses, by their exact word and by `key` of it."""
 
     by_word: Mapping[str, Stage] = field(default_factory=dict)
     by_key: Mapping[str, Stage] = field(default_factory=dict)
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[str, str, bool]]) -> Stages:
-        """Make them of (status, stage, whether it is terminal)."""
+        """Make the stages from rows of (status, stage, is_terminal)."""
         ordered = sorted(rows, key=lambda row: row[0].encode("utf-8", "surrogatepass"), reverse=True)
         by_word = {status: Stage(stage, is_terminal) for status, stage, is_terminal in ordered}
         return cls(by_word, {key(status): stage for status, stage in by_word.items()})
 
     def of(self, status: str | None) -> Stage | None:
-        """Return what a status means; None where no row says so."""
+        """Return what a status means; None where no row defines it."""
         if status is None:
             return None
         return self.by_word.get(status) or self.by_key.get(key(status))
 
     def is_open(self, status: str | None) -> bool:
-        """Say whether a status is known to be one of a call that goes on."""
+        """Say whether a status is known to mean that the call still goes on."""
         stage = self.of(status)
         return stage is not None and not stage.is_terminal
 
     def is_over(self, call: Call) -> bool:
-        """Say whether the call has ended, as far as can be told; of an unknown status once it has an end."""
+        """Say whether the call has ended: by its status, or for an unknown status by `ended_at`."""
         stage = self.of(call.status)
         return call.ended_at is not None if stage is None else stage.is_terminal
 
     def was_connected(self, call: Call) -> bool:
-        """Say whether somebody or something picked up, by the call's times, and else by its stage."""
+        """Say whether a person or a machine answered: by the call's times, and otherwise by its stage."""
         if call.started_at is not None or (call.duration_seconds or 0) > 0:
             return True
         stage = self.of(call.status)
@@ -84,4 +84,4 @@ CONTRACT = Stages.of_rows(
         ("voicemail", "machine", True),
     ]
 )
-"""The contract's own words, for simulations. A run goes by the rows of its database."""
+"""The contract's own statuses, for simulations. A real run uses the rows of its database."""

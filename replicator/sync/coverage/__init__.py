@@ -1,1 +1,3 @@
-"""What was read and what that proves: the ledger, the walk through a hole, partitions by filters, full scans. Pure."""
+"""Records what was read and what it proves: the ledger, the walk through a hole, partitions by filters, full scans.
+Pure.
+"""

@@ -1,4 +1,4 @@
-"""What an answer does to a walk: what it proves is recorded, and the next page is aimed. Pure."""
+"""Applies an answer to a walk: records what the answer proves, and chooses the next page. Pure."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ if TYPE_CHECKING:
 
 MOST_SLACK = 24
 CALM_PAGES = 20
-"""Pages in a row that used less than their slack before it is made smaller by one row."""
+"""After this many pages in a row that needed less than their slack, the slack is reduced by one row."""
 MOST_LONELY = 4
-"""Pages in a row that hold one row, though more were asked for and are there: nothing lies between the ends of such a page, so
-the order proves nothing."""
+"""After this many pages in a row with a single row, though more rows were asked for and exist, the list counts as
+unsorted: nothing lies between the ends of such a page, so its order shows nothing.
+"""
 TIE_PATIENCE = 6
-"""Answers in a row that show nothing but one tie group, for servers that send short pages."""
+"""How many answers in a row may show only one tie group, because some servers send short pages."""
 
 
 def advance(walk: Walk, seen: Seen, *, oldest_known: datetime | None) -> Advance:
-    """Take the answer to the walk's page.
+    """Apply the answer to the walk's page.
 
-    `oldest_known` is the created_at of the replica's oldest live call: a list that ends above it is not believed.
+    `oldest_known` is the created_at of the replica's oldest live call: if the list ends above it, that end is not
+    trusted.
     """
     outcome = _advance(walk, seen, oldest_known)
     left = outcome.walk
@@ -66,16 +68,17 @@ def _advance(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
 
 
 def _aimed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """Aim the next page, after one with readable rows in falling order."""
+    """Choose the next page, after one with readable rows in falling order."""
     known, top = [at for at in seen.created if at is not None], walk.hole.until
     if known[0] < top and walk.barrier is not None and seen.offset == walk.barrier + 1:
-        # Nothing newer can be had in one page with this: what lies between stays unsure.
+        # No page can hold both this row and a newer one, so what lies between stays unsure.
         walk, doubt = land(replace(walk, mode=Jumping(Doubt.UNREADABLE)), seen, known[0])
         pieces, top = (*pieces, *doubt), walk.hole.until
     if known[0] >= top:
         walk = replace(walk, read_to=seen.behind)
     elif seen.offset > 0 and walk.is_lost:
-        # The top was looked for often enough. A whole page is asked for from where it must be, and what lies above is unsure.
+        # The search for the top has taken too long. A full page is read from where the top must be, and what is above
+        # it is unsure.
         begin = seen.offset if walk.low is None else min(walk.low, seen.offset)
         return after(pieces, replace(walk, offset=begin, limit=PAGE_LIMIT, mode=Jumping(Doubt.LOST)))
     if seen.offset > 0 and known[0] < top:
@@ -91,7 +94,9 @@ def _aimed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
 
 
 def _closed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """A page began above the hole's top and ended below it: the top is lowered, and the next page is aimed right above."""
+    """Take a page that began above the hole's top and ended below it: lower the top, and read next right above the new
+    one.
+    """
     known = [at for at in seen.created if at is not None]
     if seen.offset > 0:
         walk = _slackened(walk, above=sum(at >= walk.hole.until for at in known))
@@ -104,13 +109,13 @@ def _closed(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
 
 
 def _slackened(walk: Walk, *, above: int) -> Walk:
-    """Return the walk with the slack that its next pages need, after a page with so many rows above the hole's top.
+    """Return the walk with the slack that its next pages need, after a page with `above` rows above the hole's top.
 
-    In a quiet list that is none. Where rows vanish above, pages come up short of their slack, or begin below the top,
-    which costs a request: as much as one row of slack over a hundred pages.
+    In a quiet list the slack falls to zero. Where rows vanish above, pages hold fewer rows above the top than their
+    slack, or begin below the top. The latter costs a request: as much as one row of slack costs over a hundred pages.
     """
     if walk.stuck:
-        # One before this had missed the top: twice the slack and a row would have done, perhaps.
+        # A previous page had missed the top: about twice the slack might have been enough.
         return replace(walk, slack=min(MOST_SLACK, 2 * walk.slack + 1), calm=0)
     spared = above - 1
     if spared < walk.slack:
@@ -121,7 +126,9 @@ def _slackened(walk: Walk, *, above: int) -> Walk:
 
 
 def _inside_tie(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """The page ends inside the tie group at the hole's top: aim right above it, or give the group up as unprovable."""
+    """Take a page that ends inside the tie group at the hole's top: read right above the group, or
+    record it as unsure.
+    """
     top = walk.hole.until
     above = sum(1 for at in seen.created if at is not None and at >= top)
     if above > 1 and not walk.is_lost:

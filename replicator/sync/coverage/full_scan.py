@@ -1,8 +1,9 @@
-"""Whole passes over a list whose order proves nothing: not by created_at, or shown in no pages that could prove anything. Pure.
+"""Reads a list as a whole, again and again, where its order proves nothing: it is unsorted, or its pages are unusable.
+Pure.
 
-Such a list is read from its first row to its last, again and again, until two passes add nothing; what no page proves is then
-unsure, and said. Passes end at any source: where the rows go on behind the list's own total (the offset is ignored), where each
-pass still finds something, and where page after page fails.
+Each pass reads from the first row to the last, until two passes in a row find nothing new. What no page proved is then
+recorded as unsure, with its reason. The passes end at any source, also where rows go on behind the list's own total
+(because the offset is ignored), where each pass still finds something, and where page after page fails.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MOST_PASSES = 6
-"""Whole passes after which it is left at that, though each of them still found something."""
+"""The passes end after this many, even if each of them still found something."""
 PASSES_WITHOUT_NEWS = 2
-"""Whole passes over an unsorted list that must add nothing before it is taken for read."""
+"""This many passes in a row must find nothing new before an unsorted list counts as read."""
 OVERLAP = 5
 SCAN_EVERY = timedelta(minutes=10)
-"""An unsorted list is read as a whole again so often at most."""
+"""The shortest time between two complete readings of an unsorted list."""
 
 
 @dataclass(frozen=True, slots=True)
 class FullScan:
-    """Where a pass stands, and what those before it found."""
+    """The progress of a pass, and what the passes before it found."""
 
     offset: int = 0
     news: int = 0
@@ -40,12 +41,12 @@ class FullScan:
     started_at: datetime | None = None
     empties: int = 0
     failures: int = 0
-    """Pages that failed since one was answered."""
+    """Failed pages since a page was last answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The pass that goes on (None: they are over), the ledger after a page, and what the page recorded in it."""
+    """The pass that goes on (None: the passes are over), the ledger after a page, and what the page recorded in it."""
 
     scan: FullScan | None
     ledger: Ledger
@@ -55,7 +56,9 @@ class Scanned:
 def absorb(
     scan: FullScan, seen: Seen, news: int, ledger: Ledger, policy: RenewalPolicy, bound: Bound | None = None
 ) -> Scanned:
-    """Go on with a pass after a page with so many rows that were new or changed; at its end decide whether another is needed."""
+    """Apply a page of a pass, of which `news` rows were new or changed; at the end of the pass, decide whether to begin
+    another.
+    """
     scan = replace(scan, news=scan.news + news, failures=0, empties=scan.empties + 1 if seen.rows == 0 else 0)
     is_last = seen.total is not None and seen.behind >= seen.total > 0
     pieces: list[Piece] = []
@@ -79,13 +82,13 @@ def absorb(
 
 
 def fail(scan: FullScan) -> FullScan | None:
-    """Step over a page that failed; None where too many did so in a row."""
+    """Step over a page that failed; return None where too many failed in a row."""
     scan = replace(scan, offset=scan.offset + PAGE_LIMIT // 2, failures=scan.failures + 1)
     return scan if scan.failures < MOST_IN_A_ROW else None
 
 
 def _is_end(scan: FullScan, seen: Seen, bound: Bound | None) -> bool:
-    """Say whether a pass is over: behind the last row, or where rows come behind all that the list can hold."""
+    """Say whether a pass is over: the last row was read, or more rows came than the list can hold."""
     if seen.rows == 0 and (seen.total is None or seen.offset >= seen.total or scan.empties > 1):
         return True
     if seen.total is not None:

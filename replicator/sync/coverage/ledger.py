@@ -1,4 +1,5 @@
-"""The coverage ledger: which intervals of `created_at` were compared with the source, when, and whether it is proven.
+"""The coverage ledger: which intervals of `created_at` were compared with the source, when, and whether they are
+proven.
 
 Pure: no network, database, clock or randomness; time is an argument. Everything here rests on one lemma:
 
@@ -6,9 +7,9 @@ Pure: no network, database, clock or randomness; time is an argument. Everything
     present, and that no other call existed whose created_at lies strictly between those of its first and last row.
     At offset 0 the slice is open upwards; a proven last page is open downwards.
 
-`prove` is the only function that turns a response into coverage, so no cleverness of the pager can make a false
-claim: it only decides how soon the true ones arrive. Intervals are half-open [since, until) on the lattice of
-microseconds, the resolution that both Python and PostgreSQL keep, so the open interval (a, b) is [a + 1 µs, b).
+`prove` is the only function that turns a response into coverage. So no choice of pages can produce a false claim; it
+only decides how soon the true claims are made. Intervals are half-open [since, until) with a resolution of one
+microsecond, as in Python and PostgreSQL, so the open interval (a, b) is [a + 1 µs, b).
 """
 
 from __future__ import annotations
@@ -30,17 +31,20 @@ TICK = timedelta(microseconds=1)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Before every call: the lower bound of an interval that is open downwards."""
 END = datetime.max.replace(tzinfo=UTC)
-"""After every call: the upper bound of the hole that the head poll closes. Never recorded as covered."""
+"""After every call: the upper bound of the hole that the head poll closes. It is never recorded as covered."""
 
 UNREADABLE_EVERY = timedelta(hours=1)
-"""How often a stretch with a row that cannot be read is looked at again at most: each look narrows pages down to the row."""
+"""The shortest time between two looks at a stretch with an unreadable row: each look has to narrow its pages to that
+row.
+"""
 
 AGAIN_AFTER = timedelta(minutes=5)
-"""How soon one run looks at a stretch for the second time at most."""
+"""The shortest time between two looks of one run at the same stretch."""
 
 HEAD_MARGIN = timedelta(seconds=5)
-"""How far behind the server's clock a page at offset 0 is believed: a row's transaction may commit a little later
-than the created_at that it carries."""
+"""A page at offset 0 is trusted only up to this long before the server's clock, because a row may be committed a little
+later than its created_at says.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +58,7 @@ class Interval:
         return self.since < self.until
 
     def overlap(self, other: Interval) -> Interval:
-        """Return the common part; it is empty (false) where there is none."""
+        """Return the common part; an empty interval (false) where there is none."""
         return Interval(max(self.since, other.since), min(self.until, other.until))
 
 
@@ -63,7 +67,7 @@ EVERYTHING = Interval(BEGINNING, END)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Piece:
-    """One interval of the ledger: compared with the source at `verified_at`, proven or unsure (and why)."""
+    """One interval of the ledger: compared with the source at `verified_at`, and proven, or unsure for a `reason`."""
 
     since: datetime
     until: datetime
@@ -78,7 +82,9 @@ class Piece:
 
 
 def order_of(created: Sequence[datetime | None]) -> Order:
-    """Return how the rows of one response are sorted by `created_at`; a page without contrast counts as descending."""
+    """Return how the rows of one response are sorted by `created_at`; a page whose rows are all equal counts as
+    descending.
+    """
     known = [at for at in created if at is not None]
     if all(a >= b for a, b in pairwise(known)):
         return "descending"
@@ -96,8 +102,8 @@ def prove(
 ) -> Interval | None:
     """Return the interval that one response proves, or None where it proves nothing.
 
-    `created` holds each row's created_at in the order received, `server_time` the server's clock at its answer.
-    `is_last` says that the end of the list was proven to lie right behind this response.
+    `created` holds the created_at of the rows in the order received; `server_time` is the server's clock in the answer.
+    `is_last` says that the list is proven to end right behind this response.
     """
     known = [at for at in created if at is not None]
     order = order_of(created)
@@ -118,7 +124,9 @@ def prove(
 
 
 def prove_empty(server_time: datetime | None) -> Interval | None:
-    """Return what an empty list proves: no call at all up to the moment of the answer, if the server said when."""
+    """Return what an empty list proves: no call was created up to the moment of the answer. None without the server's
+    clock.
+    """
     return Interval(BEGINNING, server_time - HEAD_MARGIN) if server_time else None
 
 
@@ -132,7 +140,9 @@ class RenewalRule:
 
 @dataclass(frozen=True, slots=True)
 class RenewalPolicy:
-    """How soon an interval is due again, by the age of its calls; rules by rising age, the last one open-ended."""
+    """How soon an interval is due again, by the age of its calls. The rules are sorted by rising age; the last has no
+    limit.
+    """
 
     rules: tuple[RenewalRule, ...]
 
@@ -141,11 +151,13 @@ class RenewalPolicy:
         return self.rules[self.age_class(age)].every
 
     def age_class(self, age: timedelta) -> int:
-        """Return the number of the age class of calls of this age, 0 the youngest."""
+        """Return the index of the age class for calls of this age; 0 is the youngest."""
         return next((number for number, rule in enumerate(self.rules) if age < rule.age), len(self.rules) - 1)
 
     def classes(self, now: datetime) -> Iterator[tuple[Interval, timedelta]]:
-        """Yield the age classes as intervals of created_at, newest first, each with its period."""
+        """Yield the age classes as intervals of created_at, newest first, each with the time between
+        two comparisons.
+        """
         until = END
         for rule in self.rules[:-1]:
             since = now - rule.age
@@ -181,20 +193,20 @@ class Ledger:
         return self.pieces[-1].until if self.pieces else BEGINNING
 
     def until(self, instant: datetime) -> Ledger:
-        """Return the ledger without what lies at or after an instant: itself, where nothing does."""
+        """Return the ledger without everything at or after an instant: the same ledger, where there is nothing."""
         if not self.pieces or self.pieces[-1].until <= instant:
             return self
         return Ledger(_without(self.pieces, Interval(instant, END)))
 
     def at(self, instant: datetime) -> Piece | None:
-        """Return the piece that holds this instant."""
+        """Return the piece that contains this instant; None where it is in a hole."""
         index = bisect_right(self.pieces, instant, key=lambda piece: piece.since) - 1
         if index >= 0 and instant < self.pieces[index].until:
             return self.pieces[index]
         return None
 
     def holes(self, within: Interval = EVERYTHING) -> tuple[Interval, ...]:
-        """Return what was never compared inside `within`, newest first."""
+        """Return the holes (intervals that were never compared) inside `within`, newest first."""
         found: list[Interval] = []
         until = within.until
         for piece in reversed(self.pieces):
@@ -216,8 +228,10 @@ class Ledger:
         )
 
     def record(self, new: Piece, policy: RenewalPolicy = DEFAULT_POLICY) -> Ledger:
-        """Return the ledger with `new` in it. Where pieces overlap, proof beats doubt of the same look or older, and
-        the later look beats the earlier; neighbours of about the same age become one, at the older of their times.
+        """Return the ledger with `new` recorded.
+
+        Where pieces overlap, proof wins over doubt of the same look or an older one, and otherwise the later look wins.
+        Neighbours compared at about the same time are joined, with the older of their times.
         """
         fresh: tuple[Piece, ...] = (new,)
         for old in self.pieces:
@@ -229,11 +243,12 @@ class Ledger:
         return Ledger(tuple(_coalesce(sorted(kept + fresh), new.verified_at, policy)))
 
     def due(self, now: datetime, policy: RenewalPolicy, begun_at: datetime | None = None) -> Interval | None:
-        """Return what should be compared again first, or None: of the youngest age class in which something is older
-        than its age allows, the connected stretch with the oldest look. What was looked at since `begun_at` is not due
-        again at once, whatever the policy: else a run might never end.
+        """Return the stretch that should be compared again first, or None.
 
-        Not the newest one: where a class is more than can be read in its time, its oldest part would wait for ever.
+        It is taken from the youngest age class in which something is overdue: the connected overdue stretch with the
+        oldest look, not the newest stretch. Otherwise, if a class is too large to be read in its time, its oldest part
+        would wait for ever. What was compared since `begun_at` is not due again for a while, whatever the policy says,
+        or a run might never end.
         """
         for age_class, every in policy.classes(now):
             oldest: datetime | None = None
@@ -262,7 +277,7 @@ class Ledger:
 
 
 def _beats(new: Piece, old: Piece) -> bool:
-    """Say whether a new look replaces an old one: doubt never replaces a proof of the same moment or later."""
+    """Say whether a new look replaces an old one. Doubt never replaces a proof of the same moment or later."""
     if old.is_proven and not new.is_proven:
         return new.verified_at > old.verified_at
     return new.verified_at >= old.verified_at
@@ -286,9 +301,10 @@ def _without(pieces: tuple[Piece, ...], out: Interval) -> tuple[Piece, ...]:
 
 
 def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> Iterator[Piece]:
-    """Join neighbours of the same quality whose looks are at most a tenth of their renewal period apart.
+    """Join neighbours that are equally proven (with the same reason), if their looks are close: a tenth of the renewal
+    period.
 
-    The joined piece takes the older time: the ledger may understate freshness a little, and never overstates it.
+    The joined piece takes the older time: the ledger may show data as slightly older than it is, and never as fresher.
     """
     waiting: Piece | None = None
     for piece in pieces:

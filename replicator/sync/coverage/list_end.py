@@ -1,4 +1,6 @@
-"""Where the list ends: how the last page is recognised, how its end is checked, and when it is not believed. Pure."""
+"""Finds the end of the list: recognises the last page, checks that nothing follows it, and decides if that can be
+trusted. Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,17 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.walk import Walk
 
 END_PATIENCE = 8
-"""Checks of the list's end, each a little further out, before it is declared unsure."""
+"""After this many checks of the list's end, each a little further out, the end is recorded as unsure."""
 ROUND_CALLS = 500
-"""Storage layers cap a list at multiples of this: a list that ends at one is not believed without another witness."""
+"""Storage layers cap lists at multiples of this, so a list that ends at one is not trusted without other evidence."""
 MOST_EMPTY = 3
-"""Pages without a readable row, one after the other, before they are stepped over."""
+"""After this many pages in a row without a readable row, the walk steps over them."""
 MOST_GAPS = 3
-"""Stretches of the list without any row that are stepped over before its total is taken for wrong."""
+"""After this many stretches without any row were stepped over, the list's total counts as wrong."""
 
 
 def looks_last(seen: Seen, walk: Walk) -> bool:
-    """Say whether the list seems to end with this page: by the total, or because it brought nothing older."""
+    """Say whether the list seems to end with this page: by its total, or because the page showed nothing older."""
     if seen.total is None:
         return seen.created[-1] == walk.hole.until - TICK or (
             walk.high is not None and walk.high <= seen.behind + SLACK
@@ -36,8 +38,9 @@ def looks_last(seen: Seen, walk: Walk) -> bool:
 
 
 def check_the_end(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """Ask whether anything lies behind the page that looks like the last one: there, and if the list has grown
-    meanwhile, so that rows were pushed there, a little further each time.
+    """Ask whether anything follows the page that looks like the last one.
+
+    Each further check asks a little further out, because a list that has grown meanwhile pushes its rows further back.
     """
     if walk.endings > END_PATIENCE:
         return _give_up(walk, seen, pieces)
@@ -46,7 +49,7 @@ def check_the_end(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
 
 
 def _give_up(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
-    """The list's end can be neither reached nor proven: what is left of the hole is unsure."""
+    """Give up: the list's end can be neither reached nor proven, so the rest of the hole is unsure."""
     if walk.hole.until == END:
         return Advance(pieces, None)
     rest = Piece(walk.hole.since, walk.hole.until, seen.asked_at, is_proven=False, reason=Doubt.END)
@@ -54,16 +57,16 @@ def _give_up(walk: Walk, seen: Seen, pieces: tuple[Piece, ...]) -> Advance:
 
 
 def without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
-    """Take a page without a readable row: the end of the list, an empty account, a page too deep, or a fault."""
+    """Take a page without a readable row: the list's end, an empty account, an offset that is too large, or a fault."""
     walk = replace(walk, empties=walk.empties + 1, stuck=walk.stuck + 1)
-    # Where this answer does not say how long the list is, an earlier one did.
+    # If this answer gives no total, an earlier answer did.
     nothing_behind = seen.rows == 0 and (walk.total is None or walk.total <= seen.offset)
     if nothing_behind and (walk.ending is not None or seen.offset == 0):
         if seen.total is None and walk.empties < 2:  # noqa: PLR2004 - without a total the end needs two looks
             return Advance((), walk)
         return at_the_end(walk, seen, oldest_known)
     if nothing_behind and walk.barrier is not None and seen.offset == walk.barrier + 1:
-        return _give_up(walk, seen, ())  # the last row of the list is one that cannot be read
+        return _give_up(walk, seen, ())  # the last row of the list cannot be read
     if nothing_behind and walk.stuck < SEEK_PATIENCE:
         end = seen.offset if seen.total is None else seen.total
         return after((), replace(search(walk, seen, high=end), empties=0))
@@ -78,7 +81,9 @@ def without_rows(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advan
 
 
 def at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance:
-    """Nothing lies behind `walk.ending` (or in the whole list): the hole closes, unless older calls are known."""
+    """Close the hole, because nothing follows `walk.ending` (or the whole list is empty); unsure where older calls are
+    known.
+    """
     last = walk.ending
     if last is None:
         claim = prove_empty(seen.server_time)
@@ -90,7 +95,7 @@ def at_the_end(walk: Walk, seen: Seen, oldest_known: datetime | None) -> Advance
         is_doubtful = oldest_known is not None and oldest_known < oldest_listed
         reason = Doubt.CAPPED
         if last.total is None:
-            # The empty page is a later look than the last page: a deletion in between could hide a row from both.
+            # The empty page was asked for after the last page: a deletion in between could hide a row from both.
             is_doubtful = True
             reason = Doubt.NO_TOTAL
         elif not is_doubtful and not walk.filter and last.total > 0 and last.total % ROUND_CALLS == 0:

@@ -1,4 +1,6 @@
-"""What a failure of a walk's page does: the page is narrowed down to one row, and the row stepped over if it is at fault. Pure."""
+"""Applies a failed page to a walk: the page is narrowed to one row, and the row is stepped over if it is the cause.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,19 @@ from replicator.sync.coverage.page import PAGE_LIMIT
 from replicator.sync.coverage.walk import Advance, Convicting, Jumping, Walk, after
 
 MOST_IN_A_ROW = 40
-"""Failures of one walk in a row, with no page of it answered, before it is left for this run: the source answers others, and
-fails here whatever is asked."""
+"""After this many failures in a row, without one answered page, this run leaves the walk: the source answers other
+requests, and fails here whatever is asked for.
+"""
 MOST_PROBES = 4
-"""Rows behind an unreadable one that are asked for a sign of life."""
+"""How many rows behind an unreadable row are tried, to see whether the source answers at all."""
 
 
 def fail(walk: Walk) -> Advance:
-    """Take a failure of the walk's page.
+    """Apply a failure of the walk's page.
 
-    The page is halved, or where a smaller one from the same row was answered, cut to the middle between the two, until one
-    row is left. That row is stepped over only when a row behind it is answered and it then fails again: a source that fails
-    altogether convicts nobody. What lies around it is unsure.
+    The page is halved until one row is left. If a smaller page from the same row was answered before, the next page
+    ends midway between the two sizes. The single row is stepped over only if a row behind it is answered and it then
+    fails again; so if the source fails for every request, no row is blamed. The stretch around the row becomes unsure.
     """
     walk = replace(walk, failures=walk.failures + 1)
     if walk.limit > 1:
@@ -42,8 +45,10 @@ def fail(walk: Walk) -> Advance:
 
 
 def extended(walk: Walk) -> Walk:
-    """Aim between what a page from here showed and what made one fail. Calls of one instant come in any order, so only one
-    page that shows all of them, up to the row that cannot be read, leaves none out. The row behind it is asked for alone.
+    """Choose a size between that of the page that was answered from here and that of the page that failed.
+
+    Calls with the same instant can come in any order. So only one page that shows all of them, up to the unreadable
+    row, is sure to miss none. The row behind them is then asked for alone.
     """
     read_to, wall = walk.read_to, walk.wall
     if read_to is None:

@@ -1,4 +1,4 @@
-"""A page of the list: why it is asked for, how large it may be, and what was seen of it. Pure."""
+"""A page of the list: why it is asked for, how large it may be, and what was seen in it. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE_LIMIT = 100
 
 
 class Lane(StrEnum):
-    """Why a request is made, most valuable first."""
+    """Why a request is made; the most valuable lane is first."""
 
     FRESH = "fresh"
     ACTIVE = "active"
@@ -32,7 +32,7 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a walk needs of one list response. `asked_at` is our clock when the request was sent."""
+    """What a walk needs to know of one list response. `asked_at` is our clock when the request was sent."""
 
     created: tuple[datetime | None, ...]
     offset: int
@@ -40,7 +40,7 @@ class Seen:
     asked_at: datetime
     server_time: datetime | None = None
     ids: tuple[UUID, ...] = ()
-    """The calls on it, for what the end of a list says of membership."""
+    """Ids of the calls on the page: the end of a list shows which calls are missing behind it."""
 
     @property
     def rows(self) -> int:

@@ -1,13 +1,16 @@
-"""Reading through filters what the plain list cannot show: behind a cap, or inside a tie group as large as a page. Pure.
+"""Reads through filters what the plain list cannot show: calls behind a cap, or in a tie group as large as a page.
+Pure.
 
-A filter counts only where every row that came back matches it: servers silently ignore what they do not know. Slices prove
-something only together: when their totals add up to the list's own total, they hold everything.
+A filter is trusted only if every returned row matches it, because servers silently ignore filters that they do not
+know. Slices prove something only together: if their totals add up to the list's own total, they contain all of its
+calls.
 
-- A list that ends at a round number may be capped by its storage. If the slices add up, it is not. If they hold more, it is,
-  and each slice is walked; what is of other values than we know stays hidden, so that stretch is unsure all the same.
-- Any other list of some length is counted once a day: where its slices hold more than it says itself, it is capped, whatever
-  the number. Where they do not, nothing is concluded from that.
-- A tie group as large as a page is proven when the slices add up and each of them proves its part of the group.
+- A list that ends at a round number may be capped by its storage. If the slices add up to its total, it is not capped.
+  If they hold more, it is, and each slice is walked. Calls with values that we do not know stay hidden, so that stretch
+  is unsure in any case.
+- Any other list of some length is counted once a day: if its slices hold more calls than its total, it is capped,
+  whatever the total is. If they do not, nothing is concluded.
+- A tie group as large as a page is proven if the slices add up and each of them proves its part of the group.
 """
 
 from __future__ import annotations
@@ -30,31 +33,35 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.page import Filter, Seen
 
 MOST_PAGES = 2000
-"""Pages after which reading by partitions gives up: 200,000 calls behind a cap."""
+"""Reading by partitions gives up after this many pages: 200,000 calls behind a cap."""
 COUNTED_FROM = ROUND_CALLS
-"""Lists shorter than this are not counted: no storage is known that caps so low."""
+"""Shorter lists are not counted: no storage is known to cap a list below this."""
 MOST_AGENTS = 20
-"""Agents by which a list is counted, at a request each."""
+"""At most this many agents are used to count a list; each costs one request."""
 MARGIN = PAGE_LIMIT // 2
-"""So many more calls in the slices mean nothing: calls are created, and change their status, while they are counted."""
+"""Up to this many calls more in the slices mean nothing: calls are created, and change status, during the count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Partitioning:
-    """One stretch read through filters. `attempts` are sets of filters; the next one is tried where one does not do."""
+    """One stretch that is read through filters. `attempts` are sets of filters: if one does not work, the next is
+    tried.
+    """
 
     hole: Interval
     reason: Doubt | None
-    """Why it is read so; None where nobody doubts the end of the list, and only its calls are counted."""
+    """Why the stretch is read through filters; None where the list's end is not in doubt and its calls are only
+    counted.
+    """
     total: int
-    """What the plain list says that it holds."""
+    """The total of the plain list."""
     attempts: tuple[tuple[Filter, ...], ...]
     counted: tuple[tuple[Filter, int], ...] = ()
     todo: tuple[Filter, ...] = ()
-    """Slices to be walked after the present one."""
+    """Slices to be walked after the current one."""
     walk: Walk | None = None
     proven: Ledger = field(default_factory=Ledger)
-    """What the present slice has proven of the hole."""
+    """What the current slice has proven of the hole."""
     has_doubt: bool = False
     pages: int = 0
 
@@ -63,7 +70,7 @@ class Partitioning:
         return self.walk is None
 
     def ask(self) -> Walk:
-        """Return the page to be asked next: one row of a slice that is not counted yet, or the walk's."""
+        """Return the page to ask for next: one row of a slice that is not counted yet, or the next page of the walk."""
         if self.walk is not None:
             return self.walk
         return Walk(Lane.SLICE, self.hole, 0, limit=1, filter=self.attempts[0][len(self.counted)])
@@ -77,7 +84,7 @@ def begin(
     directions: Sequence[str],
     agents: Sequence[str],
 ) -> Partitioning:
-    """Begin to read a stretch through filters, with the values that are known."""
+    """Begin to read a stretch through filters made of the known statuses, directions and agents."""
     by_status = tuple((("status", one),) for one in statuses)
     by_direction = tuple((("direction", one),) for one in directions)
     by_agent = tuple((("agent_id", one),) for one in agents)
@@ -91,14 +98,14 @@ def begin(
 
 @dataclass(frozen=True, slots=True)
 class Partitioned:
-    """The partitions that are left (None: it is over), and what to record in the ledger then."""
+    """The partitions that are left to read (None: none), and then the piece to record in the ledger."""
 
     partitioning: Partitioning | None
     piece: Piece | None = None
 
 
 def absorb(partitioning: Partitioning, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Partitioned:
-    """Take the answer to what `ask` asked. `is_honoured` says that all its rows match the filter."""
+    """Take the answer to the page of `ask`. `is_honoured` says that all of its rows match the filter."""
     partitioning = replace(partitioning, pages=partitioning.pages + 1)
     if not is_honoured or seen.total is None:
         return _next_attempt(partitioning, seen.asked_at, Doubt.UNHONOURED)
@@ -136,7 +143,7 @@ def _counted(partitioning: Partitioning, at: datetime, directions: Sequence[str]
         return Partitioned(None, Piece(partitioning.hole.since, partitioning.hole.until, at))
     filters: list[Filter] = []
     for one, count in partitioning.counted:
-        # A slice that is as long as the capped list is capped itself.
+        # A slice as long as the capped list is capped too.
         is_capped = partitioning.reason != Doubt.TIE and count >= partitioning.total
         filters += (
             [(*one, ("direction", direction)) for direction in directions] if is_capped else [one] if count else []

@@ -1,19 +1,22 @@
-"""A walk: how one hole of the ledger is read from its newest end downwards, with nothing but offsets over a moving list.
+"""A walk: reads one hole of the ledger from its newest end downwards, using only offsets into a list that changes.
+Pure.
 
-Pure. A `Walk` says which page to ask next. It never decides what is proven (the ledger's `prove` does): it only aims. The
-one aim is a page that begins *strictly newer* than the hole's top and ends *strictly older*: then the top of the hole
-closes. What an answer does to a walk is in advance.py, what a failure does in narrowing.py, how the list's end is
-recognised in list_end.py.
+A `Walk` says which page to ask for next. It never decides what is proven (the ledger's `prove` does). It looks for a
+page that begins *strictly newer* than the hole's top and ends *strictly older*: such a page closes the top of the hole.
+Answers are applied to a walk in advance.py, failures in narrowing.py; list_end.py recognises the list's end.
 
-Where the top lies is one number, its rank: how many rows of the list are at or above it. Every page tells something:
+The position of the top is one number, its rank: how many rows of the list are at or above it. Every page tells
+something:
+
     it lies wholly below the top     rank <= offset                 search further up
     it lies wholly above the top     rank >= offset + rows          search further down
-    it holds the top                 rank known: aim just above it, with one strictly newer row and a little slack
-and a page that closes the top tells the rank of the next one. Rows that repeat are harmless; rows that are skipped
-are impossible, because a gap between two pages stays a hole.
+    it holds the top                 rank known: read next just above it, with one newer row and a little slack
 
-What cannot be proven (a tie group as large as a page, a row that makes its page unreadable, a list that ends while
-older calls are known) is recorded as unsure with the reason, and the walk goes on below it: it never loops.
+A page that closes the top also gives the rank of the next top. Reading a row twice does no harm, and a row cannot be
+skipped, because a gap between two pages stays a hole.
+
+What cannot be proven (a tie group as large as a page, a row that makes its page fail, a list that ends while older
+calls are known) is recorded as unsure with its reason, and the walk goes on below it. So a walk never loops.
 """
 
 from __future__ import annotations
@@ -29,55 +32,58 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SLACK = 3
-"""Rows of overlap beyond what the proof needs where a rank is guessed, so that a few deletions cost no extra request."""
+"""Additional rows of overlap where a rank is only estimated, so that a few deletions cost no further request."""
 SEEK_PATIENCE = 48
-"""Answers in a row that do not shrink the hole before its top is declared unsure: enough to bisect any list."""
+"""After this many answers in a row that do not shrink the hole, its top is recorded as unsure: enough to
+bisect any list.
+"""
 NARROW_PATIENCE = 12
-"""The same where pages are small because a row there makes larger ones fail: the place is known within a few rows."""
+"""The same where pages are small because larger ones fail: there the position is known to within a few rows."""
 MOST_JUMPS = 20
-"""Unsure stretches that one walk may leave behind in a row, with no page that proves one, before the source is treated as
-unsorted."""
+"""After this many unsure stretches in a row, with no page that proves one, the source is treated as unsorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Pages are read from the hole's top downwards."""
+    """The walk reads pages from the hole's top downwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jumping:
-    """The next page may begin below the hole's top: what lies between is unsure for this reason."""
+    """The next page may begin below the hole's top: what lies between is then unsure, for this reason."""
 
     reason: Doubt
 
 
 @dataclass(frozen=True, slots=True)
 class CheckingEnd:
-    """A page looked like the list's last one: what is asked now is whether anything lies behind it."""
+    """A page looked like the list's last one, and the walk now asks whether anything follows it."""
 
     page: Seen
 
 
 @dataclass(frozen=True, slots=True)
 class Convicting:
-    """One row alone makes its page fail, perhaps: a row behind it is asked whether the source lives, then the row again."""
+    """A page of one row fails. A row behind it is asked for, to see whether the source answers; then the row itself
+    again.
+    """
 
     row: int
     """Its offset."""
     then: Reading | Jumping | CheckingEnd
-    """What the walk did before, and goes on with."""
+    """The mode before this one; the walk returns to it."""
     is_alive: bool = False
-    """A row behind it was answered: if it fails once more, it is the row and not the source."""
+    """A row behind it was answered: if the row fails once more, the row is the cause and not the source."""
 
 
 Mode: TypeAlias = Reading | Jumping | CheckingEnd | Convicting
-"""What a walk is doing: the meaning of its next page."""
+"""What a walk is doing, and so what its next page is for."""
 READING = Reading()
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Reading `hole` downwards. `offset` and `limit` are what to ask next, `mode` is why."""
+    """The reading of `hole` downwards. `offset` and `limit` are the page to ask for next, `mode` is its purpose."""
 
     lane: Lane
     hole: Interval
@@ -91,37 +97,37 @@ class Walk:
     high: int | None = None
     """The rank of the hole's top is at most this."""
     stride: int = 0
-    """How far the next guess of the rank goes beyond what is known."""
+    """How far beyond the known bound the next estimate of the rank goes."""
     stuck: int = 0
     """Answers in a row that did not shrink the hole."""
     slack: int = 0
-    """Rows of overlap beyond what the proof needs: as many as the list was lately seen to move up between two pages."""
+    """Additional rows of overlap: as many as the list was lately seen to move up between two pages."""
     calm: int = 0
     """Pages in a row that would have needed less slack."""
     read_to: int | None = None
-    """Right behind the last page that began at or above the hole's top: what lies before this was seen."""
+    """The offset behind the last page that began at or above the hole's top: all rows before it were seen."""
     wall: int | None = None
-    """A row before this offset makes the page from here fail."""
+    """The row that makes a page from `offset` fail lies before this offset."""
     barrier: int | None = None
-    """The offset of the row that was stepped over last: pages begin behind it, or they would fail again."""
+    """The offset of the row that was stepped over last. Pages begin behind it, or they would fail again."""
     has_failed: bool = False
-    """A page has failed since the last full one was answered: small pages are small for that reason."""
+    """A page has failed since a full page was last answered: this is why pages are small."""
     failures: int = 0
-    """Pages that failed since one of this walk was answered."""
+    """Failed pages since a page of this walk was last answered."""
     jumps: int = 0
-    """Unsure stretches that were left behind in a row."""
+    """Unsure stretches left behind in a row."""
     endings: int = 0
     """Checks of the list's end in a row."""
     empties: int = 0
-    """Pages without a readable row in a row."""
+    """Pages in a row without a readable row."""
     lonely: int = 0
-    """Pages in a row that held a single row, for no reason that is known."""
+    """Pages in a row with a single row, for no known reason."""
     gaps: int = 0
-    """Stretches without any row that were stepped over, one after the other, though the total says that more is there."""
+    """Stretches without any row that were stepped over in a row, though the total says that more rows exist."""
 
     @property
     def ending(self) -> Seen | None:
-        """The page that looked like the list's last one, while that is checked."""
+        """The page that looked like the list's last one, while that is being checked."""
         mode = self.mode.then if isinstance(self.mode, Convicting) else self.mode
         return mode.page if isinstance(mode, CheckingEnd) else None
 
@@ -137,18 +143,18 @@ class Walk:
 
     @property
     def is_lost(self) -> bool:
-        """Say whether the hole's top was looked for often enough."""
+        """Say whether the search for the hole's top has taken too many answers."""
         return self.stuck >= (NARROW_PATIENCE if self.has_failed else SEEK_PATIENCE)
 
     def no_longer_checking(self) -> Walk:
-        """Return the walk after an answer that is no word about the list's end."""
+        """Return the walk after an answer that says nothing about the list's end."""
         return replace(self, mode=READING) if isinstance(self.mode, CheckingEnd) else self
 
     def moved(self, total: int | None) -> Walk:
-        """Return the walk aimed at the same place after the list came to have `total` rows.
+        """Return the walk with its offsets moved to the same rows, after the list came to have `total` rows.
 
-        Rank counted from the oldest end does not move when calls are created, so the offset shifts by the growth.
-        A wrong guess costs a request, never a row.
+        A rank counted from the oldest end does not change when calls are created, so the offsets move by the growth of
+        the list. A wrong estimate costs a request, and never loses a row.
         """
         if total is None or self.total is None or self.ending or self.offset == 0:
             return self
@@ -167,7 +173,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The outcome of one answer: pieces for the ledger, and the walk that is left (None when the hole is closed)."""
+    """The result of one answer: pieces for the ledger, and the walk that is left (None when the hole is closed)."""
 
     pieces: tuple[Piece, ...]
     walk: Walk | None
@@ -176,14 +182,14 @@ class Advance:
 
 
 def start(lane: Lane, hole: Interval, *, newer_calls: int) -> Walk:
-    """Begin a walk. `newer_calls` is the replica's number of live calls at or above the hole's top: the rank guess."""
+    """Begin a walk. `newer_calls` estimates the rank: how many stored live calls are at or above the hole's top."""
     is_point = hole.until - hole.since <= TICK
     above = PAGE_LIMIT // 2 if is_point else 1 + SLACK
     return Walk(lane, hole, offset=0 if hole.until == END else max(0, newer_calls - above))
 
 
 def land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, ...]]:
-    """After a jump: what lies between the hole's top and the first row of this page is unsure."""
+    """Record what a jump left out: what lies between the hole's top and the page's first row is unsure."""
     if not isinstance(walk.mode, Jumping):
         return walk, ()
     reason, walk = walk.mode.reason, replace(walk, mode=READING, jumps=walk.jumps + 1)
@@ -197,7 +203,7 @@ def land(walk: Walk, seen: Seen, first: datetime) -> tuple[Walk, tuple[Piece, ..
 
 
 def lowered(walk: Walk, top: datetime) -> Walk:
-    """Return the walk with the hole's top lowered, and the search for it begun anew."""
+    """Return the walk with the hole's top lowered, and a new search for it."""
     if top >= walk.hole.until:
         return walk
     hole = Interval(walk.hole.since, min(top, walk.hole.until))
@@ -205,9 +211,10 @@ def lowered(walk: Walk, top: datetime) -> Walk:
 
 
 def search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None = None) -> Walk:
-    """Aim again after a page that lay wholly above or below the top; galloping first, bisecting once both are known.
+    """Choose the next page after one wholly above or below the top: growing steps first, bisection once both bounds are
+    known.
 
-    The list moves meanwhile, so a bound that contradicts the newest answer is forgotten.
+    The list changes meanwhile, so a bound that contradicts the newest answer is dropped.
     """
     if low is not None:
         high = walk.high if walk.high is not None and walk.high >= low else None
@@ -220,7 +227,7 @@ def search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None =
         rank, stride = low + stride, max(2 * stride, seen.rows)
     else:
         rank, stride = (high or 0) - stride, max(2 * stride, 1 + SLACK)
-    # A page that was narrowed down has no room for the whole slack: it would end above what it is to reach, again and again.
+    # A narrowed page has no room for the whole slack: it would end above the row that it must reach, again and again.
     offset = rank - 1 - min(SLACK, walk.limit // 4)
     if low is None:
         offset = within(walk, offset)
@@ -230,7 +237,7 @@ def search(walk: Walk, seen: Seen, *, low: int | None = None, high: int | None =
 
 
 def within(walk: Walk, offset: int) -> int:
-    """Return the offset, or near the end of the list a smaller one: overlap costs nothing where a page is not filled.
+    """Return the offset, or a smaller one near the list's end, where a page is not filled and overlap costs nothing.
 
     Half a page is left for rows that are pushed down meanwhile.
     """
@@ -238,5 +245,5 @@ def within(walk: Walk, offset: int) -> int:
 
 
 def after(pieces: tuple[Piece, ...], walk: Walk) -> Advance:
-    """Return the outcome, or give the walk up where it has had to jump too often."""
+    """Return the result; it says that the list is unsorted where the walk has jumped too often."""
     return Advance(pieces, walk, is_unsorted=walk.jumps >= MOST_JUMPS)

@@ -1,1 +1,1 @@
-"""When a stored call counts as deleted at the source, and how to find out. Pure."""
+"""Decides when a stored call counts as deleted at the source, and what to ask to find out. Pure."""

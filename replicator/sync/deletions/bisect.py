@@ -1,13 +1,14 @@
-"""Finds where the replica and the source differ in membership, with offsets and totals only. Pure.
+"""Finds the calls that only the replica or only the source has, with nothing but offsets and totals of the list. Pure.
 
-Rank counted from the *oldest* end (`total - offset` of the same response) is unmoved by new calls; it falls only where
-an older call vanished, and rises only where an older one came in. So the surplus below an instant t,
+The rank of a call counted from the *oldest* end (`total - offset` of the same response) is not changed by new calls. It
+falls only where an older call vanished, and rises only where an older one was added. So the surplus below an instant t,
 
     surplus(t) = stored live calls created before t  -  calls of the source created before t
 
-is a number that one page tells for the instants at its upper and its lower end, and where it differs between two
-instants, something differs between them. Bisecting finds one deletion among a million calls with about 15 requests.
-What a page shows within itself needs no search: it is a proven stretch like any other, and rules.py looks at it.
+can be computed from one page, for the instants at its upper and its lower end. Where it differs between two instants,
+replica and source differ between them. Bisection finds one deletion among a million calls with about 15 requests.
+
+What a page itself shows needs no search: it is a proven stretch like any other, and rules.py compares it.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.page import Seen
 
 LEAST_PATIENCE = 40
-"""Requests that a search may take however small the account is."""
+"""Requests that a search may use even if the account is small."""
 PER_SURPLUS = 30
-"""Requests that it may take for each call that differs, where a whole pass is dearer than that."""
+"""Requests that it may use for each differing call, where reading the whole list once would cost more than that."""
 NEWER = 2
-"""Rows above a stretch that is read whole, so that it begins strictly inside the page."""
+"""Rows above a stretch of at most one page that are read with it, so that it begins strictly inside the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An instant, how many calls of the source are older, and the surplus of the replica among those."""
+    """An instant, the number of the source's calls that are older, and the replica's surplus among those."""
 
     at: datetime
     older: int
@@ -43,26 +44,30 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Calls created from `low.at` (included) to `high.at` (excluded), among which something differs."""
+    """Calls created from `low.at` (included) to `high.at` (excluded), among which replica and source differ."""
 
     low: Mark
     high: Mark
 
     @property
     def listed(self) -> int:
-        """How many calls the source lists here."""
+        """The number of calls that the source lists in this stretch."""
         return self.high.older - self.low.older
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is left to look at, newest last. `begun_at` is our clock; `left` how many requests it may still take."""
+    """The stretches left to examine, newest last. `begun_at` is our clock; `left` is how many requests the search may
+    still use.
+    """
 
     begun_at: datetime
     stretches: tuple[Stretch, ...]
     left: int
     below: datetime | None = None
-    """Where set, stored calls older than this are listed nowhere: the list's end is to be looked at."""
+    """If set: the source lists no call older than this, although some are stored, so the list's end
+    must be read again.
+    """
 
     @property
     def is_over(self) -> bool:
@@ -72,7 +77,8 @@ class Search:
 def begin(now: datetime, *, total: int, surplus: int) -> Search:
     """Begin a search: the source lists `total` calls, the replica holds `surplus` more (or fewer, if negative)."""
     whole = Stretch(Mark(BEGINNING, 0, 0), Mark(END, total, surplus))
-    # A total that is far beyond what is stored, while all of the list was read, is no number of pages.
+    # If the total far exceeds the number of stored calls although the whole list was read, it cannot be used to count
+    # pages.
     listed = min(total, 2 * (total + surplus))
     patience = max(LEAST_PATIENCE, min(listed // PAGE_LIMIT, PER_SURPLUS * abs(surplus)))
     return Search(now, (whole,) if surplus else (), patience)
@@ -88,15 +94,15 @@ def next_offset(search: Search, total: int) -> int:
 
 
 def marks(seen: Seen) -> tuple[datetime, ...]:
-    """Return the instants at the upper and the lower end of a page whose surplus it can tell; none, one or two."""
+    """Return the instants at the upper and lower end of a page for which it gives the surplus: none, one or two."""
     return tuple(at for at, _ in _ends(seen))
 
 
 def absorb(search: Search, seen: Seen, stored_before: Mapping[datetime, int]) -> Search:
-    """Take a page. `stored_before` tells, for each of its `marks`, how many live calls are stored that are older.
+    """Take a page. `stored_before` gives for each of its `marks` how many older live calls are stored.
 
-    A page that tells nothing (no total, no order, one group of ties) ends the search of its stretch: whatever differs
-    there is found by renewal, and the search never loops.
+    A page from which nothing can be computed (no total, no order, a single tie group) ends the search of its stretch.
+    Renewal will find the difference there, and the search never loops.
     """
     stretch, rest = search.stretches[-1], search.stretches[:-1]
     found = [Mark(at, older, stored_before[at] - older) for at, older in _ends(seen)]
@@ -110,7 +116,8 @@ def absorb(search: Search, seen: Seen, stored_before: Mapping[datetime, int]) ->
         if low.at < high.at and low.surplus != high.surplus
     ]
     if stretch in parts:
-        # The page told nothing new: the list has moved, or there is nothing behind its end that a page could show.
+        # The page gave no new information: the list has moved, or no page can show what is missing behind the list's
+        # end.
         is_bottom = stretch.low.at == BEGINNING and seen.total is not None and seen.behind >= seen.total
         return replace(search, stretches=rest, below=stretch.high.at if is_bottom else search.below)
     return replace(search, stretches=(*rest, *(part for part in parts if not _is_nothing_listed(part))))
@@ -139,5 +146,5 @@ def _within(mark: Mark, stretch: Stretch) -> Mark:
 
 
 def _is_nothing_listed(stretch: Stretch) -> bool:
-    """Say whether the source lists nothing here: no page can show more than the ones beside it did."""
+    """Say whether the source lists nothing in this stretch: then no page can show more than the pages beside it did."""
     return stretch.listed <= 0 and stretch.low.at > BEGINNING

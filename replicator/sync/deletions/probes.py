@@ -1,10 +1,9 @@
-"""Which calls are asked for by id, and what their answers mean: controls, suspected absences, the source's identity.
+"""Chooses the calls to be asked for by id, and interprets the answers: suspected absences, controls, the source's
+identity. No I/O: its owner gives it answers and takes the next probe from it.
 
-No I/O: the run gives it answers and asks it for the next probe.
-
-**Identity.** A replica that holds calls believes a source only after it has shown one of them: in the first page, which
-costs nothing, or by id. If none of some remembered calls answers, the key belongs to another account or the base URL
-moved: then nothing is written and nothing is inferred.
+**Identity.** If the replica holds calls, a source is trusted only after it has shown one of them: in the first page,
+which costs no extra request, or by id. If the source knows none of some remembered calls, the key belongs to another
+account or the base URL has changed: then nothing is written and nothing is concluded.
 """
 
 from __future__ import annotations
@@ -26,43 +25,43 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.requests import Outcome
 
 CONTROL_MARGIN = timedelta(seconds=15)
-"""A control is asked anew so much before it is too old, so that the probes after it still count."""
+"""A control is asked again this long before it is too old, so that the probes sent after it still count."""
 TRIES = 3
-"""How often a remembered call is asked for that answers with an error."""
+"""How often a remembered call is asked for while the answer is an error."""
 
 
 @dataclass(slots=True)
 class Prober:
-    """Suspected absences at hand, each asked between two controls."""
+    """Suspected absences that are loaded, each asked for between two controls (calls that are known to live)."""
 
     confirm_after: timedelta
     waiting: deque[Absence] = field(default_factory=deque)
     asked: set[int] = field(default_factory=set)
-    """Absences at hand, in flight, or missed and not controlled yet."""
+    """Ids of absences that wait, are in flight, or got a 404 that no control has confirmed yet."""
     missed: list[tuple[Absence, Outcome]] = field(default_factory=list)
-    """404s that wait for the control after them."""
+    """404s that wait for the control that follows them."""
     controls: deque[UUID] = field(default_factory=deque)
     control_at: datetime | None = None
     is_control_asked: bool = False
     is_control_next: bool = True
-    """Whether the next probe is a control, as of the last time that it was asked how many may be sent."""
+    """Whether the next probe is a control; set by the last call of `ready`."""
 
     def take(self, absences: Iterable[Absence]) -> None:
-        """Take suspected absences to hand."""
+        """Add suspected absences to those that wait."""
         for absence in absences:
             if absence.id not in self.asked:
                 self.asked.add(absence.id)
                 self.waiting.append(absence)
 
     def seen(self, call_ids: Sequence[UUID]) -> None:
-        """Remember calls that the source has just listed: any of them can be a control."""
+        """Remember calls that the source has just listed: each can serve as a control."""
         self.controls = deque(call_ids[-3:])
 
     def ready(self, now: datetime, free: int) -> int:
-        """Return how many probes may be sent now: those at hand, or one control before or after them.
+        """Return how many probes may be sent now: the absences that wait, or one control before or after them.
 
-        Of the `free` requests of the rate window one is left for the control after them: 404s that are not controlled within
-        CONTROL_AGE count for nothing, and would be asked for again in each window.
+        Of the `free` requests of the rate window one is kept for the control after the probes. 404s without a control
+        within CONTROL_AGE do not count, and would have to be asked for again in each window.
         """
         is_first = len(self.asked) == len(self.waiting)
         self.is_control_next = not (self.waiting and self._has_control(now) and (free > 1 or is_first))
@@ -70,7 +69,7 @@ class Prober:
             return min(len(self.waiting), max(1, free - 1))
         is_wanted = bool(self.waiting or self.missed)
         if self.waiting and self._has_control(now) and len(self.asked) > len(self.waiting) + len(self.missed):
-            return 0  # the control has to be asked after the last of them was answered
+            return 0  # the control must be asked for after the last probe was answered
         return int(is_wanted and not self.is_control_asked and bool(self.controls))
 
     def next(self) -> Probe:
@@ -82,7 +81,7 @@ class Prober:
         return Probe(self.controls[0])
 
     def completed(self, probe: Probe, outcome: Outcome) -> list[Absence]:
-        """Take an answer; return what became of absences by it."""
+        """Take an answer; return the absences that it changed."""
         is_itself = outcome.call is not None and outcome.call.id == probe.call_id
         absence = probe.absence
         if absence is None:
@@ -98,7 +97,9 @@ class Prober:
         return [(after_answer if is_itself else after_nothing)(absence, outcome.sent_at)]
 
     def _controlled(self, outcome: Outcome) -> list[Absence]:
-        """A control answered as itself: the 404s before it count, if the control before them is near enough."""
+        """Take a control that answered as itself: the 404s before it count, if the control before them
+        is near enough.
+        """
         before, after = self.control_at, outcome.sent_at
         self.control_at = after
         ready = [(absence, miss) for absence, miss in self.missed if miss.received_at <= after]
@@ -107,7 +108,10 @@ class Prober:
         return [after_miss(absence, miss.sent_at, (before, after), self.confirm_after) for absence, miss in ready]
 
     def _uncontrolled(self, probe: Probe, outcome: Outcome) -> list[Absence]:
-        """A control did not answer as itself: it may be gone, or the source knows nobody; the 404s before it are void."""
+        """Take a control that did not answer as itself: the 404s before it do not count.
+
+        The control may be deleted, or the source knows no call at all.
+        """
         if not outcome.is_sent:
             return []
         if self.controls and self.controls[0] == probe.call_id:
@@ -122,7 +126,10 @@ class Prober:
 
 @dataclass(slots=True)
 class Identity:
-    """Whether the source was recognised. `remembered` are stored calls, `head` is the first page while it is doubted."""
+    """Whether the source was recognised as the stored one.
+
+    `remembered` are ids of stored calls; `head` is the first page, kept while the identity is in doubt.
+    """
 
     remembered: tuple[UUID, ...] = ()
     is_known: bool = True
@@ -132,13 +139,13 @@ class Identity:
     head: Outcome | None = None
 
     def doubt(self, head: Outcome | None) -> None:
-        """Keep a first page that shows no stored call, if there is one, and ask for the remembered ones."""
+        """Keep a first page that shows no stored call (None: it cannot be read), and queue the remembered calls."""
         self.head = head
         if not self.waiting and not self.in_flight:
             self.waiting = deque(self.remembered)
 
     def recognised(self) -> list[Outcome]:
-        """Return the first page that was kept, once, if the source was recognised meanwhile."""
+        """Return the first page that was kept, once, if the source has been recognised since."""
         head, self.head = self.head, None if self.is_known else self.head
         return [head] if self.is_known and head is not None else []
 
@@ -148,7 +155,10 @@ class Identity:
         return Probe(self.waiting.popleft())
 
     def completed(self, probe: Probe, outcome: Outcome) -> None:
-        """Take an answer. Raises AnotherSource when all remembered calls are unknown to the source."""
+        """Take an answer. Raises AnotherSource when the source knows none of the remembered calls.
+
+        Raises the SourceError of a remembered call that fails TRIES times.
+        """
         self.in_flight -= 1
         if outcome.call is not None and outcome.call.id == probe.call_id:
             self.is_known = True

@@ -1,6 +1,6 @@
-"""The engine as a value: what is worth asking, what an answer proves, what is to be written. Pure.
+"""The engine as a value: decides what to ask, what an answer proves and what to write. Pure.
 
-Nothing here reads a clock, a network, a database, the environment or a random number, and nothing here waits. Whoever
-owns an `Engine` performs its actions and tells it what came of them: `sync/run.py` with threads and transactions, the
-simulations and the benches in virtual time.
+Nothing here reads a clock, a network, a database, the environment or a random number, and nothing here waits. The owner
+of an `Engine` performs its actions and reports their results: `sync/run.py` with threads and transactions, the
+simulations and benchmarks in virtual time.
 """

@@ -1,4 +1,6 @@
-"""What an answer makes of the planner's state: coverage that it proves, and walks, partitions, scans and searches that go on. Pure."""
+"""Applies an answer to the planner's state: records the proven coverage; continues walks, partitions, scans, searches.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.walk import Walk
 
 LEFT_FOR = timedelta(minutes=10)
-"""How long a stretch is left alone in which one page after the other has failed."""
+"""How long a stretch is not asked for after page after page of it has failed."""
 
 
 def absorb_page(
     state: State, asked: Walk, seen: Seen, *, is_head: bool, oldest_known: datetime | None, news: int = 0
 ) -> Absorbed:
-    """Take a page. `asked` is the walk as it was when the page was asked; `news` counts rows that were new or changed."""
+    """Apply a page. `asked` is the walk as it was when the page was asked for; `news` counts the page's new or changed
+    rows.
+    """
     if state.scan is not None and not is_head:
         scanned = full_scan.absorb(state.scan, seen, news, state.ledger, state.policy, state.bound)
         scanned_at = state.scanned_at if scanned.scan is not None else seen.asked_at
@@ -44,7 +48,8 @@ def absorb_page(
         pieces = (*pieces, *_doubts(asked.hole, pieces, seen.asked_at))
     ledger = state.ledger
     if all(piece.reason == Doubt.EMPTY for piece in ledger.pieces):
-        # No call was ever seen. What is said of an empty list holds until one is: then all is read.
+        # No call has been seen yet. What the ledger says of an empty list is valid until one is seen: then everything
+        # is read.
         if seen.rows:
             ledger = Ledger()
         elif oldest_known is None and asked.offset == 0 and asked.ending is None:
@@ -71,12 +76,14 @@ def absorb_page(
 
 
 def _is_needed(ledger: Ledger, walk: Walk) -> bool:
-    """Say whether a walk still has something to do: another one may have closed its hole meanwhile."""
+    """Say whether a walk is still needed: another walk may have closed its hole meanwhile."""
     return walk.lane in {Lane.ACTIVE, Lane.RENEWAL} or bool(ledger.holes(walk.hole))
 
 
 def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece]:
-    """Return what a walk that ended left of its hole: unsure, or it would be walked again at once and for ever."""
+    """Return what an ended walk left of its hole, as unsure pieces; otherwise it would be walked again at once, for
+    ever.
+    """
     covered = Ledger()
     for piece in pieces:
         covered = covered.record(piece)
@@ -88,7 +95,9 @@ def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece
 
 
 def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
-    """Take a page of a slice. Its rows count like all others; what it proves is told when all partitions are read."""
+    """Apply a page of a slice. Its rows are stored like all others; what they prove is known when all partitions are
+    read.
+    """
     if state.partitioning is None:
         return Absorbed(state)
     is_of_the_end = state.partitioning.reason != Doubt.TIE
@@ -103,7 +112,7 @@ def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Seq
 
 
 def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int]) -> Absorbed:
-    """Take a page of the search. Whatever it proves counts; the search goes on where something differs."""
+    """Apply a page of the search. What it proves is recorded; the search goes on where replica and source differ."""
     pieces: tuple[Piece, ...] = ()
     ledger = state.ledger
     proven = prove(seen.created, offset=seen.offset, server_time=seen.server_time)
@@ -114,7 +123,8 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
         return Absorbed(replace(state, ledger=ledger, search=None), pieces)
     search = bisect.absorb(state.search, seen, stored_before)
     if search.is_over and search.below is not None:
-        # Only a look at the list's end can speak of what is stored beyond it: this doubt makes it due.
+        # Only a look at the list's end shows whether the calls stored beyond it exist; this unsure piece makes the look
+        # due.
         doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=Doubt.BEYOND)
         ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
     renew_before = search.begun_at if search.left <= 0 else state.renew_before
@@ -125,7 +135,7 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
 
 
 def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
-    """Take the failure of one page, at an instant, while the source answers other requests."""
+    """Apply the failure of one page at time `at`, while the source answers other requests."""
     if asked.lane is Lane.SLICE:
         return _unsliced(state)
     if asked.lane is Lane.SEARCH:
@@ -146,7 +156,9 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
 
 
 def _unsliced(state: State) -> Absorbed:
-    """A slice has a row that cannot be read: what was to be proven through filters stays unsure, and is left alone."""
+    """End the reading through filters, because a slice has an unreadable row: the stretch stays unsure until it is due
+    again.
+    """
     if state.partitioning is None:
         return Absorbed(state)
     hole, is_tie = state.partitioning.hole, state.partitioning.reason == Doubt.TIE

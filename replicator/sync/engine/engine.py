@@ -1,10 +1,9 @@
-"""The engine: what to ask, to write and to wait for next, as a function of what was known and what came in. Pure.
+"""The engine: decides what to ask, write and wait for next, from what was known and what came in. Pure.
 
-Its owner takes `actions(now)`, performs them in their order, and tells what came of them by `receive`. An engine goes in
-turns. A turn takes in what has arrived, decides what to send, whether to commit and how long to wait, and ends with
-`Wait`, `Finish` or `Fail`. Where a turn needs something of the world before it can go on (the replica's answer, a charge,
-a commit) it ends its actions with that one, and goes on when its event was received. Between two turns everything that
-the engine knows is in its fields.
+Its owner takes `actions(now)`, performs them in order, and reports the results by `receive`. An engine works in turns.
+A turn takes in what has arrived, decides what to send, whether to commit and how long to wait, and ends with `Wait`,
+`Finish` or `Fail`. If a turn first needs a result (the replica's answer, a charge, a commit), it ends its actions with
+that one, and goes on when the event was received. Between two turns, all that the engine knows is in its fields.
 """
 
 from __future__ import annotations
@@ -60,27 +59,30 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH_SIZE = 1000
-"""Rows about which a batch is committed …"""
+"""A batch is committed when it has about this many rows …"""
 BATCH_AGE = timedelta(seconds=0.25)
-"""… or the age of its first answer, if that comes first; at once where workers would be idle."""
+"""… or when its first answer is this old, if that comes first; at once where workers would be idle."""
 QUEUED_PER_WORKER = 64
-"""Requests that are sent for each worker ahead of time, so that none is idle while a batch is committed."""
+"""Requests that are sent ahead for each worker, so that no worker is idle during a commit."""
 HEARTBEAT = timedelta(seconds=10)
-"""At least so often there is a commit, which shows that the lease is held, and a turn."""
+"""The longest time between two commits (each shows that the lease is held), and between two turns."""
 STOP_WITHIN = timedelta(seconds=5)
-"""How long a run that is told to stop waits for what is under way."""
+"""How long a run that was told to stop waits for the requests under way."""
 END_WITHIN = timedelta(hours=1)
-"""How long a run that has reached its bound waits for what is under way: each request ends long before."""
+"""How long a run that has reached its bound waits for the requests under way; each request ends long before."""
 NO_BOUND = 1_000_000
-"""Requests left where their number is not bounded."""
+"""The number of requests left where it is not bounded."""
 
 Steps: TypeAlias = Generator[Action, Any, T]
-"""A part of a turn: it yields actions, is sent what came of those that have an answer, and returns its result."""
+"""A part of a turn: it yields actions, is sent the results of those that have one, and returns its own result."""
 
 
 class Engine:
-    """One run's decisions. `purses` are the budgets of its keys, which its owner charges and keeps; `room` is how many
-    requests may be under way or queued at once. The fields are for reading; only `actions` and `receive` change them.
+    """The decisions of one run.
+
+    `key_budgets` are the budgets of its keys, which its owner charges and stores. `room` is how many requests may be
+    under way or queued at once (None: QUEUED_PER_WORKER for each worker). The fields are for reading; only `actions`
+    and `receive` change them.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class Engine:
         self.batch = Batch()
         self.tally = Tally()
         self.in_flight = 0
-        """Requests that were sent and have not come in."""
+        """Requests that were sent and whose outcomes have not come in."""
         self.held_at = now
         """When the last commit was begun."""
         self.is_stopped = False
@@ -120,7 +122,9 @@ class Engine:
     # The protocol -------------------------------------------------------------------------------------------------
 
     def actions(self, now: datetime) -> tuple[Action, ...]:
-        """Return what is to be done now, in this order. The last one is `Wait`, ends the run, or is answered by an event."""
+        """Return the actions to perform now, in this order. The last is `Wait`, ends the run, or is answered by an
+        event.
+        """
         if self._asked is not None:
             return (self._asked,)
         made: list[Action] = []
@@ -141,7 +145,9 @@ class Engine:
                 return tuple(made)
 
     def receive(self, event: Event) -> None:
-        """Take an event. What it means is decided with the next actions."""
+        """Take an event. The next call of `actions` decides what it means. Raises ValueError where it answers no
+        pending action.
+        """
         match event, self._asked:
             case Known(answer), Ask():
                 self._asked, self._answer = None, answer
@@ -160,7 +166,7 @@ class Engine:
     # A turn -------------------------------------------------------------------------------------------------------
 
     def _decide(self, now: datetime) -> Steps[None]:
-        """Go one turn. One that only takes in or commits ends without waiting: the next one begins at once."""
+        """Perform one turn. A turn that only takes in or commits ends without waiting, and the next begins at once."""
         if self._came_in:
             yield from self._take_in(now)
             return
@@ -179,7 +185,7 @@ class Engine:
             yield self._wait(held_until, now)
 
     def _look_for_an_end(self, now: datetime) -> Steps[None]:
-        """Begin to end a run that was told to stop, or has reached a bound."""
+        """Begin to end the run, if it was told to stop or has reached a bound."""
         if self.is_stopped:
             self.ending, self.ends_by = Result.STOPPED, now + STOP_WITHIN
         elif (self.deadline is not None and now >= self.deadline) or self._requests_left() <= 0:
@@ -188,7 +194,7 @@ class Engine:
             yield Close()
 
     def _end(self, ending: Result, now: datetime) -> Steps[None]:
-        """Take what is still under way, as long as there is time, commit it, and finish."""
+        """Wait for the requests under way, while there is time; then commit and finish."""
         if self.in_flight and now < self.ends_by:
             yield Wait(min(self.ends_by, now + HEARTBEAT))
             return
@@ -196,7 +202,9 @@ class Engine:
         yield Finish(ending)
 
     def _wait(self, held_until: datetime | None, now: datetime) -> Wait:
-        """Wait for what comes first: an answer, leave to send more, the age of the batch, or a bound."""
+        """Return the wait until the first of these: an answer, permission to send more, the age of the
+        batch, a bound.
+        """
         until = min(now + HEARTBEAT, held_until or now + HEARTBEAT)
         if self.deadline is not None:
             until = min(until, self.deadline)
@@ -211,7 +219,7 @@ class Engine:
     # What to send -------------------------------------------------------------------------------------------------
 
     def _send(self, now: datetime) -> Steps[datetime | None]:
-        """Send what is worth it and allowed; return until when more is held back, None where nothing is."""
+        """Send the requests that are wanted and allowed; return until when others are held back, None where none is."""
         if self.judge.resume_at is not None and now < self.judge.resume_at:
             return self.judge.resume_at
         self.position = yield from _asking(set_goals(self.position, now))
@@ -235,14 +243,14 @@ class Engine:
         return min(key_budget.budget.opens_at(now) for key_budget in self.key_budgets) if lanes else None
 
     def _held_until(self, state: State, now: datetime) -> datetime | None:
-        """Return when to look again though no lane may send now; None where none has anything to send."""
+        """Return when to look again if no lane may send now; None where no lane has anything to send."""
         if choose(state, now, 1):
             return min(key_budget.budget.spares_at(now) for key_budget in self.key_budgets)
         is_resting = not state.most_pages and choose(replace(state, most_pages=1), now, 1)
         return self.judge.throttle.rest_until if is_resting else None
 
     def _requests(self, lanes: Sequence[Lane], key: int, now: datetime) -> Send:
-        """Make the requests of lanes whose charge to a key was made."""
+        """Make the requests of lanes, after they were charged to a key."""
         expires_at = self.key_budgets[key].budget.closes_at(now)
         requests = tuple(self._request(lane, key, now, expires_at) for lane in lanes)
         by_id = Counter(request.lane for request in requests if request.walk is None)
@@ -263,7 +271,7 @@ class Engine:
         return Request(lane, key, expires_at, walk, is_head)
 
     def _fill(self, now: datetime) -> Steps[None]:
-        """Bring due details to hand, once the head was asked for."""
+        """Load due details, once the head was asked for."""
         kinds = self.options.details.kinds
         if not kinds or self.position.state.head_asked_at is None or not self.details.is_to_be_filled(self.room, now):
             return
@@ -278,7 +286,7 @@ class Engine:
     # What came in -------------------------------------------------------------------------------------------------
 
     def _take_in(self, now: datetime) -> Steps[None]:
-        """Take what has come in: into the books, to the planner and into the batch. Fail where it is pointless to go on."""
+        """Take what has come in: into the counts, the planner and the batch. Fail where the run cannot go on."""
         outcomes, self._came_in = self._came_in, []
         fatal: SourceError | None = None
         self._note_completed(outcomes)
@@ -289,7 +297,7 @@ class Engine:
                 continue
             try:
                 counted = yield from _asking(self.presence.recognise(outcome, verdict))
-            except SourceError as error:  # it is another source: nothing of it is written
+            except SourceError as error:  # it is another source: none of its answers is written
                 yield Fail(error)
                 return
             if self.presence.identity.is_known and not self.position.state.is_identified:
@@ -301,7 +309,7 @@ class Engine:
             yield Fail(fatal)
 
     def _note_completed(self, outcomes: Sequence[Outcome]) -> None:
-        """Enter the end of requests into the books of the budget and the planner."""
+        """Record the end of requests in the budgets and the planner."""
         by_key: dict[int, list[Completion]] = {}
         state = self.position.state
         for (lane, is_head), count in Counter((o.request.lane, o.request.is_head) for o in outcomes).items():
@@ -315,7 +323,7 @@ class Engine:
         self.position = replace(self.position, state=state)
 
     def _judge(self, outcome: Outcome, now: datetime) -> Verdict:
-        """Say what an outcome means, and enter it into the run's books."""
+        """Say what an outcome means, and count it."""
         request, error = outcome.request, outcome.error
         self.tally.requests += outcome.is_sent
         verdict = self.judge.judge(outcome, now)
@@ -332,7 +340,7 @@ class Engine:
         return verdict
 
     def _absorb(self, outcome: Outcome, verdict: Verdict, now: datetime) -> Steps[None]:
-        """Let the batch, the planner and the books of membership take an outcome."""
+        """Apply an outcome to the batch, the planner and the suspected absences."""
         request, presence = outcome.request, self.presence
         if verdict is Verdict.TAKEN:
             self.batch.add(outcome)
@@ -342,7 +350,8 @@ class Engine:
             return
         news = 0
         if self.position.state.scan is not None:
-            # Only the rows can tell what was new: they are stored first, and what they prove with the next batch.
+            # Only a commit shows how many rows were new: so the rows are stored first, and what they prove with the
+            # next batch.
             news = yield from self._commit(now)
         ranks = yield from _asking(presence.ranks(self.position, outcome))
         self.position = absorb(self.position, outcome, verdict, self.batch, news=news, stored_before=ranks)
@@ -352,7 +361,7 @@ class Engine:
     # What to write ------------------------------------------------------------------------------------------------
 
     def _is_commit_due(self, now: datetime) -> bool:
-        """Say whether it is time to write: enough has come in, or it is old, or there are workers without work."""
+        """Say whether to commit now: enough has come in, or it is old, or workers have nothing to do."""
         if now - self.held_at >= HEARTBEAT:
             return True
         if not (self.batch or self.details.completed or self.position.is_to_be_stored):
@@ -362,7 +371,7 @@ class Engine:
         return is_idle or is_old or self.batch.weight >= BATCH_SIZE
 
     def _commit(self, now: datetime) -> Steps[int]:
-        """Have written what has come in; return how many rows of it were new or changed."""
+        """Have what came in committed; return how many of its rows were new or changed."""
         batch, before = self.batch, self._news
         found: Committed = yield Commit(self.position, batch, is_late=now - self.held_at >= HEARTBEAT)
         self._news = found.news
@@ -379,7 +388,7 @@ class Engine:
 
 
 def _asking(decision: Asking[T]) -> Steps[T]:
-    """Carry a decision through, asking the replica what it has to know."""
+    """Run a decision to its end, and ask the replica each question that it yields."""
     try:
         question = next(decision)
         while True:

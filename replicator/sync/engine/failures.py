@@ -1,8 +1,9 @@
-"""What an answer, or its absence, means for the run: take it, ask again, narrow the page down, or end. No I/O.
+"""Decides what an answer or a failure means for the run: take it, ask again, narrow the page, or end. No I/O.
 
-The hard part is to tell a page that fails by itself from a source that fails. Nobody can from one failure, so the run
-goes on carefully: failed pages are narrowed down (coverage/narrowing.py convicts a row only on evidence), pauses grow, and the run
-ends when a source that never answered fails some times, or one that did answer fails for longer than any rate window.
+The difficulty is to distinguish a page that always fails from a source that fails. One failure cannot show which it is.
+So failed pages are narrowed (coverage/narrowing.py steps over a row only on evidence), and pauses grow. The run ends
+when a source that never answered has failed several times, or one that did answer fails for longer than any rate
+window.
 """
 
 from __future__ import annotations
@@ -31,27 +32,27 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.requests import Outcome
 
 FIRST_TRIES = 3
-"""Attempts at a source that has not answered once in this run, when no connection can be made."""
+"""Attempts at a source that has not answered once in this run, while no connection can be made."""
 FIRST_ANSWERS = 18
-"""Attempts when it answers, but with errors only: enough to narrow a page down to the row that breaks it."""
+"""Attempts while it sends only errors: enough to narrow a page to the row that makes it fail."""
 PATIENCE = timedelta(seconds=150)
 """How long a source that did answer may fail before the run ends: more than two rate windows."""
 REFUSED_PATIENCE = timedelta(hours=1)
-"""How long a run waits at a source that does nothing but refuse (429), longer than any rate window but a day's."""
+"""How long a run waits while the source only refuses requests (429): longer than any rate window except a day's."""
 LONGEST_PAUSE_SECONDS = 20.0
 PROVIDER_ERROR = "provider_error"
 """The API's code for a fault of the telephony provider behind it (502)."""
 PROVIDER_TRIES = 5
-"""Faults of a provider in a row after which its kind of detail is left alone for a while."""
+"""The number of consecutive faults of a provider after which its kind of detail is not asked for, for some time."""
 FIRST_CIRCUIT = timedelta(seconds=30)
 LONGEST_CIRCUIT = timedelta(minutes=30)
 
 
 class Verdict(Enum):
-    """What is done with an outcome."""
+    """What to do with an outcome."""
 
-    TAKEN = "taken"  # its rows, or its absence, are committed
-    REFUSED = "refused"  # 429: asked again in its time
+    TAKEN = "taken"  # its rows, or that it is absent, are committed
+    REFUSED = "refused"  # 429: asked again when the budget allows
     AGAIN = "again"  # not sent, or failed for the first time
     BROKEN = "broken"  # the page is narrowed down
     FATAL = "fatal"  # its error ends the run
@@ -59,20 +60,22 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Judge:
-    """What is known of the source's failures in this run."""
+    """What is known about the source's failures in this run."""
 
     answers: int = 0
     failures: int = 0
     """Failures since the last answer."""
     has_spoken: bool = False
-    """An error came from it since the last answer: whoever closes the connection after that is there."""
+    """Since the last answer the source sent an HTTP error: so it can be reached, even if it then
+    closes the connection.
+    """
     failing_since: datetime | None = None
     refused_since: datetime | None = None
-    """When the first refusal came since the last answer."""
+    """When the first refusal (429) since the last answer came."""
     resume_at: datetime | None = None
-    """Nothing is asked before this."""
+    """No request is sent before this time."""
     provider_faults: Counter[Kind] = field(default_factory=Counter)
-    """Faults of the provider behind a kind of detail since it last gave one."""
+    """Faults of the provider of a kind of detail, since a detail of this kind was last received."""
     closed_until: dict[Kind, datetime] = field(default_factory=dict)
     throttle: Throttle = field(default_factory=Throttle)
     """How closely pages may follow each other."""
@@ -104,11 +107,11 @@ class Judge:
             and walk is not None
             and not (self.answers and (walk.offset or walk.filter))
         ):
-            return Verdict.FATAL  # the plainest page is refused
+            return Verdict.FATAL  # even the first page without filters, or any page before the first answer, is refused
         if not is_list and isinstance(error, UnreadableAnswer):
             return Verdict.TAKEN
         if request.detail is not None and error.code == PROVIDER_ERROR:
-            # The source lives, and says that somebody behind it does not: that stops this kind of detail, nothing else.
+            # The source works, and reports that a provider behind it does not: only this kind of detail is stopped.
             self._circuit(request.detail.kind, now)
             return Verdict.TAKEN
         self._back_off(error, now)
@@ -117,7 +120,9 @@ class Judge:
         return Verdict.TAKEN if walk is None else self._of_page(error, walk, now)
 
     def is_open(self, kind: Kind, now: datetime) -> bool:
-        """Say whether details of this kind are worth a request: not for some time after its provider failed in a row."""
+        """Say whether details of this kind may be asked for: not for some time after their provider
+        failed repeatedly.
+        """
         return now >= self.closed_until.get(kind, now)
 
     def _circuit(self, kind: Kind, now: datetime) -> None:
@@ -127,7 +132,7 @@ class Judge:
             self.closed_until[kind] = now + min(LONGEST_CIRCUIT, FIRST_CIRCUIT * 2 ** min(beyond, 10))
 
     def _of_page(self, error: SourceError, walk: Walk, now: datetime) -> Verdict:
-        """Narrow a page down once it has failed often enough; at once where the answer came and cannot be read."""
+        """Narrow a page after it has failed often enough, or at once where an answer came that cannot be read."""
         is_clear = isinstance(error, UnreadableAnswer)
         return Verdict.BROKEN if self.throttle.failure(walk, now) or is_clear else Verdict.AGAIN
 
@@ -137,7 +142,7 @@ class Judge:
         self.failing_since = self.failing_since or now
         pause = min(LONGEST_PAUSE_SECONDS, 0.25 * 2 ** min(self.failures, 10))
         if self.has_spoken and self.failures <= FIRST_ANSWERS:
-            # It answers, so this may be one page's fault, which is narrowed down without long waits.
+            # The source answers, so the cause may be one page, which is narrowed without long waits.
             pause = 0.05 * self.failures
         self.resume_at = now + timedelta(seconds=pause)
 

@@ -1,8 +1,8 @@
-"""How late a change of an old call is seen at the worst, by the age of the call. Pure.
+"""Computes the longest delay until a change of an old call is seen, by the age of the call. Pure.
 
-The source does not say what has changed, so a change is seen when the call's place in the list is read again. The
-renewal policy says how often, the budget how fast. `analytics.update_delay` computes the same in SQL and tells what was
-achieved beside it; a test compares the two.
+The source does not report changes, so a change is seen when the call's place in the list is read again. The renewal
+policy says how often, the budget how fast. `analytics.update_delay` computes the same in SQL, and shows the delay that
+was achieved beside it; a test compares the two computations.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.ledger import RenewalPolicy
 
 NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
-"""Rows of a page beside its overlap with the one before."""
+"""Rows of a page that do not overlap with the page before."""
 RENEWAL_SHARE = 0.9 * SHARES[Lane.RENEWAL]
-"""What renewal can count on: a little of what a lane is owed fades before it is paid (SPENT_HORIZON)."""
+"""The share of requests on which renewal can rely: a little of its guaranteed share is lost, because the planner's
+record of past requests fades (SPENT_HORIZON).
+"""
 GRACE_SECONDS = 120.0
-"""A polling interval until the run notices that a look is due, and a rate window until it may be made."""
+"""One polling interval until the run notices that a look is due, and one rate window until the request may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class AgeClass:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """What one renewal of an age class takes, and how late a change in it is seen at the worst (None: no promise)."""
+    """The cost of one renewal of an age class, and the longest delay until a change in it is seen (None: no bound is
+    known).
+    """
 
     list_requests: int
     needed_a_minute: float
@@ -59,11 +63,12 @@ def age_classes(policy: RenewalPolicy) -> list[AgeClass]:
 
 
 def delays(classes: Sequence[tuple[float, int]], requests_per_minute: float | None) -> list[Delay]:
-    """Return the delays of age classes, youngest first, each given as (seconds between two looks, number of calls).
+    """Return the delays of age classes, youngest first; each class is given as (seconds between two looks, number of
+    calls).
 
-    Renewal is guaranteed its share of the requests, and younger classes are served first: what they need a minute is
-    gone, and each of them may come in between once more. Where one pass takes longer than the policy's period, a
-    stretch may have become due right behind the reader, so two passes count.
+    Renewal is guaranteed its share of the requests, and younger classes are served first. So the requests that they
+    need each minute are not available, and each of them may be read once more in between. If one pass takes longer than
+    the policy's period, a stretch may become due just behind the reader, so two passes are counted.
     """
     found: list[Delay] = []
     needed_by_younger, requests = 0.0, 0

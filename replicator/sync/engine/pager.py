@@ -1,6 +1,6 @@
-"""Starts the walks that are worth one, and says which page a lane asks next.
+"""Starts the walks that are needed, and returns the page that a lane asks for next.
 
-Pure: what it has to know of the replica is yielded as a question (engine/questions.py).
+Pure: what it needs to know of the replica is yielded as a question (protocol/questions.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def set_goals(position: Position, now: datetime) -> Asking[Position]:
-    """Return the position with a walk for every hole that is worth one, once the head was asked for."""
+    """Return the position with a walk for every hole that needs one, once the head was asked for."""
     state = position.state
     if is_head_due(state, now):
         position = replace(position, state=(yield from _kept_clear(state, now)))
@@ -60,7 +60,7 @@ def set_goals(position: Position, now: datetime) -> Asking[Position]:
 
 
 def _kept_clear(state: State, now: datetime) -> Asking[State]:
-    """Return the state with what is known of rows that cannot be read, among the newest: pages are kept clear of them."""
+    """Return the state with the newest stretch that holds an unreadable row: pages are ended before that row."""
     stretch = newest_unreadable(state.ledger, now)
     clear = PAGE_LIMIT
     if stretch is not None:
@@ -73,7 +73,9 @@ def _kept_clear(state: State, now: datetime) -> Asking[State]:
 
 
 def _start(state: State, goal: Goal, newer_calls: int) -> Walk:
-    """Begin the walk of a goal. One right below a row that cannot be read begins right behind that row."""
+    """Begin the walk of a goal. If the goal lies right below an unreadable row, the walk begins right
+    behind that row.
+    """
     walk, known = start(goal.lane, goal.hole, newer_calls=newer_calls), state.unreadable
     if known is None or goal.hole.until > known.since:
         return walk
@@ -82,7 +84,7 @@ def _start(state: State, goal: Goal, newer_calls: int) -> Walk:
 
 
 def next_page(position: Position, lane: Lane, *, is_head: bool) -> Walk:
-    """Return the page that a lane asks next, as the walk that asks it."""
+    """Return the page that a lane asks for next, as the walk that asks for it."""
     state = position.state
     if is_head:
         return head_walk(state)

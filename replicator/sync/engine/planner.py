@@ -1,12 +1,13 @@
-"""What to ask next. Pure: (state, clock) in, lanes and holes out.
+"""Decides what to ask next. Pure: (state, time) in, lanes and holes out.
 
-The engine (engine/engine.py) keeps a `State`, asks `goals` which walks to start and `choose` which lanes may send how much;
-what an answer makes of the state is in answers.py. Nothing here reads a clock, a network or a database.
+The engine (engine/engine.py) keeps a `State`. It asks `goals` which walks to start, and `choose` which lanes may send
+how many requests; answers.py applies the answers to the state. Nothing here reads a clock, a network or a database.
 
-Lanes in falling value: what is new (fresh), calls that are still open (active), details of calls that just ended
-(detail), history (backfill), details of history (backlog), what filters can show (slice), where replica and source
-differ (search), whether a missing call is gone (confirm), what is due for another look (renewal). The more valuable
-goes first, but none starves: each has a guaranteed share of the requests while it has work, and lends it when idle.
+The lanes, most valuable first: new calls (fresh), calls that are still open (active), details of calls that just ended
+(detail), history (backfill), details of history (backlog), what only filters can show (slice), where replica and source
+differ (search), whether a missing call is deleted (confirm), what is due to be compared again (renewal). The more
+valuable lane goes first, but no lane starves: each has a guaranteed share of the requests while it has work, and lends
+it when idle.
 """
 
 from __future__ import annotations
@@ -36,17 +37,19 @@ SHARES: Mapping[Lane, float] = {
     Lane.CONFIRM: 0.05,
     Lane.RENEWAL: 0.10,
 }
-"""What each lane is guaranteed of the requests while it has work; the rest goes by value."""
+"""The share of the requests that each lane is guaranteed while it has work; the rest goes by value."""
 SPENT_HORIZON = 400
-"""Requests over which the shares are kept; older ones fade."""
+"""About this many past requests count for the shares; older ones fade."""
 ACTIVE_AGE = timedelta(hours=6)
-"""An open call older than this is no longer hot: its end was probably lost at the source."""
+"""An open call older than this is not polled as active: its end was probably lost at the source."""
 DETAIL_AGE = timedelta(hours=1)
-"""Details of calls younger than this go before history: of calls that just ended, not of a whole day at a first sync."""
+"""Details of calls younger than this go before history: those of calls that just ended, not of a whole day at a first
+sync.
+"""
 SLICE_EVERY = timedelta(days=1)
 """How often a capped list is read through filters."""
 DOUBTS_EVERY = timedelta(hours=1)
-"""How often the end of a list is looked at again that could not be believed."""
+"""The time between two looks at the end of a list that could not be trusted."""
 LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
 PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONFIRM, Lane.RENEWAL)
 """Lanes that leave a part of each rate window to the others."""
@@ -82,13 +85,15 @@ def goals(state: State, now: datetime) -> list[Goal]:
 
 
 def _is_left(state: State, now: datetime, hole: Interval) -> bool:
-    """Say whether every page of a hole failed a while ago: a run that has nothing else to do ends over it."""
+    """Say whether a hole is left for now because every page of it failed a while ago."""
     return now < state.left.get(hole.until, BEGINNING)
 
 
 def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
-    """Say whether a walk should begin: where none is under way, and instead of a renewal of older calls. That one goes
-    on later where it is: what it has read is in the ledger. Else today's calls would wait for a whole pass of last year's.
+    """Say whether a walk should begin: if its lane has none, or if the lane's walk is a renewal of older calls.
+
+    In the second case the older renewal is interrupted, or today's calls would wait for a whole pass over last year's.
+    It goes on later from the same place, because what it has read is in the ledger.
     """
     walk = state.walks.get(lane)
     if walk is None:
@@ -105,7 +110,7 @@ def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
 
 
 def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
-    """Return what lies beyond a list's doubtful end, when it is time to look again whether it is one."""
+    """Return the stretch beyond a list's doubtful end, when it is due to be looked at again; else None."""
     lowest = ledger.pieces[0]
     is_due = lowest.reason == Doubt.BEYOND or (
         lowest.reason == Doubt.CAPPED and now - lowest.verified_at >= DOUBTS_EVERY
@@ -116,8 +121,10 @@ def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
 def to_slice(
     state: State, now: datetime, total: int, oldest_known: datetime | None
 ) -> tuple[Interval, Doubt | None] | None:
-    """Return the stretch that is to be read through filters, and why: the newest that only they can prove, if it is time;
-    else what lies beyond the end of a list of `total` calls that nobody doubts, when that is to be counted by its slices.
+    """Return the stretch to read through filters next, with the reason; None where there is none.
+
+    It is the newest stretch that only filters can prove, if it is due. Otherwise, if the end of a list of `total` calls
+    is not in doubt but its slices are due to be counted, it is what lies beyond that end (with None as the reason).
     """
     if (
         state.partitioning is not None
@@ -127,7 +134,7 @@ def to_slice(
     ):
         return None
     if state.ledger.holes(Interval(BEGINNING, state.ledger.top)):
-        return None  # the values to filter by are those of the calls that are stored
+        return None  # the filters are the values of stored calls
     is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
     for piece in reversed(state.ledger.pieces):
         if not piece.is_proven and (
@@ -142,7 +149,7 @@ def to_slice(
 
 
 def is_head_due(state: State, now: datetime) -> bool:
-    """Say whether the newest end of the list should be read now: not while a page there that failed is narrowed down."""
+    """Say whether to read the newest end of the list now: not while a failed page there is being narrowed."""
     walk = state.walks.get(Lane.FRESH)
     if (walk is not None and walk.hole.until == END) or now < state.left.get(END, BEGINNING):
         return False
@@ -155,7 +162,9 @@ def head_walk(state: State) -> Walk:
 
 
 def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
-    """Return the newest stretch with a row that cannot be read, unless it is time to look whether it can be read by now."""
+    """Return the newest stretch with an unreadable row; None where there is none, or where it is due
+    to be read again.
+    """
     for piece in reversed(ledger.pieces):
         if piece.reason == Doubt.UNREADABLE and not piece.is_proven:
             return piece.interval if now - piece.verified_at < UNREADABLE_EVERY else None
@@ -163,9 +172,10 @@ def newest_unreadable(ledger: Ledger, now: datetime) -> Interval | None:
 
 
 def clear_of(state: State, walk: Walk) -> Walk:
-    """Return the walk with a smaller page where that would show a row of which is known that it makes its page fail.
+    """Return the walk with a smaller page, if the page would include a row that is known to make its page fail.
 
-    Only where what is asked for lies above that row. If the list has moved, it costs the requests that it saves elsewhere.
+    This is done only where what the walk asks for lies above that row. If the list has moved, it costs as many requests
+    as it saves elsewhere.
     """
     if state.unreadable is None or walk.hole.since < state.unreadable.until - TICK:
         return walk
@@ -179,8 +189,8 @@ def clear_of(state: State, walk: Walk) -> Walk:
 def choose(state: State, now: datetime, free: int, spare: int | None = None) -> list[Lane]:
     """Return the lanes that may send a request now, at most `free`, most deserving first.
 
-    FRESH stands for the head poll when that is due, else for the walk that catches up. `spare` is how many of the
-    requests may go to lanes that can wait (None: as many as wanted): the rest of a rate window is kept for what is new.
+    FRESH stands for the head poll when that is due, and otherwise for the walk that catches up. `spare` is how many of
+    the requests may go to lanes that can wait (None: no limit); the rest of a rate window is kept for new data.
     """
     work = _work(state, now)
     spent = dict(state.spent)
@@ -218,7 +228,7 @@ def _work(state: State, now: datetime) -> dict[Lane, int]:
 
 
 def _wanted(state: State, now: datetime) -> dict[Lane, int]:
-    """Return how many requests each lane would send, if there were no bound."""
+    """Return how many requests each lane would send if the run had no bound."""
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
     if state.scan is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
@@ -239,13 +249,13 @@ def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
 
 
 def detail_lane(call_created_at: datetime | None, now: datetime) -> Lane:
-    """Return the lane of a detail: that of recent calls, or that of history."""
+    """Return the lane of a detail: DETAIL for recent calls, BACKLOG for history."""
     is_young = call_created_at is not None and now - call_created_at <= DETAIL_AGE
     return Lane.DETAIL if is_young else Lane.BACKLOG
 
 
 def is_cut_short(state: State, now: datetime) -> bool:
-    """Say whether there is something to ask for, and nothing of it may be asked for any more in this run."""
+    """Say whether requests are wanted, and the run's bound allows none of them."""
     return not any(_work(state, now).values()) and any(_wanted(state, now).values())
 
 
@@ -262,7 +272,7 @@ def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at:
 
 
 def completed(state: State, lane: Lane, count: int = 1, *, is_head: bool = False) -> State:
-    """Return the state after the answers (or failures) of requests came in."""
+    """Return the state after answers to (or failures of) `count` requests of this lane came in."""
     if is_head:
         return replace(state, head_in_flight=False)
     return replace(state, in_flight={**state.in_flight, lane: max(0, state.in_flight.get(lane, 0) - count)})

@@ -1,8 +1,8 @@
-"""Where a run stands, and how a batch of answers moves it. Pure: the next position is a value.
+"""The position of a run, and how each answer changes it. Pure: the next position is a new value.
 
-What an answer proves can be known at once, so the next page is aimed without waiting for the database; it is stored
-later, in one transaction with the rows that prove it (sync/commit.py). Until then `stored` lags behind the planner's
-ledger, and a crash forgets both: those pages are asked again.
+What an answer proves is known at once, so the next page is chosen without waiting for the database. It is stored later,
+in one transaction with the rows that prove it (sync/commit.py). Until then `stored` lags behind the planner's ledger. A
+crash loses the difference, and those pages are asked for again.
 """
 
 from __future__ import annotations
@@ -36,20 +36,24 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.results import Committed, Result
 
 STEPPED_OVER = "the source answers an error for every page that holds this row"
-"""The reason of a row in quarantine that no answer ever showed: in the place of its bytes stands where it begins."""
+"""The reason for a quarantined row that no answer ever showed. In place of its bytes, the start of its stretch is
+stored.
+"""
 FUTURE_SLACK = timedelta(minutes=5)
-"""How far ahead of both clocks a row may say that it was created."""
+"""How far ahead of both clocks a row's created_at may lie."""
 UNCHECKED_SLACK = timedelta(days=1)
-"""The same ahead of ours, where the server does not tell its own, or one that cannot be."""
+"""How far ahead of our clock it may lie where the server gives no time, or an impossible one."""
 CHARACTERS_A_ROW = 4_000
-"""So much of a row's text weighs as much as one more row: heavy pages are written soon, not held."""
+"""This many characters of a row's text weigh as much as one more row, so that batches of large pages are
+written early.
+"""
 SEGMENTS_A_ROW = 10
-"""So many transcript segments weigh as much as one row of a page."""
+"""This many transcript segments weigh as much as one row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the source said of itself most recently."""
+    """What the source last said about itself."""
 
     base_url: str
     total: int | None = None
@@ -58,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """All that answers change: the planner's state, the ledger as stored, and what is remembered beside them."""
+    """Everything that answers change: the planner's state, the stored ledger, and what is remembered beside them."""
 
     state: State
     stored: Ledger
@@ -67,40 +71,40 @@ class Position:
     has_quarantine: bool = False
     has_absences: bool = False
     live: int | None = None
-    """Live calls that are stored; None where nobody has counted them yet."""
+    """Live calls that are stored; None where they have not been counted yet."""
     directions: tuple[str, ...] = ("inbound", "outbound")
     """The directions that are known, for reading through filters."""
     difference: int | None = None
-    """Live calls beyond the source's total that a search has looked for and could not explain."""
+    """How many live calls exceed the source's total, of which a search could not find the cause."""
     is_difference_new: bool = False
-    """It is still to be stored."""
+    """`difference` has changed and is not stored yet."""
     is_open_new: bool = True
     """Calls were written since it was last asked which of them have not ended."""
     is_total_new: bool = False
-    """The source's total is to be compared with the live calls that are stored, once what came in is committed."""
+    """After the next commit, the source's total is to be compared with the number of stored live calls."""
     is_search_over: bool = False
-    """A search ended since then: what it did not explain is remembered. That stays so, whatever comes in meanwhile."""
+    """A search has ended since the last comparison, so what it did not explain will be remembered at the next one."""
 
     @property
     def is_to_be_stored(self) -> bool:
-        """Say whether there is something to commit, whatever has come in: also the end of a search, which tells by it."""
+        """Say whether a commit is needed even if no answer came in: the ledger changed, or a search ended."""
         return self.state.ledger is not self.stored or self.is_difference_new or self.is_search_over
 
 
 @dataclass(slots=True)
 class Batch:
-    """Answers to be committed together: those that count, and what was found to be unreadable among them."""
+    """Answers to be committed together: the outcomes, and the unreadable rows and fields in them."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     bad: list[UnreadRow] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
-    """What its pages say of membership."""
+    """What its pages claim about which calls exist."""
     absences: list[Absence] = field(default_factory=list)
     """What became of suspected absences."""
     pages: int = 0
     rows: int = 0
     weight: int = 0
-    """About how many rows it will write."""
+    """Its estimated size, in rows to write."""
     since: datetime | None = None
     """When its first answer came in."""
 
@@ -108,7 +112,7 @@ class Batch:
         return bool(self.outcomes or self.bad or self.absences)
 
     def add(self, outcome: Outcome) -> None:
-        """Take an answer in, whatever the planner makes of it."""
+        """Add an answer, whatever the planner does with it."""
         self.outcomes.append(outcome)
         self.since = self.since or outcome.received_at
         self.weight += 1
@@ -129,10 +133,11 @@ def absorb(
     news: int = 0,
     stored_before: Mapping[datetime, int] | None = None,
 ) -> Position:
-    """Let the planner take one page, or one broken page; return the position after it.
+    """Apply one page, or one broken page, to the position; return the new position.
 
-    What was found unreadable, and what the page says of membership, goes into `batch`. `news` counts rows that were new
-    or changed: a pass over an unsorted list ends by it. `stored_before` is what a search asks of the replica.
+    Unreadable rows, and what the page claims about which calls exist, are added to `batch`. `news` counts new or
+    changed rows: it decides when passes over an unsorted list end. `stored_before` is the replica's answer about a page
+    of a search.
     """
     asked, page = outcome.request.walk, outcome.page
     if asked is None:
@@ -141,7 +146,7 @@ def absorb(
     if page is not None:
         absorbed = _absorb_page(position, outcome, asked, page, news=news, stored_before=stored_before or {})
         if absorbed.state.scan is None and absorbed.state.scanned_at is None and not asked.filter:
-            # From a list in no order, or from a part of one, nothing is inferred.
+            # An unsorted list, or a part of a list, shows nothing about calls that are missing from it.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
         bad = _unread(page, outcome)
         oldest = _oldest(page, oldest)
@@ -171,7 +176,7 @@ def absorb(
 def _absorb_page(
     position: Position, outcome: Outcome, asked: Walk, page: Page, *, news: int, stored_before: Mapping[datetime, int]
 ) -> Absorbed:
-    """Let the planner take a page as its lane means it, and the run's bound count its rows."""
+    """Apply a page in the way of its lane, and count its rows for the run's bound."""
     state, is_head, oldest = position.state, outcome.request.is_head, position.oldest_known
     ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
     seen = Seen(placed(page, outcome), page.offset, page.total, outcome.sent_at, believed_clock(page, outcome), ids)
@@ -189,13 +194,13 @@ def _absorb_page(
 
 
 def _oldest(page: Page, known: datetime | None) -> datetime | None:
-    """Return when the oldest call was created, of those that were known and those of a page."""
+    """Return the oldest created_at of the known calls and those of a page."""
     dates = [call.created_at for call in page.calls if call.created_at is not None]
     return min(dates if known is None else [known, *dates], default=None)
 
 
 def _unread(page: Page, outcome: Outcome) -> list[UnreadRow]:
-    """Return what a page holds that could not be read: whole rows, and fields of calls that count without them."""
+    """Return what could not be read in a page: whole rows, and fields of calls that are stored without them."""
     request, at = str(outcome.request), outcome.sent_at
     rows = [UnreadRow(row.call_id, request, row.reason, row.raw, at) for row in page.unreadable]
     fields = [
@@ -216,9 +221,9 @@ def start(
     difference: int | None = None,
     sliced_at: datetime | None = None,
 ) -> Position:
-    """Return where a run begins, from what is stored: its ledger, the number of live calls, and what was remembered."""
+    """Return the position in which a run begins, from what is stored."""
     return Position(
-        # A release before this one believed a row, or a clock, that said a time which has not come.
+        # An earlier release accepted rows, or a server's clock, with a time in the future.
         State(
             ledger.until(now + FUTURE_SLACK),
             options.renewal,
@@ -238,7 +243,7 @@ def start(
 
 
 def committed(position: Position, found: Committed) -> Position:
-    """Return the position after all that it proved was written. The calls that are stored by now raise the run's bound."""
+    """Return the position after everything that it proved was committed. Newly stored calls raise the run's bound."""
     state = position.state
     if state.bound is not None and state.bound.inserted != found.inserted:
         state = replace(state, bound=replace(state.bound, inserted=found.inserted))
@@ -255,7 +260,9 @@ def committed(position: Position, found: Committed) -> Position:
 
 
 def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
-    """Say what the answers kept a run from reading that was not stopped from outside, and so is not proven; or nothing."""
+    """Say what a run that ended by itself could not read because of the source's answers; an empty
+    string for nothing.
+    """
     state, total = position.state, position.source.total
     if result == "bounded" and state.bound is not None:
         return state.bound.why()
@@ -269,15 +276,16 @@ def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
 
 
 def believed_clock(page: Page, outcome: Outcome) -> datetime | None:
-    """Return the server's clock as far as it is no later than ours: nothing is proven of a time that has not come, whoever's
-    clock is wrong.
+    """Return the server's clock, or ours if that is earlier: nothing is proven about the future, whichever clock is
+    wrong.
     """
     return None if page.server_time is None else min(page.server_time, outcome.received_at)
 
 
 def placed(page: Page, outcome: Outcome) -> tuple[datetime | None, ...]:
-    """Return when each row of a page was created, None where it says a time that has not come by either clock: such a row
-    stands nowhere in the order, or everything up to then would count as read.
+    """Return the created_at of each row of a page; None where it is in the future by both clocks.
+
+    Such a row has no place in the order: otherwise everything up to that time would count as read.
     """
     if page.server_time is None:
         latest = outcome.received_at + UNCHECKED_SLACK
@@ -289,12 +297,12 @@ def placed(page: Page, outcome: Outcome) -> tuple[datetime | None, ...]:
 
 
 def _is_honoured(page: Page, filters: Filter) -> bool:
-    """Say whether all rows of a page match its filters: servers silently ignore those that they do not know."""
+    """Say whether all rows of a page match its filters: servers silently ignore filters that they do not know."""
     return all(str(getattr(call, name)) == value for call in page.calls for name, value in filters)
 
 
 def _stepped_over(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:
-    """Return what was stepped over: a row exists there, and no request can read it."""
+    """Return a quarantine row for each stretch that was stepped over: a row exists there that no request can read."""
     return [
         UnreadRow(
             None,

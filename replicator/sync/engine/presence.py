@@ -1,7 +1,8 @@
-"""Which calls the source has: whether it is the one that is stored, where it differs, and what is gone.
+"""Decides with deletions/ which calls the source has: is it the stored source, where does it differ, what is deleted.
+Pure.
 
-The run's part of deletions/, which decide. Pure: a decision that has to know something of
-the replica yields the question and goes on with the answer (engine/questions.py).
+A decision that needs to know something of the replica yields the question and goes on with the answer
+(protocol/questions.py).
 """
 
 from __future__ import annotations
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
     from replicator.sync.protocol.requests import Outcome, Probe
 
 AT_HAND = 400
-"""Suspected calls that are held at hand."""
+"""The most suspected calls that are held in memory."""
 MOST_SEARCHES = 3
-"""Searches that one run begins: where the total is another one each time, there is no end to explaining it."""
+"""The most searches that one run begins: if the total is different each time, it can never be explained."""
 LOOK_EVERY = timedelta(seconds=30)
-"""How often suspected calls are looked for that have become due."""
+"""How often the replica is asked for suspected calls that have become due."""
 
 
 class Presence:
-    """What a run knows of the source's membership. `remembered` are some stored calls, `is_same_account` vouches for it."""
+    """What a run knows of the calls that the source has.
+
+    `remembered` are ids of some stored calls. With `is_same_account` the operator vouches that the source is the stored
+    one.
+    """
 
     def __init__(
         self, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
@@ -46,7 +51,7 @@ class Presence:
     # Calls by id --------------------------------------------------------------------------------------------------
 
     def ready(self, position: Position, now: datetime, free: int) -> Asking[int]:
-        """Return how many calls may be asked for by id now, where the budget has so many requests free."""
+        """Return how many calls may be asked for by id now, where the budget has `free` requests left."""
         if not self.identity.is_known:
             return len(self.identity.waiting)
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
@@ -60,15 +65,15 @@ class Presence:
         return self.prober.next() if self.identity.is_known else self.identity.next()
 
     def changed(self) -> None:
-        """Say that there may be other suspected calls than before."""
+        """Record that the suspected calls may have changed."""
         self._looked_at = None
 
     # The source's identity ----------------------------------------------------------------------------------------
 
     def recognise(self, outcome: Outcome, verdict: Verdict) -> Asking[list[Outcome]]:
-        """Return the outcomes that may count now: no page before the source has shown a call that is stored.
+        """Return the outcomes that may be applied now: no page before the source has shown a stored call.
 
-        Raises AnotherSource when it turns out to be another one.
+        Raises AnotherSource where the source proves to be another one, and a SourceError where the check keeps failing.
         """
         identity, request = self.identity, outcome.request
         if identity.is_known:
@@ -78,7 +83,7 @@ class Presence:
             return identity.recognised()
         if outcome.page is None:
             if verdict is Verdict.BROKEN:
-                identity.doubt(None)  # its first page cannot be read: the stored calls are asked for by id
+                identity.doubt(None)  # its first page cannot be read, so the stored calls are asked for by id
             return [outcome]
         identity.is_known = yield KnowsAny(tuple(call.id for call in outcome.page.calls))
         if identity.is_known:
@@ -89,7 +94,7 @@ class Presence:
     # Where replica and source differ ------------------------------------------------------------------------------
 
     def ranks(self, position: Position, outcome: Outcome) -> Asking[dict[datetime, int]]:
-        """Return what a page of the search asks of the replica: how many live calls are older than its two ends."""
+        """Return, for the two ends of a page of the search, how many stored live calls are older."""
         search, page = position.state.search, outcome.page
         if outcome.request.lane is not Lane.SEARCH or search is None or page is None:
             return {}
@@ -98,10 +103,10 @@ class Presence:
         return stored
 
     def compare(self, position: Position, now: datetime) -> Asking[Position]:
-        """Begin a search where the source's total is new and not the number of live calls stored, and it is not known why.
+        """Begin a search if the source's new total is not the number of stored live calls, and the reason is not known.
 
-        What a search could not explain (a call that cannot be read counts in the total and is not stored) is remembered,
-        and is not searched for again.
+        If a search cannot explain a difference (for example, an unreadable call counts in the total and is not stored),
+        the difference is remembered, and is not searched for again.
         """
         if not position.is_total_new:
             return position

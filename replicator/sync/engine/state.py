@@ -1,4 +1,4 @@
-"""What the decision about the next request rests on, and what an answer makes of it. Pure values."""
+"""The planner's state: everything on which the decision about the next request depends. Pure values."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from replicator.sync.deletions.bisect import Search
 
 MOST_LIST_REQUESTS = 2
-"""List requests in flight at once: the head and one deep page. Each page is aimed by the one before."""
+"""The most list requests in flight at once: the head and one deep page. Each page depends on the answer to the one
+before.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that the decision what to do next depends on, except the time."""
+    """Everything on which the next decision depends, except the time."""
 
     ledger: Ledger
     policy: RenewalPolicy = DEFAULT_POLICY
@@ -40,17 +42,19 @@ class State:
     sliced_at: datetime | None = None
     """When a capped list was last read through filters."""
     search: Search | None = None
-    """What is left of the search for where replica and source differ in membership."""
+    """The search for calls that only the replica or only the source has, while one goes on."""
     searches: int = 0
-    """Searches that this run has begun."""
+    """The number of searches that this run has begun."""
     renew_before: datetime | None = None
-    """Where set, everything that was compared before this is due: a whole pass, because searching would be dearer."""
+    """If set: everything last compared before this time is due. This is a whole pass, cheaper than a search."""
     unreadable: Interval | None = None
-    """The newest stretch that is known to hold a row that cannot be read, and was looked at lately."""
+    """The newest stretch that is known to hold an unreadable row and was looked at lately."""
     clear: int = PAGE_LIMIT
-    """So many rows of the list come before it, as far as is known; pages from above end there."""
+    """How many rows of the list come before that row, as far as is known; pages that begin above it end there."""
     is_identified: bool = True
-    """The source has shown that it is the one that is stored; until then only its first page is asked for."""
+    """The source has shown that it is the stored one. Before that, only its first page and stored calls by id are asked
+    for.
+    """
     scan: FullScan | None = None
     scanned_at: datetime | None = None
     """When whole passes over an unsorted list last came to an end."""
@@ -59,20 +63,20 @@ class State:
     open_calls: tuple[datetime, ...] = ()
     """created_at of calls that have not ended, oldest first."""
     most_pages: int = MOST_LIST_REQUESTS
-    """So many list requests may be in flight at once."""
+    """The most list requests that may be in flight at once."""
     details: Mapping[Lane, int] = field(default_factory=dict)
-    """Details that are due and at hand, by lane."""
+    """Requests by id that could be sent: due details in memory, and probes (lane CONFIRM), by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
     left: Mapping[datetime, datetime] = field(default_factory=dict)
-    """The upper ends of holes in which every page fails, and until when each of them is left alone."""
+    """{upper end of a hole in which every page fails: until when the hole is left alone}."""
     bound: Bound | None = None
-    """How many requests the run may make, whatever comes; None: as many as it likes."""
+    """How many requests the run may make, whatever the source answers; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A hole worth a walk."""
+    """A hole for which a walk is to be started."""
 
     lane: Lane
     hole: Interval

@@ -1,12 +1,14 @@
-"""How closely pages may follow each other at a source that fails when it is asked too fast, and says so with a fault. Pure.
+"""Spaces page requests for a source that fails, instead of answering 429, when it is asked too fast. Pure.
 
-Some limiters answer 500 where others answer 429. One such failure looks like a page that cannot be read; what tells them
-apart is time: the page that failed is answered later, unchanged. So before a page is narrowed down, it is asked again after
-a real rest. If it is answered then, the source is one that wants to be asked slowly: the gap between pages grows with each
-such page, shrinks again in quiet times, and pages are asked one at a time. If it fails after the rest as well, failures of
-this source repeat themselves, and the next ones are narrowed down without delay. So they are where no gap helps: a row that
-cannot be read moves in its list, and the page that failed is answered because the row has left it. A single row is convicted
-only if it fails for longer, beside others that are answered, than all pages failed lately.
+Some limiters answer 500 where others answer 429. One such failure looks like an unreadable page. Time shows the
+difference: the page that failed is answered later, unchanged. So before a page is narrowed, it is asked for again after
+a real rest. If it is answered then, the source has to be asked slowly: the gap between pages grows with each such page
+and shrinks in quiet times, and only one page is asked for at a time. If it fails after the rest as well, failures of
+this source are repeatable, and the next failed pages are narrowed without delay.
+
+The same is done if even the longest gap does not help: an unreadable row moves in its list, and a page that failed may
+be answered because the row has left it. A single row is stepped over only if it fails, beside others that are answered,
+for longer than all pages failed lately.
 """
 
 from __future__ import annotations
@@ -24,52 +26,56 @@ AT_ONCE = timedelta(0)
 FIRST_GAP = timedelta(seconds=0.25)
 LONGEST_GAP = timedelta(seconds=10)
 STEP = 4
-"""So many times longer the gap becomes with each page that failed and was answered later."""
+"""The factor by which the gap grows with each page that failed and was answered later."""
 CALM_ANSWERS = 20
 """Answers in a row after which the gap is halved."""
 RESTS = (timedelta(seconds=0.05), timedelta(seconds=1), timedelta(seconds=5))
-"""After a page's first failures at a source of which nothing is known yet."""
+"""The rests after a page's first failures, at a source about which nothing is known yet."""
 TRIES = 3
-"""Failures in a row before a page is narrowed down, at a source that wants to be asked slowly; each rest is twice the last."""
+"""Failures in a row before a page is narrowed, at a source that has to be asked slowly; each rest is twice the last."""
 KNOWN_TRIES = 2
-"""The same where failures repeat themselves, and for a page that is narrowed down already."""
+"""The same where failures are repeatable, and for a page that is already narrowed."""
 REMEMBERED = 16
-"""Pages that failed, so that it is noticed when they are answered."""
+"""How many failed pages are remembered, to notice when they are answered."""
 LONGEST_TRIAL = timedelta(seconds=10)
-"""So long a suspected row rests at most before it is asked again: pages that failed for longer did so for other reasons."""
+"""The longest rest of a suspected row before it is asked for again: longer failures of pages have other causes."""
 OUTAGES = 8
-"""So many of the latest times without an answer are remembered: the longest of them is what a trial goes by."""
+"""How many of the latest outages (times without an answered page) are remembered; the longest decides how long a trial
+is.
+"""
 MOST_TRIALS = 3
-"""How often a suspected row is put off: answers to other pages begin its time anew."""
+"""How often a suspected row is put off at most: each answer to another page restarts its trial."""
 TRIAL_FACTOR = 1.25
-"""So much longer than the longest outage lately a row has to fail beside others, before it is taken for unreadable."""
+"""A suspected row must fail this many times as long as the longest recent outage, before it counts as unreadable."""
 TROUBLE = timedelta(seconds=30)
-"""A lane that failed longer ago than this holds up no other."""
+"""A lane whose last failure is older than this delays no other lane."""
 
 
 @dataclass(slots=True)
 class Throttle:
-    """What is known of how a source takes to being asked for pages."""
+    """What is known about how fast a source can be asked for pages."""
 
     gap: timedelta = AT_ONCE
-    """What is left between two pages, because pages that failed were answered later."""
+    """The time between two pages; zero, unless pages that failed were answered later."""
     repeats: bool = False
-    """A page that failed did so again after a rest: its failure is its own."""
+    """A page failed again after its rest: failures are repeatable."""
     is_refuted: bool = False
-    """The longest gap did not help: that pages are answered later has another reason."""
+    """The longest gap did not help, so pages are answered later for another reason."""
     healed_after: timedelta = AT_ONCE
-    """The longest that a page failed that was answered later; a page is asked again for as long before it is narrowed."""
+    """The longest time for which a page failed that was answered later. A page is tried for as long before it is
+    narrowed.
+    """
     rest_until: datetime | None = None
     answered_at: datetime | None = None
     failing_since: datetime | None = None
-    """When the last page was answered before those that fail now; when the first of them failed, where none was."""
+    """When the last page before the present failures was answered; if none was, when the first of them failed."""
     outages: deque[timedelta] = field(default_factory=lambda: deque(maxlen=OUTAGES))
-    """How long it took each time, lately, from a page that was answered over others that failed to the next answer."""
+    """The latest outages: each the time from an answered page, over failed ones, to the next answered page."""
     trials: Counter[Lane] = field(default_factory=Counter)
-    """How often a lane's suspected row was put off, to be asked again before it is convicted."""
+    """How often the suspected row of a lane was put off."""
     calm: int = 0
     in_a_row: Counter[Lane] = field(default_factory=Counter)
-    """Failures of a lane's pages since one of them was answered."""
+    """Failed pages of a lane since one of its pages was answered."""
     failed_at: dict[Lane, datetime] = field(default_factory=dict)
     failed: deque[tuple[Filter, int, int]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """The filter, the offset and the end of pages that failed."""
@@ -81,7 +87,7 @@ class Throttle:
         return 1 if self.gap or any(self.trials.values()) or self._trouble(now) else usual
 
     def answered(self, walk: Walk, now: datetime) -> None:
-        """Take note of a page that was answered."""
+        """Record that a page was answered."""
         self.in_a_row[walk.lane] = self.trials[walk.lane] = 0
         if self.failing_since is not None:
             self.outages.append(now - self.failing_since)
@@ -99,7 +105,7 @@ class Throttle:
         self.rest_until = now + max(self.gap, self._trouble(now))
 
     def failure(self, walk: Walk, now: datetime) -> bool:
-        """Take note of a page that failed; say whether it is to be narrowed down now, or asked again as it is."""
+        """Record that a page failed; say whether to narrow it now (True) or to ask for it again as it is."""
         self.failed.append((walk.filter, walk.offset, walk.offset + walk.limit))
         self.in_a_row[walk.lane] += 1
         self.failed_at[walk.lane] = now
@@ -122,8 +128,9 @@ class Throttle:
         return is_enough
 
     def _is_on_trial(self, walk: Walk, now: datetime) -> bool:
-        """Say whether a suspected row is to be asked again, after a rest: an answer just before may have used up what a
-        limiter allows.
+        """Say whether a suspected row is to be asked for again after a rest.
+
+        The answer to another page just before may have used up what a limiter allows.
         """
         longest = max(self.outages, default=AT_ONCE) * TRIAL_FACTOR
         trial_until = (self.answered_at or now) + min(longest, LONGEST_TRIAL)
@@ -139,22 +146,23 @@ class Throttle:
         self.gap = AT_ONCE
 
     def _rest(self, count: int, *, is_narrowed: bool = False) -> timedelta:
-        """Return the rest after so many failures in a row: it grows while the same is asked again, not while pages get
-        smaller.
+        """Return the rest after `count` failures in a row. It grows while the same page is repeated, not while pages
+        shrink.
         """
         if self.gap:
             return self.gap if is_narrowed else min(LONGEST_GAP, self.gap * (1 << min(count, 10)))
         return AT_ONCE if self.repeats or count > len(RESTS) else RESTS[count - 1]
 
     def _trouble(self, now: datetime) -> timedelta:
-        """Return how long the lanes rest whose pages fail just now: others that are asked meanwhile rest as well, or they
-        would take what a limiter leaves.
+        """Return how long all lanes rest because pages of some lane fail at present.
+
+        Other lanes rest too, or their requests would use up what a limiter allows.
         """
         failing = [self.in_a_row[lane] for lane, at in self.failed_at.items() if now - at < TROUBLE]
         return max(self.gap, self._rest(max(failing), is_narrowed=True)) if any(failing) else AT_ONCE
 
     def _forget(self, walk: Walk) -> bool:
-        """Say whether this page, or one inside it, had failed."""
+        """Say whether this page, or a page inside it, had failed before; forget those failures."""
         healed = [
             page
             for page in self.failed

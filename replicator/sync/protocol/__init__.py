@@ -1,1 +1,1 @@
-"""What passes between the engine and who performs it, as values: requests, outcomes, questions, actions, events. Pure."""
+"""The values that pass between the engine and its owner: requests, outcomes, questions, actions, events. Pure."""

@@ -1,4 +1,4 @@
-"""What the engine wants done, and what it is told. Frozen values, without a word of how things are done.
+"""The engine's actions, and the events that answer them. Frozen values that do not say how an action is performed.
 
 | action | what its owner does | the event that answers it |
 | --- | --- | --- |
@@ -7,11 +7,11 @@
 | `Commit` | writes a batch with what it proved, in one transaction | `Committed` |
 | `Send` | sends requests | `CameIn`, whenever outcomes come in |
 | `Close` | sends nothing more, not even what is queued | |
-| `Wait` | waits for outcomes, at most until an instant | `CameIn`, perhaps of nothing |
+| `Wait` | waits for outcomes, at most until an instant | `CameIn`, perhaps without outcomes |
 | `Finish`, `Fail` | ends the run | |
 
-After an action that an event answers the engine says nothing more until that event is received. `Stopped` may come at
-any time.
+After `Ask`, `Charge` or `Commit` the engine gives no new action until it has received the answer. `Stopped` may be
+received at any time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Charge `requests` to the key of this number, at this time."""
+    """Charge `requests` requests to the key with this index, at this time."""
 
     key: int
     requests: int
@@ -50,7 +50,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Write a batch. `is_late`: the last commit was long ago, so what else may have changed is to be read again."""
+    """Write a batch. `is_late`: the last commit was long ago, so tables that people edit have to be read again."""
 
     position: Position
     batch: Batch
@@ -69,7 +69,9 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait for outcomes, at most until an instant. `held_until`, where set, is when more may be sent, and `why` what keeps it."""
+    """Wait for outcomes, at most until `until`. If `held_until` is set, requests are held back until then; `why` is the
+    reason.
+    """
 
     until: datetime
     held_until: datetime | None = None
@@ -83,7 +85,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """End the run with the error that makes it pointless to go on."""
+    """End the run with the error that makes it impossible to go on."""
 
     error: SourceError
 
@@ -103,7 +105,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """Whether a charge was possible: another process may have been faster."""
+    """Whether the charge was made: it is not where another process has used up the budget meanwhile."""
 
     is_charged: bool
 

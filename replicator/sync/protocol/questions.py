@@ -1,8 +1,8 @@
-"""What a decision may have to know of the replica before it can go on, as values. Pure.
+"""The questions about the replica that a decision of the engine may ask before it can go on. Pure values.
 
 A decision that may have to ask is a generator: it yields a question, is sent the answer, and returns its result. So it
-needs no database, and whoever drives it decides where the answer comes from. `answer` puts a question to a `Replica`,
-which is the database (sync/replica.py) or, in the simulations, a few values in memory.
+needs no database, and the code that runs the generator chooses where the answer comes from. `answer` puts a question to
+a `Replica`: the database (sync/replica.py) or, in the simulations, a few values in memory.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class KnowsAny:
 
 @dataclass(frozen=True, slots=True)
 class Suspected:
-    """How many calls are suspected to be gone? An int."""
+    """How many calls are suspected to be deleted? An int."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueAbsences:
-    """Which suspected calls are to be asked for now? Absences, none where they wait for the operator."""
+    """Which suspected calls are due to be asked for now? A list of absences; empty where they wait for the operator."""
 
     live: int
     now: datetime
@@ -46,7 +46,7 @@ class DueAbsences:
 
 @dataclass(frozen=True, slots=True)
 class StoredBefore:
-    """How many live calls are older than each instant, but for those suspected before `begun_at`? A mapping."""
+    """How many live calls are older than each instant, without those suspected before `begun_at`? {instant: number}."""
 
     instants: tuple[datetime, ...]
     begun_at: datetime
@@ -54,7 +54,7 @@ class StoredBefore:
 
 @dataclass(frozen=True, slots=True)
 class OpenCalls:
-    """When were the calls created, since then, that have not ended? Instants, oldest first."""
+    """When were the calls created that have not ended, of those created at or after `since`? Instants, oldest first."""
 
     since: datetime
 
@@ -83,11 +83,11 @@ class DueDetails:
 
 Question: TypeAlias = KnowsAny | Suspected | DueAbsences | StoredBefore | OpenCalls | CountNewer | Values | DueDetails
 Asking: TypeAlias = Generator[Question, Any, T]
-"""A decision that may ask the replica, and its result."""
+"""A decision: a generator that yields questions and returns a result of type T."""
 
 
 class Replica(Protocol):
-    """What is asked of the replica."""
+    """What a replica must be able to answer: one method for each question."""
 
     def knows_any(self, ids: Sequence[UUID]) -> bool: ...
     def suspected(self) -> int: ...

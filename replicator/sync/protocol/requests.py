@@ -1,4 +1,4 @@
-"""Requests and what becomes of them, as values. Pure."""
+"""Requests and their outcomes, as values. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One due detail of a call."""
+    """One transcript or recording that is due to be asked for."""
 
     kind: Kind
     call_id: UUID
@@ -30,7 +30,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One call to be asked for by id: a suspected absence, or (None) a control or a remembered call."""
+    """One call to be asked for by id: that of a suspected absence, or (None) a control or a remembered call."""
 
     call_id: UUID
     absence: Absence | None = None
@@ -38,9 +38,9 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to be made: the page that `walk` asks for, a detail, or a call by id.
+    """One request: exactly one of `walk` (a page of the list), `detail` or `probe` (a call by id) is set.
 
-    `key` is the number of the key whose budget was charged, `expires_at` until when that charge is good.
+    `key` is the index of the key whose budget was charged; the charge is valid until `expires_at`.
     """
 
     lane: Lane
@@ -64,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a request. Times are our clock's; `is_sent` is false where it never left."""
+    """The outcome of a request. Times are by our clock; `is_sent` is false where the request was never sent."""
 
     request: Request
     sent_at: datetime

@@ -1,4 +1,4 @@
-"""How a run ends, why it waits, what it has counted and what a commit found, as values. Pure."""
+"""How a run ends, why it waits, what it counts, and what a commit found. Pure values."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class Result(StrEnum):
     DONE = "done"
     """Nothing is left to ask for now."""
     BOUNDED = "bounded"
-    """A bound on its time or its requests was reached."""
+    """A limit on the run's time or requests was reached."""
     STOPPED = "stopped"
-    """It was told to stop."""
+    """The run was told to stop."""
 
 
 class Why(StrEnum):
     """Why the engine waits."""
 
     ANSWERS = "answers"
-    """Requests are under way, and nothing more is to be sent before they are answered."""
+    """Requests are under way, and no other is to be sent before they are answered."""
     BUDGET = "budget"
-    """What is to be sent exceeds the budget."""
+    """The requests that are wanted exceed the budget."""
     FAILING = "failing"
-    """The source fails, and is left alone for a while."""
+    """The source fails, so no requests are sent for a while."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the engine counts of its requests."""
+    """The engine's counts of the requests of a run."""
 
     requests: int = 0
     refusals: int = 0
@@ -46,7 +46,7 @@ class Committed:
     """What a commit found in the replica."""
 
     live: int | None
-    """Live calls that are stored; None where nobody has counted them yet."""
+    """Live calls that are stored; None where they have not been counted yet."""
     oldest_known: datetime | None
     has_absences: bool
     inserted: int
