@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.budget.rules import ClockOffset
-from replicator.store import budgets
+from replicator.store import accounts, budgets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import psycopg
@@ -84,4 +85,15 @@ class DurableBudget(KeyBudget):
             budgets.restore_charges(tx, self.key, self.budget.charged)
 
 
-__all__ = ["DurableBudget", "Limits"]
+def claim(
+    database: Database, account: str, base_url: str, keys: Sequence[DurableBudget], limits: Limits, now: datetime
+) -> None:
+    """Record that an account uses these keys, before its first request.
+
+    Raises AnotherAccount where one of them belongs to another account: one key with two budgets would exceed its limit.
+    """
+    with database.transaction() as tx:
+        accounts.claim_keys(tx, account, base_url, [one.key.key_id for one in keys], limits.window_seconds, now)
+
+
+__all__ = ["DurableBudget", "Limits", "claim"]

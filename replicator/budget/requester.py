@@ -10,7 +10,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from replicator.budget.durable import DurableBudget, Limits
+from replicator.budget.durable import DurableBudget, Limits, claim
 from replicator.budget.rules import Completion
 from replicator.errors import Incomplete, RateLimited, SourceError, SourceUnavailable, UnreadableAnswer
 
@@ -49,9 +49,14 @@ class Requester:
         clock: Callable[[], datetime],
         *,
         stop: Event | None = None,
+        base_url: str = "",
         on_wait: Callable[[float], None] | None = None,
     ) -> None:
         self._database = database
+        self._account = account
+        self._base_url = base_url
+        self._limits = limits
+        self._is_claimed = False
         self._readers = [reader for _, reader in readers]
         self._key_budgets = [DurableBudget(database, account, key, limits) for key, _ in readers]
         self._clock = clock
@@ -72,8 +77,11 @@ class Requester:
 
     def ask(self, do: Callable[[Reading], T]) -> T:
         """Send one request, and repeat it once if it fails. Raises SpentError where no more may be sent, or a
-        SourceError.
+        SourceError: AnotherAccount, before the first request, where one of the keys is another account's.
         """
+        if not self._is_claimed:
+            claim(self._database, self._account, self._base_url, self._key_budgets, self._limits, self._clock())
+            self._is_claimed = True
         has_failed = False
         while True:
             key = self._charged()
@@ -82,7 +90,7 @@ class Requester:
             try:
                 answer = do(self._readers[key])
             except SourceError as error:
-                self._landed(key, sent_at, error.server_time, error)
+                self._completed(key, sent_at, error.server_time, error)
                 if isinstance(error, RateLimited):
                     continue
                 if has_failed or not isinstance(error, SourceUnavailable | UnreadableAnswer):
@@ -90,10 +98,10 @@ class Requester:
                 has_failed = True
                 self._sleep(PAUSE_SECONDS)
             else:
-                self._landed(key, sent_at, getattr(answer, "server_time", None))
+                self._completed(key, sent_at, getattr(answer, "server_time", None))
                 return answer
 
-    def _landed(
+    def _completed(
         self, key: int, sent_at: datetime, server_time: datetime | None, error: SourceError | None = None
     ) -> None:
         key_budget, now = self._key_budgets[key], self._clock()

@@ -248,7 +248,8 @@ def recording(
         limits = assembly.limits(settings)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             check(database)
-            found = link(database, readers, limits, settings.replicator_account, call_id)
+            account, base_url = settings.replicator_account, settings.truedy_base_url
+            found = link(database, readers, limits, account, call_id, base_url=base_url)
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))
         else:

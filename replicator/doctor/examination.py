@@ -121,7 +121,8 @@ def _source(settings: Settings, database: Database | None, facts: diagnosis.Fact
     except ReplicatorError:
         return  # the settings' findings already say that it cannot be asked
     with assembly.readers(settings) as readers:
-        asked = source.ask(readers, limits, database if has_books else None, settings.replicator_account)
+        account, base_url = settings.replicator_account, settings.truedy_base_url
+        asked = source.ask(readers, limits, database if has_books else None, account, base_url)
     yield from source.of_source(
         asked, facts, base_url=settings.truedy_base_url, configured_limit=settings.truedy_requests_per_minute or None
     )

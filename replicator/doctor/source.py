@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from replicator.budget.requester import Requester, SpentError
 from replicator.doctor.findings import Finding, fine, of, warning
-from replicator.errors import RateLimited, ReplicatorError, SourceError
+from replicator.errors import AnotherAccount, RateLimited, ReplicatorError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,20 +41,22 @@ class _TooLongError(Exception):
     """The budget opens too late."""
 
 
-def ask(readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str) -> Asked:
+def ask(
+    readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str, base_url: str
+) -> Asked:
     """Ask for one call with each of the account's keys, until one fails.
 
     `database` holds the stored budgets; without it nothing is charged.
     """
     asked = Asked()
     for key, reader in readers:
-        asked = _ask(key, reader, limits, database, account)
+        asked = _ask(key, reader, limits, database, account, base_url)
         if asked.failure is not None or asked.sent_at is None:
             break
     return asked
 
 
-def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, account: str) -> Asked:
+def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, account: str, base_url: str) -> Asked:
     seen: list[Asked] = []
 
     def question(reader: Reading) -> Page:
@@ -72,7 +74,12 @@ def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, a
             question(reader)
         else:
             clock = lambda: datetime.now(UTC)  # noqa: E731 - a clock is a function
-            Requester(database, [(key, reader)], limits, 1, account, clock, on_wait=_refuse_long_waits).ask(question)
+            try:
+                Requester(
+                    database, [(key, reader)], limits, 1, account, clock, base_url=base_url, on_wait=_refuse_long_waits
+                ).ask(question)
+            except AnotherAccount as error:
+                return Asked(None, error)
     return seen[0] if seen else Asked()
 
 

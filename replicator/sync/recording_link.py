@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.budget.durable import DurableBudget
+from replicator.budget.durable import DurableBudget, claim
 from replicator.budget.rules import Completion
 from replicator.errors import NotFound, RateLimited, UnknownCall
 from replicator.store import stored_details
@@ -49,13 +49,14 @@ def link(
     account: str,
     call_id: UUID,
     *,
+    base_url: str = "",
     clock: Callable[[], datetime] = _utc_now,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Link:
     """Return a link to the call's recording.
 
     Raises UnknownCall where the replica does not have the call, NotFound where the source has no recording of it, or
-    another SourceError.
+    another SourceError (AnotherAccount where the key is another account's).
     """
     with database.connection() as connection:
         stored = stored_details.recording_url(connection, account, call_id)
@@ -66,6 +67,7 @@ def link(
         return Link(url, expires_at, is_fresh=False)
     key, reader = readers[0]
     key_budget = DurableBudget(database, account, key, limits)
+    claim(database, account, base_url, [key_budget], limits, clock())
     key_budget.load(clock())
     while not (key_budget.free(clock()) and key_budget.charge(clock(), 1)):
         sleep(max(0.01, (key_budget.budget.opens_at(clock()) - clock()).total_seconds()))

@@ -70,7 +70,8 @@ class Verification:
         self._seed = seed
         self._clock = clock
         self._requester = Requester(
-            database, readers, limits or Limits(), max_requests, account, clock, stop=stop, on_wait=on_wait
+            database, readers, limits or Limits(), max_requests, account, clock, stop=stop, base_url=base_url,
+            on_wait=on_wait,
         )  # fmt: skip
         self._found = Findings()
         self._ledger = Ledger()

@@ -191,6 +191,28 @@ def test_one_source_under_two_names_at_the_same_moment(
     assert counted(database_url, "SELECT count(DISTINCT account), count(*) FROM truedy.calls") == [(1, 60)]
 
 
+def test_no_command_spends_another_accounts_key(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """Where the settings of b name the source and the key of a, `verify`, `recording` and `doctor` ask nothing and say whose key
+    it is: charged to two accounts, it would get more requests than its limit.
+    """
+    (api, url), (_, other) = two
+    for account, address in (("a", url), ("b", other)):
+        assert run("sync", "--quiet", cwd=tmp_path, **chosen(address, database_url, account)).returncode == 0
+    with psycopg.connect(database_url) as connection:
+        call = connection.execute(
+            "UPDATE truedy.recordings SET recording_url = NULL WHERE account = 'b' RETURNING call_id"
+        ).fetchone()
+    assert call is not None
+    before = api.log.requests
+    for command in (("verify",), ("recording", str(call[0])), ("doctor",)):
+        refused = run(*command, cwd=tmp_path, **chosen(url, database_url, "b"))
+        assert refused.returncode != 0, command
+        assert "account a" in refused.stdout + refused.stderr, command
+    assert api.log.requests == before
+
+
 def test_a_key_under_a_second_name_is_refused_before_a_request(
     two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
 ) -> None:
