@@ -213,7 +213,7 @@ def test_a_first_look_at_an_account_that_looks_empty(database: Database, calls: 
             there.api.log.clear()
             assert sync(there).result == "done"
             assert there.api.log.requests <= 2
-            assert {row[0] for row in there.rows("SELECT reason FROM replicator.coverage")} == {Doubt.EMPTY}
+            assert {row[0] for row in there.rows("SELECT reason_code FROM replicator.coverage")} == {Doubt.EMPTY}
             assert there.value("SELECT is_complete_and_proven FROM analytics.replication_freshness") is False
         there.api.switches = FREE
         sync(there)
