@@ -84,6 +84,7 @@ def promises() -> list[Promise]:
             (
                 "tests/store/test_order.py::test_order_and_repetition_do_not_matter",
                 "tests/sync/content/test_stamps.py",
+                "tests/sync/content/test_calls.py",
                 "tests/sync/engine/test_freshness.py",
                 "tests/sync/engine/test_histories.py::test_transcripts_are_what_the_source_has",
                 "tests/sync/engine/test_histories.py::test_the_simulation_sees",
@@ -108,6 +109,7 @@ def promises() -> list[Promise]:
             "is believed; if the call comes back it lives again, and both facts are kept.",
             (
                 "tests/sync/deletions/test_deletions.py",
+                "tests/sync/deletions/test_rules.py",
                 "tests/sync/deletions/test_bisect.py::test_requests_for_deletions_among_a_million",
                 "tests/sync/engine/test_histories.py::test_many_histories_end_well",
             ),
@@ -165,7 +167,7 @@ def promises() -> list[Promise]:
                 "tests/sync/test_hostile_rows.py",
                 "tests/budget/test_run_bound.py",
                 "tests/sync/test_observed.py",
-                "tests/sync/coverage/test_walk.py",
+                "tests/sync/coverage/test_narrowing.py",
                 "tests/store/test_exact.py",
                 "tests/sync/engine/test_histories.py::test_a_row_that_cannot_be_read_costs_a_poll_nothing",
                 "tests/sync/test_run.py::test_a_poisoned_row_costs_a_poll_nothing",
