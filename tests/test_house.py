@@ -123,7 +123,6 @@ TESTED_BY_ITSELF = (
 TESTED_ELSEWHERE = {
     "budget/requester.py": "sends over a real wire: tests/verify/test_run.py looks at its limits, refusals and bounds",
     "sync/coverage/page.py": "the shape of a page, and two sums of its numbers",
-    "sync/engine/state.py": "values without a function",
 }
 """Modules of these rooms that have none, and why."""
 

@@ -201,7 +201,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(STEPS, st.integers(1, 6))
 def test_no_window_holds_more_than_the_limit_whenever_the_process_is_killed(
     steps: list[tuple[str, float, int, float]], limit: int

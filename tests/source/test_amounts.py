@@ -43,7 +43,7 @@ def test_a_number_may_be_long() -> None:
     assert decimal("1" * 1001) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=9))
 def test_money_keeps_every_digit_in_every_dress(amount: Decimal) -> None:
     """As digits, with a dollar sign, with the currency behind it, or in an object: the same amount to the last digit."""
@@ -164,7 +164,7 @@ def test_a_count_is_a_whole_number_of_things(value: Any, expected: int | None) -
     assert count(value) == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.one_of(
         st.text(max_size=30), st.text("0123456789.,:$-+ePTHMS ", max_size=20), st.integers(), st.floats(), st.none(),

@@ -120,7 +120,7 @@ def test_a_code_that_holds_a_part_of_the_key_is_not_repeated() -> None:
     assert refused(422, {"error": {"code": "validation_error"}}, key=key).code == "validation_error"
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.integers(100, 599), st.binary(max_size=60), st.booleans())
 def test_any_refusal_is_an_error_of_the_source(status: int, body: bytes, is_collection: bool) -> None:
     """Whatever the body holds: one of our errors, with the status, in a message that repeats nothing of it."""

@@ -222,7 +222,7 @@ def stored_after(batches: list[list[Observation]]) -> tuple[KnownCall | None, se
     return known.get(ID), kept, known[ID].version if known else 0
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6), st.data())
 def test_looks_in_any_order_give_the_same_row(moves: list[tuple[bool, bool]], data: st.DataObject) -> None:
     """An honest source, whose content changes only with updated_at: whatever order its answers come in, and in whatever
@@ -242,7 +242,7 @@ def test_looks_in_any_order_give_the_same_row(moves: list[tuple[bool, bool]], da
     assert 1 <= version <= content + 1
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.permutations([look(minute, None, b"%d" % (minute // 2)) for minute in range(6)]))
 def test_without_stamps_the_look_that_was_asked_last_is_stored(looks: list[Observation]) -> None:
     """A source that says no updated_at at all: the order of the requests decides, not that of the answers."""

@@ -65,7 +65,7 @@ def test_a_page_above_the_top_is_followed_by_one_further_down() -> None:
     assert (walk.low, walk.stuck) == (400, 1)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(1, 5), st.integers(2, 60), st.integers(1, 120))
 def test_a_hole_closes_with_few_requests(tie: int, more: int, calls: int) -> None:
     """Where a page holds all calls of one instant and a newer and an older one, all is proven, in a request a row at most."""

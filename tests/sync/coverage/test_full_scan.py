@@ -28,7 +28,7 @@ def take(scan: FullScan, offset: int, rows: int, total: int | None, news: int = 
     return absorb(scan, page, news, Ledger(), DEFAULT_POLICY, **more).scan
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(st.integers(0, 300), st.integers(1, PAGE_LIMIT), st.booleans(), st.integers(0, 9))
 def test_a_pass_shows_every_row(calls: int, most_rows: int, has_total: bool, seed: int) -> None:
     """Whatever the length of the list and of its pages: two passes that find nothing new have each shown all rows."""

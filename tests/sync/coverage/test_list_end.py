@@ -43,7 +43,7 @@ def ended(total: int | None, oldest_known: datetime | None = None, **walk: objec
     return at_the_end(checking, seen([], 300, total), oldest_known).pieces
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(1, 230), st.integers(1, 9))
 def test_a_list_that_stands_still_is_proven_to_its_end(calls: int, tie: int) -> None:
     """However long it is, and whatever its ties, everything from the beginning of time to its newest call is proven."""

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.pure
 WALK = Walk(Lane.BACKFILL, Interval(BEGINNING, at(0)), 300)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.integers(0, 260), st.integers(1, 40), st.integers(0, 300), st.sampled_from([PAGE_LIMIT, 60]))
 def test_a_walk_shows_every_row_wherever_it_begins(calls: int, tie: int, offset: int, most_rows: int) -> None:
     """Over a list that stands still, from any offset, with ties and short pages, no row is skipped and no hole is left."""

@@ -81,7 +81,7 @@ def test_an_error_tells_nothing_of_a_suspicion_and_answers_a_question() -> None:
     assert after_nothing(replace(once, is_question=True), at(9)).state == "refuted"
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.sampled_from("mmmne"), st.integers(0, 12), st.integers(-70, 5) | st.none(), st.integers(0, 70)),

@@ -101,7 +101,7 @@ def test_an_answer_that_was_none_is_looked_for_after_the_commit() -> None:
     assert not details.is_some_to_be_asked_again
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.sampled_from("fnac"), st.integers(0, 5)), max_size=25))
 def test_no_detail_is_under_way_twice(steps: list[tuple[str, int]]) -> None:
     """Whatever order looks, requests, answers and commits come in."""

@@ -269,7 +269,7 @@ BUSY = replace(
 """Every lane but the slices has something to ask."""
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     st.integers(0, 40),
     st.none() | st.integers(0, 40),
