@@ -109,6 +109,24 @@ DOORS = {
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
 
 
+TESTED_BY_ITSELF = (
+    "budget",
+    "sync/content",
+    "sync/coverage",
+    "sync/deletions",
+    "sync/engine",
+    "sync/protocol",
+    "verify",
+)
+"""Rooms of which each module has a test module of its name, in the mirrored folder."""
+
+TESTED_ELSEWHERE = {
+    "budget/requester.py": "sends over a real wire: tests/verify/test_run.py looks at its limits, refusals and bounds",
+    "sync/coverage/page.py": "the shape of a page, and two sums of its numbers",
+}
+"""Modules of these rooms that have none, and why."""
+
+
 @cache
 def imports(path: Path) -> set[str]:
     """Return the modules that a file imports, under `if TYPE_CHECKING` or not."""
@@ -253,6 +271,21 @@ def test_rooms_do_not_import_in_circles() -> None:
         for path in leaves:
             del graph[path]
     assert sorted(map(name, graph)) == []
+
+
+@pytest.mark.parametrize("folder", TESTED_BY_ITSELF)
+def test_each_module_that_decides_has_a_test_module(folder: str) -> None:
+    """Its name and place say where its facts are proven. Modules without a function, and those excused by name, have none."""
+    for path in (PACKAGE / folder).glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        decides = any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes)
+        has_tests = (TOP / "tests" / folder / f"test_{path.name}").is_file()
+        assert has_tests is (decides and name(path) not in TESTED_ELSEWHERE), name(path)
+
+
+def test_what_is_tested_elsewhere_is_there() -> None:
+    """No excuse outlives its module."""
+    assert [one for one in TESTED_ELSEWHERE if not (PACKAGE / one).is_file()] == []
 
 
 def test_the_map_of_the_modules_is_as_they_are() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -63,38 +62,6 @@ def test_raw_is_the_rows_own_text() -> None:
     raw = f'{{ "z":1.10, "id":"{ID}",\t"cost_usd" : 1.50, "ultravox_call_id":[ 1E5 ] }}'
     assert read(raw.encode()).raw == raw
     assert str(read(raw.encode()).cost_usd) == "1.50"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2026-02-03T12:00:00Z", NOON),
-        ("2026-02-03T12:00:00", NOON),
-        ("2026-02-03 12:00:00", NOON),
-        ("2026-02-03t12:00:00z", NOON),
-        ("2026-02-03T14:30:00+02:30", NOON),
-        ("2026-02-03T07:00:00-0500", NOON),
-        ("2026-02-03 12:00:00+00", NOON),
-        ("2026-02-03T12:00:00.5Z", NOON.replace(microsecond=500000)),
-        ("2026-02-03T12:00:00.123Z", NOON.replace(microsecond=123000)),
-        ("2026-02-03T12:00:00.123456789Z", NOON.replace(microsecond=123456)),
-        ("2026-02-03T12:00:00.999999999", NOON.replace(microsecond=999999)),
-    ],
-)
-def test_instants_read_in_every_spelling(row: Row, text: str, expected: datetime) -> None:
-    """ISO 8601 with Z, an offset or nothing (UTC), T or a space, a fraction of up to nine digits cut to microseconds."""
-    assert read(row(created_at=text)).created_at == expected
-
-
-def test_a_naive_instant_is_utc_wherever_this_runs(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own time zone never gets into an instant."""
-    monkeypatch.setenv("TZ", "Asia/Kolkata")
-    time.tzset()
-    try:
-        assert read(row(created_at="2026-02-03T12:00:00")).created_at == NOON
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 @pytest.mark.parametrize(

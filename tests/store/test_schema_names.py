@@ -102,23 +102,6 @@ def test_what_is_data_is_not_renamed(database_url: str) -> None:
             connection.execute(composed)
 
 
-def test_the_usual_names_cost_nothing() -> None:
-    """Without the setting the cursor is psycopg's own."""
-    for text in (None, "", " ", "rollup=rollup"):
-        assert naming.cursor_class(naming.parse(text)) is psycopg.Cursor
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["sums=x", "rollup", "rollup=", "rollup=a,rollup=b", "rollup=analytics", "rollup=x,analytics=x", "rollup=Big", "rollup=a b",
-     'rollup="x"', "rollup=pg_x", "rollup=public", "rollup=" + "x" * 60, "rollup=x;DROP"],
-)  # fmt: skip
-def test_a_wrong_setting_is_named(text: str) -> None:
-    """What is no four plain, different names is refused with the setting's name."""
-    with pytest.raises(ConfigurationError, match="REPLICATOR_SCHEMAS"):
-        naming.parse(text)
-
-
 def test_a_word_of_sql_is_no_name(empty_database: str) -> None:
     """A name that PostgreSQL would read as something else is refused, and nothing is made."""
     with pytest.raises(ConfigurationError, match="REPLICATOR_SCHEMAS has the name current_user"):

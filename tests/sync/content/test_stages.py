@@ -17,8 +17,8 @@ from replicator.simulator.switches import Switches
 from replicator.source.parsing import parse_row
 from replicator.store import stages, stored_calls
 from replicator.store.migrate import bundled
-from replicator.sync.content.calls import Observation, can_have, settle
-from replicator.sync.content.stages import CONTRACT, Stages, key
+from replicator.sync.content.calls import Observation, settle
+from replicator.sync.content.stages import Stages, key
 from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
@@ -133,27 +133,6 @@ def test_the_very_word_goes_before_its_key(database: Database) -> None:
     store(database, call("No Answer", created_at="2026-03-01T12:00:00Z"))
     with database.connection() as connection:
         assert connection.execute("SELECT stage FROM analytics.calls").fetchall() == [("machine",)]
-
-
-@pytest.mark.parametrize(
-    ("status", "times", "expected"),
-    [
-        ("completed", {}, True),
-        ("no-answer", {}, False),
-        ("no-answer", {"started_at": "2026-03-01T12:00:00Z"}, True),
-        ("in_progress", {"started_at": "2026-03-01T12:00:00Z"}, False),
-        ("odd word", {}, False),
-        ("odd word", {"ended_at": "2026-03-01T12:00:00Z"}, False),
-        ("odd word", {"ended_at": "2026-03-01T12:00:00Z", "duration_seconds": 5}, True),
-        ("odd word", {"started_at": "2026-03-01T12:00:00Z"}, False),
-        (None, {"started_at": "2026-03-01T12:00:00Z", "ended_at": "2026-03-01T12:00:05Z"}, True),
-    ],
-)
-def test_a_detail_is_wanted_of_calls_that_are_over_and_were_connected(
-    status: str | None, times: dict[str, Any], expected: bool
-) -> None:
-    """The stage says so; of a status that nobody knows the call's own times do."""
-    assert can_have(call(status, **times), "transcript", CONTRACT) is expected
 
 
 def test_no_detail_is_asked_for_of_calls_that_never_connected(database: Database) -> None:

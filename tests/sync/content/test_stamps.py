@@ -10,11 +10,10 @@ from uuid import UUID
 
 import pytest
 
-from replicator.records import READING_VERSION, Call, Page
+from replicator.records import Call, Page
 from replicator.source.parsing import parse_row
 from replicator.store import stored_calls
-from replicator.store.rows import KnownCall
-from replicator.sync.content.calls import Change, Observation, compare, is_in_the_future, settle
+from replicator.sync.content.calls import Observation, settle
 from replicator.sync.coverage.ledger import EVERYTHING, Interval, Ledger, Piece, RenewalPolicy, RenewalRule
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.walk import Walk
@@ -115,35 +114,6 @@ def test_a_slow_answer_overwrites_nothing(database: Database) -> None:
     """A look that was asked before the stored one and shows an earlier stamp is late, however often it is told."""
     assert cost_after(database, seen("0.75", at(60), 61), *[seen("0.25", at(30), 60)] * 3) == ("0.75", 2)
     assert conflicts(database) == []
-
-
-def test_what_the_future_is() -> None:
-    """Five minutes beyond every clock that is known."""
-    assert not is_in_the_future(at(5), at(0))
-    assert is_in_the_future(at(5.1), at(0))
-    assert not is_in_the_future(at(60), at(0), at(58))
-    assert is_in_the_future(at(60), at(0), None)
-
-
-@pytest.mark.parametrize("version", [1, READING_VERSION])
-def test_a_call_that_reads_otherwise_by_now_is_written_anew(version: int) -> None:
-    """The same payload, stored by an older reading: its row is written, without a version; one that is up to date is not."""
-    look = seen("0.5", at(0), 9)
-    known = KnownCall(
-        look.call.fingerprint,
-        look.call.updated_at,
-        at(1),
-        1,
-        None,
-        None,
-        None,
-        None,
-        is_deleted=False,
-        reading_version=version,
-    )
-    assert compare(known, look) is (Change.TOUCHED if version < READING_VERSION else Change.SAME)
-    settled = settle({ID: known}, [look])
-    assert (len(settled.calls), settled.versions) == (int(version < READING_VERSION), ())
 
 
 def outcome(page: Page) -> Outcome:

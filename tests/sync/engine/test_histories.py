@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import pytest
 
@@ -18,6 +17,7 @@ from tests.sync.fix_history import Shape, Whole, failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
 pytestmark = pytest.mark.pure
 
@@ -186,33 +186,3 @@ def test_the_simulation_sees(plant: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert says not in problems(shape, says)
     how(monkeypatch)
     assert says in problems(shape, says)
-
-
-def test_confirming_takes_two_answers_apart() -> None:
-    """The pure rule: a 404 counts beside a control only, and two of them no closer than `confirm_after`."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - only here
-
-    now, wait = datetime(2026, 3, 1, tzinfo=UTC), timedelta(minutes=10)
-    gap = rules.Absence(1, UUID(int=1), "suspected", 0, None, now)
-    assert rules.after_miss(gap, now, (None, now), wait).misses == 0
-    assert rules.after_miss(gap, now, (now - timedelta(seconds=61), now), wait).misses == 0
-    assert rules.after_miss(gap, now, (now, now + timedelta(seconds=61)), wait).misses == 0
-    once = rules.after_miss(gap, now, (now - timedelta(seconds=60), now + timedelta(seconds=60)), wait)
-    assert (once.state, once.misses, once.due_at) == ("suspected", 1, now + wait)
-    soon = now + timedelta(minutes=9)
-    assert rules.after_miss(once, soon, (soon, soon), wait).misses == 1
-    later = now + wait
-    twice = rules.after_miss(once, later, (later, later), wait)
-    assert (twice.state, twice.confirmed_at, twice.due_at) == ("deleted", later, None)
-    assert rules.after_answer(once, soon).state == "refuted"
-    assert rules.after_nothing(once, soon).state == "suspected"
-    assert rules.after_nothing(replace(gap, is_question=True), soon).state == "refuted"
-
-
-@pytest.mark.parametrize(("live", "most"), [(0, 20), (1999, 20), (2100, 21), (1_000_000, 10_000)])
-def test_the_cap(live: int, most: int) -> None:
-    """max(20, 1 % of the live calls) may be open; one more holds all, until as many were released."""
-    assert not rules.is_held(most, live, None)
-    assert rules.is_held(most + 1, live, None)
-    assert rules.is_held(most + 2, live, most + 1)
-    assert not rules.is_held(most + 1, live, most + 1)
