@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replicator.sync.coverage.ledger import TICK
 from replicator.sync.coverage.page import Lane
-from replicator.sync.engine.detail_queue import QUEUE_SIZE, Details
+from replicator.sync.engine.detail_queue import LOOK_EVERY, QUEUE_SIZE, SHORT, Details
 from replicator.sync.protocol.requests import Detail
 from tests.sync.fix_values import NOW, a_detail
 
@@ -28,9 +29,9 @@ def filled(*due: Detail, wanted: int = 9) -> Details:
 def test_an_empty_queue_is_to_be_filled_once() -> None:
     """At the start nobody knows what is due; after a look that found less than was asked for, nothing more is."""
     details = Details()
-    assert details.is_to_be_filled(8)
+    assert details.is_to_be_filled(8, NOW)
     details.fill([], details.wanted, NOW)
-    assert not details.is_to_be_filled(8)
+    assert not details.is_to_be_filled(8, NOW)
     assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 0}
 
 
@@ -44,9 +45,23 @@ def test_details_of_recent_calls_and_of_history_are_apart() -> None:
 def test_as_many_as_were_asked_for_may_not_be_all() -> None:
     """Then there is another look, when fewer are at hand than may be sent."""
     details = filled(YOUNG, OLD, wanted=2)
-    assert not details.is_to_be_filled(2)
-    assert details.is_to_be_filled(3)
-    assert not filled(YOUNG, OLD, wanted=3).is_to_be_filled(3)
+    assert not details.is_to_be_filled(2, NOW)
+    assert details.is_to_be_filled(3, NOW)
+    assert not filled(YOUNG, OLD, wanted=3).is_to_be_filled(3, NOW)
+
+
+def test_many_at_hand_are_enough_for_a_second() -> None:
+    """With SHORT details at hand the replica is not asked again, however many could be sent, but once in a second: a more
+    valuable one may have become due. Where all that is due is at hand, it is not asked at all.
+    """
+    many = [a_detail(one) for one in range(SHORT)]
+    details = filled(*many, wanted=SHORT)
+    assert not details.is_to_be_filled(10 * QUEUE_SIZE, NOW)
+    assert not details.is_to_be_filled(10 * QUEUE_SIZE, NOW + LOOK_EVERY - TICK)
+    assert details.is_to_be_filled(10 * QUEUE_SIZE, NOW + LOOK_EVERY)
+    details.next(Lane.DETAIL)
+    assert details.is_to_be_filled(10 * QUEUE_SIZE, NOW)
+    assert not filled(*many, wanted=SHORT + 1).is_to_be_filled(10 * QUEUE_SIZE, NOW + LOOK_EVERY)
 
 
 def test_a_detail_that_was_asked_for_is_not_taken_again() -> None:
@@ -76,18 +91,18 @@ def test_pages_that_were_committed_may_have_queued_more_valuable_details() -> No
     """They are looked for, however many are at hand; a commit without pages changes nothing."""
     details = filled(YOUNG)
     details.committed(has_pages=False)
-    assert not details.is_to_be_filled(0)
+    assert not details.is_to_be_filled(0, NOW)
     details.committed(has_pages=True)
-    assert details.is_to_be_filled(0)
+    assert details.is_to_be_filled(0, NOW)
     details.committed(has_pages=False)
-    assert details.is_to_be_filled(0)
+    assert details.is_to_be_filled(0, NOW)
 
 
 def test_a_kind_that_is_closed_is_put_back() -> None:
     """Where a provider fails, what is at hand of its kind is looked for anew."""
     details = filled(YOUNG, SOUND)
     details.came_in(details.next(Lane.DETAIL), is_kind_open=False)
-    assert details.is_to_be_filled(0)
+    assert details.is_to_be_filled(0, NOW)
 
 
 def test_an_answer_that_was_none_is_looked_for_after_the_commit() -> None:
@@ -95,9 +110,9 @@ def test_an_answer_that_was_none_is_looked_for_after_the_commit() -> None:
     details = filled(YOUNG)
     details.came_in(details.next(Lane.DETAIL), is_kind_open=True)
     details.is_some_to_be_asked_again = True
-    assert not details.is_to_be_filled(5)
+    assert not details.is_to_be_filled(5, NOW)
     details.committed(has_pages=False)
-    assert details.is_to_be_filled(5)
+    assert details.is_to_be_filled(5, NOW)
     assert not details.is_some_to_be_asked_again
 
 

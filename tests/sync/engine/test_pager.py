@@ -16,9 +16,10 @@ from replicator.sync.coverage.walk import SLACK, Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.pager import next_page, set_goals
 from replicator.sync.engine.planner import ACTIVE_AGE
-from replicator.sync.engine.position import Position, Source
+from replicator.sync.engine.position import Position, Source, committed
 from replicator.sync.engine.state import State
 from replicator.sync.protocol.questions import CountNewer, OpenCalls, Question, Values
+from replicator.sync.protocol.results import Committed
 from tests.sync.fix_values import NOW, at
 
 if TYPE_CHECKING:
@@ -55,11 +56,15 @@ def test_before_the_head_was_asked_nothing_is_begun() -> None:
 
 
 def test_where_nothing_is_worth_a_walk_the_position_stays_the_same() -> None:
-    """Only calls that go on are asked for, of the last six hours; the very same position comes back."""
-    position = placed(QUIET)
-    decision, asked = decided(position, [[]])
+    """Only calls that go on are asked for, of the last six hours, and once after each commit; else the very same position comes
+    back.
+    """
+    position, asked = decided(placed(QUIET), [[]])
     assert asked == [OpenCalls(NOW - ACTIVE_AGE)]
-    assert decision is position
+    assert decided(position, []) == (position, [])
+    assert decided(position, [])[0] is position
+    written = committed(position, Committed(1, None, has_absences=False, inserted=0, news=0))
+    assert decided(written, [[]])[1] == [OpenCalls(NOW - ACTIVE_AGE)]
 
 
 def test_a_hole_gets_a_walk_that_is_aimed_by_the_calls_above_it() -> None:
