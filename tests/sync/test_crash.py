@@ -4,6 +4,7 @@ at chosen places, are in test_kills.py.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -70,7 +71,8 @@ def test_killed_at_any_moment_nothing_is_lost(database: Database, database_url: 
             there.world.create(status="completed")
             there.world.update(rng.choice(there.world.live_ids()), context={"round": str(rng.random())})
         there.api.switches = there.api.switches.but(latency_seconds=0)
-        done = run("sync", "--quiet", cwd=TOP, **chosen)
+        # After so many deaths the last run reads one answer at a time.
+        done = run("sync", "--quiet", cwd=TOP, timeout=240, **chosen)
         assert done.returncode == 0, done.stderr
         assert there.differences() == []
         assert there.value("SELECT bool_and(is_proven) FROM replicator.coverage")
@@ -111,12 +113,14 @@ def test_a_database_that_is_killed_and_restarted_loses_nothing(reachable_folder:
 
 @pytest.mark.slow
 def test_cut_connections_lose_nothing(database: Database, database_url: str) -> None:
-    """Every half second all of the sync's database connections are ended by the server; it goes on and completes."""
+    """Again and again all of the sync's database connections are ended by the server; it goes on and completes."""
     ending = threading.Event()
+    # On a busy machine a transaction may take longer than the short pauses.
+    pauses = itertools.cycle([0.3, 0.3, 0.3, 3.0])
 
     def cut() -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            while not ending.wait(0.3):
+            while not ending.wait(next(pauses)):
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
                     "AND pid <> pg_backend_pid() AND application_name = 'truedy-replicator'"
