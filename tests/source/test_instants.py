@@ -29,6 +29,8 @@ INSTANTS = st.datetimes(datetime(2002, 1, 1), datetime(2099, 12, 31), timezones=
         ("2026-02-03t12:00:00z", NOON),
         ("2026-02-03T14:30:00+02:30", NOON),
         ("2026-02-03T07:00:00-0500", NOON),
+        ("20260203T143000+0230", NOON),
+        ("2026/02/03 09:30 -02:30", NOON),
         ("2026-02-03 12:00:00+00", NOON),
         ("2026-02-03T12:00:00.5Z", NOON.replace(microsecond=500000)),
         ("2026-02-03T12:00:00.123Z", NOON.replace(microsecond=123000)),
