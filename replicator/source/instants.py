@@ -32,6 +32,8 @@ _NEVER = frozenset({"infinity", "-infinity", "never"})
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _CENTURY = (Decimal(946_684_800), Decimal(4_102_444_800))
 """2000 to 2100 in Unix seconds. The same in milliseconds, microseconds and nanoseconds: the ranges do not overlap."""
+_CENTURIES = ("19", "20")
+"""How a year begins that a call can have: twelve digits that begin otherwise are no date with hour and minute."""
 _UNITS = (Decimal(1), Decimal(1000), Decimal(1_000_000), Decimal(1_000_000_000))
 _NO_TIMES = frozenset({Decimal(0), Decimal(-1), Decimal(-62_135_596_800), Decimal(-62_135_596_800_000)})
 """Not set, and year 1 in seconds and in milliseconds."""
@@ -85,6 +87,8 @@ def _of_text(value: str) -> datetime | NotKnown | None:
             return _plausible(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     if is_unknown(text) or text.lower() in _NEVER:
         return NOT_KNOWN
+    if len(text) == 12 and text.isdecimal() and text[:2] not in _CENTURIES:  # noqa: PLR2004 - milliseconds before 2001-09-09
+        return _of_number(Decimal(text))
     if match := _ISO.fullmatch(text.upper()):
         return _of_iso(match)
     if _NUMBER.fullmatch(text):

@@ -5,8 +5,9 @@ There are three problems between a JSON payload and jsonb, and each has one rule
 - NUL (`\u0000`) and lone surrogates, which jsonb refuses in any string or key, are **escaped reversibly**: the
   private-use character `ESCAPE` and four hex digits. `ESCAPE` itself is escaped the same way, so that `unescape`
   returns exactly what was received. Everything else keeps its own bytes.
-- Numbers keep their digits: integers are int, all others Decimal, never float. A number with an exponent beyond ±1,000
-  or with more than 1,000 digits is malformed, because its value could exceed what numeric holds.
+- Numbers keep their digits: integers are int, all others Decimal, never float. A number with a fraction or an
+  exponent is malformed if it has more than 1,000 characters or an exponent beyond ±1,000, because its value could exceed
+  what numeric holds. An integer is malformed beyond 4,300 digits, where Python stops.
 - Nesting deeper than 200 is malformed, so that no program's stack overflows.
 
 If a key occurs twice, the last one counts, as in jsonb.

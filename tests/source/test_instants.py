@@ -29,6 +29,8 @@ INSTANTS = st.datetimes(datetime(2002, 1, 1), datetime(2099, 12, 31), timezones=
         ("2026-02-03t12:00:00z", NOON),
         ("2026-02-03T14:30:00+02:30", NOON),
         ("2026-02-03T07:00:00-0500", NOON),
+        ("20260203T143000+0230", NOON),
+        ("2026/02/03 09:30 -02:30", NOON),
         ("2026-02-03 12:00:00+00", NOON),
         ("2026-02-03T12:00:00.5Z", NOON.replace(microsecond=500000)),
         ("2026-02-03T12:00:00.123Z", NOON.replace(microsecond=123000)),
@@ -172,6 +174,14 @@ def test_a_date_header_is_read(value: str | None, expected: datetime | None) -> 
 def test_unix_seconds_of_a_header_are_read(value: str, expected: datetime | None) -> None:
     """Whole seconds of any year that a datetime holds, and nothing else."""
     assert epoch(value) == expected
+
+
+def test_twelve_digits_are_milliseconds_or_a_date() -> None:
+    """As a text, milliseconds of a time before 9 September 2001 have twelve digits, like a date with hour and minute: those that
+    begin like a year of our time are the date.
+    """
+    assert instant("978307200000") == instant(978307200000) == datetime(2001, 1, 1, tzinfo=UTC)
+    assert instant("202603291200") == datetime(2026, 3, 29, 12, tzinfo=UTC)
 
 
 @settings(max_examples=40)

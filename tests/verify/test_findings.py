@@ -44,9 +44,11 @@ def test_rows_that_only_their_bytes_tell_apart_are_several() -> None:
 
 def test_a_call_is_compared_once_and_not_where_it_could_not_be() -> None:
     """Overlapping pages count it once; one that is too new, or that came meanwhile, was not compared."""
-    found = taken(Comparison(newer=frozenset({FIRST}), late=frozenset({SECOND})), Comparison(newer=frozenset({FIRST})))
-    assert found.compared == {SECOND, THIRD}
-    assert (found.newer, found.late) == ({FIRST}, {SECOND})
+    one = Comparison(newer=frozenset({FIRST}), late=frozenset({SECOND}))
+    found = taken(one, one)
+    assert (found.compared, found.newer, found.late) == ({THIRD}, {FIRST}, {SECOND})
+    found.take(PAGE, Comparison())
+    assert found.compared == {FIRST, SECOND, THIRD}
 
 
 def test_what_explains_a_difference_of_ranks_counts_once() -> None:

@@ -67,8 +67,10 @@ def absorb(
         pieces.append(Piece(proven.since, proven.until, seen.asked_at))
         ledger = ledger.record(pieces[0], policy)
     if not _is_end(scan, seen, bound):
-        step = max(1, seen.rows - OVERLAP) if not is_last else seen.rows
-        return Scanned(replace(scan, offset=seen.offset + (step or PAGE_LIMIT // 2)), ledger, tuple(pieces))
+        step = seen.rows if is_last else max(1, seen.rows - OVERLAP)
+        return Scanned(
+            replace(scan, offset=seen.offset + (step if seen.rows else PAGE_LIMIT // 2)), ledger, tuple(pieces)
+        )
     quiet = scan.passes_without_news + 1 if scan.news == 0 else 0
     if quiet < PASSES_WITHOUT_NEWS and scan.passes + 1 < MOST_PASSES:
         again = FullScan(passes=scan.passes + 1, passes_without_news=quiet, started_at=seen.asked_at)

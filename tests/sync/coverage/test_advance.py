@@ -149,6 +149,14 @@ def test_no_page_begins_at_a_row_that_was_stepped_over() -> None:
     ]
 
 
+def test_a_search_does_not_go_back_above_a_row_that_was_stepped_over() -> None:
+    """It would begin a few rows further up, and its page would fail at that row again: it begins right behind it."""
+    walk = replace(WALK, barrier=404, offset=406)
+    page = seen([at(-5), at(-6)], 406, 5000)
+    assert left(advance(replace(walk, barrier=None), page, oldest_known=None)).offset == 402
+    assert left(advance(walk, page, oldest_known=None)).offset == 405
+
+
 def test_a_row_behind_a_suspect_is_a_sign_of_life_and_nothing_else() -> None:
     """It proves nothing, moves no top, and the suspect is asked for once more."""
     walk = replace(WALK, offset=301, limit=1, mode=Convicting(300, WALK.mode))

@@ -90,6 +90,16 @@ def test_a_row_is_stepped_over_only_beside_a_row_that_is_answered() -> None:
     assert (over.barrier, over.offset, over.limit) == (700, 701, PAGE_LIMIT)
 
 
+def test_a_list_that_has_moved_convicts_no_row() -> None:
+    """A row went above while a sign of life was waited for, and the request behind the suspect falls on its place: that it fails
+    is no second failure of the same row, and nothing is stepped over.
+    """
+    asked = failed(replace(WALK, limit=1, total=2000)).moved(1999)
+    assert (asked.offset, asked.suspect) == (700, 700)
+    again = failed(asked)
+    assert (again.offset, again.suspect, again.barrier) == (701, 700, None)
+
+
 def test_a_suspect_that_answers_after_all_is_no_suspect() -> None:
     """A row that fails once and is answered when it is asked again is read, and nothing is jumped over."""
     asked = replace(WALK, limit=1, mode=Convicting(700, READING, is_alive=True))

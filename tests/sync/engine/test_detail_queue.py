@@ -96,6 +96,8 @@ def test_pages_that_were_committed_may_have_queued_more_valuable_details() -> No
     assert details.is_to_be_filled(0, NOW)
     details.committed(has_pages=False)
     assert details.is_to_be_filled(0, NOW)
+    details.fill([YOUNG], 9, NOW)
+    assert not details.is_to_be_filled(0, NOW)
 
 
 def test_a_kind_that_is_closed_is_put_back() -> None:
