@@ -57,7 +57,10 @@ def with_wrk(base_url: str, key: str, paths: list[str]) -> float:
         script.flush()
         options = ["-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", script.name]
         done = subprocess.run([*pinned(1), "wrk", *options, base_url], capture_output=True, text=True, check=True)
-    return float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1])  # type: ignore[index]
+    found = re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)
+    if found is None:
+        raise RuntimeError("wrk does not say how many requests a second were answered")
+    return float(found[1])
 
 
 def with_python(base_url: str, key: str, paths: list[str]) -> float:
@@ -85,7 +88,8 @@ def main() -> None:
     command = [sys.executable, "-m", "replicator.simulator", "--calls", str(CALLS), "--limit", "0"]
     with subprocess.Popen([*pinned(0), *command], stdout=subprocess.PIPE, text=True) as server:
         try:
-            ready = json.loads(server.stdout.readline())  # type: ignore[union-attr]
+            assert server.stdout is not None
+            ready = json.loads(server.stdout.readline())
             paths = transcript_paths(ready["base_url"], ready["key"])
             measure = with_wrk if shutil.which("wrk") else with_python
             rounds = [round(measure(ready["base_url"], ready["key"], paths)) for _ in range(ROUNDS)]

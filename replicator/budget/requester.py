@@ -48,8 +48,8 @@ class Requester:
         account: str,
         clock: Callable[[], datetime],
         *,
+        base_url: str,
         stop: Event | None = None,
-        base_url: str = "",
         on_wait: Callable[[float], None] | None = None,
     ) -> None:
         self._database = database

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 OLD = "by-options"
+LISTED = 100
+"""How many rows `list` shows unless told otherwise."""
 
 RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's number in the list.")]
 All = Annotated[bool, typer.Option("--all", help="List resolved rows too.")]
@@ -46,7 +48,7 @@ app = typer.Typer(help="List, show, save or read again what the source sent and 
 
 
 @app.command("list")
-def show_list(with_resolved: All = False, limit: Limit = 100, as_json: Json = False) -> None:
+def show_list(with_resolved: All = False, limit: Limit = LISTED, as_json: Json = False) -> None:
     """List the rows, newest first."""
     with _database(as_json=as_json) as (settings, database):
         _list(settings, database, with_resolved=with_resolved, limit=limit, as_json=as_json)
@@ -88,7 +90,7 @@ def by_options(
     output: Annotated[Path | None, typer.Option()] = None,
     replay: Annotated[bool, typer.Option("--replay")] = False,
     with_resolved: All = False,
-    limit: Limit = 100,
+    limit: Limit = LISTED,
     as_json: Json = False,
 ) -> None:
     """Do what these options said in earlier releases."""
@@ -116,7 +118,7 @@ def _modern(
     if replay:
         return [["replay", *row]]
     if number is None:
-        return [["list", *(["--all"] if with_resolved else []), *([] if limit == 100 else ["--limit", str(limit)])]]  # noqa: PLR2004 - the default
+        return [["list", *(["--all"] if with_resolved else []), *([] if limit == LISTED else ["--limit", str(limit)])]]
     saved = [] if output is None else [["save", *row, str(output)]]
     return [*saved, *([["show", *row, *(["--raw"] if raw else [])]] if raw or not saved else [])]
 

@@ -156,7 +156,7 @@ class Database:
                 failed = self._renewed(error)
                 if is_new:
                     raise failed from error
-            except BaseException:
+            except BaseException:  # a Ctrl-C: the connection may be in the middle of the statement
                 pooled.invalidate()
                 raise
             else:

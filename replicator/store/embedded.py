@@ -112,7 +112,7 @@ def _joined(folder: Folder, cluster: Cluster, users: int) -> Server:
             cluster.attach(users)
         except DatabaseUnavailable:
             raise  # it may still be recovering from a crash; stopping it would make that begin again
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too: whoever cannot use the server must not keep it running
             cluster.leave(users)
             raise
     return Server(

@@ -49,7 +49,7 @@ def link(
     account: str,
     call_id: UUID,
     *,
-    base_url: str = "",
+    base_url: str,
     clock: Callable[[], datetime] = _utc_now,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Link:

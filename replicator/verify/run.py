@@ -70,7 +70,7 @@ class Verification:
         self._seed = seed
         self._clock = clock
         self._requester = Requester(
-            database, readers, limits or Limits(), max_requests, account, clock, stop=stop, base_url=base_url,
+            database, readers, limits or Limits(), max_requests, account, clock, base_url=base_url, stop=stop,
             on_wait=on_wait,
         )  # fmt: skip
         self._found = Findings()

@@ -11,12 +11,14 @@ from replicator.store.rows import KnownCall, KnownDetail
 from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane, Seen
 from replicator.sync.coverage.walk import Walk
+from replicator.sync.protocol.questions import Question
 from replicator.sync.protocol.requests import Detail, Outcome, Probe, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from replicator.errors import SourceError
+    from replicator.sync.protocol.questions import Asking
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SAID = Transcript((Segment(0, "agent", "hello", None, None, "{}"),), None, "{}", b"said")
@@ -98,3 +100,16 @@ def of_detail(detail: Detail | None = None, **changes: Any) -> Outcome:
 def of_probe(number: int, *, call: Call | None = None, error: SourceError | None = None) -> Outcome:
     """Return what became of the request for a call by its id."""
     return outcome(a_request(Lane.CONFIRM, probe=Probe(UUID(int=number))), error, call=call)
+
+
+def decided(deciding: Asking[Any], *answers: Any) -> tuple[Any, list[Question]]:
+    """Return what was decided, and what was asked, to which these were the answers."""
+    asked, waiting = list[Question](), iter(answers)
+    try:
+        question = next(deciding)
+        while True:
+            asked.append(question)
+            question = deciding.send(next(waiting))
+    except StopIteration as end:
+        assert next(waiting, None) is None
+        return end.value, asked

@@ -68,8 +68,9 @@ class There:
     def link(self, call_id: str, limits: Limits | None = None) -> Link:
         with Reader(self.base_url, KEY) as reader:
             return link(
-                self.database, [(KEY, reader)], limits or Limits(None), "default", UUID(call_id), clock=lambda: self.now
-            )
+                self.database, [(KEY, reader)], limits or Limits(None), "default", UUID(call_id), base_url=self.base_url,
+                clock=lambda: self.now,
+            )  # fmt: skip
 
     def asked(self, kind: str) -> int:
         """Return how many requests of a kind were made since the last time, and begin to count anew."""

@@ -120,7 +120,7 @@ def _copied(account: Account, folder: Folder, installed: Path) -> Path:
         if not copy.exists():
             try:
                 _copy(installed, unfinished)
-            except BaseException:
+            except BaseException:  # a Ctrl-C, too: 60 MB of an unfinished copy would stay
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise
             unfinished.rename(copy)

@@ -56,7 +56,7 @@ class Folder:
             self._fd = _opened(self.path)
             try:
                 self._make_ours()
-            except BaseException:
+            except BaseException:  # a Ctrl-C, too: nothing else would close it
                 os.close(self._fd)
                 raise
 
@@ -140,7 +140,7 @@ class Folder:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too: a half-written file would stay
             os.unlink(made, dir_fd=self._fd)
             raise
         return made

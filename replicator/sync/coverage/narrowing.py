@@ -28,9 +28,9 @@ def fail(walk: Walk) -> Advance:
     walk = replace(walk, failures=walk.failures + 1)
     if walk.limit > 1:
         wall = walk.offset + walk.limit
-        isextended = walk.read_to is not None and walk.offset < walk.read_to < wall
+        is_extended = walk.read_to is not None and walk.offset < walk.read_to < wall
         walk = replace(walk, has_failed=True, wall=wall)
-        return Advance((), extended(walk) if isextended else replace(walk, limit=walk.limit // 2))
+        return Advance((), extended(walk) if is_extended else replace(walk, limit=walk.limit // 2))
     if not isinstance(walk.mode, Convicting):
         return Advance((), replace(walk, mode=Convicting(walk.offset, walk.mode), offset=walk.offset + 1))
     suspect = walk.mode.row

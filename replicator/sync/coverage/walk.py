@@ -159,6 +159,8 @@ class Walk:
         if total is None or self.total is None or self.ending or self.offset == 0:
             return self
         shift = total - self.total
+        # A suspected row stays where it was: if the estimate is wrong, two failures would be those of two rows. So the
+        # evidence against it is collected again, which costs a few requests.
         return replace(
             self,
             total=total,

@@ -22,11 +22,10 @@ from replicator.sync.engine.failures import Verdict
 from replicator.sync.engine.position import Position, Source
 from replicator.sync.engine.presence import AT_HAND, LOOK_EVERY, MOST_SEARCHES, Presence
 from replicator.sync.engine.state import State
-from replicator.sync.protocol.questions import DueAbsences, KnowsAny, Question, StoredBefore, Suspected
-from tests.sync.fix_values import NOW, a_call, a_page, a_request, at, of_probe, outcome
+from replicator.sync.protocol.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
+from tests.sync.fix_values import NOW, a_call, a_page, a_request, at, decided, of_probe, outcome
 
 if TYPE_CHECKING:
-    from replicator.sync.protocol.questions import Asking
     from replicator.sync.protocol.requests import Outcome
 
 pytestmark = pytest.mark.pure
@@ -39,19 +38,6 @@ GONE = NotFound("no", status=404)
 def placed(total: int | None = 100, live: int | None = 100, **changes: Any) -> Position:
     state = changes.pop("state", State(WHOLE))
     return Position(state, state.ledger, Source("", total=total), live=live, is_total_new=True, **changes)
-
-
-def decided(deciding: Asking[Any], *answers: Any) -> tuple[Any, list[Question]]:
-    """Return what was decided, and what was asked, to which these were the answers."""
-    asked, waiting = list[Question](), iter(answers)
-    try:
-        question = next(deciding)
-        while True:
-            asked.append(question)
-            question = deciding.send(next(waiting))
-    except StopIteration as end:
-        assert next(waiting, None) is None
-        return end.value, asked
 
 
 def presence(*remembered: UUID, **options: Any) -> Presence:
