@@ -73,7 +73,12 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
     ),
     (
         "is not currently accepting connections",
-        Meaning(WRONG, "lets nobody in", "ALTER DATABASE name ALLOW_CONNECTIONS true"),
+        # Somebody closed it, for a copy or an upgrade, and opens it again: a service must outlive that.
+        Meaning(
+            AWAY,
+            "lets nobody in",
+            "wait until whoever closed it opens it again: ALTER DATABASE name ALLOW_CONNECTIONS true",
+        ),
     ),
     ("authentication failed for user", CLASSES["28"]),
     (

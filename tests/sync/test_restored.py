@@ -45,12 +45,11 @@ class Standby:
         self._alone(f"CREATE DATABASE {self.name}_copy TEMPLATE {self.name} STRATEGY wal_log")
 
     def take_over(self) -> None:
-        """Let the copy be the database."""
+        """Let the copy be the database. In one transaction: at each moment one database has the name."""
         self._alone(
-            f"ALTER DATABASE {self.name} RENAME TO {self.name}_lost",
-            f"ALTER DATABASE {self.name}_copy RENAME TO {self.name}",
+            f"ALTER DATABASE {self.name} RENAME TO {self.name}_lost; ALTER DATABASE {self.name}_copy RENAME TO {self.name}",
+            closed=f"{self.name}_lost",
         )
-        self._run(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
     def drop(self) -> None:
         for suffix in ("copy", "lost"):
@@ -61,21 +60,18 @@ class Standby:
         with psycopg.connect(self.lost_url) as connection:
             return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
 
-    def _alone(self, *statements: str) -> None:
+    def _alone(self, statement: str, closed: str = "") -> None:
+        """Perform a statement while nobody is connected, then open the database, which is called `closed` by then."""
         with psycopg.connect(self._admin, autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
-            for number, statement in enumerate(statements):
-                if not number:
-                    until = time.monotonic() + 20
-                    while connection.execute(
-                        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s", [self.name]
-                    ).fetchone() != (0,):
-                        assert time.monotonic() < until
-                        time.sleep(0.02)
-                connection.execute(statement)
-            connection.execute(
-                f"ALTER DATABASE {self.name}{'_lost' if len(statements) > 1 else ''} ALLOW_CONNECTIONS true"
-            )
+            until = time.monotonic() + 20
+            while connection.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s", [self.name]
+            ).fetchone() != (0,):
+                assert time.monotonic() < until
+                time.sleep(0.02)
+            connection.execute(statement)
+            connection.execute(f"ALTER DATABASE {closed or self.name} ALLOW_CONNECTIONS true")
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self._admin, autocommit=True) as connection:
