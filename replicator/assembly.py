@@ -169,6 +169,7 @@ def options(
         workers=settings.replicator_workers,
         poll_every=timedelta(seconds=settings.replicator_poll_seconds),
         renewal=settings.renewal,
+        renewal_share=settings.replicator_renewal_share,
         details=details(settings),
         limits=limits(settings),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),

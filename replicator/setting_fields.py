@@ -112,6 +112,15 @@ class SettingFields(BaseModel):
             "age; the last age is `older`.",
         ),
     ] = setting_values.RENEWAL_WORDS
+    replicator_renewal_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the request budget that may compare calls again before REPLICATOR_RENEWAL demands it, "
+            "those compared longest ago first. Only what nothing else wants is used.",
+        ),
+    ] = 0.3
     replicator_details: Annotated[
         tuple[str, ...],
         Field(description="What is fetched beside the calls: `transcript`, `recording`, both, or `none`."),

@@ -101,6 +101,7 @@ DOORS = {
         "cli/commands.py",
         "cli/accounts.py",
         "cli/quarantine.py",
+        "cli/sync.py",
         "cli/tools.py",
         "demo.py",
     },

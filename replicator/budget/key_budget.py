@@ -85,6 +85,11 @@ class KeyBudget:
         windows = self.budget.windows(now, now + timedelta(seconds=self.budget.window_seconds))
         self._owe(dict.fromkeys(windows, min(requests, self.budget.limit)))
 
+    @property
+    def a_minute(self) -> float | None:
+        """How many requests may be sent each minute, as far as is known now; None: no limit."""
+        return None if self.budget.limit is None else self.budget.limit * 60 / self.budget.window_seconds
+
     def free(self, now: datetime) -> int:
         """Return how many requests may be sent now."""
         allowance = self.budget.allowance(now)

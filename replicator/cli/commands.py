@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
@@ -25,53 +25,6 @@ if TYPE_CHECKING:
     from replicator.sync.run import Report
 
 MOST_DAYS = 3660
-
-
-@app.command()
-def sync(
-    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
-    max_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
-    same_account: Annotated[
-        bool,
-        typer.Option(
-            "--same-account",
-            help="Believe that the source is the account that is stored, though it knows none of its calls.",
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Bring the replica up to date once: the newest calls, what is due, history, transcripts and recordings."""
-    from replicator import assembly
-    from replicator.report import progress, terminal
-    from replicator.service.rollup_refresh import refreshed
-    from replicator.service.schedule import describe
-    from replicator.sync.run import Run
-
-    with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
-        options = replace(
-            assembly.options(settings, "sync", max_seconds=max_seconds, max_requests=max_requests),
-            is_same_account=same_account,
-        )
-        with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
-            # A user who set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are correct without
-            # them.
-            at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0
-            with refreshed(database, stop, at_the_end_seconds=at_the_end), progress.shown(is_quiet=quiet) as show:
-                report = Run(database, readers, options, stop=stop, on_progress=show).perform()
-        typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
-        if report.is_held:
-            typer.echo(_held(report.suspected), err=True)
-        if report.unfinished:
-            typer.echo(
-                f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True
-            )
-        elif report.result == "bounded":
-            typer.echo(f"stopped at the bound; what is done is kept. Left: {_left(report)}", err=True)
-        if report.result == "stopped":
-            typer.echo("stopped by a signal; what is done is kept, and the next sync goes on from there", err=True)
-            raise typer.Exit(1)
 
 
 @app.command()
@@ -294,32 +247,3 @@ def roles(
             typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
         else:
             typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
-
-
-def _facts(report: Report) -> dict[str, Any]:
-    return {
-        "result": report.result,
-        "seconds": round(report.seconds, 3),
-        **report.counters.as_dict(),
-        "details_due": report.details_due,
-        "details_waiting": report.details_waiting,
-        "is_listing_complete": report.is_listing_complete,
-        "next_due_at": report.next_due_at,
-        "deletions_suspected": report.suspected,
-        "deletions_held": report.is_held,
-        "unfinished": report.unfinished,
-    }
-
-
-def _held(suspected: int) -> str:
-    return (
-        f"{suspected:,} calls are missing at the source: too many to be believed, so they are held. If they were deleted, "
-        f"run: replicator deletions --release {suspected}"
-    )
-
-
-def _left(report: Report) -> str:
-    from replicator.report import terminal
-
-    listing = "" if report.is_listing_complete else "calls not listed yet, "
-    return f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"

@@ -151,7 +151,7 @@ class Service:
                 self._held = lease.acquire(self._database, self._account, "serve")
             report = self._sync(self._held, self._show_life)
             self._has_synced = True
-            log.info("%s", describe(report))
+            log.info("%s; %s", describe(report), report.last_line)
         except LeaseLost as error:
             self._lose(error)
         except LeaseHeld as error:

@@ -118,6 +118,15 @@ def count(connection: psycopg.Connection[Any], account: str, *, with_resolved: b
     return int(row[0]) if row else 0
 
 
+def count_missing(connection: psycopg.Connection[Any], account: str) -> int:
+    """Return how many rows of the list, not fields of stored calls, are open: each may be a call that is not stored."""
+    row = connection.execute(
+        "SELECT count(*) FROM replicator.quarantine WHERE account = %s AND resolved_at IS NULL AND kind <> 'field'",
+        [account],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def facts(connection: psycopg.Connection[Any], account: str, row_id: int) -> dict[str, Any] | None:
     """Return the facts of one row, or None where there is no such row."""
     cursor = connection.cursor(row_factory=dict_row)

@@ -26,12 +26,18 @@ class SourceRow:
     difference: int | None = None
     released_deletions: int | None = None
     sliced_at: datetime | None = None
+    renewal_credit: float = 0.0
+    renewal_credit_at: datetime | None = None
+    run_begun_at: datetime | None = None
+    run_seen_at: datetime | None = None
+    """When the latest run began and when it last committed, by its own clock."""
 
 
 def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
     """Return the stored state of the source; an empty row where the account is new."""
     row = connection.execute(
-        "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at FROM replicator.source_state WHERE account = %s",
+        "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at, renewal_credit, renewal_credit_at, "
+        "run_begun_at, run_seen_at FROM replicator.source_state WHERE account = %s",
         [account],
     ).fetchone()
     return SourceRow(*row) if row else SourceRow()
@@ -68,23 +74,42 @@ def save_source(
     )  # fmt: skip
 
 
+def save_credit(
+    tx: psycopg.Connection[Any],
+    account: str,
+    requests: float,
+    at: datetime | None,
+    run_begun_at: datetime | None,
+    run_seen_at: datetime,
+) -> None:
+    """Store the renewal credit as of an instant, and that a run which began then is still comparing."""
+    tx.execute(
+        "UPDATE replicator.source_state SET renewal_credit = %s, renewal_credit_at = %s, run_begun_at = %s, "
+        "run_seen_at = %s WHERE account = %s",
+        [requests, at, run_begun_at, run_seen_at, account],
+    )
+
+
 def save_policy(
     tx: psycopg.Connection[Any],
     account: str,
     base_url: str,
     requests_per_minute: float | None,
+    renewal_share: float,
     classes: Sequence[tuple[int, float, float | None, float]],
 ) -> None:
-    """Store what the delays of updates are computed from: the budget (requests a minute, None: no limit) and the
-    renewal policy.
+    """Store what the delays of updates are computed from: the budget (requests a minute, None: no limit), the share of
+    it for re-reading, and the renewal policy.
 
     Each class is (number, least age, greatest age or None, time between two looks), in seconds.
     """
     tx.execute(
-        "INSERT INTO replicator.source_state AS s (account, base_url, requests_per_minute) VALUES (%s, %s, %s) "
-        "ON CONFLICT (account) DO UPDATE SET requests_per_minute = excluded.requests_per_minute "
-        "WHERE s.requests_per_minute IS DISTINCT FROM excluded.requests_per_minute",
-        [account, base_url, requests_per_minute],
+        "INSERT INTO replicator.source_state AS s (account, base_url, requests_per_minute, renewal_share) "
+        "VALUES (%s, %s, %s, %s) ON CONFLICT (account) DO UPDATE SET "
+        "requests_per_minute = excluded.requests_per_minute, renewal_share = excluded.renewal_share "
+        "WHERE (s.requests_per_minute, s.renewal_share) IS DISTINCT FROM "
+        "(excluded.requests_per_minute, excluded.renewal_share)",
+        [account, base_url, requests_per_minute, renewal_share],
     )
     tx.execute(
         "DELETE FROM replicator.renewal_classes WHERE account = %s AND class_number > %s", [account, len(classes)]

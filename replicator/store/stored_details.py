@@ -128,6 +128,29 @@ def renew_recording_url(
     )
 
 
+def ask_again(
+    tx: psycopg.Connection[Any],
+    account: str,
+    kinds: Iterable[Kind],
+    since: datetime,
+    until: datetime,
+    now: datetime,
+) -> int:
+    """Queue what is absent or given up of calls created in [since, until); return how many details.
+
+    Each keeps its state until the answer comes. A call whose created_at is unknown belongs to every stretch.
+    """
+    return sum(
+        tx.execute(
+            f"UPDATE truedy.{TABLES[kind]} SET due_at = %(now)s WHERE account = %(account)s "
+            "AND state IN ('pending', 'absent_final', 'gave_up') AND (due_at IS NULL OR due_at > %(now)s) "
+            "AND (call_created_at IS NULL OR (call_created_at >= %(since)s AND call_created_at < %(until)s))",
+            {"account": account, "since": since, "until": until, "now": now},
+        ).rowcount
+        for kind in kinds
+    )
+
+
 def count_queued(
     connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime
 ) -> tuple[int, int]:

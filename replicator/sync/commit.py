@@ -67,7 +67,7 @@ class Committer:
     pseudonyms: Pseudonyms | None = None
     counters: runs.Counters = field(default_factory=runs.Counters)
 
-    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch) -> Committed:
+    def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
         """Write the batch and what it proved, inside the caller's transaction; return what the replica then holds.
 
         Raises CommitsLost where the database no longer has the run's earlier commits.
@@ -95,6 +95,8 @@ class Committer:
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
+        state = position.state
+        source_state.save_credit(tx, self.account, state.credit.requests, state.credit.at, state.begun_at, now)
         for key_budget in self.key_budgets:
             key_budget.save(tx)
         runs.save_run(tx, self.run_id, counters)
@@ -226,6 +228,7 @@ def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, 
         account,
         options.base_url,
         None if a_minute is None else keys * a_minute,
+        options.renewal_share,
         [astuple(age_class) for age_class in age_classes(options.renewal)],
     )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.budget.key_budget import Limits
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, RenewalPolicy
-from replicator.sync.protocol.results import Result, Why
+from replicator.sync.engine.credit import DEFAULT_SHARE
+from replicator.sync.protocol.results import Gap, Result, Why
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from replicator.store import runs
     from replicator.sync.pseudonyms import Pseudonyms
@@ -27,6 +28,17 @@ WAITS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A stretch of days (of created_at, in the reporting time zone, both included; None: no bound) that is compared with
+    the source now. `with_details` asks once more for its transcripts and recordings that are absent or given up.
+    """
+
+    since: date | None = None
+    until: date | None = None
+    with_details: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What the operator decides about a run."""
 
@@ -36,6 +48,10 @@ class Options:
     workers: int = 8
     poll_every: timedelta = timedelta(seconds=60)
     renewal: RenewalPolicy = DEFAULT_POLICY
+    renewal_share: float = DEFAULT_SHARE
+    """The share (0 to 1) of the request budget that may re-read what was compared longest ago."""
+    asked: Asked | None = None
+    """What the operator asks to have compared, and asked for again, now."""
     details: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     confirm_after: timedelta = timedelta(minutes=10)
@@ -71,7 +87,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended."""
+    """How a run ended, and what the replica is after it."""
 
     result: Result
     counters: runs.Counters
@@ -86,8 +102,34 @@ class Report:
     """Calls that are missing at the source and not yet confirmed as deleted."""
     is_held: bool = False
     """The suspected calls exceed the cap, so an operator has to release them before they are confirmed."""
+    gaps: tuple[Gap, ...] = ()
+    """What keeps the replica from being complete and proven; empty where it is both."""
+    proven_at: datetime | None = None
+    """As of when the replica is complete and proven: the source's newest calls were read then. None where it is not."""
+    oldest_look_at: datetime | None = None
+    """Each call was compared with the source at this time or later."""
     unfinished: str = ""
     """What was not read to its end, and so is not proven, when the run ended by itself; empty if nothing."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Say whether the replica is complete and proven."""
+        return not self.gaps
 
-__all__ = ["WAITS", "Options", "Progress", "Report", "Result", "Why"]
+    @property
+    def last_line(self) -> str:
+        """Say in words whether the replica is complete and proven, and if not, what is not and since when."""
+        if self.proven_at is not None and self.is_complete:
+            looked = (
+                "" if self.oldest_look_at is None else f"; every call compared since {_instant(self.oldest_look_at)}"
+            )
+            return f"complete and proven as of {_instant(self.proven_at)}{looked}"
+        said = [gap.words + (f" (since {_instant(gap.since)})" if gap.since else "") for gap in self.gaps]
+        return f"not complete: {'; '.join(said)}"
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+__all__ = ["WAITS", "Asked", "Gap", "Options", "Progress", "Report", "Result", "Why"]

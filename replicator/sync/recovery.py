@@ -8,9 +8,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__
-from replicator.store import absences, accounts, lease, quarantine, runs, source_state, stages, stored_calls
+from replicator.store import (
+    absences,
+    accounts,
+    lease,
+    quarantine,
+    runs,
+    source_state,
+    stages,
+    stored_calls,
+    stored_details,
+    stretches,
+)
 from replicator.sync.commit import load_ledger, save_policy
 from replicator.sync.content.stages import Stages
+from replicator.sync.coverage.ledger import BEGINNING, END, Interval
+from replicator.sync.engine.credit import Credit, Rest
 from replicator.sync.engine.position import start
 from replicator.sync.replay import note_proven
 
@@ -49,6 +62,17 @@ class Recovered:
     """What statuses mean, as stored at present."""
 
 
+def _rest(known: source_state.SourceRow, options: Options) -> Rest | None:
+    if known.run_begun_at is None or known.run_seen_at is None:
+        return None
+    return Rest(known.run_begun_at, known.run_seen_at + options.poll_every)
+
+
+def _stretch(bounds: tuple[datetime | None, datetime | None]) -> Interval:
+    since, until = bounds
+    return Interval(since or BEGINNING, until or END)
+
+
 def begin(
     tx: psycopg.Connection[Any], held: lease.Lease, options: Options, keys: Sequence[str], now: datetime
 ) -> Recovered:
@@ -67,6 +91,11 @@ def begin(
     known = source_state.load_source(tx, account)
     remembered = stored_calls.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
+    asked = None
+    if options.asked is not None:
+        asked = _stretch(stretches.of_days(tx, options.asked.since, options.asked.until))
+        if options.asked.with_details:
+            stored_details.ask_again(tx, account, options.details.kinds, asked.since, asked.until, now)
     position = start(
         options,
         ledger,
@@ -77,6 +106,9 @@ def begin(
         has_absences=absences.has_open(tx, account),
         difference=known.difference,
         sliced_at=known.sliced_at,
+        credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),
+        rest=_rest(known, options),
+        asked=asked,
     )
     if deaths >= MOST_DEATHS:
         apart_until = now + APART_FOR

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import lease, runs, source_state, stored_details
+from replicator.store import lease, quarantine, runs, source_state, stored_details
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
-from replicator.sync.coverage.ledger import EVERYTHING
+from replicator.sync.coverage.ledger import EVERYTHING, HEAD_MARGIN
+from replicator.sync.engine.completeness import Found, gaps
 from replicator.sync.engine.engine import BATCH_SIZE, Engine
 from replicator.sync.engine.position import unfinished
 from replicator.sync.engine.presence import Presence
@@ -240,7 +241,7 @@ class Run:
                 if action.is_late:
                     self._committer.reload_stages(tx)
                 stored = load_ledger(tx, self._options.account) if tries else action.position.stored
-                return self._committer.commit(tx, replace(action.position, stored=stored), action.batch)
+                return self._committer.commit(tx, replace(action.position, stored=stored), action.batch, self._clock())
 
         tries: list[int] = []
         try:
@@ -285,19 +286,24 @@ class Run:
         next_due_at = self._ask_database(lambda c: stored_details.next_due_at(c, account, kinds))
         position = self._engine.position
         ledger = position.state.ledger
-        is_complete = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
+        is_listed = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
         suspected, is_held = self._replica.held(position.live or 0)
+        unreadable = self._ask_database(lambda c: quarantine.count_missing(c, account))
+        missing, head_at = gaps(position, result, Found(due, unreadable)), position.source.head_at
         return Report(
             result,
             self._counters,
             seconds,
             due,
             waiting,
-            is_complete,
+            is_listed,
             next_due_at,
             suspected,
             is_held,
-            unfinished=unfinished(position, result, is_complete=is_complete),
+            gaps=missing,
+            proven_at=None if missing or head_at is None else head_at - HEAD_MARGIN,
+            oldest_look_at=min((piece.verified_at for piece in ledger.pieces), default=None),
+            unfinished=unfinished(position, result, is_complete=is_listed),
         )
 
 

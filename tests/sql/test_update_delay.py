@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from replicator.sync.engine.freshness import NEW_ROWS_A_PAGE, RENEWAL_SHARE, delays
+from replicator.sync.engine.credit import NEW_ROWS_A_PAGE
+from replicator.sync.engine.freshness import RENEWAL_SHARE, delays
 from tests.sql.fix_small_world import call_id
 
 Connection = psycopg.Connection[Any]

@@ -41,6 +41,28 @@ source_state = sa.Table(
     sa.Column("sliced_at", Instant),
     sa.Column("reads_apart_until", Instant),
     sa.Column("party_key_id", sa.Text),
+    # The share of the budget that may re-read what was compared longest ago, and the requests that it has earned.
+    sa.Column("renewal_share", sa.Float),
+    sa.Column("renewal_credit", sa.Float, nullable=False, server_default="0"),
+    sa.Column("renewal_credit_at", Instant),
+    # By the run's own clock: when the latest run began, and when it last committed.
+    sa.Column("run_begun_at", Instant),
+    sa.Column("run_seen_at", Instant),
+    schema="replicator",
+)
+
+# What the first looks at details have found, so that far more missing ones than usual are recognised.
+detail_habits = sa.Table(
+    "detail_habits",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    # Looks before the latest ones, and the latest ones, oldest first: 1 found, 0 absent.
+    sa.Column("found", Count, nullable=False, server_default="0"),
+    sa.Column("absent", Count, nullable=False, server_default="0"),
+    sa.Column("recent", sa.Text, nullable=False, server_default=""),
+    sa.Column("wave_since", Instant),
+    sa.CheckConstraint("kind in ('transcript', 'recording')", name="kind"),
     schema="replicator",
 )
 

@@ -93,6 +93,9 @@ def _detail_columns() -> tuple[sa.Column[object], ...]:
         sa.Column("asked_at", Instant),
         sa.Column("fetched_at", Instant),
         sa.Column("last_error", sa.Text),
+        # Answers in a row that it is not there, and when the first of them was asked for.
+        sa.Column("absent_looks", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("absent_since", Instant),
         sa.Column("has_escapes", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("raw", JSONB),
     )

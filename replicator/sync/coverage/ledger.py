@@ -145,10 +145,26 @@ class RenewalPolicy:
     """
 
     rules: tuple[RenewalRule, ...]
+    grain: timedelta | None = None
+    """Looks further apart than this are kept apart, even where the rules would let them be joined."""
+    fence: datetime | None = None
+    """Looks before this instant are never joined with looks at or after it."""
 
     def every(self, age: timedelta) -> timedelta:
         """Return the time between two comparisons for calls of this age."""
         return self.rules[self.age_class(age)].every
+
+    def are_joined(self, one: datetime, other: datetime, age: timedelta) -> bool:
+        """Say whether two looks at neighbouring calls of this age may count as one, made at the earlier of both times.
+
+        A tenth of the time between two comparisons is little enough, and keeps the ledger small.
+        """
+        tolerance = self.every(age) / 10
+        if self.grain is not None:
+            tolerance = min(tolerance, self.grain)
+        if self.fence is not None and (one < self.fence) != (other < self.fence):
+            return False
+        return abs(one - other) <= tolerance
 
     def age_class(self, age: timedelta) -> int:
         """Return the index of the age class for calls of this age; 0 is the youngest."""
@@ -242,6 +258,29 @@ class Ledger:
             kept = _without(kept, part.interval)
         return Ledger(tuple(_coalesce(sorted(kept + fresh), new.verified_at, policy)))
 
+    def stalest(self, before: datetime, doubts_before: datetime) -> Interval | None:
+        """Return the stretch with the oldest look, if that was before an instant (for an unsure one: before another)."""
+        stale = [piece for piece in self.pieces if piece.verified_at < (before if piece.is_proven else doubts_before)]
+        oldest = min(stale, key=lambda piece: piece.verified_at, default=None)
+        return None if oldest is None else oldest.interval
+
+    def last_compared_before(self, instant: datetime, within: Interval = EVERYTHING) -> Interval | None:
+        """Return the newest stretch inside `within` that was last compared before an instant; None where there is none.
+
+        Neighbours are returned as one stretch.
+        """
+        found: Interval | None = None
+        for piece in reversed(self.pieces):
+            common = piece.interval.overlap(within)
+            if not common or piece.verified_at >= instant:
+                if found is not None:
+                    break
+                continue
+            if found is not None and common.until != found.since:
+                break
+            found = common if found is None else Interval(common.since, found.until)
+        return found
+
     def due(self, now: datetime, policy: RenewalPolicy, begun_at: datetime | None = None) -> Interval | None:
         """Return the stretch that should be compared again first, or None.
 
@@ -301,8 +340,7 @@ def _without(pieces: tuple[Piece, ...], out: Interval) -> tuple[Piece, ...]:
 
 
 def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> Iterator[Piece]:
-    """Join neighbours that are equally proven (with the same reason), if their looks are close: a tenth of the renewal
-    period.
+    """Join neighbours that are equally proven (with the same reason), if the policy says that their looks are close.
 
     The joined piece takes the older time: the ledger may show data as slightly older than it is, and never as fresher.
     """
@@ -310,16 +348,7 @@ def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> 
     for piece in pieces:
         if waiting is None:
             waiting = piece
-            continue
-        tolerance = policy.every(now - min(piece.until, now)) / 10
-        if piece.reason == Doubt.UNREADABLE:
-            tolerance = max(tolerance, UNREADABLE_EVERY / 10)
-        if (
-            waiting.until == piece.since
-            and waiting.is_proven == piece.is_proven
-            and waiting.reason == piece.reason
-            and abs(waiting.verified_at - piece.verified_at) <= tolerance
-        ):
+        elif _are_alike(waiting, piece) and _are_close(waiting, piece, now, policy):
             older = min(waiting.verified_at, piece.verified_at)
             waiting = replace(waiting, until=piece.until, verified_at=older)
         else:
@@ -327,6 +356,19 @@ def _coalesce(pieces: Iterable[Piece], now: datetime, policy: RenewalPolicy) -> 
             waiting = piece
     if waiting is not None:
         yield waiting
+
+
+def _are_alike(older: Piece, newer: Piece) -> bool:
+    """Say whether two pieces are neighbours that say the same."""
+    return older.until == newer.since and older.is_proven == newer.is_proven and older.reason == newer.reason
+
+
+def _are_close(older: Piece, newer: Piece, now: datetime, policy: RenewalPolicy) -> bool:
+    """Say whether the looks of two neighbours may be joined. Each look at an unreadable row is dear: it may be early."""
+    one, other = older.verified_at, newer.verified_at
+    if newer.reason == Doubt.UNREADABLE and abs(one - other) <= UNREADABLE_EVERY / 10:
+        return True
+    return policy.are_joined(one, other, now - min(newer.until, now))
 
 
 def difference(before: Ledger, after: Ledger) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:

@@ -23,11 +23,18 @@ class Lane(StrEnum):
     ACTIVE = "active"
     DETAIL = "detail"
     BACKFILL = "backfill"
+    COMPARE = "compare"
+    """What an operator asked to have compared now (`sync --full`, `--since`, `--until`)."""
     BACKLOG = "backlog"
     SLICE = "slice"
     SEARCH = "search"
     CONFIRM = "confirm"
     RENEWAL = "renewal"
+    """What the renewal policy says is due."""
+    REREAD = "reread"
+    """What was compared longest ago, on renewal credit."""
+    ABSENT = "absent"
+    """Details of history that were not there at an earlier look."""
 
 
 @dataclass(frozen=True, slots=True)

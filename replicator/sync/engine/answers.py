@@ -16,7 +16,7 @@ from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger, Pi
 from replicator.sync.coverage.narrowing import MOST_IN_A_ROW, fail
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions import bisect
-from replicator.sync.engine.state import Absorbed, State
+from replicator.sync.engine.state import Absorbed, Comparison, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from replicator.sync.coverage.walk import Walk
 
+RELOOKS = frozenset({Lane.ACTIVE, Lane.COMPARE, Lane.RENEWAL, Lane.REREAD})
+"""Lanes whose walks read what was compared before."""
 LEFT_FOR = timedelta(minutes=10)
 """How long a stretch is not asked for after page after page of it has failed."""
 
@@ -77,7 +79,7 @@ def absorb_page(
 
 def _is_needed(ledger: Ledger, walk: Walk) -> bool:
     """Say whether a walk is still needed: another walk may have closed its hole meanwhile."""
-    return walk.lane in {Lane.ACTIVE, Lane.RENEWAL} or bool(ledger.holes(walk.hole))
+    return walk.lane in RELOOKS or bool(ledger.holes(walk.hole))
 
 
 def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece]:
@@ -127,9 +129,10 @@ def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int
         # due.
         doubt = Piece(BEGINNING, search.below, seen.asked_at, is_proven=False, reason=Doubt.BEYOND)
         ledger, pieces = ledger.record(doubt, state.policy), (*pieces, doubt)
-    renew_before = search.begun_at if search.left <= 0 else state.renew_before
+    # A whole pass is cheaper than a search for so many differences.
+    comparison = Comparison(search.begun_at) if search.left <= 0 else state.comparison
     return Absorbed(
-        replace(state, ledger=ledger, search=None if search.is_over else search, renew_before=renew_before),
+        replace(state, ledger=ledger, search=None if search.is_over else search, comparison=comparison),
         pieces,
     )
 

@@ -22,7 +22,7 @@ from replicator.sync.engine.detail_queue import Details
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.engine.pager import next_page, set_goals
 from replicator.sync.engine.planner import choose, completed, is_cut_short, is_head_due, sent
-from replicator.sync.engine.position import Batch, absorb, committed
+from replicator.sync.engine.position import Batch, absorb, committed, paid_for
 from replicator.sync.engine.state import MOST_LIST_REQUESTS
 from replicator.sync.protocol.actions import (
     Action,
@@ -222,6 +222,7 @@ class Engine:
         """Send the requests that are wanted and allowed; return until when others are held back, None where none is."""
         if self.judge.resume_at is not None and now < self.judge.resume_at:
             return self.judge.resume_at
+        self.position = paid_for(self.position, now, self._requests_a_minute())
         self.position = yield from _asking(set_goals(self.position, now))
         yield from self._fill(now)
         room = min(self.room - self.in_flight, self._requests_left())
@@ -278,6 +279,12 @@ class Engine:
         wanted = self.details.wanted
         open_kinds = tuple(kind for kind in kinds if self.judge.is_open(kind, now))
         self.details.fill((yield Ask(DueDetails(open_kinds, now, wanted))), wanted, now)
+
+    def _requests_a_minute(self) -> float | None:
+        """Return how many requests all keys together may send each minute; None where one of them has no limit."""
+        rates = [key_budget.a_minute for key_budget in self.key_budgets]
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if len(known) == len(rates) else None
 
     def _requests_left(self) -> int:
         most = self.options.max_requests

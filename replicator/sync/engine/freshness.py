@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.page import PAGE_LIMIT, Lane
-from replicator.sync.coverage.walk import SLACK
+from replicator.sync.coverage.page import Lane
+from replicator.sync.engine.credit import NEW_ROWS_A_PAGE
 from replicator.sync.engine.planner import SHARES
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from replicator.sync.coverage.ledger import RenewalPolicy
 
-NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
-"""Rows of a page that do not overlap with the page before."""
 RENEWAL_SHARE = 0.9 * SHARES[Lane.RENEWAL]
 """The share of requests on which renewal can rely: a little of its guaranteed share is lost, because the planner's
 record of past requests fades (SPENT_HORIZON).

@@ -5,9 +5,10 @@ how many requests; answers.py applies the answers to the state. Nothing here rea
 
 The lanes, most valuable first: new calls (fresh), calls that are still open (active), details of calls that just ended
 (detail), history (backfill), details of history (backlog), what only filters can show (slice), where replica and source
-differ (search), whether a missing call is deleted (confirm), what is due to be compared again (renewal). The more
-valuable lane goes first, but no lane starves: each has a guaranteed share of the requests while it has work, and lends
-it when idle.
+differ (search), whether a missing call is deleted (confirm), what is due to be compared again (renewal), what was
+compared longest ago (reread), details that were not there before (absent). What an operator asks to have compared
+(compare) goes before the details of history. The more valuable lane goes first, but no lane starves: each has a
+guaranteed share of the requests while it has work, and lends it when idle. The last two have no share.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVE
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.partitions import COUNTED_FROM
 from replicator.sync.coverage.walk import Walk
+from replicator.sync.engine.credit import stale_before
 from replicator.sync.engine.state import Goal, State
 
 if TYPE_CHECKING:
@@ -31,13 +33,17 @@ SHARES: Mapping[Lane, float] = {
     Lane.ACTIVE: 0.15,
     Lane.DETAIL: 0.15,
     Lane.BACKFILL: 0.15,
+    Lane.COMPARE: 0.05,
     Lane.BACKLOG: 0.10,
     Lane.SLICE: 0.05,
     Lane.SEARCH: 0.05,
     Lane.CONFIRM: 0.05,
     Lane.RENEWAL: 0.10,
 }
-"""The share of the requests that each lane is guaranteed while it has work; the rest goes by value."""
+"""The share of the requests that each lane is guaranteed while it has work; the rest goes by value.
+
+Re-reading on credit (REREAD) and details that were not there before (ABSENT) have none: they take what is left.
+"""
 SPENT_HORIZON = 400
 """About this many past requests count for the shares; older ones fade."""
 ACTIVE_AGE = timedelta(hours=6)
@@ -50,8 +56,10 @@ SLICE_EVERY = timedelta(days=1)
 """How often a capped list is read through filters."""
 DOUBTS_EVERY = timedelta(hours=1)
 """The time between two looks at the end of a list that could not be trusted."""
-LIST_LANES = (Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL)
-PATIENT_LANES = (Lane.BACKFILL, Lane.BACKLOG, Lane.SLICE, Lane.SEARCH, Lane.CONFIRM, Lane.RENEWAL)
+LIST_LANES = (
+    Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.COMPARE, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL, Lane.REREAD,
+)  # fmt: skip
+PATIENT_LANES = tuple(lane for lane in Lane if lane not in {Lane.FRESH, Lane.ACTIVE, Lane.DETAIL})
 """Lanes that leave a part of each rate window to the others."""
 
 
@@ -69,14 +77,14 @@ def goals(state: State, now: datetime) -> list[Goal]:
         if piece is not None and now - piece.verified_at >= state.poll_every and now - at <= ACTIVE_AGE:
             found[Lane.ACTIVE] = Interval(at, at + TICK)
             break
+    if state.comparison is not None and (left := state.comparison.left(state.ledger)):
+        found[Lane.COMPARE] = left
     if state.renews and not state.in_flight.get(Lane.RENEWAL):
-        due = (
-            state.ledger.due(now, state.policy, state.begun_at)
-            or _before(state.ledger, state.renew_before)
-            or _doubtful(state.ledger, now)
-        )
+        due = state.ledger.due(now, state.policy, state.begun_at) or _doubtful(state.ledger, now)
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
+    if Lane.COMPARE not in found and Lane.RENEWAL not in found and (stale := _stale(state, now)):
+        found[Lane.REREAD] = stale
     return [
         Goal(lane, hole)
         for lane, hole in found.items()
@@ -103,10 +111,14 @@ def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
     return state.policy.age_class(now - (hole.until - TICK)) < state.policy.age_class(now - (walk.hole.until - TICK))
 
 
-def _before(ledger: Ledger, instant: datetime | None) -> Interval | None:
-    """Return the newest stretch that was last compared before an instant, or None."""
-    older = (piece for piece in reversed(ledger.pieces) if instant is not None and piece.verified_at < instant)
-    return next((piece.interval for piece in older), None)
+def _stale(state: State, now: datetime) -> Interval | None:
+    """Return the stretch to be re-read on credit; None where there is no credit, or nothing was compared long enough
+    ago.
+    """
+    if not state.renews or not state.credit.is_any or Lane.REREAD in state.walks or state.in_flight.get(Lane.REREAD):
+        return None
+    before = stale_before(now, state.poll_every, state.begun_at, state.rest)
+    return state.ledger.stalest(before, min(before, now - DOUBTS_EVERY))
 
 
 def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
@@ -230,6 +242,7 @@ def _work(state: State, now: datetime) -> dict[Lane, int]:
 def _wanted(state: State, now: datetime) -> dict[Lane, int]:
     """Return how many requests each lane would send if the run had no bound."""
     work = {lane: int(lane in state.walks and not state.in_flight.get(lane)) for lane in LIST_LANES}
+    work[Lane.REREAD] *= state.credit.is_any
     if state.scan is not None:
         work = {Lane.BACKFILL: int(not state.in_flight.get(Lane.BACKFILL))}
     work[Lane.SLICE] = int(state.partitioning is not None and not state.in_flight.get(Lane.SLICE))
@@ -263,6 +276,8 @@ def sent(state: State, lane: Lane, count: int = 1, *, is_head: bool = False, at:
     """Return the state after requests of this lane were sent."""
     if state.bound is not None:
         state = replace(state, bound=state.bound.sent(is_list=is_head or lane in LIST_LANES, count=count))
+    if lane in {Lane.RENEWAL, Lane.REREAD}:
+        state = replace(state, credit=state.credit.spent(count))
     spent = {**state.spent, lane: state.spent.get(lane, 0) + count}
     if sum(spent.values()) > SPENT_HORIZON:
         spent = {key: value / 2 for key, value in spent.items()}

@@ -18,18 +18,20 @@ from replicator.sync.coverage.ledger import BEGINNING
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.rules import claims
 from replicator.sync.engine.answers import absorb_failure, absorb_page, absorb_search, absorb_slice
+from replicator.sync.engine.credit import Credit, grain
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.state import State
+from replicator.sync.engine.state import Comparison, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from replicator.records import Page
-    from replicator.sync.coverage.ledger import Ledger
+    from replicator.sync.coverage.ledger import Interval, Ledger
     from replicator.sync.coverage.page import Filter
     from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.rules import Absence, Claim
+    from replicator.sync.engine.credit import Rest
     from replicator.sync.engine.state import Absorbed
     from replicator.sync.options import Options
     from replicator.sync.protocol.requests import Outcome
@@ -220,16 +222,26 @@ def start(
     has_absences: bool = False,
     difference: int | None = None,
     sliced_at: datetime | None = None,
+    credit: Credit | None = None,
+    rest: Rest | None = None,
+    asked: Interval | None = None,
 ) -> Position:
-    """Return the position in which a run begins, from what is stored."""
+    """Return the position in which a run begins, from what is stored. `asked` is a stretch that an operator asks to have
+    compared.
+    """
+    comparison = None if asked is None else Comparison(now, asked)
     return Position(
         # An earlier release accepted rows, or a server's clock, with a time in the future.
         State(
             ledger.until(now + FUTURE_SLACK),
-            options.renewal,
+            replace(options.renewal, fence=now),
             options.poll_every,
             begun_at=now,
             sliced_at=sliced_at,
+            comparison=comparison,
+            credit=replace(credit or Credit(), share=options.renewal_share),
+            rest=rest,
+            renews=comparison is None,
             bound=Bound(live),
         ),
         ledger,
@@ -240,6 +252,18 @@ def start(
         live,
         difference=difference,
     )
+
+
+def paid_for(position: Position, now: datetime, requests_a_minute: float | None) -> Position:
+    """Return the position with the renewal credit as of now, from a budget of so many requests (None: no limit)."""
+    state = position.state
+    calls = max(position.source.total or 0, position.live or 0)
+    credit = state.credit.accrued(now, requests_a_minute, calls)
+    if credit is state.credit:
+        return position
+    joined = grain(requests_a_minute, credit.share, calls, state.poll_every)
+    policy = state.policy if state.policy.grain == joined else replace(state.policy, grain=joined)
+    return replace(position, state=replace(state, credit=credit, policy=policy))
 
 
 def committed(position: Position, found: Committed) -> Position:

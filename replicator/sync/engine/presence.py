@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.ledger import BEGINNING, Interval
+from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Interval
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.bisect import begin, marks
 from replicator.sync.deletions.probes import Identity, Prober
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from replicator.sync.engine.position import Position
+    from replicator.sync.engine.state import State
     from replicator.sync.protocol.questions import Asking
     from replicator.sync.protocol.requests import Outcome, Probe
 
@@ -108,7 +109,7 @@ class Presence:
         If a search cannot explain a difference (for example, an unreadable call counts in the total and is not stored),
         the difference is remembered, and is not searched for again.
         """
-        if not position.is_total_new:
+        if not position.is_total_new or _is_being_compared(position.state):
             return position
         is_after_search = position.is_search_over
         position = replace(position, is_total_new=False, is_search_over=False)
@@ -127,3 +128,11 @@ class Presence:
             return position
         search = begin(now, total=total, surplus=surplus)
         return replace(position, state=replace(state, search=search, searches=state.searches + 1))
+
+
+def _is_being_compared(state: State) -> bool:
+    """Say whether a search would be of no use: what is compared now explains the difference, or an operator has asked
+    for one stretch only.
+    """
+    asked = state.comparison
+    return asked is not None and (asked.left(state.ledger) is not None or asked.within != EVERYTHING)

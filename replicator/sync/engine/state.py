@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.ledger import DEFAULT_POLICY, Interval, Ledger, Piece, RenewalPolicy
+from replicator.sync.coverage.ledger import DEFAULT_POLICY, EVERYTHING, Interval, Ledger, Piece, RenewalPolicy
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane
+from replicator.sync.engine.credit import Credit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +19,27 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.partitions import Partitioning
     from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.bisect import Search
+    from replicator.sync.engine.credit import Rest
 
 MOST_LIST_REQUESTS = 2
 """The most list requests in flight at once: the head and one deep page. Each page depends on the answer to the one
 before.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A stretch to be compared with the source now: all of it that was last compared before an instant.
+
+    An operator asks for it (`sync --full`), or a search has found more differences than a whole pass costs.
+    """
+
+    before: datetime
+    within: Interval = EVERYTHING
+
+    def left(self, ledger: Ledger) -> Interval | None:
+        """Return the newest part that is still to be compared; None where there is none."""
+        return ledger.last_compared_before(self.before, self.within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +62,12 @@ class State:
     """The search for calls that only the replica or only the source has, while one goes on."""
     searches: int = 0
     """The number of searches that this run has begun."""
-    renew_before: datetime | None = None
-    """If set: everything last compared before this time is due. This is a whole pass, cheaper than a search."""
+    comparison: Comparison | None = None
+    """What is to be compared now, whatever the renewal policy says."""
+    credit: Credit = field(default_factory=Credit)
+    """Requests that may re-read what was compared longest ago."""
+    rest: Rest | None = None
+    """What the previous run compared is not re-read on credit yet."""
     unreadable: Interval | None = None
     """The newest stretch that is known to hold an unreadable row and was looked at lately."""
     clear: int = PAGE_LIMIT
@@ -68,6 +89,7 @@ class State:
     """Requests by id that could be sent: due details in memory, and probes (lane CONFIRM), by lane."""
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
+    """The renewal policy and the credit are followed: not where an operator asks for one stretch only."""
     left: Mapping[datetime, datetime] = field(default_factory=dict)
     """{upper end of a hole in which every page fails: until when the hole is left alone}."""
     bound: Bound | None = None

@@ -21,6 +21,17 @@ class Result(StrEnum):
     """The run was told to stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One thing that keeps the replica from being complete and proven."""
+
+    code: str
+    """For programs: it stays the same when the words are improved."""
+    words: str
+    since: datetime | None = None
+    """Since when this is known; None where no time is known."""
+
+
 class Why(StrEnum):
     """Why the engine waits."""
 

@@ -16,7 +16,7 @@ from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.answers import LEFT_FOR, absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.engine.planner import head_walk
-from replicator.sync.engine.state import Absorbed, State
+from replicator.sync.engine.state import Absorbed, Comparison, State
 from tests.sync.fix_values import NOW, at, seen
 
 pytestmark = pytest.mark.pure
@@ -242,4 +242,4 @@ def test_a_search_out_of_patience_orders_a_whole_pass() -> None:
     search = replace(bisect.begin(at(-7), total=5000, surplus=3), left=1)
     page = seen([at(-1), at(-5)], 300, 5000)
     absorbed = absorb_search(replace(STATE, search=search), page, dict.fromkeys(bisect.marks(page), 1))
-    assert absorbed.state.renew_before == at(-7)
+    assert absorbed.state.comparison == Comparison(at(-7))

@@ -1,0 +1,59 @@
+"""Renewal credit, and absent details that are believed only after several looks.
+
+Earlier releases believed one 404 for a transcript or recording of an old call. Such rows are asked for again, after all
+other work: they may have been an outage of the provider.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+BELIEVED_FROM = 3
+"""Looks after which a detail may be believed to be absent."""
+
+
+def upgrade() -> None:
+    instant = sa.TIMESTAMP(timezone=True)
+    for column in (
+        sa.Column("renewal_share", sa.Float(), nullable=True),
+        sa.Column("renewal_credit", sa.Float(), nullable=False, server_default="0"),
+        sa.Column("renewal_credit_at", instant, nullable=True),
+        sa.Column("run_begun_at", instant, nullable=True),
+        sa.Column("run_seen_at", instant, nullable=True),
+    ):
+        op.add_column("source_state", column, schema="replicator")
+    op.create_table(
+        "detail_habits",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("found", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("absent", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("recent", sa.Text(), nullable=False, server_default=""),
+        sa.Column("wave_since", instant, nullable=True),
+        sa.CheckConstraint("kind in ('transcript', 'recording')", name=op.f("ck_detail_habits_kind")),
+        sa.PrimaryKeyConstraint("account", "kind", name=op.f("pk_detail_habits")),
+        schema="replicator",
+    )
+    for table in ("transcripts", "recordings"):
+        looks = sa.Column("absent_looks", sa.Integer(), nullable=False, server_default="0")
+        op.add_column(table, looks, schema="truedy")
+        op.add_column(table, sa.Column("absent_since", instant, nullable=True), schema="truedy")
+        _doubt_what_was_seen_once(table)
+
+
+def _doubt_what_was_seen_once(table: str) -> None:
+    """Queue again what was believed to be absent after fewer looks than are needed now."""
+    op.execute(
+        f"UPDATE truedy.{table} SET state = 'pending', due_at = now(), absent_looks = greatest(attempts, 1), "
+        f"absent_since = coalesce(asked_at, now()) WHERE state = 'absent_final' AND attempts < {BELIEVED_FROM}"
+    )
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations go forward only: restore a backup to go back")
