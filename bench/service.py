@@ -21,9 +21,11 @@ from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import NotFound
 from replicator.records import Call, Page, Segment, Transcript
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
-from replicator.sync.content.calls import Change, Observation, Policy, details_of, missing_detail, settle
+from replicator.sync.content.calls import Change, Observation, Policy, details_of, settle
+from replicator.sync.content.missing import missing_detail
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, Ledger, RenewalPolicy
 from replicator.sync.coverage.page import Lane
+from replicator.sync.engine.credit import Rest
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.planner import LIST_LANES, is_head_due
 from replicator.sync.engine.position import start
@@ -241,22 +243,31 @@ class Simulation:
 
     def run(self) -> Simulation:
         begun = time.perf_counter()
-        service, ledger = self.service, Ledger()
+        service, ledger = self.service, self.first_ledger()
+        credit, rest = None, None
         options = Options(
             workers=service.workers, poll_every=service.poll_every, renewal=service.policy, limits=service.limits
         )
         while self.now < self.end:
             self.begun_with = self._live
             # The list is counted by its slices once a day: today that is done.
-            position = start(options, ledger, self.now, live=self._live, oldest_known=None, sliced_at=self.now)
+            began = self.now
+            position = start(
+                options, ledger, began, live=self._live, oldest_known=None, sliced_at=began, credit=credit, rest=rest
+            )
             engine = Engine(options, position, Presence(options.confirm_after, ()), [self.key_budget], self.now)
             self.engine = engine
             Driver(self, engine, service.workers).run(self.end)
-            ledger = engine.position.state.ledger
+            ledger, credit = engine.position.state.ledger, engine.position.state.credit
+            rest = Rest(began, self.now + service.poll_every)
             self.now += service.poll_every - (self.now - BEGIN) % service.poll_every
         self.measured.seconds = time.perf_counter() - begun
         self._judge()
         return self
+
+    def first_ledger(self) -> Ledger:
+        """Return what is known of the list when the service begins: nothing."""
+        return Ledger()
 
     # What the driver asks -------------------------------------------------------------------------------------------
 
@@ -396,24 +407,23 @@ class Simulation:
                 assert written is not None
                 self.measured.delays.append((self.now + WRITING - written).total_seconds())
             return
-        self._store(
-            missing_detail(
-                asked.kind, asked.call_id, asked.call_created_at, asked.attempts, asked.deadline_at, sent_at,
-                self.details_policy, is_fault=False, reason="",
-            )
-        )  # fmt: skip
+        known = self.details.get((asked.kind, asked.call_id))
+        self._store(missing_detail(asked, known, sent_at, self.details_policy, is_fault=False, reason=""))
 
     def _store(self, row: DetailRow) -> None:
         self.details[row.kind, row.call_id] = KnownDetail(
-            row.state, row.attempts, row.due_at, row.deadline_at, row.fetched_at, None, None
-        )
+            row.state, row.attempts, row.due_at, row.deadline_at, row.fetched_at, None, None, None,
+            row.absent_looks, row.absent_since, row.waits_last,
+        )  # fmt: skip
         self._queue(row)
 
     def _queue(self, row: DetailRow) -> None:
         if row.due_at is None:
             return
         self.ticket += 1
-        detail = Detail(row.kind, row.call_id, row.call_created_at, row.attempts, row.deadline_at)
+        detail = Detail(
+            row.kind, row.call_id, row.call_created_at, row.attempts, row.deadline_at, row.waits_last
+        )  # fmt: skip
         heapq.heappush(self.waiting, (row.due_at, self.ticket, detail))
 
     # The observer -------------------------------------------------------------------------------------------------
@@ -479,9 +489,9 @@ class Simulation:
             "used_a_minute": round(sum(m.requests.values()) / minutes, 2),
             "history_share_of_the_rest": round(history / (allowed - valuable), 4),
             "history_and_renewal_share_of_the_rest": round(
-                (history + m.requests[Lane.RENEWAL]) / (allowed - valuable), 4
+                (history + m.requests[Lane.RENEWAL] + m.requests[Lane.REREAD]) / (allowed - valuable), 4
             ),
-            "requests": {lane.value: m.requests[lane] for lane in Lane},
+            "requests": {lane.value: m.requests[lane] for lane in Lane if m.requests[lane]},
             "longest_wait_seconds": {lane.value: round(wait, 1) for lane, wait in sorted(m.longest_wait.items())},
             "over_the_limit": m.refused,
             "backlog_calls_listed": m.backlog_read,

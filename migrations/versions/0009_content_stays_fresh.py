@@ -44,13 +44,24 @@ def upgrade() -> None:
         looks = sa.Column("absent_looks", sa.Integer(), nullable=False, server_default="0")
         op.add_column(table, looks, schema="truedy")
         op.add_column(table, sa.Column("absent_since", instant, nullable=True), schema="truedy")
+        last = sa.Column("waits_last", sa.Boolean(), nullable=False, server_default=sa.false())
+        op.add_column(table, last, schema="truedy")
         _doubt_what_was_seen_once(table)
+        op.drop_index(f"ix_{table}_queue", table, schema="truedy")
+        op.create_index(
+            f"ix_{table}_queue", table, ["account", sa.text("call_created_at DESC NULLS LAST")], schema="truedy",
+            postgresql_where=sa.text("due_at IS NOT NULL AND NOT waits_last"),
+        )  # fmt: skip
+        op.create_index(
+            f"ix_{table}_queue_last", table, ["account", "due_at"], schema="truedy",
+            postgresql_where=sa.text("due_at IS NOT NULL AND waits_last"),
+        )  # fmt: skip
 
 
 def _doubt_what_was_seen_once(table: str) -> None:
     """Queue again what was believed to be absent after fewer looks than are needed now."""
     op.execute(
-        f"UPDATE truedy.{table} SET state = 'pending', due_at = now(), absent_looks = greatest(attempts, 1), "
+        f"UPDATE truedy.{table} SET state = 'pending', due_at = now(), waits_last = true, absent_looks = greatest(attempts, 1), "
         f"absent_since = coalesce(asked_at, now()) WHERE state = 'absent_final' AND attempts < {BELIEVED_FROM}"
     )
 

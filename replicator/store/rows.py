@@ -64,6 +64,11 @@ class KnownDetail:
     fingerprint: bytes | None
     url_expires_at: datetime | None
     asked_at: datetime | None = None
+    absent_looks: int = 0
+    """Answers in a row that it is not there; the first of them was asked for at `absent_since`."""
+    absent_since: datetime | None = None
+    waits_last: bool = False
+    """It was not there a day after the end of its call: it is asked for again after all other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,9 @@ class DetailRow:
     is_same_content: bool = False
     is_new: bool = False
     """Nothing is stored about this detail yet."""
+    absent_looks: int = 0
+    absent_since: datetime | None = None
+    waits_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

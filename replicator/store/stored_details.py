@@ -31,7 +31,7 @@ COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r
 
 DETAIL_COLUMNS = (
     "call_id", "account", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
-    "has_escapes", "raw",
+    "absent_looks", "absent_since", "waits_last", "has_escapes", "raw",
 )  # fmt: skip
 OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "transcript": ("summary", "segment_count", "fingerprint", "problems"),
@@ -44,7 +44,8 @@ def known_details(tx: psycopg.Connection[Any], kind: Kind, ids: Sequence[UUID]) 
     """Return what is stored of these calls' transcripts or recordings."""
     own = "fingerprint, NULL::timestamptz" if kind == "transcript" else "NULL::bytea, url_expires_at"
     rows = tx.execute(
-        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own}, asked_at FROM truedy.{TABLES[kind]} "
+        f"SELECT call_id, state, attempts, due_at, deadline_at, fetched_at, {own}, asked_at, absent_looks, absent_since, "
+        f"waits_last FROM truedy.{TABLES[kind]} "
         "WHERE call_id = ANY(%b)",
         [list(ids)],
     )
@@ -83,21 +84,32 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
 
 def due_details(
     connection: psycopg.Connection[Any], account: str, kinds: Iterable[Kind], now: datetime, limit: int
-) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None]]:
-    """Return an account's due details, newest call first.
+) -> list[tuple[Kind, UUID, datetime | None, int, datetime | None, bool]]:
+    """Return an account's due details, newest call first; behind them those that wait last, the longest due first.
 
-    Each is (kind, call id, the call's created_at, attempts, deadline).
+    Each is (kind, call id, the call's created_at, attempts, deadline, whether it waits last).
     """
-    queues = [
-        f"(SELECT '{kind}', call_id, call_created_at, attempts, deadline_at FROM truedy.{TABLES[kind]} "
-        "WHERE account = %(account)s AND due_at <= %(now)s ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s)"
-        for kind in kinds
-    ]
-    if not queues:
+    kinds = tuple(kinds)
+    if not kinds:
         return []
-    # With a single queue there would be two ORDER BY clauses, so the union is in brackets.
-    statement = f"SELECT * FROM ({' UNION ALL '.join(queues)}) q ORDER BY 3 DESC NULLS LAST LIMIT %(limit)s"
-    return connection.execute(sql.SQL(statement), {"account": account, "now": now, "limit": limit}).fetchall()
+    parameters = {"account": account, "now": now, "limit": limit}
+    found: list[Any] = []
+    for condition, order in (("NOT waits_last", "call_created_at DESC NULLS LAST"), ("waits_last", "due_at")):
+        # Each has an index of its own, so that neither is read through the rows of the other.
+        queues = [
+            f"(SELECT '{kind}' AS kind, call_id, call_created_at, attempts, deadline_at, waits_last, due_at "
+            f"FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at <= %(now)s AND {condition} "
+            f"ORDER BY {order} LIMIT %(limit)s)"
+            for kind in kinds
+        ]
+        statement = (
+            "SELECT kind, call_id, call_created_at, attempts, deadline_at, waits_last "
+            f"FROM ({' UNION ALL '.join(queues)}) q ORDER BY {order} LIMIT %(limit)s"
+        )
+        found += connection.execute(sql.SQL(statement), {**parameters, "limit": limit - len(found)}).fetchall()
+        if len(found) >= limit:
+            break
+    return found
 
 
 def recording_url(
@@ -138,12 +150,13 @@ def ask_again(
 ) -> int:
     """Queue what is absent or given up of calls created in [since, until); return how many details.
 
-    Each keeps its state until the answer comes. A call whose created_at is unknown belongs to every stretch.
+    What is known of earlier looks stays, so one more answer of the same kind makes it a fact again. A call whose
+    created_at is unknown belongs to every stretch.
     """
     return sum(
         tx.execute(
-            f"UPDATE truedy.{TABLES[kind]} SET due_at = %(now)s WHERE account = %(account)s "
-            "AND state IN ('pending', 'absent_final', 'gave_up') AND (due_at IS NULL OR due_at > %(now)s) "
+            f"UPDATE truedy.{TABLES[kind]} SET state = 'pending', due_at = %(now)s, waits_last = false "
+            "WHERE account = %(account)s AND state IN ('pending', 'absent_final', 'gave_up') "
             "AND (call_created_at IS NULL OR (call_created_at >= %(since)s AND call_created_at < %(until)s))",
             {"account": account, "since": since, "until": until, "now": now},
         ).rowcount
@@ -248,7 +261,8 @@ def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
     content = row.transcript or row.recording
     shared = (
         row.call_id, account, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
-        row.fetched_at if content else None, row.last_error, content.has_escapes if content else False,
+        row.fetched_at if content else None, row.last_error, row.absent_looks, row.absent_since, row.waits_last,
+        content.has_escapes if content else False,
         content.raw if content else None,
     )  # fmt: skip
     if row.kind == "recording":

@@ -15,6 +15,7 @@ from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
     absences,
+    detail_habits,
     quarantine,
     runs,
     source_state,
@@ -31,7 +32,8 @@ from replicator.sync.content.calls import (
     Settled,
     settle,
 )
-from replicator.sync.content.details import answered, is_absent, one_each, wanted_of
+from replicator.sync.content.details import answered, is_absent, look_of, one_each, wanted_of
+from replicator.sync.content.habit import Habit
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece, difference
 from replicator.sync.engine.freshness import age_classes
@@ -179,12 +181,14 @@ class Committer:
 
     def _details(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> list[DetailRow]:
         """Return one row for each transcript or recording that was asked for, whether it was found or not."""
-        asked = [outcome for outcome in batch.outcomes if outcome.request.detail is not None]
+        asked = sorted((one for one in batch.outcomes if one.request.detail is not None), key=lambda one: one.sent_at)
         known: dict[tuple[Kind, UUID], KnownDetail] = {}
         for kind in self.policy.kinds:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
             for call_id, detail in stored_details.known_details(tx, kind, ids).items() if ids else ():
                 known[kind, call_id] = detail
+        stored = detail_habits.load(tx, self.account) if asked else {}
+        habits = {kind: Habit(*stored.get(kind, ())) for kind in self.policy.kinds}
         rows = []
         for outcome in asked:
             wanted = outcome.request.detail
@@ -192,9 +196,14 @@ class Committer:
             counters.transcripts_stored += isinstance(outcome.found, Transcript) and not is_absent(outcome)
             counters.recordings_stored += isinstance(outcome.found, Recording)
             counters.details_absent += is_absent(outcome)
-            row = answered(outcome, before, self.policy)
+            is_wave = wanted is not None and habits[wanted.kind].is_wave
+            row = answered(outcome, before, self.policy, is_wave=is_wave)
             if row is not None:
                 rows.append(row)
+                if (is_found := look_of(row, before)) is not None:
+                    habits[row.kind] = habits[row.kind].looked(outcome.sent_at, is_found=is_found)
+        changed = {kind: astuple(habit) for kind, habit in habits.items() if Habit(*stored.get(kind, ())) != habit}
+        detail_habits.save(tx, self.account, changed)
         return rows
 
 

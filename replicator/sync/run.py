@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import lease, quarantine, runs, source_state, stored_details
+from replicator.store import detail_habits, lease, quarantine, runs, source_state, stored_details
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -289,7 +289,8 @@ class Run:
         is_listed = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
         suspected, is_held = self._replica.held(position.live or 0)
         unreadable = self._ask_database(lambda c: quarantine.count_missing(c, account))
-        missing, head_at = gaps(position, result, Found(due, unreadable)), position.source.head_at
+        waves = self._ask_database(lambda c: detail_habits.waves(c, account))
+        missing, head_at = gaps(position, result, Found(due, unreadable, waves)), position.source.head_at
         return Report(
             result,
             self._counters,

@@ -8,8 +8,8 @@ Chaos: calls are created, changed, deleted, restored and imported late between a
 order each time; pages are short; requests fail, are refused, or break on one row; answers come late and out of order;
 the process is killed at any moment, also right before or after a commit, and loses what it had not committed; another
 process spends from the same budget. Some calls were spoken: their transcripts come
-late or never, are empty at first, are replaced, come with the list row, and their provider fails for a while. Heal: all of
-that ends.
+late or never, are empty at first, are replaced, come with the list row, and their provider fails for a while, or answers
+404 or an empty transcript for everything. Stamps of changes lie in the future, or go back. Heal: all of that ends.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from replicator.records import Call, Page, Segment, Transcript
 from replicator.source.parsing import parse_page
 from replicator.sync.content.calls import REREAD_SLACK
 from replicator.sync.coverage.ledger import BEGINNING, Interval
+from replicator.sync.engine.credit import DEFAULT_SHARE, Rest
 from replicator.sync.engine.engine import Engine
 from replicator.sync.engine.position import STEPPED_OVER, start
 from replicator.sync.engine.presence import Presence
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 LIMIT = 60
+AN_HOUR = timedelta(minutes=62)
+"""By then the credit pays for a pass over the list, and each doubtful stretch is due."""
 MOST_REQUESTS = 4000
 CONFIRM_AFTER = timedelta(minutes=10)
 LIMITS = Limits(LIMIT, 60.0, 0.0)
@@ -75,6 +78,12 @@ class Shape:
     """Share of the calls that were spoken, so that they can have a transcript."""
     provider: float = 0.0
     """How often, for each question for a transcript, the provider begins to fail for some minutes or hours."""
+    waves: float = 0.0
+    """How often, for each question for a transcript, the provider begins to answer for minutes or hours that no call has
+    one: with 404, or with an empty one.
+    """
+    lies: float = 0.0
+    """Share of the changes whose updated_at lies in the future, or before the one before."""
     carries: bool = False
     """List rows carry the transcript."""
     keys: int = 1
@@ -110,6 +119,8 @@ def random_shape(rng: random.Random) -> Shape:
         limiter=rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 4.0, 8.0]),
         keys=rng.choice([1, 1, 1, 2]),
         others=rng.choice([0.0, 0.0, 0.02]),
+        waves=rng.choice([0.0, 0.05]),
+        lies=rng.choice([0.0, 0.0, 0.0, 0.3]),
     )
 
 
@@ -174,6 +185,7 @@ class Whole:
         self.problems: list[str] = []
         self.requests = self.kills = self.deletions = self.transcripts = self.blind = 0
         self.is_healed = False
+        self.renewal_share = DEFAULT_SHARE
         self.lives: dict[UUID, Life] = {}
         self.order: list[tuple[datetime, float, UUID]] = []
         self.poisoned: set[UUID] = set()
@@ -184,7 +196,8 @@ class Whole:
         self.workers = max(WORKERS)
         self.is_lost = False
         """The process before left requests behind that nobody has counted."""
-        self.dark_until = self.down_until = START
+        self.dark_until = self.down_until = self.wave_until = START
+        self.is_wave_of_empties = False
         self.listed_at = START - timedelta(days=1)
         self.dark: list[tuple[datetime, datetime]] = []
         self.texts: list[tuple[datetime, int, UUID]] = []
@@ -232,6 +245,10 @@ class Whole:
                 life = self.lives[self.random.choice(self.order)[2]]
                 life.content += 1
                 life.updated_at = self.now if life.updated_at else None
+                if life.updated_at and self.random.random() < self.shape.lies:
+                    lie = self.random.choice([timedelta(days=26_000), timedelta(minutes=20), timedelta(hours=-3)])
+                    life.updated_at += lie
+                    self.replica.liars.add(life.id)
             elif kind < 0.95:
                 self._delete(self.random.randrange(len(self.order)), 1)
             else:
@@ -309,6 +326,12 @@ class Whole:
             self.down_until = self.now + timedelta(minutes=self.random.choice([1, 10, 200]))
         if not self.is_healed and self.now < self.down_until:
             return replace(outcome, error=SourceUnavailable("failed", status=502, code="provider_error"))
+        if not self.is_healed and self.random.random() < self.shape.waves:
+            self.wave_until = self.now + timedelta(minutes=self.random.choice([1, 60, 1200]))
+            self.is_wave_of_empties = self.random.random() < 0.5
+        if not self.is_healed and self.now < self.wave_until:
+            none = replace(outcome, error=NotFound("none", status=404))
+            return replace(outcome, found=empty) if self.is_wave_of_empties else none
         if life.deleted_at is not None or not life.text:
             is_empty = life.deleted_at is None and self.random.random() < 0.2
             return replace(outcome, found=empty) if is_empty else replace(outcome, error=NotFound("none", status=404))
@@ -356,10 +379,15 @@ class Whole:
         self.replica.released = 10_000
         # A transcript that brought nothing new again and again is looked at a month later at last.
         last = timedelta(days=31) if self.shape.spoken else timedelta(minutes=61)
-        for pause in (timedelta(minutes=11), timedelta(days=91), timedelta(minutes=11), last):
-            self._process()
-            self.now += pause
         self._process()
+        for hours in (1, 2):
+            self.now += AN_HOUR
+            self._process()
+            if not self.poisoned:  # to narrow the pages around such a row costs more than an hour's credit
+                self._check_contents(hours)
+        for pause in (timedelta(days=91), timedelta(minutes=11), last):
+            self.now += pause
+            self._process()
         return self
 
     def _process(self) -> None:
@@ -368,7 +396,12 @@ class Whole:
         replica.inserted = replica.news = 0
         self.workers = self.random.choice(WORKERS)
         options = Options(
-            workers=self.workers, details=POLICY, limits=LIMITS, confirm_after=CONFIRM_AFTER, base_url="simulated"
+            workers=self.workers,
+            details=POLICY,
+            limits=LIMITS,
+            confirm_after=CONFIRM_AFTER,
+            base_url="simulated",
+            renewal_share=self.renewal_share,
         )
         self.key_budgets = [books.opened(now) for books in self.books]
         for key_budget in self.key_budgets if self.is_lost else ():
@@ -376,6 +409,7 @@ class Whole:
         position = start(
             options, replica.ledger, now, live=replica.live, oldest_known=replica.oldest(),
             has_absences=bool(replica.open_gaps), difference=replica.difference,
+            credit=replica.credit, rest=replica.rest,
         )  # fmt: skip
         driver = Driver(self, Engine(options, position, self._membership(), self.key_budgets, now), self.workers)
         ended = driver.run()
@@ -438,6 +472,8 @@ class Whole:
             self.problems.append("a row that can be read was taken for one that cannot")
         for books, key_budget in zip(self.books, self.key_budgets, strict=True):
             books.save(key_budget)
+        assert position.state.begun_at is not None
+        self.replica.rest = Rest(position.state.begun_at, self.now + position.state.poll_every)
         return self.replica.commit(position, batch)
 
     # The oracle ---------------------------------------------------------------------------------------------------
@@ -491,9 +527,14 @@ class Whole:
         is_unmoved = life.updated_at is None or life.updated_at <= looked_at + REREAD_SLACK
         return is_unmoved and (was_hidden or life.written_at is None or life.written_at > looked_at)
 
-    def check(self) -> list[str]:
-        """Say what is wrong at the end, when all is healed."""
-        self.problems += self.replica.went_back
+    def _check_contents(self, hours: int | None = None) -> None:
+        """Every live call is stored with the content that it has now, so many hours after the chaos (None: months). A call
+        whose stamp went back is believed at the second look.
+
+        None that is gone counts as live where that is proven: after months, because what was refuted is left alone for a
+        day.
+        """
+        when = "at the end" if hours is None else f"after {hours} h"
         replica, readable = self.replica, {i for i in self.lives if i not in self.poisoned}
         beside = {self.lives[one].created_at for one in self.poisoned}
         for call_id in readable:
@@ -502,16 +543,30 @@ class Whole:
                 continue
             life, one = self.lives[call_id], replica.calls.get(call_id)
             if life.deleted_at is None and (one is None or one.deleted_at is not None):
-                self.problems.append(f"{call_id} lives and is {'missing' if one is None else 'called deleted'}")
+                what = "missing" if one is None else "called deleted"
+                self.problems.append(f"{call_id} lives and is {what} {when}")
             elif (
                 life.deleted_at is None
                 and one is not None
                 and one.content != life.call.fingerprint
                 and not self.shape.parses
+                and not (hours == 1 and call_id in replica.liars)
             ):
-                self.problems.append(f"{call_id} is stored with an old content")
-            elif life.deleted_at is not None and one is not None and one.deleted_at is None and self._is_proven(life):
-                self.problems.append(f"{call_id} is gone and counts as live")
+                self.problems.append(f"{call_id} is stored with an old content {when}")
+            elif (
+                hours is None
+                and life.deleted_at is not None
+                and one is not None
+                and one.deleted_at is None
+                and self._is_proven(life)
+            ):
+                self.problems.append(f"{call_id} is gone and counts as live {when}")
+
+    def check(self) -> list[str]:
+        """Say what is wrong at the end, when all is healed."""
+        self.problems += self.replica.went_back
+        self._check_contents()
+        replica = self.replica
         self._check_transcripts()
         for call_id in self.poisoned:
             one = replica.calls.get(call_id)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from replicator.budget.key_budget import KeyBudget
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.content.calls import Change, Observation, Policy, settle
-from replicator.sync.content.details import answered, one_each, wanted_of
+from replicator.sync.content.details import answered, look_of, one_each, wanted_of
+from replicator.sync.content.habit import Habit
 from replicator.sync.coverage.ledger import Ledger
 from replicator.sync.deletions.rules import Absence, is_held
+from replicator.sync.engine.credit import Credit
 from replicator.sync.protocol.requests import Detail
 from replicator.sync.protocol.results import Committed
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from replicator.records import Call
     from replicator.store.rows import Kind
     from replicator.sync.deletions.rules import Claim
+    from replicator.sync.engine.credit import Rest
     from replicator.sync.engine.position import Batch, Position
 
 POLICY = Policy(("transcript",))
@@ -62,6 +65,11 @@ class InMemory:
     open_gaps: dict[UUID, Gap] = field(default_factory=dict)
     details: dict[UUID, KnownDetail] = field(default_factory=dict)
     difference: int | None = None
+    credit: Credit = field(default_factory=Credit)
+    rest: Rest | None = None
+    habit: Habit = field(default_factory=Habit)
+    liars: set[UUID] = field(default_factory=set)
+    """Calls whose updated_at says nothing about the order of their contents."""
     released: int | None = None
     went_back: list[str] = field(default_factory=list)
     """Calls whose stored content became an older one than was stored before."""
@@ -111,11 +119,20 @@ class InMemory:
     def due_details(self, kinds: Sequence[Kind], now: datetime, most: int) -> list[Detail]:
         """Return the transcripts that are due, newest call first."""
         due = [
-            Detail("transcript", call_id, self.calls[call_id].created_at, known.attempts, known.deadline_at)
+            Detail(
+                "transcript",
+                call_id,
+                self.calls[call_id].created_at,
+                known.attempts,
+                known.deadline_at,
+                known.waits_last,
+            )
             for call_id, known in self.details.items()
             if known.due_at is not None and known.due_at <= now and "transcript" in kinds
         ]
-        due.sort(key=lambda one: (self.calls[one.call_id].created_at, one.call_id.int), reverse=True)
+        due.sort(
+            key=lambda one: (not one.waits_last, self.calls[one.call_id].created_at, one.call_id.int), reverse=True
+        )
         return due[:most]
 
     # What commit.py and store/ do -----------------------------------------------------------------------------
@@ -127,7 +144,7 @@ class InMemory:
         self.details[row.call_id] = KnownDetail(
             row.state, row.attempts, row.due_at, row.deadline_at or kept.deadline_at,
             row.fetched_at if found else kept.fetched_at, found.fingerprint if found else kept.fingerprint, None,
-            row.asked_at or kept.asked_at,
+            row.asked_at or kept.asked_at, row.absent_looks, row.absent_since, row.waits_last,
         )  # fmt: skip
 
     def commit(self, position: Position, batch: Batch) -> Committed:
@@ -141,10 +158,13 @@ class InMemory:
         old = [call.id for call, change, _ in settled.changes if change is not Change.NEW]
         stored = {one: {"transcript": self.details[one]} for one in old if one in self.details}
         rows = wanted_of(settled, observations, stored, POLICY)
-        for outcome in batch.outcomes:
+        for outcome in sorted(batch.outcomes, key=lambda one: one.sent_at):
             asked = outcome.request.detail
-            answer = answered(outcome, self.details.get(asked.call_id), POLICY) if asked else None
+            known_detail = self.details.get(asked.call_id) if asked else None
+            answer = answered(outcome, known_detail, POLICY, is_wave=self.habit.is_wave) if asked else None
             rows += [answer] if answer else []
+            if answer and (is_found := look_of(answer, known_detail)) is not None:
+                self.habit = self.habit.looked(outcome.sent_at, is_found=is_found)
         for row in settled.calls:
             call = row.call
             assert call.created_at is not None
@@ -153,9 +173,13 @@ class InMemory:
                 call.duration_seconds, call.summary, is_deleted=False,
             )  # fmt: skip
             before = self.calls.get(call.id)
-            if before and before.known.updated_at and call.updated_at and call.updated_at < before.known.updated_at:
+            stamps = (before.known.updated_at if before else None, call.updated_at)
+            if stamps[0] and stamps[1] and stamps[1] < stamps[0] and call.id not in self.liars:
                 self.went_back.append(f"{call.id} went back to an older content")
             self.calls[call.id] = Stored(fresh, call.created_at, call.fingerprint)
+        for conflict in settled.conflicts:
+            one = self.calls[conflict.call_id]
+            one.known = replace(one.known, conflict=conflict)
         for detail in one_each(rows):
             self._write(detail)
         for seen in observations:
@@ -168,6 +192,7 @@ class InMemory:
         for absence in batch.absences:
             self._save(absence)
         self.ledger, self.difference = position.state.ledger, position.difference
+        self.credit = position.state.credit
         found = [change for _, change, _ in settled.changes]
         self.inserted += found.count(Change.NEW)
         self.news += found.count(Change.NEW) + found.count(Change.CHANGED)

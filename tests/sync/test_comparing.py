@@ -23,7 +23,7 @@ def change(there: Setting, every: int = 10) -> list[str]:
     """Correct the cost of every tenth call, of whatever age: nothing else shows it."""
     changed = there.world.live_ids()[5::every]
     for call_id in changed:
-        there.world.update(call_id, cost_usd="99.25")
+        there.world.update(call_id, cost_usd=99.25)
     return changed
 
 

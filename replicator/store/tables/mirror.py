@@ -96,6 +96,8 @@ def _detail_columns() -> tuple[sa.Column[object], ...]:
         # Answers in a row that it is not there, and when the first of them was asked for.
         sa.Column("absent_looks", sa.Integer, nullable=False, server_default="0"),
         sa.Column("absent_since", Instant),
+        # It was not there a day after the end of its call: it is asked for again after all other work.
+        sa.Column("waits_last", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("has_escapes", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("raw", JSONB),
     )
@@ -116,7 +118,13 @@ transcripts = sa.Table(
         "ix_transcripts_queue",
         "account",
         sa.text("call_created_at DESC NULLS LAST"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL AND NOT waits_last"),
+    ),
+    sa.Index(
+        "ix_transcripts_queue_last",
+        "account",
+        "due_at",
+        postgresql_where=sa.text("due_at IS NOT NULL AND waits_last"),
     ),
     schema="truedy",
     postgresql_with={"fillfactor": "80"},
@@ -146,7 +154,13 @@ recordings = sa.Table(
         "ix_recordings_queue",
         "account",
         sa.text("call_created_at DESC NULLS LAST"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
+        postgresql_where=sa.text("due_at IS NOT NULL AND NOT waits_last"),
+    ),
+    sa.Index(
+        "ix_recordings_queue_last",
+        "account",
+        "due_at",
+        postgresql_where=sa.text("due_at IS NOT NULL AND waits_last"),
     ),
     schema="truedy",
     postgresql_with={"fillfactor": "80"},

@@ -211,7 +211,7 @@ def details_of(
         if carried is not None:
             rows.append(replace(carried, is_new=detail is None, deadline_at=detail.deadline_at if detail else None))
         elif (
-            (kind == "transcript" and call.transcript)
+            (kind == "transcript" and call.transcript and call.transcript.segments)
             or (kind == "recording" and call.recording_url)
             or (change is Change.SAME and detail is not None)
             or not can_have(call, kind, policy.stages)
@@ -273,7 +273,8 @@ def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: dateti
     """Return the detail that the list row itself contains, if neither it nor a later one is stored already."""
     if detail is not None and detail.fetched_at is not None and detail.fetched_at > seen_at:
         return None
-    if kind == "transcript" and call.transcript is not None:
+    # Without a word it may be a placeholder, and only looks over a day make it a fact (missing.py).
+    if kind == "transcript" and call.transcript is not None and call.transcript.segments:
         if detail is not None and detail.fingerprint == call.transcript.fingerprint:
             return None
         return fetched_transcript(call.id, call.created_at, call.transcript, detail, seen_at)
@@ -341,50 +342,3 @@ def fetched_recording(
         "recording", call_id, "present", created_at, asked_at=asked_at, fetched_at=asked_at, recording=found,
         deadline_at=deadline_at,
     )  # fmt: skip
-
-
-BACK_OFF = (
-    (timedelta(minutes=10), timedelta(seconds=50)),
-    (timedelta(hours=1), timedelta(minutes=5)),
-    (timedelta(hours=6), timedelta(minutes=30)),
-    (timedelta(days=1), timedelta(hours=3)),
-)
-"""Pairs of (age of the call's end, delay): while the end is younger than the age, a missing detail is asked for again
-after the delay; when it is older than all of them, once a day. The first delay is a little under a minute, so that a
-poll each minute finds it due.
-"""
-
-MOST_FAULTS = 20
-"""After this many faults a detail past its deadline is given up. Their pauses double up to a day, so this takes over a
-week: a provider that is down for a day while history is read costs no recording.
-"""
-
-
-def missing_detail(
-    kind: Kind,
-    call_id: UUID,
-    created_at: datetime | None,
-    attempts: int,
-    deadline_at: datetime | None,
-    asked_at: datetime,
-    policy: Policy,
-    *,
-    is_fault: bool,
-    reason: str,
-) -> DetailRow:
-    """Return the row after a 404 (no detail, or not yet) or a fault of the source.
-
-    After the deadline, a 404 means that there is no detail (absent_final); after too many faults we give up (gave_up).
-    """
-    deadline_at = deadline_at or asked_at + policy.give_up_age
-    row = DetailRow(
-        kind, call_id, "pending", created_at, attempts=attempts + 1, deadline_at=deadline_at, asked_at=asked_at,
-        last_error=reason,
-    )  # fmt: skip
-    age = asked_at - (deadline_at - policy.give_up_age)
-    if asked_at >= deadline_at and (not is_fault or attempts + 1 >= MOST_FAULTS):
-        return replace(row, state="gave_up" if is_fault else "absent_final")
-    delay = next((every for limit, every in BACK_OFF if age < limit), timedelta(days=1))
-    if is_fault:
-        delay = min(delay, timedelta(seconds=30) * 2 ** min(attempts, 10))
-    return replace(row, due_at=asked_at + delay)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from replicator.errors import Forbidden, NotFound
 from replicator.records import Page, Recording, Transcript
 from replicator.store.rows import DetailRow
-from replicator.sync.content.calls import details_of, fetched_recording, fetched_transcript, missing_detail
+from replicator.sync.content.calls import details_of, fetched_recording, fetched_transcript
+from replicator.sync.content.missing import is_newly_absent, missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 PAST_THE_END = frozenset({400, 404, 410, 416, 422})
 """HTTP statuses with which some APIs answer an offset behind the last row, instead of an empty page."""
-EMPTY_TRIES = 3
-"""How often an empty transcript is treated as one that does not exist yet."""
 
 
 def as_past_the_end(outcome: Outcome) -> Outcome:
@@ -40,20 +39,19 @@ def as_past_the_end(outcome: Outcome) -> Outcome:
 
 
 def is_absent(outcome: Outcome) -> bool:
-    """Say whether the answer means that the detail is not there: a 404, or an empty transcript in the first few
-    attempts.
+    """Say whether the answer means that the detail is not there: a 404, or a transcript without a word."""
+    return isinstance(outcome.error, NotFound) or _is_empty(outcome)
+
+
+def _is_empty(outcome: Outcome) -> bool:
+    return isinstance(outcome.found, Transcript) and not outcome.found.segments
+
+
+def answered(outcome: Outcome, known: KnownDetail | None, policy: Policy, *, is_wave: bool = False) -> DetailRow | None:
+    """Return the row that follows from one answer or failure; None where there is nothing to write. `is_wave`: far more
+    details are absent than usual, so no absence is believed.
     """
-    if isinstance(outcome.error, NotFound):
-        return True
-    asked, found = outcome.request.detail, outcome.found
-    if asked is None or not isinstance(found, Transcript) or found.segments:
-        return False
-    return asked.attempts < EMPTY_TRIES and (asked.deadline_at is None or outcome.sent_at < asked.deadline_at)
-
-
-def answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> DetailRow | None:
-    """Return the row that follows from one answer or failure; None where there is nothing to write."""
-    row = _answered(outcome, known, policy)
+    row = _answered(outcome, known, policy, is_wave=is_wave)
     if row is None:
         return None
     if known is None:
@@ -61,12 +59,12 @@ def answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> Det
     return row if row.deadline_at is not None else replace(row, deadline_at=known.deadline_at)
 
 
-def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> DetailRow | None:
+def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy, *, is_wave: bool) -> DetailRow | None:
     asked, found, error = outcome.request.detail, outcome.found, outcome.error
     if asked is None or (found is None and error is None):
         return None
     call_id, created_at, at = asked.call_id, asked.call_created_at, outcome.sent_at
-    if isinstance(found, Transcript) and not is_absent(outcome):
+    if isinstance(found, Transcript) and found.segments:
         return fetched_transcript(call_id, created_at, found, known, at, asked.deadline_at)
     if isinstance(found, Recording):
         return fetched_recording(call_id, created_at, found, at, asked.deadline_at)
@@ -78,10 +76,21 @@ def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy) -> De
     if isinstance(error, Forbidden):
         return replace(row, state="denied", last_error=_reason(outcome))
     missing = missing_detail(
-        asked.kind, call_id, created_at, asked.attempts, asked.deadline_at, at, policy,
-        is_fault=not is_absent(outcome), reason=_reason(outcome),
+        asked, known, at, policy, reason=_reason(outcome), is_fault=not is_absent(outcome),
+        is_empty=_is_empty(outcome), is_wave=is_wave,
     )  # fmt: skip
+    if missing.state == "absent_final" and isinstance(found, Transcript):
+        return fetched_transcript(call_id, created_at, found, known, at, asked.deadline_at)  # it is there, and empty
     return replace(missing, state="present") if has_content else missing
+
+
+def look_of(row: DetailRow, known: KnownDetail | None) -> bool | None:
+    """Return what a look counts for the account's habit: True where the detail was found for the first time, False where
+    it counts as absent from now on, None where it counts for nothing.
+    """
+    if row.recording is not None or (row.transcript is not None and row.transcript.segments):
+        return True if known is None or known.fetched_at is None else None
+    return False if is_newly_absent(row, known) else None
 
 
 def wanted_of(

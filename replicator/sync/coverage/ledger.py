@@ -259,10 +259,25 @@ class Ledger:
         return Ledger(tuple(_coalesce(sorted(kept + fresh), new.verified_at, policy)))
 
     def stalest(self, before: datetime, doubts_before: datetime) -> Interval | None:
-        """Return the stretch with the oldest look, if that was before an instant (for an unsure one: before another)."""
-        stale = [piece for piece in self.pieces if piece.verified_at < (before if piece.is_proven else doubts_before)]
-        oldest = min(stale, key=lambda piece: piece.verified_at, default=None)
-        return None if oldest is None else oldest.interval
+        """Return the stretch to be re-read first, of what was compared before an instant (unsure: before another).
+
+        It begins at the upper end of the piece with the oldest look, and goes down as far as all was compared before
+        that instant: to read on costs less than to begin a walk at each piece.
+        """
+
+        def is_stale(piece: Piece) -> bool:
+            return piece.verified_at < (before if piece.is_proven else doubts_before)
+
+        stale = [number for number, piece in enumerate(self.pieces) if is_stale(piece)]
+        if not stale:
+            return None
+        oldest = min(stale, key=lambda number: (self.pieces[number].verified_at, -number))
+        lowest = oldest
+        while (
+            lowest and is_stale(self.pieces[lowest - 1]) and self.pieces[lowest - 1].until == self.pieces[lowest].since
+        ):
+            lowest -= 1
+        return Interval(self.pieces[lowest].since, self.pieces[oldest].until)
 
     def last_compared_before(self, instant: datetime, within: Interval = EVERYTHING) -> Interval | None:
         """Return the newest stretch inside `within` that was last compared before an instant; None where there is none.

@@ -24,13 +24,15 @@ NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
 DEFAULT_SHARE = 0.3
 
 
-BOTH_ENDS = 3
-"""Requests of a pass beside its pages: to find the place where it begins, and to prove the list's end."""
+EXTRA = 50
+"""Requests of a pass beside its pages: to find the places where it begins, to prove the list's end, and to narrow the
+pages around rows that cannot be read.
+"""
 
 
 def one_pass(calls: int) -> int:
     """Return how many requests one pass over a list of so many calls takes."""
-    return -(-max(0, calls) // NEW_ROWS_A_PAGE) + BOTH_ENDS
+    return -(-max(0, calls) // NEW_ROWS_A_PAGE) + EXTRA
 
 
 @dataclass(frozen=True, slots=True)

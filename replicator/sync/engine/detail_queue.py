@@ -27,7 +27,7 @@ LOOK_EVERY = timedelta(seconds=1)
 
 
 def _queues() -> dict[Lane, deque[Detail]]:
-    return {Lane.DETAIL: deque(), Lane.BACKLOG: deque()}
+    return {Lane.DETAIL: deque(), Lane.BACKLOG: deque(), Lane.ABSENT: deque()}
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Details:
             queue.clear()
         for detail in found:
             if (detail.kind, detail.call_id) not in self.asked:
-                self.queues[detail_lane(detail.call_created_at, now)].append(detail)
+                self.queues[detail_lane(detail.call_created_at, now, waits_last=detail.waits_last)].append(detail)
         self.may_be_more_due, self.is_more_valuable_due, self.filled_at = len(found) == wanted, False, now
 
     def next(self, lane: Lane) -> Detail:

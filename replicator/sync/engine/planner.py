@@ -261,8 +261,10 @@ def _most_deserving(ready: Sequence[Lane], spent: Mapping[Lane, float]) -> Lane:
     return neediest if owed[neediest] >= 1 else ready[0]
 
 
-def detail_lane(call_created_at: datetime | None, now: datetime) -> Lane:
-    """Return the lane of a detail: DETAIL for recent calls, BACKLOG for history."""
+def detail_lane(call_created_at: datetime | None, now: datetime, *, waits_last: bool = False) -> Lane:
+    """Return the lane of a detail: DETAIL for recent calls, BACKLOG for history, ABSENT for what was not there before."""
+    if waits_last:
+        return Lane.ABSENT
     is_young = call_created_at is not None and now - call_created_at <= DETAIL_AGE
     return Lane.DETAIL if is_young else Lane.BACKLOG
 

@@ -26,6 +26,8 @@ class Detail:
     call_created_at: datetime | None
     attempts: int
     deadline_at: datetime | None
+    waits_last: bool = False
+    """It is asked for after all other work."""
 
 
 @dataclass(frozen=True, slots=True)

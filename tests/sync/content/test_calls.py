@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 from replicator.records import READING_VERSION, Call, Recording
 from replicator.store.rows import KnownCall, StampConflict, VersionRow
 from replicator.sync.content.calls import (
-    BACK_OFF,
     LONGEST_REREAD_WAIT,
-    MOST_FAULTS,
     REREAD_AFTER,
     Change,
     Observation,
@@ -28,7 +26,6 @@ from replicator.sync.content.calls import (
     fetched_recording,
     fetched_transcript,
     is_in_the_future,
-    missing_detail,
     settle,
 )
 from replicator.sync.content.stages import CONTRACT
@@ -414,53 +411,3 @@ def test_a_recordings_url_is_kept_with_its_time() -> None:
     assert (row.kind, row.state, row.recording, row.fetched_at, row.deadline_at) == (
         "recording", "present", found, at(1), at(9),
     )  # fmt: skip
-
-
-def missing(attempts: int, ends: timedelta, *, is_fault: bool = False) -> Any:
-    """Return the row after a detail was not there, so long after the call's end."""
-    deadline = NOW + POLICY.give_up_age - ends
-    return missing_detail("transcript", ID, NOW, attempts, deadline, NOW, POLICY, is_fault=is_fault, reason="x")
-
-
-@pytest.mark.parametrize(
-    ("age", "delay"),
-    [
-        (timedelta(0), BACK_OFF[0][1]),
-        (timedelta(minutes=9), timedelta(seconds=50)),
-        (timedelta(minutes=10), timedelta(minutes=5)),
-        (timedelta(hours=1), timedelta(minutes=30)),
-        (timedelta(hours=6), timedelta(hours=3)),
-        (timedelta(days=1), timedelta(days=1)),
-        (timedelta(days=6), timedelta(days=1)),
-        (timedelta(days=-3), timedelta(seconds=50)),
-    ],
-)
-def test_a_detail_that_is_not_there_is_asked_again_by_the_age_of_its_call(age: timedelta, delay: timedelta) -> None:
-    """Nearly each minute at first, once a day in the end; also where the call's end lies in the future."""
-    row = missing(0, age)
-    assert (row.state, row.due_at, row.attempts) == ("pending", NOW + delay, 1)
-
-
-def test_a_detail_that_is_never_there_is_final_after_a_week() -> None:
-    """At its deadline, not before; a fault of the source is no word about it, before so many of them."""
-    week = timedelta(days=7)
-    assert missing(0, week - timedelta(seconds=1)).state == "pending"
-    assert (missing(0, week).state, missing(0, week).due_at) == ("absent_final", None)
-    assert missing(MOST_FAULTS - 2, week, is_fault=True).state == "pending"
-    assert missing(MOST_FAULTS - 1, week, is_fault=True).state == "gave_up"
-    assert missing(MOST_FAULTS + 50, timedelta(days=1), is_fault=True).state == "pending"
-
-
-def test_a_fault_is_asked_again_after_pauses_that_double() -> None:
-    """30 seconds, 1, 2, 4 minutes …, and never later than a detail that is not there."""
-    old = timedelta(days=2)
-    pauses = [missing(attempts, old, is_fault=True).due_at - NOW for attempts in range(4)]
-    assert pauses == [timedelta(seconds=30 * 2**attempts) for attempts in range(4)]
-    assert missing(10**6, old, is_fault=True).due_at == NOW + timedelta(seconds=30 * 2**10)
-    assert missing(9, timedelta(0), is_fault=True).due_at == NOW + timedelta(seconds=50)
-
-
-def test_a_detail_without_a_deadline_gets_one() -> None:
-    """A week from the first time that it was not there."""
-    row = missing_detail("recording", ID, None, 0, None, NOW, POLICY, is_fault=False, reason="NotFound 404")
-    assert (row.deadline_at, row.state, row.last_error) == (NOW + timedelta(days=7), "pending", "NotFound 404")

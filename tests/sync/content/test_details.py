@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -11,11 +12,15 @@ from replicator.errors import Forbidden, NotFound, RequestRefused, SourceUnavail
 from replicator.records import Recording
 from replicator.store.rows import DetailRow
 from replicator.sync.content.calls import Observation, Policy, settle
-from replicator.sync.content.details import EMPTY_TRIES, answered, as_past_the_end, is_absent, one_each, wanted_of
+from replicator.sync.content.details import answered, as_past_the_end, is_absent, look_of, one_each, wanted_of
 from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.walk import Walk
 from tests.sync.fix_values import NOW, SAID, SILENT, a_call, a_detail, a_request, at, known_detail, of_detail, outcome
+
+if TYPE_CHECKING:
+    from replicator.store.rows import KnownDetail
+    from replicator.sync.protocol.requests import Outcome
 
 pytestmark = pytest.mark.pure
 
@@ -62,28 +67,61 @@ def test_an_error_of_another_kind_is_no_end() -> None:
         assert as_past_the_end(one) is one
 
 
-def test_an_empty_transcript_is_not_there_yet_the_first_times() -> None:
-    """Three times, and only before its deadline; with a segment it is there, and a 404 is always an absence."""
-    assert is_absent(of_detail(a_detail(attempts=EMPTY_TRIES - 1), found=SILENT))
-    assert not is_absent(of_detail(a_detail(attempts=EMPTY_TRIES), found=SILENT))
-    assert not is_absent(of_detail(a_detail(deadline_at=NOW), found=SILENT))
-    assert is_absent(of_detail(a_detail(deadline_at=None), found=SILENT))
+SEEN_OFTEN = known_detail("pending", absent_looks=2, absent_since=at(-60 * 24), deadline_at=at(-60))
+"""It was not there twice, the first time a day ago, and its deadline is over."""
+
+
+def test_an_empty_transcript_is_not_there() -> None:
+    """As a 404 says it; a fault of the source says nothing."""
+    assert is_absent(of_detail(found=SILENT))
+    assert is_absent(of_detail(error=GONE))
     assert not is_absent(of_detail(found=SAID))
-    assert is_absent(of_detail(a_detail(attempts=99), error=GONE))
     assert not is_absent(of_detail(error=DOWN))
 
 
 def test_an_answer_with_content_is_stored() -> None:
-    """A transcript, also an empty one when it was asked for often enough, and a recording's URL."""
+    """A transcript, and a recording's URL."""
     row = answered(of_detail(found=SAID), None, POLICY)
     assert row is not None
     assert (row.state, row.transcript, row.is_new, row.deadline_at) == ("present", SAID, True, at(60))
-    empty = answered(of_detail(a_detail(attempts=EMPTY_TRIES), found=SILENT), known_detail("pending"), POLICY)
-    assert empty is not None
-    assert (empty.state, empty.transcript, empty.is_new) == ("present", SILENT, False)
     audio = answered(of_detail(a_detail(kind="recording"), found=Recording("https://a/1", None, "{}")), None, POLICY)
     assert audio is not None
     assert (audio.kind, audio.state) == ("recording", "present")
+
+
+def test_an_absence_is_believed_at_the_third_look_after_a_day() -> None:
+    """A 404 is final then, and an empty transcript is stored as one without a word; neither at the first look, and neither
+    in a wave.
+    """
+    asked = a_detail(attempts=2, deadline_at=at(-60))
+    final = answered(of_detail(asked, error=GONE), SEEN_OFTEN, POLICY)
+    assert final is not None
+    assert (final.state, final.due_at) == ("absent_final", None)
+    empty = answered(of_detail(asked, found=SILENT), SEEN_OFTEN, POLICY)
+    assert empty is not None
+    assert (empty.state, empty.transcript, empty.due_at) == ("present", SILENT, None)
+    for answer in (of_detail(asked, error=GONE), of_detail(asked, found=SILENT)):
+        for known, is_wave in ((known_detail("pending"), False), (SEEN_OFTEN, True)):
+            row = answered(answer, known, POLICY, is_wave=is_wave)
+            assert row is not None
+            assert (row.state, row.transcript, row.due_at is not None) == ("pending", None, True)
+
+
+def test_a_look_counts_once_for_the_habit() -> None:
+    """Where it finds the detail for the first time, and where it is absent for a day; a fault counts for nothing."""
+    old = a_detail(deadline_at=at(-60))
+
+    def look(answer: Outcome, known: KnownDetail | None) -> bool | None:
+        row = answered(answer, known, POLICY)
+        assert row is not None
+        return look_of(row, known)
+
+    assert look(of_detail(found=SAID), None) is True
+    assert look(of_detail(found=SAID), HELD) is None
+    assert look(of_detail(old, error=GONE), known_detail("pending")) is False
+    assert look(of_detail(old, error=GONE), known_detail("pending", waits_last=True)) is None
+    assert look(of_detail(a_detail(deadline_at=at(60 * 24 * 7)), error=GONE), None) is None
+    assert look(of_detail(old, error=DOWN), None) is None
 
 
 def test_a_detail_that_is_not_there_yet_stays_in_the_queue() -> None:

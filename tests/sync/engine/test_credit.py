@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.sync.engine.credit import BOTH_ENDS, NEW_ROWS_A_PAGE, Credit, Rest, grain, one_pass, stale_before
+from replicator.sync.engine.credit import EXTRA, NEW_ROWS_A_PAGE, Credit, Rest, grain, one_pass, stale_before
 from tests.sync.fix_values import NOW, at
 
 pytestmark = pytest.mark.pure
@@ -27,13 +27,13 @@ def test_a_share_of_the_budget_accrues() -> None:
 
 
 def test_it_is_capped_at_one_whole_pass() -> None:
-    """A day's budget is 38,880 requests; a list of 9,600 calls needs 100 and both ends. Without a limit it is all there
+    """A day's share is 38,880 requests; a list of 9,600 calls needs 100 and some more. Without a limit it is all there
     at once.
     """
-    assert one_pass(9600) == 9600 / NEW_ROWS_A_PAGE + BOTH_ENDS == 103
-    assert Credit(at=NOW).accrued(at(1440), 90, 9600).requests == 103
-    assert Credit(at=NOW).accrued(at(0.001), None, 9600).requests == 103
-    assert Credit(at=NOW, requests=500).accrued(at(1), 90, 9600).requests == 103
+    assert one_pass(9600) == 9600 / NEW_ROWS_A_PAGE + EXTRA == 150
+    assert Credit(at=NOW).accrued(at(1440), 90, 9600).requests == 150
+    assert Credit(at=NOW).accrued(at(0.001), None, 9600).requests == 150
+    assert Credit(at=NOW, requests=500).accrued(at(1), 90, 9600).requests == 150
     assert Credit(share=0, at=NOW).accrued(at(1), None, 9600).requests == 0
 
 
@@ -69,7 +69,7 @@ def test_what_was_just_compared_is_left_alone() -> None:
 
 
 def test_looks_are_joined_within_a_tenth_of_a_pass() -> None:
-    """One pass over a million calls takes 6.4 hours; for a short list it is half a polling interval."""
+    """One pass over a million calls takes 6.5 hours; for a short list it is half a polling interval."""
     hours = one_pass(1_000_000) / 27 / 60
     assert 6.4 < hours < 6.5
     assert grain(90, 0.3, 1_000_000, MINUTE) == pytest.approx(timedelta(hours=hours / 10), abs=timedelta(seconds=1))

@@ -32,14 +32,22 @@ def test_an_empty_queue_is_to_be_filled_once() -> None:
     assert details.is_to_be_filled(8, NOW)
     details.fill([], details.wanted, NOW)
     assert not details.is_to_be_filled(8, NOW)
-    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 0}
+    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 0, Lane.ABSENT: 0}
 
 
 def test_details_of_recent_calls_and_of_history_are_apart() -> None:
     """In the order in which they were told."""
     details = filled(YOUNG, OLD, SOUND)
-    assert details.by_lane() == {Lane.DETAIL: 2, Lane.BACKLOG: 1}
+    assert details.by_lane() == {Lane.DETAIL: 2, Lane.BACKLOG: 1, Lane.ABSENT: 0}
     assert [details.next(Lane.DETAIL), details.next(Lane.DETAIL), details.next(Lane.BACKLOG)] == [YOUNG, SOUND, OLD]
+
+
+def test_what_was_not_there_before_waits_last() -> None:
+    """Whatever the age of its call."""
+    again = a_detail(3, waits_last=True)
+    details = filled(YOUNG, again)
+    assert details.by_lane() == {Lane.DETAIL: 1, Lane.BACKLOG: 0, Lane.ABSENT: 1}
+    assert details.next(Lane.ABSENT) == again
 
 
 def test_as_many_as_were_asked_for_may_not_be_all() -> None:
@@ -70,10 +78,10 @@ def test_a_detail_that_was_asked_for_is_not_taken_again() -> None:
     details.next(Lane.DETAIL)
     assert details.wanted == QUEUE_SIZE + 1
     details.fill([YOUNG, SOUND, OLD], 9, NOW)
-    assert details.by_lane() == {Lane.DETAIL: 1, Lane.BACKLOG: 1}
+    assert details.by_lane() == {Lane.DETAIL: 1, Lane.BACKLOG: 1, Lane.ABSENT: 0}
     details.came_in(YOUNG, is_kind_open=True)
     details.fill([YOUNG], 9, NOW)
-    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 0}
+    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 0, Lane.ABSENT: 0}
     details.committed(has_pages=False)
     assert details.wanted == QUEUE_SIZE
     details.fill([YOUNG], 9, NOW)
@@ -84,7 +92,7 @@ def test_a_look_replaces_what_was_at_hand() -> None:
     """What is not due any more is not asked for."""
     details = filled(YOUNG, SOUND)
     details.fill([OLD], 9, NOW)
-    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 1}
+    assert details.by_lane() == {Lane.DETAIL: 0, Lane.BACKLOG: 1, Lane.ABSENT: 0}
 
 
 def test_pages_that_were_committed_may_have_queued_more_valuable_details() -> None:

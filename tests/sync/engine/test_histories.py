@@ -11,6 +11,7 @@ import pytest
 
 from replicator.errors import NotFound
 from replicator.sync.content import calls, details
+from replicator.sync.content import missing as missing_module
 from replicator.sync.deletions import probes, rules
 from replicator.sync.engine import planner
 from tests.sync.fix_history import Shape, Whole, failures
@@ -69,9 +70,12 @@ def test_transcripts_are_what_the_source_has() -> None:
 
 
 def polls(rank: int, minutes: int = 8) -> tuple[list[int], Whole, UUID]:
-    """Poll a quiet source each minute, in which one row cannot be read; return the requests of each poll but the first."""
+    """Poll a quiet source each minute, in which one row cannot be read; return the requests of each poll but the first.
+
+    Nothing is re-read on credit.
+    """
     history = Whole(1, Shape(calls=300))
-    history.is_healed = True
+    history.is_healed, history.renewal_share = True, 0
     bad = history.order[-1 - rank][2]
     history.poisoned.add(bad)
     counts = []
@@ -143,16 +147,17 @@ def deleted_at_once(prober: probes.Prober, probe: probes.Probe, outcome: Any) ->
     return [replace(probe.absence, misses=2, missed_at=at, due_at=None, state="deleted", confirmed_at=at)]
 
 
-completed, missing = probes.Prober.completed, calls.missing_detail
+completed, missing = probes.Prober.completed, details.missing_detail
 
 
-def final_at_once(*asked: Any, is_fault: bool, reason: str) -> Any:
-    row = missing(*asked, is_fault=is_fault, reason=reason)
+def final_at_once(*asked: Any, is_fault: bool, **how: Any) -> Any:
+    """The first 404 past the deadline is a fact, as it was in earlier releases."""
+    row = missing(*asked, is_fault=is_fault, **how)
     return row if is_fault else replace(row, state="absent_final", due_at=None)
 
 
-def given_up(*asked: Any, is_fault: bool, reason: str) -> Any:
-    row = missing(*asked, is_fault=is_fault, reason=reason)
+def given_up(*asked: Any, is_fault: bool, **how: Any) -> Any:
+    row = missing(*asked, is_fault=is_fault, **how)
     return replace(row, state="gave_up", due_at=None) if is_fault else row
 
 
@@ -167,8 +172,17 @@ PLANTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Shape, str]] = {
         Shape(churn=6.0, chaos_requests=120, faults=0.1), "went back",
     ),
     "never renew": (
-        lambda m: (m.setattr(planner, "_before", lambda *_: None), m.setattr("replicator.sync.coverage.ledger.Ledger.due", lambda *_: None))[0],
+        lambda m: (m.setattr(planner, "_stale", lambda *_: None), m.setattr("replicator.sync.coverage.ledger.Ledger.due", lambda *_: None))[0],
         HARD, "old content",
+    ),
+    "no renewal credit": (lambda m: m.setattr(planner, "_stale", lambda *_: None), Shape(churn=1.0), "old content after 1 h"),
+    "stamps are believed whatever they say": (
+        lambda m: (m.setattr(calls, "is_in_the_future", lambda *_: False), m.setattr(calls, "_is_shown_again", lambda *_: False))[0],
+        Shape(churn=2.0, lies=0.5), "old content",
+    ),
+    "an empty transcript is believed at once": (
+        lambda m: m.setattr(missing_module, "BELIEVED_LOOKS", 1) or m.setattr(missing_module, "BELIEVED_AFTER", timedelta(0)),
+        replace(SPOKEN, waves=0.1), "has another transcript",
     ),
     "never look at a transcript again": (
         lambda m: m.setattr(calls, "_has_moved_since", lambda *_: False), SPOKEN, "has another transcript",

@@ -163,12 +163,12 @@ OLD = replace(
     ledger=Ledger((Piece(BEGINNING, at(-90), at(-8)), Piece(at(-90), at(-50), at(-9)), Piece(at(-50), at(-1), NOW))),
     credit=Credit(requests=1),
 )
-"""Nothing is due; the stretch in the middle was compared longest ago."""
+"""Nothing is due; the stretch in the middle was compared longest ago, what lies below it a little later."""
 
 
 def test_credit_reads_the_oldest_look_again() -> None:
     """With a request left, and only while nothing is due by the policy."""
-    assert goals(OLD, NOW) == [Goal(Lane.REREAD, Interval(at(-90), at(-50)))]
+    assert goals(OLD, NOW) == [Goal(Lane.REREAD, Interval(BEGINNING, at(-50)))]
     assert goals(replace(OLD, credit=Credit(requests=0.9)), NOW) == []
     assert goals(replace(OLD, renews=False), NOW) == []
     assert [
