@@ -40,6 +40,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "kind", name=op.f("pk_detail_habits")),
         schema="replicator",
     )
+    op.create_table(
+        "failing_stretches",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("until", instant, nullable=False),
+        sa.Column("since", instant, nullable=False),
+        sa.Column("first_failed_at", instant, nullable=False),
+        sa.Column("failed_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("account", "until", name=op.f("pk_failing_stretches")),
+        schema="replicator",
+    )
     for table in ("transcripts", "recordings"):
         looks = sa.Column("absent_looks", sa.Integer(), nullable=False, server_default="0")
         op.add_column(table, looks, schema="truedy")

@@ -208,6 +208,7 @@ def _delays(figures: Figures) -> Markup:
             count(row.calls),
             wording.roughly(row.renewed_every_seconds),
             "no promise" if row.bound_seconds is None else wording.roughly(round(row.bound_seconds)),
+            wording.NOTHING if row.expected_seconds is None else wording.roughly(round(row.expected_seconds)),
             wording.NOTHING
             if row.oldest_look_seconds is None
             else f"{wording.roughly(round(row.oldest_look_seconds))} ago",
@@ -216,12 +217,14 @@ def _delays(figures: Figures) -> Markup:
     ]
     columns = [
         Column("Age of a call", is_number=False), Column("Calls"), Column("Looked at every"), Column("A change is seen within"),
+        Column("Usually within"),
         Column("Oldest look"),
     ]  # fmt: skip
     return joined(
         table("The source does not say what has changed: old calls are read again", columns, rows),
         paragraph(
-            "No promise: nothing is left for this age while history is read, or the source has no rate limit to compute with.",
+            "No promise: nothing is left for this age while history is read, or the source has no rate limit to compute with. "
+            "Usually: as long as nothing more valuable needs the requests.",
             cls="note",
         ),
     )

@@ -268,6 +268,7 @@ class Delay:
     calls: int
     renewed_every_seconds: float
     bound_seconds: float | None
+    expected_seconds: float | None
     oldest_look_seconds: float | None
 
 

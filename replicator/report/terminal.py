@@ -24,7 +24,16 @@ WIDE = 200
 NARROW, WIDEST, LOW = 40, 1000, 10
 DETAIL_COLUMNS = ("kind", "state", "details", "due", "later")
 DAY_COLUMNS = ("day", "calls", "proven calls", "time proven", "never compared", "why unsure")
-DELAY_COLUMNS = ("age of a call", "calls", "looked at every", "a change is seen within", "oldest look")
+DELAY_COLUMNS = (
+    "age of a call",
+    "calls",
+    "looked at every",
+    "a change is seen within",
+    "usually within",
+    "oldest look",
+)
+FAR = (("since", "the beginning"), ("until", "the newest end"))
+"""The bounds of a stretch, and what an open one is called."""
 RUN_COLUMNS = (
     "id", "command", "started_at", "outcome", "requests", "calls_inserted", "calls_changed", "failures", "message",
 )  # fmt: skip
@@ -129,7 +138,20 @@ def _show_calls(out: Console, status: Status) -> None:
     out.print(f"coverage   {_coverage(status.coverage)}")
     for piece in status.unsure:
         since = cell(piece["since"]) if piece["since"] else "the beginning"
-        out.print(f"           unsure: {since} to {cell(piece['until'])}: {cell(piece['reason'])}")
+        stored = plural(piece["stored_calls"], "stored call")
+        out.print(f"           unsure: {since} to {cell(piece['until'])}: {cell(piece['reason'])} ({stored})")
+    for piece in status.failing:
+        since, until = (cell(piece[name]) if piece[name] else where for name, where in FAR)
+        stored = plural(piece["stored_calls"], "stored call")
+        out.print(
+            f"           failing: {since} to {until}: every page fails since {cell(piece['first_failed_at'])} "
+            f"({stored} cannot be compared)"
+        )
+    for wave in status.waves:
+        out.print(
+            f"absent     far more {wave['kind']}s than usual, since {cell(wave['wave_since'])}: {wave['lately_absent']:,} of "
+            f"the last {wave['lately_looked']:,}; none is believed to be absent until that is over"
+        )
 
 
 def _show_backlog(out: Console, details: Sequence[Mapping[str, Any]], requests_per_minute: float | None) -> None:
@@ -176,6 +198,7 @@ def _show_delays(out: Console, delays: Sequence[Mapping[str, Any]]) -> None:
         (
             _ages(row), row["calls"], _ago(row["renewed_every_seconds"]),
             "no promise" if row["bound_seconds"] is None else _ago(row["bound_seconds"]),
+            "-" if row["expected_seconds"] is None else _ago(row["expected_seconds"]),
             "-" if row["oldest_look_seconds"] is None else f"{_ago(row['oldest_look_seconds'])} ago",
         )
         for row in delays

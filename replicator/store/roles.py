@@ -58,6 +58,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.stage_rules": READ,
     "replicator.stamp_conflicts": MOVE,
     "replicator.detail_habits": MOVE,
+    "replicator.failing_stretches": MOVE | {"DELETE"},
     "replicator.status_stages": READ,
     "replicator.verifications": ADD,
     "replicator.views": READ,

@@ -61,8 +61,21 @@ COVERAGE = (
     "is_hole FROM replicator.coverage WHERE account = %(account)s) c"
 )
 UNSURE = (
-    "SELECT nullif(since, '-infinity') AS since, until, verified_at, reason FROM replicator.coverage "
-    "WHERE account = %(account)s AND NOT is_proven ORDER BY since DESC LIMIT 20"
+    "SELECT nullif(v.since, '-infinity') AS since, v.until, v.verified_at, v.reason, v.reason_code, (SELECT count(*) FROM "
+    "truedy.calls c WHERE c.account = v.account AND c.deleted_at IS NULL AND c.created_at >= v.since AND "
+    "c.created_at < v.until) AS stored_calls FROM replicator.coverage v "
+    "WHERE v.account = %(account)s AND NOT v.is_proven ORDER BY v.since DESC LIMIT 20"
+)
+FAILING = (
+    "SELECT nullif(f.since, '-infinity') AS since, nullif(f.until, 'infinity') AS until, f.first_failed_at, f.failed_at, "
+    "(SELECT count(*) FROM truedy.calls c WHERE c.account = f.account AND c.deleted_at IS NULL AND c.created_at >= f.since "
+    "AND c.created_at < f.until) AS stored_calls FROM replicator.failing_stretches f WHERE f.account = %(account)s "
+    "ORDER BY f.until DESC LIMIT 20"
+)
+WAVES = (
+    "SELECT kind, wave_since, found AS usually_found, absent AS usually_absent, length(replace(recent, '1', '')) AS "
+    "lately_absent, length(recent) AS lately_looked FROM replicator.detail_habits WHERE account = %(account)s "
+    "AND wave_since IS NOT NULL ORDER BY kind"
 )
 UNPROVEN_DAYS = (
     "SELECT day, live_calls, proven_calls, proven_time_share, never_compared_time_share, unsure_reasons, "
@@ -72,7 +85,7 @@ UNPROVEN_DAYS = (
 DELAYS = (
     "SELECT class_number, min_age_seconds, max_age_seconds, renewed_every_seconds, calls, list_requests, "
     "needed_requests_a_minute, available_requests_a_minute, bound_seconds, oldest_look_seconds, "
-    "is_within_bound FROM analytics.update_delay WHERE account = %(account)s ORDER BY class_number"
+    "is_within_bound, credit_pass_seconds, expected_seconds FROM analytics.update_delay WHERE account = %(account)s ORDER BY class_number"
 )
 DETAILS = (
     "SELECT kind, state, count(*) AS details, count(*) FILTER (WHERE due_at <= now()) AS due, "
@@ -115,6 +128,11 @@ class Status:
     calls: Row
     coverage: Row
     unsure: list[Row]
+    """Stretches that are not proven, newest first, with the calls that are stored of them; their number is limited."""
+    failing: list[Row]
+    """Stretches of which every page failed at the last look: what is stored of them cannot be compared."""
+    waves: list[Row]
+    """Kinds of details of which far more are absent than usual, so that no absence is believed."""
     days: list[Row]
     """The worst past days that are not completely proven; their number is limited."""
     days_not_proven: int
@@ -157,6 +175,8 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             calls=row(CALLS),
             coverage=row(COVERAGE),
             unsure=rows(UNSURE),
+            failing=rows(FAILING),
+            waves=rows(WAVES),
             days=days[:WORST_DAYS],
             days_not_proven=len(days),
             recent=rows(RECENT),

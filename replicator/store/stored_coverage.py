@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+Stretch = tuple[Any, Any, Any]
+"""(since or None for the beginning, until or None for the end, when a page of it failed last)"""
 CoverageRow = tuple[Any, ...]
 """(since or None for the beginning, until, verified_at, is_proven, a Doubt or None)"""
 
@@ -45,3 +47,29 @@ def save_coverage(
             "VALUES (%s, coalesce(%s, '-infinity'::timestamptz), %s, %s, %s, %s, %s)",
             rows,
         )
+
+
+def save_failing(tx: psycopg.Connection[Any], account: str, failing: Iterable[Stretch]) -> None:
+    """Store the stretches of which every page fails, and remove those whose upper end was read since."""
+    tx.execute(
+        "DELETE FROM replicator.failing_stretches f WHERE account = %(account)s AND EXISTS (SELECT FROM replicator.coverage c "
+        "WHERE c.account = %(account)s AND c.since < f.until AND c.until >= least(f.until, (SELECT max(until) FROM "
+        "replicator.coverage WHERE account = %(account)s)) AND c.verified_at > f.failed_at)",
+        {"account": account},
+    )
+    rows = [(account, since, until, at, at) for since, until, at in failing]
+    if rows:
+        tx.cursor().executemany(
+            "INSERT INTO replicator.failing_stretches AS f (account, since, until, first_failed_at, failed_at) VALUES (%s, "
+            "coalesce(%s, '-infinity'::timestamptz), coalesce(%s, 'infinity'::timestamptz), %s, %s) "
+            "ON CONFLICT (account, until) DO UPDATE SET since = excluded.since, failed_at = excluded.failed_at",
+            rows,
+        )
+
+
+def has_failing(connection: psycopg.Connection[Any], account: str) -> bool:
+    """Say whether a stretch is stored of which every page failed."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM replicator.failing_stretches WHERE account = %s)", [account]
+    ).fetchone()
+    return bool(row and row[0])

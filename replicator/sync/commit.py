@@ -35,7 +35,7 @@ from replicator.sync.content.calls import (
 from replicator.sync.content.details import answered, is_absent, look_of, one_each, wanted_of
 from replicator.sync.content.habit import Habit
 from replicator.sync.content.stages import Stages
-from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece, difference
+from replicator.sync.coverage.ledger import BEGINNING, END, Ledger, Piece, difference
 from replicator.sync.engine.freshness import age_classes
 from replicator.sync.protocol.results import Committed
 from replicator.sync.pseudonyms import name_parties
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from replicator.store.lease import Lease
     from replicator.store.rows import DetailRow, Kind, KnownDetail
     from replicator.sync.engine.position import Batch, Position
+    from replicator.sync.engine.state import Left
     from replicator.sync.options import Options
     from replicator.sync.protocol.requests import Outcome
     from replicator.sync.pseudonyms import Pseudonyms
@@ -93,6 +94,9 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        left = position.state.left.values()
+        if left or position.has_failing:
+            stored_coverage.save_failing(tx, self.account, map(_failing, left))
         source_state.save_source(
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
@@ -245,6 +249,11 @@ def save_policy(tx: psycopg.Connection[Any], account: str, options: Options, *, 
 def _row(piece: Piece) -> stored_coverage.CoverageRow:
     since = None if piece.since == BEGINNING else piece.since
     return (since, piece.until, piece.verified_at, piece.is_proven, piece.reason)
+
+
+def _failing(left: Left) -> stored_coverage.Stretch:
+    hole = left.hole
+    return (None if hole.since == BEGINNING else hole.since, None if hole.until == END else hole.until, left.failed_at)
 
 
 def _seen_at(batch: Batch) -> dict[UUID, datetime]:

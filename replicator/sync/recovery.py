@@ -17,6 +17,7 @@ from replicator.store import (
     source_state,
     stages,
     stored_calls,
+    stored_coverage,
     stored_details,
     stretches,
 )
@@ -104,6 +105,7 @@ def begin(
         oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
+        has_failing=stored_coverage.has_failing(tx, account),
         difference=known.difference,
         sliced_at=known.sliced_at,
         credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),

@@ -15,8 +15,13 @@
 --     bound = ec + pass + 120                                the look, when it is due, the pass, a poll and a rate window
 -- Where a pass takes longer than the policy's period, the class falls behind and pass counts twice: a stretch may have
 -- become due right behind the reader. Null: nothing is left for the class while history is read, or the source has no
--- rate limit to compute with. It holds while a run goes on or polls at least every minute; idle lanes lend renewal
--- their share, so usually much less is true. sync/engine/freshness.py computes the same, and a test compares the two.
+-- rate limit to compute with. It holds while a run goes on or polls at least every minute.
+--
+-- Usually much less is true: requests that nothing more valuable wants re-read what was compared longest ago, up to a
+-- share of the budget (REPLICATOR_RENEWAL_SHARE). One pass over all calls, with 50 requests for what goes wrong, takes
+--     credit_pass = 60 × (pages of all calls + 50) / (share × requests a minute)
+-- and expected = the smaller of bound and credit_pass + 120. While history is read, nothing may be left for that.
+-- sync/engine/freshness.py and credit.py compute the same, and a test compares them.
 CREATE OR REPLACE VIEW analytics.update_delay AS
 SELECT
     account,
@@ -30,7 +35,10 @@ SELECT
     left_a_minute AS available_requests_a_minute,
     bound_seconds,
     oldest_look_seconds,
-    oldest_look_seconds <= bound_seconds AS is_within_bound
+    oldest_look_seconds <= bound_seconds AS is_within_bound,
+    credit_pass_seconds,
+    -- least() leaves null out: where one of them is not known, the other is what is expected.
+    least(bound_seconds, credit_pass_seconds + 120) AS expected_seconds
 FROM (
     SELECT
         w.*,
@@ -54,6 +62,9 @@ FROM (
                     k.max_age_seconds,
                     k.every_seconds,
                     s.requests_per_minute,
+                    CASE WHEN s.renewal_share * s.requests_per_minute > 0 THEN 60 * (
+                        (sum(c.calls) OVER (PARTITION BY k.account) + 95)::bigint / 96 + 50
+                    ) / (s.renewal_share * s.requests_per_minute) END AS credit_pass_seconds,
                     c.calls,
                     (c.calls + 95) / 96 AS list_requests,
                     60 * ((c.calls + 95) / 96) / k.every_seconds AS needed_a_minute,

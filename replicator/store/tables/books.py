@@ -24,6 +24,18 @@ coverage = sa.Table(
     schema="replicator",
 )
 
+# Stretches of the list of which every page failed at the last look. What was stored of them before stays.
+failing_stretches = sa.Table(
+    "failing_stretches",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("until", Instant, primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("first_failed_at", Instant, nullable=False),
+    sa.Column("failed_at", Instant, nullable=False),
+    schema="replicator",
+)
+
 source_state = sa.Table(
     "source_state",
     metadata,

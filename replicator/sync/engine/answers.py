@@ -16,7 +16,7 @@ from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Ledger, Pi
 from replicator.sync.coverage.narrowing import MOST_IN_A_ROW, fail
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions import bisect
-from replicator.sync.engine.state import Absorbed, Comparison, State
+from replicator.sync.engine.state import Absorbed, Comparison, Left, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +152,8 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
         walks.pop(asked.lane, None)
     elif outcome.walk.failures >= MOST_IN_A_ROW:
         walks.pop(asked.lane, None)
-        state = replace(state, left={**state.left, asked.hole.until: at + LEFT_FOR})
+        hole = asked.hole
+        state = replace(state, left={**state.left, hole.until: Left(hole, at, at + LEFT_FOR)})
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)

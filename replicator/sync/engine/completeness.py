@@ -51,7 +51,8 @@ def _gaps(position: Position, result: Result, found: Found) -> Iterator[Gap]:
     yield from _unsure(state.ledger.pieces)
     for until in sorted(state.left, reverse=True):
         shown = "the newest end" if until == END else f"a part of the list that ends at {_day(until)}"
-        yield Gap("failing", f"every page of {shown} fails at the source: it is tried again by the next sync")
+        words = f"every page of {shown} fails at the source: it is tried again by the next sync"
+        yield Gap("failing", words, state.left[until].failed_at)
     if state.search is not None and result is not Result.DONE:
         yield Gap("search_open", "the source and the replica count differently, and the search for it is not over")
     elif position.difference:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from replicator.sync.coverage.page import Lane
-from replicator.sync.engine.credit import NEW_ROWS_A_PAGE
+from replicator.sync.engine.credit import NEW_ROWS_A_PAGE, one_pass
 from replicator.sync.engine.planner import SHARES
 
 if TYPE_CHECKING:
@@ -84,3 +84,10 @@ def delays(classes: Sequence[tuple[float, int]], requests_per_minute: float | No
         found.append(Delay(list_requests, needed, available, bound))
         needed_by_younger += needed
     return found
+
+
+def credit_pass_seconds(calls: int, requests_per_minute: float | None, share: float) -> float | None:
+    """Return how long one pass over all calls takes on renewal credit; None without a limit to compute with, or a share."""
+    if not requests_per_minute or share <= 0:
+        return None
+    return 60 * one_pass(calls) / (share * requests_per_minute)

@@ -94,7 +94,8 @@ def goals(state: State, now: datetime) -> list[Goal]:
 
 def _is_left(state: State, now: datetime, hole: Interval) -> bool:
     """Say whether a hole is left for now because every page of it failed a while ago."""
-    return now < state.left.get(hole.until, BEGINNING)
+    left = state.left.get(hole.until)
+    return left is not None and now < left.until
 
 
 def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
@@ -163,7 +164,7 @@ def to_slice(
 def is_head_due(state: State, now: datetime) -> bool:
     """Say whether to read the newest end of the list now: not while a failed page there is being narrowed."""
     walk = state.walks.get(Lane.FRESH)
-    if (walk is not None and walk.hole.until == END) or now < state.left.get(END, BEGINNING):
+    if (walk is not None and walk.hole.until == END) or _is_left(state, now, Interval(BEGINNING, END)):
         return False
     return not state.head_in_flight and (state.head_asked_at is None or now - state.head_asked_at >= state.poll_every)
 

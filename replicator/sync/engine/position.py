@@ -72,6 +72,8 @@ class Position:
     oldest_known: datetime | None = None
     has_quarantine: bool = False
     has_absences: bool = False
+    has_failing: bool = False
+    """Stretches are stored of which every page failed."""
     live: int | None = None
     """Live calls that are stored; None where they have not been counted yet."""
     directions: tuple[str, ...] = ("inbound", "outbound")
@@ -220,6 +222,7 @@ def start(
     oldest_known: datetime | None,
     has_quarantine: bool = False,
     has_absences: bool = False,
+    has_failing: bool = False,
     difference: int | None = None,
     sliced_at: datetime | None = None,
     credit: Credit | None = None,
@@ -249,6 +252,7 @@ def start(
         oldest_known,
         has_quarantine,
         has_absences,
+        has_failing,
         live,
         difference=difference,
     )

@@ -43,6 +43,15 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A stretch in which every page fails, since the look at `failed_at`. It is left alone until `until`."""
+
+    hole: Interval
+    failed_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything on which the next decision depends, except the time."""
 
@@ -90,8 +99,8 @@ class State:
     spent: Mapping[Lane, float] = field(default_factory=dict)
     renews: bool = True
     """The renewal policy and the credit are followed: not where an operator asks for one stretch only."""
-    left: Mapping[datetime, datetime] = field(default_factory=dict)
-    """{upper end of a hole in which every page fails: until when the hole is left alone}."""
+    left: Mapping[datetime, Left] = field(default_factory=dict)
+    """{upper end of a stretch in which every page fails: the stretch}."""
     bound: Bound | None = None
     """How many requests the run may make, whatever the source answers; None: no limit."""
 

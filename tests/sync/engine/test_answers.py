@@ -158,7 +158,8 @@ def test_a_hole_in_which_page_after_page_fails_is_left_alone() -> None:
     other = walk = Walk(Lane.RENEWAL, Interval(at(-9), at(-5)), 9)
     state = absorb_failure(replace(NEW, walks={Lane.BACKFILL: asked, Lane.RENEWAL: other}), asked, at(3)).state
     assert state.walks == {Lane.RENEWAL: walk}
-    assert state.left == {at(0): at(3) + LEFT_FOR}
+    assert [(left.failed_at, left.until) for left in state.left.values()] == [(at(3), at(3) + LEFT_FOR)]
+    assert state.left[at(0)].hole.until == at(0)
     once_less = absorb_failure(NEW, replace(asked, failures=MOST_IN_A_ROW - 2), at(3)).state
     assert (Lane.BACKFILL in once_less.walks, once_less.left) == (True, {})
 

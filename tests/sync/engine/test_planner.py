@@ -40,7 +40,7 @@ from replicator.sync.engine.planner import (
     sent,
     to_slice,
 )
-from replicator.sync.engine.state import Comparison, Goal, State
+from replicator.sync.engine.state import Comparison, Goal, Left, State
 from tests.sync.fix_values import NOW, at
 
 pytestmark = pytest.mark.pure
@@ -52,6 +52,10 @@ QUIET = State(WHOLE, head_asked_at=NOW)
 
 def walk(lane: Lane, since: float = -500, until: float = -400) -> Walk:
     return Walk(lane, Interval(at(since), at(until)), 300)
+
+
+def left_until(minutes: float) -> Left:
+    return Left(Interval(BEGINNING, at(-90)), NOW, at(minutes))
 
 
 def unsure(reason: Doubt, since: float = -90, until: float = -80, ago: float = 0) -> Piece:
@@ -91,7 +95,11 @@ def test_a_lane_with_a_walk_gets_no_other() -> None:
 
 def test_a_hole_that_failed_is_left_alone_for_its_time() -> None:
     """Until the instant that was set, and not longer."""
-    state = replace(QUIET, ledger=Ledger((Piece(at(-90), at(-1), NOW),)), left={at(-90): at(10)})
+    state = replace(
+        QUIET,
+        ledger=Ledger((Piece(at(-90), at(-1), NOW),)),
+        left={at(-90): left_until(10)},
+    )
     assert goals(state, at(9)) == []
     assert [goal.lane for goal in goals(state, at(10))][:1] == [Lane.BACKFILL]
 
@@ -224,8 +232,8 @@ def test_a_doubtful_end_is_looked_at_again() -> None:
         ({"head_asked_at": at(-0.99)}, False),
         ({"head_asked_at": at(5)}, False),
         ({"head_asked_at": at(-9), "head_in_flight": True}, False),
-        ({"head_asked_at": at(-9), "left": {END: at(1)}}, False),
-        ({"head_asked_at": at(-9), "left": {END: at(0)}}, True),
+        ({"head_asked_at": at(-9), "left": {END: left_until(1)}}, False),
+        ({"head_asked_at": at(-9), "left": {END: left_until(0)}}, True),
         ({"head_asked_at": at(-9), "walks": {Lane.FRESH: Walk(Lane.FRESH, Interval(at(-9), END), 0)}}, False),
         ({"head_asked_at": at(-9), "walks": {Lane.FRESH: walk(Lane.FRESH)}}, True),
     ],
