@@ -59,7 +59,11 @@ WORDS: Mapping[Doubt, str] = {
     Doubt.OTHER: "a reason that another release has written",
 }
 
-BY_WORDS = {words: doubt for doubt, words in WORDS.items()}
+FORMER: Mapping[str, Doubt] = {
+    "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing": Doubt.SLICED,
+}
+"""Words of earlier releases, which may still be stored."""
+BY_WORDS = {**FORMER, **{words: doubt for doubt, words in WORDS.items()}}
 
 
 def told(words: str, *, is_proven: bool) -> Doubt | None:

@@ -14,7 +14,6 @@ from its rows. What lies in that second is then left to other filters, and the n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from replicator.store.doubts import Doubt
@@ -25,7 +24,7 @@ from replicator.sync.coverage.page import PAGE_LIMIT, Filter, Lane
 from replicator.sync.coverage.walk import Jumping, Walk
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from replicator.sync.coverage.page import Seen
 

@@ -150,9 +150,7 @@ class Filtered:
         known = {name: {value for one, value in self.shape.known if one == name} for name in DIMENSIONS}
         for name, some in known.items():
             some |= {getattr(row, name) for row in shown}
-        choices = [
-            [None, *sorted(some)] if name in self.shape.honoured else [None] for name, some in known.items()
-        ]
+        choices = [[None, *sorted(some)] if name in self.shape.honoured else [None] for name, some in known.items()]
         found: dict[int, Row] = {}
         for combination in product(*choices):
             wanted = tuple((name, value) for name, value in zip(known, combination, strict=True) if value is not None)
@@ -181,7 +179,9 @@ def calls(
     for number in range(count):
         if number % tie == 0:
             at -= timedelta(seconds=seconds * rng.uniform(0.1, 2))
-        values = [some[min(rng.randrange(len(some)), rng.randrange(len(some)))] for some in (statuses, directions, agents)]
+        values = [
+            some[min(rng.randrange(len(some)), rng.randrange(len(some)))] for some in (statuses, directions, agents)
+        ]
         rows.append(Row(number, at, *values))
     return rows
 
