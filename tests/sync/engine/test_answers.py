@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from replicator.store.doubts import Doubt
-from replicator.sync.coverage.full_scan import SCAN_EVERY, FullScan
 from replicator.sync.coverage.filters import BEFORE
+from replicator.sync.coverage.full_scan import SCAN_EVERY, FullScan
 from replicator.sync.coverage.ledger import BEGINNING, HEAD_MARGIN, TICK, Interval, Ledger, Piece
 from replicator.sync.coverage.narrowing import MOST_IN_A_ROW
 from replicator.sync.coverage.page import Lane

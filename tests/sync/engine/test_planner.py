@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from replicator.budget.run_bound import Bound
 from replicator.store.doubts import Doubt
+from replicator.sync.coverage.counting import COUNTED_FROM
 from replicator.sync.coverage.full_scan import FullScan
 from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVERY, Interval, Ledger, Piece
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane
-from replicator.sync.coverage.counting import COUNTED_FROM
 from replicator.sync.coverage.partitions import begin
 from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
