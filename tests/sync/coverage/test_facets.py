@@ -38,6 +38,15 @@ def test_a_capped_part_is_divided_until_it_is_below_the_cap() -> None:
     assert done.unread_but_reached() == []
 
 
+def test_a_part_of_a_part_that_was_read_to_its_end_is_not_read() -> None:
+    """All failed calls are read, and so is nothing of them by direction, though that is at the cap."""
+    rows = calls(600, statuses=("completed", "completed", "completed", "failed"), agents=("a",))
+    done = Filtered(Shape(cap=200, known=known(rows)), rows).read_through()
+    assert {"status": "completed", "direction": "inbound"} in parts(done)
+    assert {"direction": "inbound"} in parts(done)
+    assert [part for part in parts(done) if part.get("status") == "failed"] == [{"status": "failed"}]
+
+
 def test_what_no_filter_divides_further_is_said() -> None:
     """One agent has more calls of one status and direction than the cap."""
     rows = calls(500, statuses=("completed",), directions=("inbound",), agents=("a",))
@@ -49,9 +58,10 @@ def test_what_no_filter_divides_further_is_said() -> None:
 
 def test_a_value_that_a_row_shows_is_tried() -> None:
     """One agent was not known. Its calls appear in a part by status, and then its own part reaches all of them."""
-    rows = calls(900, statuses=("completed", "failed"), directions=("inbound",), agents=("a", "b", "new"))
-    told = tuple(one for one in known(rows) if one[1] != "new")
-    done = Filtered(Shape(cap=150, known=told), rows).read_through()
+    rows = calls(900, statuses=("completed", "failed"), directions=("inbound",), agents=("a", "b"))
+    rows = [replace(row, agent_id="new") if row.number >= 160 and row.number % 3 == 0 else row for row in rows]
+    done = Filtered(Shape(cap=150, known=known(rows[:150])), rows).read_through()
+    assert ("agent_id", "new") not in known(rows[:150])
     assert {"agent_id": "new"} in parts(done)
     assert done.unread_but_reached() == []
 
