@@ -138,3 +138,9 @@ class KeyBudget:
             charged[window] = charged.get(window, 0) + count
             self._owed[window] = self._owed.get(window, 0) + count
         self.budget = replace(self.budget, charged=charged)
+
+
+def a_minute(key_budgets: Sequence[KeyBudget]) -> float | None:
+    """Return how many requests all keys together may send each minute; None where one of them has no limit."""
+    known = [one.a_minute for one in key_budgets if one.a_minute is not None]
+    return sum(known) if len(known) == len(key_budgets) else None

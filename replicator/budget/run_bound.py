@@ -8,7 +8,7 @@ could always be a reason for one more request. So a run has a bound, and only ca
     by id             FREE_BY_ID + TIMES * calls
 
 `calls` are the calls stored when the run began and those that it has stored since; the latter count up to twice the
-number that the list gave at first, plus FREE_CALLS. `rows` is the average number of rows of an answered page.
+number that the list gave at first, plus FREE_CALLS, plus the rows that filters showed (at most MOST_BEHIND). `rows` is the average number of rows of an answered page.
 docs/promises.md states the bound.
 """
 
@@ -28,6 +28,8 @@ for one detail.
 """
 FREE_CALLS = 1_000
 """The number of new calls that a run stores beyond twice the list's first total."""
+MOST_BEHIND = 200_000
+"""The number of further new calls that a run stores from behind a cap; each has to be on a page of a filtered list."""
 UNCOUNTED_CALLS = 10_000_000
 """The number of new calls that a run stores from a list that gives no total."""
 
@@ -45,6 +47,8 @@ class Bound:
     by_id: int = 0
     pages: int = 0
     rows: int = 0
+    behind: int = 0
+    """Rows that were shown through filters: they may lie behind a cap, where the list's total does not count them."""
 
     @property
     def calls(self) -> int:
@@ -53,7 +57,9 @@ class Bound:
 
     @property
     def most_inserted(self) -> int:
-        return UNCOUNTED_CALLS if self.claimed is None else 2 * self.claimed + FREE_CALLS
+        if self.claimed is None:
+            return UNCOUNTED_CALLS
+        return 2 * self.claimed + FREE_CALLS + min(self.behind, MOST_BEHIND)
 
     @property
     def most_lists(self) -> int:
@@ -80,6 +86,10 @@ class Bound:
         """Return the bound after a page of the whole list was answered."""
         claimed = total if self.claimed is None else self.claimed
         return replace(self, pages=self.pages + 1, rows=self.rows + rows, claimed=claimed)
+
+    def sliced(self, rows: int) -> Bound:
+        """Return the bound after a page of a filtered list was answered."""
+        return replace(self, behind=self.behind + rows)
 
     def why(self) -> str:
         """Return why the bound ended the run; an empty string where it did not."""

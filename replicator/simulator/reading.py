@@ -88,7 +88,7 @@ def _found(deployment: Deployment, query: dict[str, str]) -> Sequence[int]:
     found = deployment.world.matching(wanted.get("status"), wanted.get("direction"), agent)
     if switches.created_filters and ("created_after" in wanted or "created_before" in wanted):
         after, before = (_time(wanted, name) for name in ("created_after", "created_before"))
-        found = deployment.world.between(found, after, before)
+        found = deployment.world.between(found, after, before, is_inclusive=switches.created_bounds == "inclusive")
     return found
 
 

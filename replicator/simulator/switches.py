@@ -48,6 +48,7 @@ class Switches:
 
     # Listing.
     created_filters: bool = False  # created_after and created_before are known
+    created_bounds: Literal["inclusive", "exclusive"] = "inclusive"  # … with the instants themselves, or without
     ignored_filters: frozenset[str] = frozenset()  # silently not applied
     limit_unchecked: bool = False  # any limit, 0 and negative offsets included
     order: Literal["descending", "ascending", "unsorted"] = "descending"

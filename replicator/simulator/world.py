@@ -271,10 +271,13 @@ class World:
         number = None if agent is None else self._agent_number(agent)
         return self._filters.matching(self._order, self.version, (status, direction, number), self._facet)
 
-    def between(self, found: list[int], after: datetime | None, before: datetime | None) -> list[int]:
-        """Return the part of `found` with after ≤ created_at ≤ before."""
-        low = 0 if after is None else bisect_left(found, to_us(after), key=self._created_us)
-        high = len(found) if before is None else bisect_right(found, to_us(before), key=self._created_us)
+    def between(
+        self, found: list[int], after: datetime | None, before: datetime | None, *, is_inclusive: bool = True
+    ) -> list[int]:
+        """Return the part of `found` with after ≤ created_at ≤ before, or without these instants."""
+        lower, upper = (bisect_left, bisect_right) if is_inclusive else (bisect_right, bisect_left)
+        low = 0 if after is None else lower(found, to_us(after), key=self._created_us)
+        high = len(found) if before is None else upper(found, to_us(before), key=self._created_us)
         return found[low:high]
 
     # Within.

@@ -123,12 +123,15 @@ class Reader:
         status: str | None = None,
         direction: str | None = None,
         agent_id: UUID | None = None,
+        created_before: str | None = None,
     ) -> Page:
         """Return one page. The source may ignore filters, so the rows have to be checked. Contract: List Calls."""
         if not 0 <= limit <= MAX_LIMIT or offset < 0:
             raise ValueError(f"limit goes from 0 to {MAX_LIMIT}, offset from 0")
         query = f"?limit={limit}&offset={offset}"
-        filters = {"status": status, "direction": direction, "agent_id": agent_id}
+        filters = {
+            "status": status, "direction": direction, "agent_id": agent_id, "created_before": created_before,
+        }  # fmt: skip
         if given := {name: str(value) for name, value in filters.items() if value is not None}:
             query += f"&{urlencode(given)}"
         reply = self._send("GET", "/calls", query=query, is_collection=True)

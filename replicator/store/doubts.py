@@ -23,6 +23,7 @@ class Doubt(StrEnum):
     ROUND = "round_number"
     CAPPED = "capped"
     SLICED = "capped_and_sliced"
+    SPLIT_CAP = "capped_part"
     EMPTY = "empty_list"
     EMPTY_BUT_KNOWN = "empty_but_known"
     END = "end_not_proven"
@@ -43,7 +44,8 @@ WORDS: Mapping[Doubt, str] = {
     Doubt.BEYOND: "calls are stored that are older than the end of the list",
     Doubt.ROUND: "the list ends at a round number of calls: it may be capped",
     Doubt.CAPPED: "the list ends while older calls are known: it may be capped",
-    Doubt.SLICED: "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing",
+    Doubt.SLICED: "the list is capped: what lies behind was read by every filter that the source honours, and calls of other values may be missing",
+    Doubt.SPLIT_CAP: "the list is capped, and so is a part of it that no honoured filter divides further: calls may be missing",
     Doubt.EMPTY: "the source lists no call: an account that is empty looks like one that shows nothing",
     Doubt.EMPTY_BUT_KNOWN: "the source answers with an empty list, but calls are known",
     Doubt.END: "the list's end could not be proven",
@@ -57,7 +59,11 @@ WORDS: Mapping[Doubt, str] = {
     Doubt.OTHER: "a reason that another release has written",
 }
 
-BY_WORDS = {words: doubt for doubt, words in WORDS.items()}
+FORMER: Mapping[str, Doubt] = {
+    "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing": Doubt.SLICED,
+}
+"""Words of earlier releases, which may still be stored."""
+BY_WORDS = {**FORMER, **{words: doubt for doubt, words in WORDS.items()}}
 
 
 def told(words: str, *, is_proven: bool) -> Doubt | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicator.budget.key_budget import CLOCK_SLACK, ENOUGH, LEARNED_LIMIT_AGE, KeyBudget, Limits
+from replicator.budget.key_budget import CLOCK_SLACK, ENOUGH, LEARNED_LIMIT_AGE, KeyBudget, Limits, a_minute
 from replicator.budget.rules import EPOCH, LONGEST_WAIT, SHORTEST_WAIT, ClockOffset, Completion
 from replicator.errors import RateLimited
 from tests.sync.fix_replica import Books
@@ -52,6 +52,13 @@ def seen(limits: Limits) -> KeyBudget:
 def test_a_share_is_left_to_others(limits: Limits, ours: int | None, a_minute: float | None) -> None:
     """Of a limit the headroom is not used, one request a window is always ours, and no limit is none."""
     assert (limits.ours, limits.ours_a_minute) == (ours, a_minute)
+
+
+def test_keys_together_send_what_each_may() -> None:
+    """95 a minute, and 30 a second with a tenth left to others; one key without a limit has no sum."""
+    one, other = KeyBudget(Limits(100)), KeyBudget(Limits(30, 1.0, 0.1))
+    assert a_minute([one, other]) == 95 + 27 * 60
+    assert a_minute([one, KeyBudget(Limits(None))]) is None
 
 
 def test_a_source_without_a_limit_frees_enough() -> None:

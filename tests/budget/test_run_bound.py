@@ -17,7 +17,7 @@ import pytest
 
 from replicator.budget import run_bound
 from replicator.budget.durable import Limits
-from replicator.budget.run_bound import FREE_BY_ID, FREE_CALLS, FREE_LIST, TIMES, Bound
+from replicator.budget.run_bound import FREE_BY_ID, FREE_CALLS, FREE_LIST, MOST_BEHIND, TIMES, Bound
 from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
 from replicator.service.schedule import describe
@@ -164,6 +164,9 @@ def test_the_bound_is_raised_by_new_calls_only() -> None:
     grown = Bound(claimed=500, inserted=10**9)
     assert (grown.calls, grown.is_list_spent) == (1_000 + FREE_CALLS, True)
     assert "grows" in grown.why()
+    behind = Bound(claimed=500).sliced(150_000).sliced(10**9)
+    assert Bound(claimed=500).sliced(70).most_inserted == 2 * 500 + FREE_CALLS + 70
+    assert behind.most_inserted == 2 * 500 + FREE_CALLS + MOST_BEHIND
     assert Bound(lists=399).is_list_spent is False
     assert Bound(lists=400).is_list_spent is True
     assert Bound(by_id=FREE_BY_ID).is_by_id_spent is True

@@ -100,6 +100,9 @@ def test_created_filters_work_when_there_are_any() -> None:
     after, before = rows[20]["created_at"].isoformat(), rows[10]["created_at"].isoformat()
     found = client.rows(limit=100, created_after=after, created_before=before)
     assert [row["id"] for row in found] == [row["id"] for row in rows[10:21]]
+    client, api = asking(created_filters=True, created_bounds="exclusive")
+    found = client.rows(limit=100, created_after=after, created_before=before)
+    assert [row["id"] for row in found] == [row["id"] for row in rows[11:20]]
 
 
 def test_filters_can_be_ignored_silently() -> None:

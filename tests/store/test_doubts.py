@@ -18,7 +18,9 @@ from tests.store.test_upgrades import restore
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-REASONS = tuple(words for doubt, words in doubts.WORDS.items() if doubt is not doubts.Doubt.OTHER)
+NEWER = {doubts.Doubt.OTHER, doubts.Doubt.SPLIT_CAP, *doubts.FORMER.values()}
+"""Doubts that the release before the codes did not have, or had in other words."""
+REASONS = (*(words for doubt, words in doubts.WORDS.items() if doubt not in NEWER), *doubts.FORMER)
 
 
 def test_every_reason_has_words_of_its_own() -> None:
@@ -26,6 +28,7 @@ def test_every_reason_has_words_of_its_own() -> None:
     assert set(doubts.WORDS) == set(doubts.Doubt)
     assert len(set(doubts.WORDS.values())) == len(doubts.WORDS)
     assert [doubts.told(words, is_proven=False) for words in doubts.WORDS.values()] == list(doubts.Doubt)
+    assert [doubts.told(words, is_proven=False) for words in doubts.FORMER] == list(doubts.FORMER.values())
     assert doubts.told("something else", is_proven=False) is doubts.Doubt.OTHER
     assert doubts.told("", is_proven=True) is None
 

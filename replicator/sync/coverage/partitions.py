@@ -1,29 +1,28 @@
 """Reads through filters what the plain list cannot show: calls behind a cap, or in a tie group as large as a page.
 Pure.
 
-A filter is trusted only if every returned row matches it, because servers silently ignore filters that they do not
-know. Slices prove something only together: if their totals add up to the list's own total, they contain all of its
-calls.
+The ways to read a stretch, each in a module of its own:
 
-- A list that ends at a round number may be capped by its storage. If the slices add up to its total, it is not capped.
-  If they hold more, it is, and each slice is walked. Calls with values that we do not know stay hidden, so that stretch
-  is unsure in any case.
-- Any other list of some length is counted once a day: if its slices hold more calls than its total, it is capped,
-  whatever the total is. If they do not, nothing is concluded.
-- A tie group as large as a page is proven if the slices add up and each of them proves its part of the group.
+- descent.py reads below the list's end by `created_before`. This proves the stretch, also where the list is not capped
+  at all, so it comes first. It costs one request where the source ignores that filter.
+- counting.py counts a list by its slices. It shows whether a list is capped, and it proves tie groups.
+- facets.py reads a capped list by every combination of status, direction and agent that the source honours. Calls with
+  values that we do not know stay hidden, so that stretch is unsure in any case.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from replicator.store.doubts import Doubt
-from replicator.sync.coverage.advance import advance
-from replicator.sync.coverage.ledger import Ledger, Piece
-from replicator.sync.coverage.list_end import ROUND_CALLS
-from replicator.sync.coverage.page import PAGE_LIMIT, Lane
-from replicator.sync.coverage.walk import Walk
+from replicator.sync.coverage import counting, descent, facets
+from replicator.sync.coverage.counting import Counting, Found
+from replicator.sync.coverage.descent import Descent, Left
+from replicator.sync.coverage.facets import Facets
+from replicator.sync.coverage.filters import BEFORE, learned
+from replicator.sync.coverage.ledger import Piece
+from replicator.sync.coverage.narrowing import MOST_IN_A_ROW, fail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,49 +30,39 @@ if TYPE_CHECKING:
 
     from replicator.sync.coverage.ledger import Interval
     from replicator.sync.coverage.page import Filter, Seen
+    from replicator.sync.coverage.walk import Walk
 
 MOST_PAGES = 2000
-"""Reading by partitions gives up after this many pages: 200,000 calls behind a cap."""
-COUNTED_FROM = ROUND_CALLS
-"""Shorter lists are not counted: no storage is known to cap a list below this."""
-MOST_AGENTS = 20
-"""At most this many agents are used to count a list; each costs one request."""
-MARGIN = PAGE_LIMIT // 2
-"""Up to this many calls more in the slices mean nothing: calls are created, and change status, during the count."""
+"""Reading by partitions gives up after this many pages that prove nothing: 200,000 calls behind a cap."""
+
+Way: TypeAlias = Descent | Counting | Facets
 
 
 @dataclass(frozen=True, slots=True)
 class Partitioning:
-    """One stretch that is read through filters. `attempts` are sets of filters: if one does not work, the next is
-    tried.
-    """
+    """One stretch that is read through filters. `way` is how it is read now."""
 
     hole: Interval
     reason: Doubt | None
-    """Why the stretch is read through filters; None where the list's end is not in doubt and its calls are only
-    counted.
-    """
+    """Why the stretch is read through filters; None where the list's end is not in doubt, and is only looked at."""
     total: int
     """The total of the plain list."""
-    attempts: tuple[tuple[Filter, ...], ...]
-    counted: tuple[tuple[Filter, int], ...] = ()
-    todo: tuple[Filter, ...] = ()
-    """Slices to be walked after the current one."""
-    walk: Walk | None = None
-    proven: Ledger = field(default_factory=Ledger)
-    """What the current slice has proven of the hole."""
-    has_doubt: bool = False
+    values: Filter
+    """The known values of the filters, as (name, value) pairs."""
+    way: Way
+    left: tuple[Left, ...] = ()
+    """Parts of the stretch that remain to be divided by value."""
+    is_capped: bool = False
+    """A filter has shown calls that the plain list does not show."""
     pages: int = 0
-
-    @property
-    def is_counting(self) -> bool:
-        return self.walk is None
+    """Pages that proved nothing."""
 
     def ask(self) -> Walk:
-        """Return the page to ask for next: one row of a slice that is not counted yet, or the next page of the walk."""
-        if self.walk is not None:
-            return self.walk
-        return Walk(Lane.SLICE, self.hole, 0, limit=1, filter=self.attempts[0][len(self.counted)])
+        """Return the page to ask for next."""
+        if isinstance(self.way, Counting):
+            return self.way.ask()
+        assert self.way.walk is not None  # noqa: S101 - a way without a walk is over
+        return self.way.walk
 
 
 def begin(
@@ -84,98 +73,138 @@ def begin(
     directions: Sequence[str],
     agents: Sequence[str],
 ) -> Partitioning:
-    """Begin to read a stretch through filters made of the known statuses, directions and agents."""
-    by_status = tuple((("status", one),) for one in statuses)
-    by_direction = tuple((("direction", one),) for one in directions)
-    by_agent = tuple((("agent_id", one),) for one in agents)
-    attempts: tuple[tuple[Filter, ...], ...] = (by_status,)
+    """Begin to read a stretch through filters, with the known statuses, directions and agents."""
+    named = (("status", statuses), ("direction", directions), ("agent_id", agents))
+    values = tuple((name, one) for name, some in named for one in some)
     if reason == Doubt.TIE:
-        attempts = (by_status, by_direction, by_agent)
-    elif reason is None:
-        attempts = (by_status, by_direction, by_agent[:MOST_AGENTS])
-    return Partitioning(hole, reason, total, tuple(filters for filters in attempts if filters))
+        return Partitioning(hole, reason, total, values, counting.begin(hole, reason, total, values))
+    return Partitioning(hole, reason, total, values, descent.begin(hole, total))
 
 
 @dataclass(frozen=True, slots=True)
 class Partitioned:
-    """The partitions that are left to read (None: none), and then the piece to record in the ledger."""
+    """The partitions that are left to read (None: none), and the pieces to record in the ledger."""
 
     partitioning: Partitioning | None
-    piece: Piece | None = None
+    pieces: tuple[Piece, ...] = ()
+    capped_at: int | None = None
+    """The list's total, once it is proven what lies behind its cap: this total counts nothing."""
 
 
-def absorb(partitioning: Partitioning, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Partitioned:
-    """Take the answer to the page of `ask`. `is_honoured` says that all of its rows match the filter."""
+def absorb(partitioning: Partitioning, seen: Seen, *, ignored: frozenset[str], values: Filter) -> Partitioned:
+    """Take the answer to the page of `ask`. `ignored` names the filters that some row of it does not match; `values`
+    are those that its rows show.
+    """
     partitioning = replace(partitioning, pages=partitioning.pages + 1)
-    if not is_honoured or seen.total is None:
-        return _next_attempt(partitioning, seen.asked_at, Doubt.UNHONOURED)
     if partitioning.pages > MOST_PAGES:
-        return _doubt(partitioning, seen.asked_at, partitioning.reason)
-    if partitioning.is_counting:
-        partitioning = replace(
-            partitioning,
-            counted=(*partitioning.counted, (partitioning.attempts[0][len(partitioning.counted)], seen.total)),
-        )
-        if len(partitioning.counted) < len(partitioning.attempts[0]):
-            return Partitioned(partitioning)
-        return _counted(partitioning, seen.asked_at, directions)
-    assert partitioning.walk is not None  # noqa: S101 - not counting
-    outcome = advance(partitioning.walk, seen, oldest_known=None)
-    proven = partitioning.proven
-    for piece in outcome.pieces:
-        proven = proven.record(piece)
-    if outcome.walk is not None and not outcome.is_unsorted:
-        return Partitioned(replace(partitioning, walk=outcome.walk, proven=proven))
-    partitioning = replace(partitioning, has_doubt=partitioning.has_doubt or not proven.is_proven(partitioning.hole))
-    return _next_slice(partitioning, seen.asked_at)
+        return given_up(partitioning, seen.asked_at)
+    match partitioning.way:
+        case Descent() as way:
+            known = (*partitioning.values, *learned(partitioning.values, values))
+            return _descended(replace(partitioning, values=known), way, seen, ignored)
+        case Counting() as way:
+            return _counted(partitioning, way, seen, is_honoured=not ignored)
+        case Facets() as way:
+            return _divided(replace(partitioning, way=facets.absorb(way, seen, ignored, values)), seen.asked_at)
 
 
-def _counted(partitioning: Partitioning, at: datetime, directions: Sequence[str]) -> Partitioned:
-    adds_up = sum(count for _, count in partitioning.counted) == partitioning.total
-    if partitioning.reason is None:
-        if sum(count for _, count in partitioning.counted) <= partitioning.total + MARGIN:
-            return _next_attempt(partitioning, at, None)
-        partitioning = replace(partitioning, reason=Doubt.CAPPED)
-    elif partitioning.reason == Doubt.TIE:
-        if not adds_up:
-            return _next_attempt(partitioning, at, Doubt.SPLIT_TIE)
-    elif adds_up and partitioning.reason == Doubt.ROUND:
-        return Partitioned(None, Piece(partitioning.hole.since, partitioning.hole.until, at))
-    filters: list[Filter] = []
-    for one, count in partitioning.counted:
-        # A slice as long as the capped list is capped too.
-        is_capped = partitioning.reason != Doubt.TIE and count >= partitioning.total
-        filters += (
-            [(*one, ("direction", direction)) for direction in directions] if is_capped else [one] if count else []
-        )
-    return _next_slice(replace(partitioning, todo=tuple(filters)), at)
+def _descended(partitioning: Partitioning, way: Descent, seen: Seen, ignored: frozenset[str]) -> Partitioned:
+    if BEFORE in ignored:
+        return _without_time(partitioning, way, seen.asked_at, ())
+    outcome = descent.absorb(way, seen)
+    hole, pieces = partitioning.hole, outcome.pieces
+    is_capped = partitioning.is_capped or any(piece.is_proven and piece.until < hole.until for piece in pieces)
+    partitioning = replace(partitioning, is_capped=is_capped)
+    if any(piece.is_proven for piece in pieces):
+        partitioning = replace(partitioning, pages=partitioning.pages - 1)
+    if outcome.descent is not None:
+        left = (*partitioning.left, *outcome.left)
+        return Partitioned(replace(partitioning, way=outcome.descent, left=left), pieces)
+    if outcome.left and not is_capped:
+        return _without_time(partitioning, way, seen.asked_at, pieces)
+    partitioning = replace(partitioning, left=(*partitioning.left, *outcome.left))
+    capped_at = partitioning.total if is_capped else None
+    ended = _next_left(partitioning, seen.asked_at)
+    return replace(ended, pieces=(*pieces, *ended.pieces), capped_at=capped_at)
 
 
-def _next_slice(partitioning: Partitioning, at: datetime) -> Partitioned:
-    if partitioning.todo:
-        walk = Walk(Lane.SLICE, partitioning.hole, 0, filter=partitioning.todo[0])
-        return Partitioned(replace(partitioning, walk=walk, todo=partitioning.todo[1:], proven=Ledger()))
-    if partitioning.reason != Doubt.TIE:
-        return _doubt(partitioning, at, Doubt.SLICED)
-    if partitioning.has_doubt:
-        return _next_attempt(partitioning, at, Doubt.SPLIT_TIE)
-    return Partitioned(None, Piece(partitioning.hole.since, partitioning.hole.until, at))
+def _without_time(partitioning: Partitioning, way: Descent, at: datetime, pieces: tuple[Piece, ...]) -> Partitioned:
+    """Go on without the filter by time: what is left of the stretch is counted if that may end it, and else divided."""
+    rest = Left(way.walk.hole)
+    if partitioning.reason in {None, Doubt.ROUND} and not partitioning.is_capped:
+        count = counting.begin(partitioning.hole, partitioning.reason, partitioning.total, partitioning.values)
+        if count.attempts:
+            return Partitioned(replace(partitioning, way=count), pieces)
+        if partitioning.reason is None:
+            return Partitioned(None, pieces)
+    ended = _next_left(replace(partitioning, left=(*partitioning.left, rest)), at)
+    return replace(ended, pieces=(*pieces, *ended.pieces))
 
 
-def _next_attempt(partitioning: Partitioning, at: datetime, reason: Doubt | None) -> Partitioned:
-    if len(partitioning.attempts) > 1:
-        again = Partitioning(
-            partitioning.hole,
-            partitioning.reason,
-            partitioning.total,
-            partitioning.attempts[1:],
-            pages=partitioning.pages,
-        )
-        return Partitioned(again)
-    return Partitioned(None) if partitioning.reason is None else _doubt(partitioning, at, reason)
+def _counted(partitioning: Partitioning, way: Counting, seen: Seen, *, is_honoured: bool) -> Partitioned:
+    outcome = counting.absorb(way, seen, is_honoured=is_honoured)
+    hole, at = partitioning.hole, seen.asked_at
+    match outcome.found:
+        case None:
+            return Partitioned(replace(partitioning, way=outcome.counting))
+        case Found.WHOLE:
+            return Partitioned(None, (Piece(hole.since, hole.until, at),))
+        case Found.CAPPED:
+            return _next_left(replace(partitioning, is_capped=True, left=(Left(hole),)), at)
+        case Found.NOTHING if partitioning.reason == Doubt.ROUND:
+            return _next_left(replace(partitioning, left=(Left(hole),)), at)
+        case Found.NOTHING:
+            if partitioning.reason is None:
+                return Partitioned(None)
+            return Partitioned(None, (_unsure(hole, at, outcome.counting.failure or Doubt.SPLIT_TIE),))
 
 
-def _doubt(partitioning: Partitioning, at: datetime, reason: Doubt | None) -> Partitioned:
-    return Partitioned(
-        None, Piece(partitioning.hole.since, partitioning.hole.until, at, is_proven=False, reason=reason)
-    )
+def _divided(partitioning: Partitioning, at: datetime) -> Partitioned:
+    """Go on with the parts of the stretch, or with the next stretch, once they are read."""
+    way = partitioning.way
+    if not isinstance(way, Facets) or way.walk is not None:
+        return Partitioned(partitioning)
+    ended = _next_left(replace(partitioning, values=way.values), at)
+    return replace(ended, pieces=(_unsure(way.hole, at, way.doubt), *ended.pieces))
+
+
+def _next_left(partitioning: Partitioning, at: datetime) -> Partitioned:
+    """Divide the next stretch that is left by value; one without a known value is unsure at once."""
+    if not partitioning.left:
+        return Partitioned(None)
+    first, rest = partitioning.left[0], partitioning.left[1:]
+    way = facets.begin(first.hole, first.base, partitioning.total, partitioning.values)
+    return _divided(replace(partitioning, way=way, left=rest), at)
+
+
+def failed(partitioning: Partitioning, at: datetime) -> Partitioned:
+    """Apply a failure of the page of `ask`, while the source answers other requests. `at` is the last good look."""
+    match partitioning.way:
+        case Descent(is_joined=False) as way:
+            # A source that refuses the filter is one that does not honour it.
+            return _without_time(partitioning, way, at, ())
+        case Descent() as way:
+            outcome = fail(way.walk)
+            if outcome.walk is not None and outcome.walk.failures < MOST_IN_A_ROW:
+                return Partitioned(replace(partitioning, way=replace(way, walk=outcome.walk)))
+        case Facets() as way:
+            return _divided(replace(partitioning, way=facets.skip(way)), at)
+        case Counting():
+            pass
+    return given_up(partitioning, at)
+
+
+def given_up(partitioning: Partitioning, at: datetime) -> Partitioned:
+    """Leave what is not read yet unsure."""
+    if partitioning.reason is None and not partitioning.is_capped:
+        return Partitioned(None)
+    is_tie = partitioning.reason == Doubt.TIE
+    holes = [one.hole for one in partitioning.left]
+    way = partitioning.way
+    holes.append(way.walk.hole if isinstance(way, Descent) else way.hole)
+    reason = Doubt.SPLIT_TIE if is_tie else Doubt.SLICED
+    return Partitioned(None, tuple(_unsure(hole, at, reason) for hole in holes))
+
+
+def _unsure(hole: Interval, at: datetime, reason: Doubt) -> Piece:
+    return Piece(hole.since, hole.until, at, is_proven=False, reason=reason)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from replicator.sync.coverage.page import Filter
+    from replicator.sync.coverage.partitions import Partitioned
     from replicator.sync.coverage.walk import Walk
 
 RELOOKS = frozenset({Lane.ACTIVE, Lane.COMPARE, Lane.RENEWAL, Lane.REREAD})
@@ -96,21 +98,30 @@ def _doubts(hole: Interval, pieces: Sequence[Piece], at: datetime) -> list[Piece
     ]
 
 
-def absorb_slice(state: State, seen: Seen, *, is_honoured: bool, directions: Sequence[str]) -> Absorbed:
-    """Apply a page of a slice. Its rows are stored like all others; what they prove is known when all partitions are
-    read.
+def absorb_slice(state: State, seen: Seen, *, ignored: frozenset[str], values: Filter) -> Absorbed:
+    """Apply a page of a slice. Its rows are stored like all others. `ignored` names the filters that they do not match,
+    `values` are those that they show.
     """
     if state.partitioning is None:
         return Absorbed(state)
-    is_of_the_end = state.partitioning.reason != Doubt.TIE
-    outcome = partitions.absorb(state.partitioning, seen, is_honoured=is_honoured, directions=directions)
-    ledger, piece = state.ledger, outcome.piece
-    if piece is not None:
+    outcome = partitions.absorb(state.partitioning, seen, ignored=ignored, values=values)
+    return _partitioned(state, outcome, seen.asked_at)
+
+
+def _partitioned(state: State, outcome: Partitioned, sliced_at: datetime | None) -> Absorbed:
+    """Record what the reading through filters has shown; once it is over, remember since when."""
+    ledger = state.ledger
+    for piece in outcome.pieces:
         ledger = ledger.record(piece, state.policy)
-    sliced_at = seen.asked_at if outcome.partitioning is None and is_of_the_end else state.sliced_at
-    return Absorbed(
-        replace(state, partitioning=outcome.partitioning, ledger=ledger, sliced_at=sliced_at), (piece,) if piece else ()
+    is_tie = state.partitioning is not None and state.partitioning.reason == Doubt.TIE
+    state = replace(
+        state,
+        partitioning=outcome.partitioning,
+        ledger=ledger,
+        sliced_at=state.sliced_at if is_tie or outcome.partitioning is not None else sliced_at,
+        capped_at=state.capped_at if outcome.capped_at is None else outcome.capped_at,
     )
+    return Absorbed(state, outcome.pieces)
 
 
 def absorb_search(state: State, seen: Seen, stored_before: Mapping[datetime, int]) -> Absorbed:
@@ -160,18 +171,9 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
 
 
 def _unsliced(state: State) -> Absorbed:
-    """End the reading through filters, because a slice has an unreadable row: the stretch stays unsure until it is due
-    again.
-    """
+    """Apply the failure of a slice: what it should have shown stays unsure until it is due again."""
     if state.partitioning is None:
         return Absorbed(state)
-    hole, is_tie = state.partitioning.hole, state.partitioning.reason == Doubt.TIE
-    looks = [piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole)]
-    if state.partitioning.reason is None:
-        return Absorbed(replace(state, partitioning=None, sliced_at=state.head_asked_at or max(looks)))
-    doubt = Piece(
-        hole.since, hole.until, max(looks), is_proven=False, reason=Doubt.SPLIT_TIE if is_tie else Doubt.SLICED
-    )
-    sliced_at = state.sliced_at if is_tie else state.head_asked_at or max(looks)
-    ledger = state.ledger.record(doubt, state.policy)
-    return Absorbed(replace(state, partitioning=None, sliced_at=sliced_at, ledger=ledger), (doubt,))
+    hole = state.partitioning.hole
+    last = max(piece.verified_at for piece in state.ledger.pieces if piece.interval.overlap(hole))
+    return _partitioned(state, partitions.failed(state.partitioning, last), state.head_asked_at or last)

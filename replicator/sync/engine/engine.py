@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from replicator.budget.key_budget import a_minute
 from replicator.budget.rules import Completion
 from replicator.errors import RateLimited, SourceError
 from replicator.sync.content.details import as_past_the_end
@@ -222,7 +223,7 @@ class Engine:
         """Send the requests that are wanted and allowed; return until when others are held back, None where none is."""
         if self.judge.resume_at is not None and now < self.judge.resume_at:
             return self.judge.resume_at
-        self.position = paid_for(self.position, now, self._requests_a_minute())
+        self.position = paid_for(self.position, now, a_minute(self.key_budgets))
         self.position = yield from _asking(set_goals(self.position, now))
         yield from self._fill(now)
         room = min(self.room - self.in_flight, self._requests_left())
@@ -279,12 +280,6 @@ class Engine:
         wanted = self.details.wanted
         open_kinds = tuple(kind for kind in kinds if self.judge.is_open(kind, now))
         self.details.fill((yield Ask(DueDetails(open_kinds, now, wanted))), wanted, now)
-
-    def _requests_a_minute(self) -> float | None:
-        """Return how many requests all keys together may send each minute; None where one of them has no limit."""
-        rates = [key_budget.a_minute for key_budget in self.key_budgets]
-        known = [rate for rate in rates if rate is not None]
-        return sum(known) if len(known) == len(rates) else None
 
     def _requests_left(self) -> int:
         most = self.options.max_requests

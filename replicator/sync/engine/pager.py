@@ -56,7 +56,7 @@ def set_goals(position: Position, now: datetime) -> Asking[Position]:
         return position
     statuses, directions, agents = yield Values()
     slices = partitions.begin(*wanted, total, statuses, directions, agents)
-    return replace(position, state=replace(position.state, partitioning=slices), directions=tuple(directions))
+    return replace(position, state=replace(position.state, partitioning=slices))
 
 
 def _kept_clear(state: State, now: datetime) -> Asking[State]:

@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.store.doubts import Doubt
+from replicator.sync.coverage.counting import COUNTED_FROM
 from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVERY, Interval, Ledger
 from replicator.sync.coverage.page import Lane
-from replicator.sync.coverage.partitions import COUNTED_FROM
 from replicator.sync.coverage.walk import Walk
 from replicator.sync.engine.credit import stale_before
 from replicator.sync.engine.state import Goal, State
@@ -151,7 +151,9 @@ def to_slice(
     is_time = state.sliced_at is None or now - state.sliced_at >= SLICE_EVERY
     for piece in reversed(state.ledger.pieces):
         if not piece.is_proven and (
-            piece.reason in {Doubt.TIE, Doubt.ROUND} or (piece.reason in {Doubt.CAPPED, Doubt.SLICED} and is_time)
+            piece.reason in {Doubt.TIE, Doubt.ROUND}
+            or (piece.reason in {Doubt.CAPPED, Doubt.SLICED, Doubt.SPLIT_CAP} and is_time)
+            or (piece.reason == Doubt.CAPPED and state.capped_at is not None)
         ):
             return piece.interval, piece.reason
     lowest = state.ledger.pieces[0]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from replicator.budget.run_bound import Bound
 from replicator.store.doubts import Doubt
 from replicator.store.rows import UnreadRow
+from replicator.sync.coverage.counting import capped_at
+from replicator.sync.coverage.filters import ignored, is_stretch, values
 from replicator.sync.coverage.ledger import BEGINNING
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.rules import claims
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from replicator.records import Page
     from replicator.sync.coverage.ledger import Interval, Ledger
-    from replicator.sync.coverage.page import Filter
     from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.rules import Absence, Claim
     from replicator.sync.engine.credit import Rest
@@ -76,8 +77,6 @@ class Position:
     """Stretches are stored of which every page failed."""
     live: int | None = None
     """Live calls that are stored; None where they have not been counted yet."""
-    directions: tuple[str, ...] = ("inbound", "outbound")
-    """The directions that are known, for reading through filters."""
     difference: int | None = None
     """How many live calls exceed the source's total, of which a search could not find the cause."""
     is_difference_new: bool = False
@@ -149,7 +148,7 @@ def absorb(
     source, oldest = position.source, position.oldest_known
     if page is not None:
         absorbed = _absorb_page(position, outcome, asked, page, news=news, stored_before=stored_before or {})
-        if absorbed.state.scan is None and absorbed.state.scanned_at is None and not asked.filter:
+        if absorbed.state.scan is None and absorbed.state.scanned_at is None and is_stretch(asked.filter):
             # An unsorted list, or a part of a list, shows nothing about calls that are missing from it.
             batch.claims += claims(page, absorbed.pieces, asked, outcome.sent_at)
         bad = _unread(page, outcome)
@@ -166,9 +165,10 @@ def absorb(
     bad += _stepped_over(absorbed, outcome)
     batch.bad += bad
     is_search_over = position.is_search_over or (asked.lane is Lane.SEARCH and absorbed.state.search is None)
+    is_slicing_over = asked.lane is Lane.SLICE and absorbed.state.partitioning is None
     return replace(
         position,
-        is_total_new=position.is_total_new or outcome.request.is_head or is_search_over,
+        is_total_new=position.is_total_new or outcome.request.is_head or is_search_over or is_slicing_over,
         is_search_over=is_search_over,
         state=absorbed.state,
         source=source,
@@ -185,15 +185,15 @@ def _absorb_page(
     ids = (*(call.id for call in page.calls), *(row.call_id for row in page.unreadable if row.call_id))
     seen = Seen(placed(page, outcome), page.offset, page.total, outcome.sent_at, believed_clock(page, outcome), ids)
     if asked.lane is Lane.SLICE:
-        is_honoured = _is_honoured(page, asked.filter)
-        absorbed = absorb_slice(state, seen, is_honoured=is_honoured, directions=position.directions)
+        absorbed = absorb_slice(state, seen, ignored=ignored(page.calls, asked.filter), values=values(page.calls))
     elif asked.lane is Lane.SEARCH:
         absorbed = absorb_search(state, seen, stored_before)
     else:
         absorbed = absorb_page(state, asked, seen, is_head=is_head, oldest_known=oldest, news=news)
-    if absorbed.state.bound is None or asked.filter:
+    bound = absorbed.state.bound
+    if bound is None:
         return absorbed
-    bound = absorbed.state.bound.answered(page.rows, page.total)
+    bound = bound.sliced(page.rows) if asked.filter else bound.answered(page.rows, page.total)
     return replace(absorbed, state=replace(absorbed.state, bound=bound))
 
 
@@ -245,6 +245,7 @@ def start(
             credit=replace(credit or Credit(), share=options.renewal_share),
             rest=rest,
             renews=comparison is None,
+            capped_at=capped_at(live, difference),
             bound=Bound(live),
         ),
         ledger,
@@ -322,11 +323,6 @@ def placed(page: Page, outcome: Outcome) -> tuple[datetime | None, ...]:
     if page.server_time is not None and page.server_time - outcome.received_at > UNCHECKED_SLACK:
         latest = outcome.received_at + UNCHECKED_SLACK
     return tuple(None if at is not None and at > latest else at for at in page.created)
-
-
-def _is_honoured(page: Page, filters: Filter) -> bool:
-    """Say whether all rows of a page match its filters: servers silently ignore filters that they do not know."""
-    return all(str(getattr(call, name)) == value for call in page.calls for name, value in filters)
 
 
 def _stepped_over(absorbed: Absorbed, outcome: Outcome) -> list[UnreadRow]:

@@ -106,7 +106,7 @@ class Presence:
     def compare(self, position: Position, now: datetime) -> Asking[Position]:
         """Begin a search if the source's new total is not the number of stored live calls, and the reason is not known.
 
-        If a search cannot explain a difference (for example, an unreadable call counts in the total and is not stored),
+        A total that is a cap counts nothing, so nothing is searched for then. If a search cannot explain a difference (for example, an unreadable call counts in the total and is not stored),
         the difference is remembered, and is not searched for again.
         """
         if not position.is_total_new or _is_being_compared(position.state):
@@ -121,7 +121,7 @@ class Presence:
         if not ledger.pieces[0].is_proven or ledger.holes(Interval(BEGINNING, ledger.top)):
             return position
         surplus = live - total - ((yield Suspected()) if position.has_absences else 0)
-        if is_after_search or not surplus:
+        if is_after_search or not surplus or total == state.capped_at:
             is_new = (surplus or None) != position.difference
             return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
         if surplus == position.difference or state.searches >= MOST_SEARCHES:

@@ -67,6 +67,8 @@ class State:
     """What is being read through filters."""
     sliced_at: datetime | None = None
     """When a capped list was last read through filters."""
+    capped_at: int | None = None
+    """The total at which the list is capped, where what lies behind could be proven: it does not count the calls."""
     search: Search | None = None
     """The search for calls that only the replica or only the source has, while one goes on."""
     searches: int = 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from replicator.store.doubts import Doubt
+from replicator.sync.coverage.filters import BEFORE
 from replicator.sync.coverage.full_scan import SCAN_EVERY, FullScan
 from replicator.sync.coverage.ledger import BEGINNING, HEAD_MARGIN, TICK, Interval, Ledger, Piece
 from replicator.sync.coverage.narrowing import MOST_IN_A_ROW
@@ -21,6 +22,7 @@ from tests.sync.fix_values import NOW, at, seen
 
 pytestmark = pytest.mark.pure
 
+NOTHING: frozenset[str] = frozenset()
 WHOLE = Ledger((Piece(BEGINNING, at(-60), at(-60)),))
 STATE = State(WHOLE)
 WALK = Walk(Lane.BACKFILL, Interval(BEGINNING, at(0)), 300, total=5000)
@@ -178,32 +180,44 @@ def test_a_failed_search_begins_again_another_time() -> None:
     assert absorb_failure(state, replace(WALK, lane=Lane.SEARCH), NOW).state == replace(state, search=None)
 
 
-@pytest.mark.parametrize(
-    ("reason", "doubt"), [(Doubt.TIE, Doubt.SPLIT_TIE), (Doubt.CAPPED, Doubt.SLICED), (Doubt.ROUND, Doubt.SLICED)]
-)
-def test_a_slice_that_fails_leaves_its_stretch_unsure(reason: Doubt, doubt: Doubt) -> None:
-    """As of the last look at it, and of a list's end it is tried again a day later only."""
+@pytest.mark.parametrize("reason", [Doubt.TIE, Doubt.ROUND, None])
+def test_a_slice_that_fails_ends_what_counts(reason: Doubt | None) -> None:
+    """A tie stays unsure as of the last look, a list's end is tried again a day later, and what nobody doubted stays so."""
     slices = begin(Interval(BEGINNING, at(-90)), reason, 500, ["busy"], ["inbound"], [])
     state = replace(STATE, partitioning=slices, head_asked_at=at(-5))
-    absorbed = absorb_failure(state, replace(WALK, lane=Lane.SLICE), NOW)
-    assert absorbed.pieces == (Piece(BEGINNING, at(-90), at(-60), is_proven=False, reason=doubt),)
+    asked = replace(WALK, lane=Lane.SLICE)
+    absorbed = absorb_failure(state, asked, NOW)
+    if reason is not Doubt.TIE:
+        # The filter by time was refused: the list is counted.
+        assert absorbed.pieces == ()
+        assert absorbed.state.partitioning is not None
+        assert absorbed.state.partitioning.ask().filter == (("status", "busy"),)
+        absorbed = absorb_failure(absorbed.state, asked, NOW)
+    doubts = [(piece.verified_at, piece.reason) for piece in absorbed.pieces]
+    assert doubts == {Doubt.TIE: [(at(-60), Doubt.SPLIT_TIE)], Doubt.ROUND: [(at(-60), Doubt.SLICED)], None: []}[reason]
     assert absorbed.state.partitioning is None
     assert absorbed.state.sliced_at == (None if reason is Doubt.TIE else at(-5))
 
 
-def test_counting_that_fails_says_nothing() -> None:
-    """Nobody doubted the end of the list: nothing becomes unsure, and it is counted another day."""
-    slices = begin(Interval(BEGINNING, at(-90)), None, 900, ["busy"], [], [])
-    absorbed = absorb_failure(replace(STATE, partitioning=slices), replace(WALK, lane=Lane.SLICE), NOW)
-    assert (absorbed.pieces, absorbed.state.ledger) == ((), WHOLE)
-    assert absorbed.state.sliced_at == at(-60)
+def test_one_page_of_a_slice_below_the_list_proves_the_stretch() -> None:
+    """The source honours the filter by time: its page begins above the stretch, and nothing follows."""
+    hole = Interval(BEGINNING, at(-90))
+    state = replace(STATE, partitioning=begin(hole, Doubt.ROUND, 500, ["busy"], [], []))
+    below = absorb_slice(state, seen([at(-89), at(-90) - TICK, at(-95)], 0, 3), ignored=NOTHING, values=())
+    assert below.pieces == (Piece(at(-95) + TICK, at(-90), NOW),)
+    assert below.state.sliced_at is None
+    ended = absorb_slice(below.state, seen([], 3, 3), ignored=NOTHING, values=())
+    assert (ended.state.partitioning, ended.state.sliced_at, ended.state.capped_at) == (None, NOW, 500)
+    assert ended.state.ledger.is_proven(hole)
 
 
 def test_slices_that_add_up_prove_a_round_end() -> None:
     """The last of them ends the reading through filters, and its instant is remembered."""
-    slices = begin(Interval(BEGINNING, at(-90)), Doubt.ROUND, 500, ["busy"], [], [])
-    page = seen([at(-1)], 0, 500)
-    absorbed = absorb_slice(replace(STATE, partitioning=slices), page, is_honoured=True, directions=())
+    slices = begin(Interval(BEGINNING, at(-90)), Doubt.ROUND, 500, ["busy", "failed"], [], [])
+    state = replace(STATE, partitioning=slices)
+    state = absorb_slice(state, seen([at(-1)], 0, 500), ignored=frozenset({BEFORE}), values=()).state
+    state = absorb_slice(state, seen([at(-1)], 0, 300), ignored=NOTHING, values=()).state
+    absorbed = absorb_slice(state, seen([at(-1)], 0, 200), ignored=NOTHING, values=())
     assert absorbed.pieces == (Piece(BEGINNING, at(-90), NOW),)
     assert (absorbed.state.partitioning, absorbed.state.sliced_at) == (None, NOW)
     assert absorbed.state.ledger.is_proven(Interval(BEGINNING, at(-90)))
@@ -211,16 +225,17 @@ def test_slices_that_add_up_prove_a_round_end() -> None:
 
 def test_slices_of_a_source_that_ignores_filters_prove_nothing() -> None:
     """The stretch stays unsure, for that reason."""
-    slices = begin(Interval(BEGINNING, at(-90)), Doubt.ROUND, 500, ["busy"], [], [])
+    state = replace(STATE, partitioning=begin(Interval(BEGINNING, at(-90)), Doubt.CAPPED, 500, ["busy"], [], []))
     page = seen([at(-1)], 0, 500)
-    absorbed = absorb_slice(replace(STATE, partitioning=slices), page, is_honoured=False, directions=())
+    absorbed = absorb_slice(state, page, ignored=frozenset({BEFORE}), values=())
+    absorbed = absorb_slice(absorbed.state, page, ignored=frozenset({"status"}), values=())
     assert [(piece.is_proven, piece.reason) for piece in absorbed.pieces] == [(False, Doubt.UNHONOURED)]
 
 
 def test_a_late_answer_to_a_slice_or_a_search_changes_no_plan() -> None:
     """What is over stays over; what the page of a search proves counts all the same."""
     page = seen([at(-1), at(-5)], 300, 5000)
-    assert absorb_slice(STATE, page, is_honoured=True, directions=()) == Absorbed(STATE)
+    assert absorb_slice(STATE, page, ignored=NOTHING, values=()) == Absorbed(STATE)
     absorbed = absorb_search(STATE, page, {})
     assert absorbed.pieces == (Piece(at(-5) + TICK, at(-1), NOW),)
     assert absorbed.state.search is None

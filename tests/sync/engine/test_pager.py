@@ -110,7 +110,6 @@ def test_slices_are_begun_with_the_values_that_are_stored() -> None:
     decision, asked = aimed(placed(state, 500), [[], (["busy"], ["webrtc"], [])])
     assert asked[-1] == Values()
     assert decision.state.partitioning == begin(doubt.interval, Doubt.ROUND, 500, ["busy"], ["webrtc"], [])
-    assert decision.directions == ("webrtc",)
     assert aimed(placed(state, None), [[]])[0].state.partitioning is None
 
 

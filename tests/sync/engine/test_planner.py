@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from replicator.budget.run_bound import Bound
 from replicator.store.doubts import Doubt
+from replicator.sync.coverage.counting import COUNTED_FROM
 from replicator.sync.coverage.full_scan import FullScan
 from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVERY, Interval, Ledger, Piece
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane
-from replicator.sync.coverage.partitions import COUNTED_FROM, begin
+from replicator.sync.coverage.partitions import begin
 from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.credit import Credit, Rest
@@ -283,6 +284,8 @@ def test_a_page_ends_above_a_row_that_cannot_be_read() -> None:
         (Doubt.CAPPED, SLICE_EVERY, True),
         (Doubt.CAPPED, None, True),
         (Doubt.SLICED, SLICE_EVERY, True),
+        (Doubt.SPLIT_CAP, SLICE_EVERY, True),
+        (Doubt.SPLIT_CAP, SLICE_EVERY - TICK, False),
         (Doubt.SPLIT_TIE, None, False),
         (Doubt.UNREADABLE, None, False),
     ],
@@ -294,6 +297,14 @@ def test_what_only_filters_can_show_is_read_through_them(
     piece = unsure(reason)
     state = replace(QUIET, ledger=ledger(piece), sliced_at=None if since_last is None else NOW - since_last)
     assert to_slice(state, NOW, 10, None) == ((piece.interval, reason) if is_read else None)
+
+
+def test_a_capped_list_that_was_proven_once_is_proven_again_at_once() -> None:
+    """A renewal of what lies behind the cap ends at the cap; the filter that proved it is asked again without waiting a day."""
+    piece = unsure(Doubt.CAPPED)
+    state = replace(QUIET, ledger=ledger(piece), sliced_at=NOW)
+    assert to_slice(state, NOW, 1000, None) is None
+    assert to_slice(replace(state, capped_at=1000), NOW, 1000, None) == (piece.interval, Doubt.CAPPED)
 
 
 @pytest.mark.parametrize(("total", "is_counted"), [(COUNTED_FROM - 1, False), (COUNTED_FROM, True)])

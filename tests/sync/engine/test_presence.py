@@ -173,6 +173,15 @@ def test_what_a_search_could_not_explain_is_remembered_and_not_searched_for_agai
     assert (gone.difference, gone.is_difference_new) == (None, True)
 
 
+def test_a_total_that_is_a_cap_is_not_searched() -> None:
+    """It does not count the calls; the difference is remembered, and tells the next run where the cap is."""
+    position = placed(99, 1200, state=State(WHOLE, capped_at=99))
+    capped, _ = decided(presence().compare(position, NOW))
+    assert (capped.state.search, capped.difference, capped.is_difference_new) == (None, 1101, True)
+    other, _ = decided(presence().compare(replace(position, state=State(WHOLE, capped_at=98)), NOW))
+    assert other.state.search is not None
+
+
 def test_nothing_is_compared_where_it_would_mean_nothing() -> None:
     """Without a new total, a total or a count; while a search runs, a list is in no order, or its end or a part is not proven."""
     doubt = Piece(BEGINNING, at(-1), NOW, is_proven=False, reason=Doubt.CAPPED)
