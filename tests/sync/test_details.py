@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replicator.store.database import Database
+    from replicator.sync.options import Asked
 
 pytestmark = pytest.mark.slow
 
@@ -54,10 +55,12 @@ class There:
     def world(self) -> World:
         return self.api.world
 
-    def sync(self, after: timedelta = timedelta(0), *, details: Policy | None = None) -> Report:
+    def sync(
+        self, after: timedelta = timedelta(0), *, details: Policy | None = None, asked: Asked | None = None
+    ) -> Report:
         """Let so much time pass and run one sync."""
         self.wait(after)
-        options = Options(base_url=self.base_url, limits=Limits(None), details=details or Policy())
+        options = Options(base_url=self.base_url, limits=Limits(None), details=details or Policy(), asked=asked)
         with Reader(self.base_url, KEY) as reader:
             return Run(self.database, [(KEY, reader)], options, clock=lambda: self.now).perform()
 
