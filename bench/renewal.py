@@ -7,6 +7,7 @@ the table beside the bars: 15 minutes for 10,000 calls, 2 hours for 100,000, 8 h
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from replicator.records import Call
 
-SIZES = {10_000: (6, 15), 100_000: (10, 120), 1_000_000: (36, 480)}
+SIZES = {10_000: (6, 15), 100_000: (10, 120), 1_000_000: (30, 480)}
 """{stored calls: (hours that are simulated, the bar in minutes)}"""
 CHANGES = 2_000
 
@@ -62,6 +63,8 @@ class Renewal(Simulation):
         minutes = service.hours * 60
         return {
             "calls": service.backlog,
+            "share": DEFAULT_SHARE,
+            "limit_a_minute": service.limits.per_window,
             "hours": service.hours,
             "changes": CHANGES,
             "never_seen": CHANGES - len(self.seen),
@@ -88,12 +91,15 @@ def measure(calls: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Measure the sizes that are named (default: all); the rows of others in the result file stay."""
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or list(SIZES)
-    rows = [measure(calls) for calls in sizes]
-    if sizes == list(SIZES):
-        common.write("renewal", {"table": rows})
-    for row in rows:
-        print(row)
+    path = common.RESULTS / "renewal.json"
+    known = json.loads(path.read_text(encoding="utf-8"))["table"] if path.exists() else []
+    rows = {row["calls"]: row for row in known}
+    for calls in sizes:
+        rows[calls] = measure(calls)
+        print(rows[calls])
+        common.write("renewal", {"table": [rows[size] for size in sorted(rows)]})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ def of_days(
 ) -> tuple[datetime | None, datetime | None]:
     """Return the instants at which the day `since` begins and the day `until` ends; None for a bound that is not given."""
     row = connection.execute(
-        "SELECT %(since)s::date::timestamp AT TIME ZONE time_zone, (%(until)s::date + 1)::timestamp AT TIME ZONE time_zone "
+        # At the ends of the calendar there is no bound: an instant before or behind it could not be read.
+        "SELECT CASE WHEN %(since)s::date > '0001-01-02' THEN %(since)s::date::timestamp AT TIME ZONE time_zone END, "
+        "CASE WHEN %(until)s::date < '9999-12-30' THEN (%(until)s::date + 1)::timestamp AT TIME ZONE time_zone END "
         "FROM replicator.reporting",
         {"since": since, "until": until},
     ).fetchone()

@@ -22,6 +22,7 @@ from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
 from replicator.service.schedule import describe
 from replicator.source.client import Reader
+from replicator.store import status
 from replicator.store.runs import Counters
 from replicator.sync.content.details import as_past_the_end
 from replicator.sync.coverage.ledger import EVERYTHING
@@ -154,6 +155,13 @@ def test_a_stretch_that_always_fails_is_left_and_said(database: Database) -> Non
     assert ended.result == "done"
     assert "fails" in ended.unfinished
     assert not ended.is_listing_complete
+    assert "failing" in {gap.code for gap in ended.gaps}
+    (failing,) = status.read(database, "default").failing
+    assert failing["since"] is None
+    assert failing["stored_calls"] <= 1
+    run(database, Hostile(LISTS["rows repeated"], CALLS))
+    assert stored(database) == CALLS
+    assert status.read(database, "default").failing == []
 
 
 def test_the_bound_is_raised_by_new_calls_only() -> None:

@@ -35,7 +35,8 @@ def before(instant: datetime) -> tuple[str, str]:
     Whether a source includes the instant itself, and how many digits of it are read, differs. So nothing may depend on
     rows within a second below it.
     """
-    return BEFORE, f"{whole(instant).astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
+    # isoformat, because strftime writes the year 1 as one digit.
+    return BEFORE, f"{whole(instant).astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
 def whole(instant: datetime) -> datetime:

@@ -43,6 +43,8 @@ def test_an_instant_is_asked_for_in_whole_seconds_of_utc() -> None:
     assert before(at) == (BEFORE, "2026-07-01T00:00:00Z")
     assert bound_of((("status", "busy"), before(at))) == datetime(2026, 7, 1, tzinfo=UTC)
     assert bound_of((("status", "busy"),)) is None
+    first = datetime(1, 1, 2, tzinfo=UTC)
+    assert bound_of((before(first),)) == first
 
 
 def test_a_filter_that_one_row_does_not_match_is_ignored() -> None:
