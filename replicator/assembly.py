@@ -214,6 +214,17 @@ def absences(database: Database, account: str, limit: int, release: int | None) 
         }
 
 
+def waves(settings: Settings, database: Database) -> list[dict[str, Any]]:
+    """Return the kinds of details of which far more are absent than usual, each with `kind` and `since`."""
+    from datetime import UTC, datetime
+
+    from replicator.sync.replica import waves_of
+
+    with database.connection() as connection:
+        found = waves_of(connection, settings.replicator_account, settings.replicator_details, datetime.now(UTC))
+    return [{"kind": kind, "since": since} for kind, since in found.items()]
+
+
 def live_page(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[str]:
     """Return a context manager that serves the live page and yields its URL."""
     from replicator.report import figures, page

@@ -32,12 +32,11 @@ def upgrade() -> None:
         "detail_habits",
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("since", instant, nullable=False),
         sa.Column("found", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("absent", sa.BigInteger(), nullable=False, server_default="0"),
-        sa.Column("recent", sa.Text(), nullable=False, server_default=""),
-        sa.Column("wave_since", instant, nullable=True),
         sa.CheckConstraint("kind in ('transcript', 'recording')", name=op.f("ck_detail_habits_kind")),
-        sa.PrimaryKeyConstraint("account", "kind", name=op.f("pk_detail_habits")),
+        sa.PrimaryKeyConstraint("account", "kind", "since", name=op.f("pk_detail_habits")),
         schema="replicator",
     )
     op.create_table(
@@ -69,7 +68,21 @@ def upgrade() -> None:
 
 
 def _doubt_what_was_seen_once(table: str) -> None:
-    """Queue again what was believed to be absent after fewer looks than are needed now."""
+    """Queue again what was believed to be absent, or to be an empty transcript, after fewer looks than are needed now.
+
+    What was found counts as the account's habit: it was looked at when it was fetched.
+    """
+    kind = table.removesuffix("s")
+    op.execute(
+        "INSERT INTO replicator.detail_habits (account, kind, since, found) SELECT account, "
+        f"'{kind}', date_trunc('day', fetched_at), count(*) FROM truedy.{table} WHERE account IS NOT NULL "
+        "AND state = 'present' AND fetched_at > now() - interval '100 days' GROUP BY 1, 2, 3"
+    )
+    if table == "transcripts":
+        op.execute(
+            "UPDATE truedy.transcripts SET due_at = now(), waits_last = true WHERE state = 'present' AND segment_count = 0 "
+            f"AND due_at IS NULL AND attempts < {BELIEVED_FROM}"
+        )
     op.execute(
         f"UPDATE truedy.{table} SET state = 'pending', due_at = now(), waits_last = true, absent_looks = greatest(attempts, 1), "
         f"absent_since = coalesce(asked_at, now()) WHERE state = 'absent_final' AND attempts < {BELIEVED_FROM}"

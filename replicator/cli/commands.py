@@ -79,6 +79,7 @@ def status(as_json: Json = False) -> None:
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
         check(database)
         found = read(database, settings.replicator_account)
+        found = replace(found, waves=assembly.waves(settings, database))
         if as_json:
             typer.echo(terminal.as_json(dict(found.as_dict())))
         else:

@@ -149,8 +149,8 @@ def _show_calls(out: Console, status: Status) -> None:
         )
     for wave in status.waves:
         out.print(
-            f"absent     far more {wave['kind']}s than usual, since {cell(wave['wave_since'])}: {wave['lately_absent']:,} of "
-            f"the last {wave['lately_looked']:,}; none is believed to be absent until that is over"
+            f"absent     far more {wave['kind']}s than usual of those that were first looked at since {cell(wave['since'])}: "
+            "none of them is believed to be absent for a month"
         )
 
 

@@ -1,4 +1,6 @@
-"""Stores what the looks at an account's transcripts and recordings usually find (sync/content/habit.py has the rules)."""
+"""Stores how many of an account's transcripts and recordings were found and are absent, by when they were first looked at
+(sync/content/habit.py has the rules).
+"""
 
 from __future__ import annotations
 
@@ -12,32 +14,52 @@ if TYPE_CHECKING:
 
     from replicator.store.rows import Kind
 
-HabitRow = tuple[Any, ...]
-"""(looks that found it, looks that did not, the latest looks as a text of 1 and 0, when the present wave began or None)"""
+KEPT_DAYS = 100
+"""Older groups are removed."""
 
 
-def load(connection: psycopg.Connection[Any], account: str) -> dict[Kind, HabitRow]:
-    """Return {kind: what is stored}; a kind is missing where nothing was looked at yet."""
-    rows = connection.execute(
-        "SELECT kind, found, absent, recent, wave_since FROM replicator.detail_habits WHERE account = %s", [account]
+def load(connection: psycopg.Connection[Any], account: str, kind: Kind) -> list[tuple[datetime, int, int]]:
+    """Return (when the group begins, details found, details absent) of one kind, oldest first."""
+    return connection.execute(
+        "SELECT since, found, absent FROM replicator.detail_habits WHERE account = %s AND kind = %s ORDER BY since",
+        [account, kind],
+    ).fetchall()
+
+
+def count(
+    tx: psycopg.Connection[Any], account: str, group: datetime, looks: Mapping[tuple[Kind, datetime], tuple[int, int]]
+) -> None:
+    """Count details as found and as absent (changes of both, by kind and first look).
+
+    A first look at or after `group` belongs to that group, which is made where there is none; an earlier one belongs to
+    the last group that began before it.
+    """
+    added: dict[tuple[Kind, datetime], tuple[int, int]] = {}
+    for (kind, first_look), (found, absent) in looks.items():
+        key = kind, min(first_look, group)
+        before = added.get(key, (0, 0))
+        added[key] = before[0] + found, before[1] + absent
+    for (kind, at), (found, absent) in added.items():
+        values = {"account": account, "kind": kind, "at": at, "found": found, "absent": absent}
+        if at == group:
+            tx.execute(
+                "INSERT INTO replicator.detail_habits AS h (account, kind, since, found, absent) VALUES (%(account)s, "
+                "%(kind)s, %(at)s, %(found)s, %(absent)s) ON CONFLICT (account, kind, since) DO UPDATE SET "
+                "found = h.found + excluded.found, absent = h.absent + excluded.absent",
+                values,
+            )
+        else:
+            tx.execute(
+                "UPDATE replicator.detail_habits SET found = found + %(found)s, absent = greatest(absent + %(absent)s, 0) "
+                "WHERE account = %(account)s AND kind = %(kind)s AND since = (SELECT max(since) FROM "
+                "replicator.detail_habits WHERE account = %(account)s AND kind = %(kind)s AND since <= %(at)s)",
+                values,
+            )
+
+
+def forget(tx: psycopg.Connection[Any], account: str) -> None:
+    """Remove groups of more than KEPT_DAYS ago."""
+    tx.execute(
+        "DELETE FROM replicator.detail_habits WHERE account = %s AND since < now() - make_interval(days => %s)",
+        [account, KEPT_DAYS],
     )
-    return {kind: tuple(row) for kind, *row in rows}
-
-
-def save(tx: psycopg.Connection[Any], account: str, habits: Mapping[Kind, HabitRow]) -> None:
-    """Store what has changed."""
-    for kind, row in habits.items():
-        tx.execute(
-            "INSERT INTO replicator.detail_habits (account, kind, found, absent, recent, wave_since) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (account, kind) DO UPDATE SET found = excluded.found, "
-            "absent = excluded.absent, recent = excluded.recent, wave_since = excluded.wave_since",
-            [account, kind, *row],
-        )
-
-
-def waves(connection: psycopg.Connection[Any], account: str) -> dict[str, datetime]:
-    """Return {kind: since when far more of its details are absent than usual}."""
-    rows = connection.execute(
-        "SELECT kind, wave_since FROM replicator.detail_habits WHERE account = %s AND wave_since IS NOT NULL", [account]
-    )
-    return dict(rows.fetchall())

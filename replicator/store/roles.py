@@ -57,7 +57,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.source_state": MOVE,
     "replicator.stage_rules": READ,
     "replicator.stamp_conflicts": MOVE,
-    "replicator.detail_habits": MOVE,
+    "replicator.detail_habits": MOVE | {"DELETE"},
     "replicator.failing_stretches": MOVE | {"DELETE"},
     "replicator.status_stages": READ,
     "replicator.verifications": ADD,

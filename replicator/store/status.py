@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
@@ -72,11 +72,6 @@ FAILING = (
     "AND c.created_at < f.until) AS stored_calls FROM replicator.failing_stretches f WHERE f.account = %(account)s "
     "ORDER BY f.until DESC LIMIT 20"
 )
-WAVES = (
-    "SELECT kind, wave_since, found AS usually_found, absent AS usually_absent, length(replace(recent, '1', '')) AS "
-    "lately_absent, length(recent) AS lately_looked FROM replicator.detail_habits WHERE account = %(account)s "
-    "AND wave_since IS NOT NULL ORDER BY kind"
-)
 UNPROVEN_DAYS = (
     "SELECT day, live_calls, proven_calls, proven_time_share, never_compared_time_share, unsure_reasons, "
     "oldest_verified_at FROM analytics.coverage_daily WHERE account = %(account)s AND NOT is_complete_and_proven "
@@ -131,8 +126,6 @@ class Status:
     """Stretches that are not proven, newest first, with the calls that are stored of them; their number is limited."""
     failing: list[Row]
     """Stretches of which every page failed at the last look: what is stored of them cannot be compared."""
-    waves: list[Row]
-    """Kinds of details of which far more are absent than usual, so that no absence is believed."""
     days: list[Row]
     """The worst past days that are not completely proven; their number is limited."""
     days_not_proven: int
@@ -146,6 +139,8 @@ class Status:
     quarantine: Row
     absences: Row
     lease: Row | None
+    waves: list[Row] = field(default_factory=list)
+    """Kinds of details of which far more are absent than usual (`kind`, `since`): who reads this fills it in."""
 
     def as_dict(self) -> Mapping[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -176,7 +171,6 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             coverage=row(COVERAGE),
             unsure=rows(UNSURE),
             failing=rows(FAILING),
-            waves=rows(WAVES),
             days=days[:WORST_DAYS],
             days_not_proven=len(days),
             recent=rows(RECENT),

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-Stretch = tuple[Any, Any, Any]
-"""(since or None for the beginning, until or None for the end, when a page of it failed last)"""
+Stretch = tuple[Any, Any, Any, Any]
+"""(since or None for the beginning, until or None for the end, when all of it failed first, and last)"""
 CoverageRow = tuple[Any, ...]
 """(since or None for the beginning, until, verified_at, is_proven, a Doubt or None)"""
 
@@ -50,26 +50,21 @@ def save_coverage(
 
 
 def save_failing(tx: psycopg.Connection[Any], account: str, failing: Iterable[Stretch]) -> None:
-    """Store the stretches of which every page fails, and remove those whose upper end was read since."""
-    tx.execute(
-        "DELETE FROM replicator.failing_stretches f WHERE account = %(account)s AND EXISTS (SELECT FROM replicator.coverage c "
-        "WHERE c.account = %(account)s AND c.since < f.until AND c.until >= least(f.until, (SELECT max(until) FROM "
-        "replicator.coverage WHERE account = %(account)s)) AND c.verified_at > f.failed_at)",
-        {"account": account},
-    )
-    rows = [(account, since, until, at, at) for since, until, at in failing]
+    """Store the stretches of which every page fails, in place of those stored before."""
+    rows = list(failing)
+    tx.execute("DELETE FROM replicator.failing_stretches WHERE account = %s", [account])
     if rows:
         tx.cursor().executemany(
-            "INSERT INTO replicator.failing_stretches AS f (account, since, until, first_failed_at, failed_at) VALUES (%s, "
-            "coalesce(%s, '-infinity'::timestamptz), coalesce(%s, 'infinity'::timestamptz), %s, %s) "
-            "ON CONFLICT (account, until) DO UPDATE SET since = excluded.since, failed_at = excluded.failed_at",
-            rows,
+            "INSERT INTO replicator.failing_stretches (account, since, until, first_failed_at, failed_at) VALUES (%s, "
+            "coalesce(%s, '-infinity'::timestamptz), coalesce(%s, 'infinity'::timestamptz), %s, %s)",
+            [(account, *row) for row in rows],
         )
 
 
-def has_failing(connection: psycopg.Connection[Any], account: str) -> bool:
-    """Say whether a stretch is stored of which every page failed."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM replicator.failing_stretches WHERE account = %s)", [account]
-    ).fetchone()
-    return bool(row and row[0])
+def load_failing(connection: psycopg.Connection[Any], account: str) -> list[Stretch]:
+    """Return the stored stretches of which every page failed."""
+    return connection.execute(
+        "SELECT nullif(since, '-infinity'), nullif(until, 'infinity'), first_failed_at, failed_at "
+        "FROM replicator.failing_stretches WHERE account = %s",
+        [account],
+    ).fetchall()

@@ -37,6 +37,13 @@ OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     "transcript": ("summary", "segment_count", "fingerprint", "problems"),
     "recording": ("recording_url", "url_expires_at"),
 }
+EMPTY: Mapping[Kind, str] = {
+    "transcript": " OR (state = 'present' AND segment_count = 0)",
+    "recording": "",
+}
+"""What else is absent: a transcript that is there without a word."""
+QUEUES = ("NOT waits_last", "waits_last")
+"""The two parts of a queue, each with an index of its own: a query that names neither uses none."""
 TABLES: Mapping[Kind, str] = {"transcript": "transcripts", "recording": "recordings"}
 
 
@@ -155,8 +162,9 @@ def ask_again(
     """
     return sum(
         tx.execute(
-            f"UPDATE truedy.{TABLES[kind]} SET state = 'pending', due_at = %(now)s, waits_last = false "
-            "WHERE account = %(account)s AND state IN ('pending', 'absent_final', 'gave_up') "
+            f"UPDATE truedy.{TABLES[kind]} SET state = CASE state WHEN 'present' THEN state ELSE 'pending' END, "
+            "due_at = %(now)s, waits_last = false WHERE account = %(account)s AND "
+            f"(state IN ('pending', 'absent_final', 'gave_up'){EMPTY[kind]}) "
             "AND (call_created_at IS NULL OR (call_created_at >= %(since)s AND call_created_at < %(until)s))",
             {"account": account, "since": since, "until": until, "now": now},
         ).rowcount
@@ -170,13 +178,14 @@ def count_queued(
     """Return how many queued details of an account are due now, and how many are queued for later."""
     due = later = 0
     for kind in kinds:
-        row = connection.execute(
-            f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
-            f"FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
-            {"account": account, "now": now},
-        ).fetchone()
-        if row is not None:
-            due, later = due + row[0], later + row[1]
+        for queue in QUEUES:
+            row = connection.execute(
+                f"SELECT count(*) FILTER (WHERE due_at <= %(now)s), count(*) FILTER (WHERE due_at > %(now)s) "
+                f"FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL AND {queue}",
+                {"account": account, "now": now},
+            ).fetchone()
+            if row is not None:
+                due, later = due + row[0], later + row[1]
     return due, later
 
 
@@ -184,10 +193,11 @@ def next_due_at(connection: psycopg.Connection[Any], account: str, kinds: Iterab
     """Return when the next queued detail of an account is due, or None where its queue is empty."""
     times = [
         connection.execute(
-            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL",
+            f"SELECT min(due_at) FROM truedy.{TABLES[kind]} WHERE account = %(account)s AND due_at IS NOT NULL AND {queue}",
             {"account": account},
         ).fetchone()
         for kind in kinds
+        for queue in QUEUES
     ]
     return min((row[0] for row in times if row and row[0]), default=None)
 

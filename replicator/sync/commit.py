@@ -32,11 +32,13 @@ from replicator.sync.content.calls import (
     Settled,
     settle,
 )
-from replicator.sync.content.details import answered, is_absent, look_of, one_each, wanted_of
-from replicator.sync.content.habit import Habit
+from replicator.sync.content.details import answered, counts_for, is_absent, one_each, wanted_of
+from replicator.sync.content.habit import Habit, Looks
+from replicator.sync.content.missing import may_be_believed
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, END, Ledger, Piece, difference
 from replicator.sync.engine.freshness import age_classes
+from replicator.sync.engine.state import failing
 from replicator.sync.protocol.results import Committed
 from replicator.sync.pseudonyms import name_parties
 
@@ -67,6 +69,8 @@ class Committer:
     run_id: int
     policy: Policy
     key_budgets: Sequence[DurableBudget]
+    looks_since: datetime
+    """Details that are first looked at from now on count together from this instant (content/habit.py)."""
     pseudonyms: Pseudonyms | None = None
     counters: runs.Counters = field(default_factory=runs.Counters)
 
@@ -94,9 +98,8 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
-        left = position.state.left.values()
-        if left or position.has_failing:
-            stored_coverage.save_failing(tx, self.account, map(_failing, left))
+        if position.state.left:
+            stored_coverage.save_failing(tx, self.account, map(_failing, failing(position.state)))
         source_state.save_source(
             tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
@@ -191,23 +194,31 @@ class Committer:
             ids = [o.request.detail.call_id for o in asked if o.request.detail and o.request.detail.kind == kind]
             for call_id, detail in stored_details.known_details(tx, kind, ids).items() if ids else ():
                 known[kind, call_id] = detail
-        stored = detail_habits.load(tx, self.account) if asked else {}
-        habits = {kind: Habit(*stored.get(kind, ())) for kind in self.policy.kinds}
+        habits: dict[Kind, Habit] = {}
+        counts: dict[tuple[Kind, datetime], tuple[int, int]] = {}
         rows = []
         for outcome in asked:
-            wanted = outcome.request.detail
+            wanted, at = outcome.request.detail, outcome.sent_at
             before = known.get((wanted.kind, wanted.call_id)) if wanted else None
             counters.transcripts_stored += isinstance(outcome.found, Transcript) and not is_absent(outcome)
             counters.recordings_stored += isinstance(outcome.found, Recording)
             counters.details_absent += is_absent(outcome)
-            is_wave = wanted is not None and habits[wanted.kind].is_wave
-            row = answered(outcome, before, self.policy, is_wave=is_wave)
-            if row is not None:
-                rows.append(row)
-                if (is_found := look_of(row, before)) is not None:
-                    habits[row.kind] = habits[row.kind].looked(outcome.sent_at, is_found=is_found)
-        changed = {kind: astuple(habit) for kind, habit in habits.items() if Habit(*stored.get(kind, ())) != habit}
-        detail_habits.save(tx, self.account, changed)
+            is_in_wave = False
+            if wanted and before and before.absent_since and is_absent(outcome) and may_be_believed(before, at):
+                if wanted.kind not in habits:
+                    stored = detail_habits.load(tx, self.account, wanted.kind)
+                    habits[wanted.kind] = Habit(Looks(*row) for row in stored)
+                is_in_wave = habits[wanted.kind].is_wave(before.absent_since, at)
+            row = answered(outcome, before, self.policy, is_wave=is_in_wave)
+            if row is None:
+                continue
+            rows.append(row)
+            if (change := counts_for(row, before, at)) is not None:
+                first_look, found, absent = change
+                so_far = counts.get((row.kind, first_look), (0, 0))
+                counts[row.kind, first_look] = so_far[0] + found, so_far[1] + absent
+        if counts:
+            detail_habits.count(tx, self.account, self.looks_since, counts)
         return rows
 
 
@@ -253,7 +264,8 @@ def _row(piece: Piece) -> stored_coverage.CoverageRow:
 
 def _failing(left: Left) -> stored_coverage.Stretch:
     hole = left.hole
-    return (None if hole.since == BEGINNING else hole.since, None if hole.until == END else hole.until, left.failed_at)
+    since, until = None if hole.since == BEGINNING else hole.since, None if hole.until == END else hole.until
+    return since, until, left.first_failed_at, left.failed_at
 
 
 def _seen_at(batch: Batch) -> dict[UUID, datetime]:

@@ -11,6 +11,7 @@ from replicator import __version__
 from replicator.store import (
     absences,
     accounts,
+    detail_habits,
     lease,
     quarantine,
     runs,
@@ -24,8 +25,10 @@ from replicator.store import (
 from replicator.sync.commit import load_ledger, save_policy
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval
+from replicator.sync.engine.answers import LEFT_FOR
 from replicator.sync.engine.credit import Credit, Rest
 from replicator.sync.engine.position import start
+from replicator.sync.engine.state import Left
 from replicator.sync.replay import note_proven
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ def begin(
     known = source_state.load_source(tx, account)
     remembered = stored_calls.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
+    detail_habits.forget(tx, account)
     asked = None
     if options.asked is not None:
         asked = _stretch(stretches.of_days(tx, options.asked.since, options.asked.until))
@@ -105,7 +109,10 @@ def begin(
         oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
-        has_failing=stored_coverage.has_failing(tx, account),
+        left={
+            until or END: Left(Interval(since or BEGINNING, until or END), failed_at, failed_at + LEFT_FOR, first)
+            for since, until, first, failed_at in stored_coverage.load_failing(tx, account)
+        },
         difference=known.difference,
         sliced_at=known.sliced_at,
         credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),

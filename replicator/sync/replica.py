@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from replicator.store import absences, source_state, stored_calls, stored_details
+from replicator.store import absences, detail_habits, source_state, stored_calls, stored_details
+from replicator.sync.content.habit import Habit, Looks
 from replicator.sync.deletions.rules import Absence, is_held
 from replicator.sync.protocol.requests import Detail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     import psycopg
 
     from replicator.store.rows import Kind
+
+
+def waves_of(
+    connection: psycopg.Connection[Any], account: str, kinds: Iterable[str], now: datetime
+) -> dict[str, datetime]:
+    """Return {kind of detail: since when far more of them are absent than usual}."""
+    found = {}
+    for kind in kinds:
+        groups = detail_habits.load(connection, account, cast("Kind", kind))
+        since = Habit(Looks(*row) for row in groups).wave_since(now)
+        if since is not None:
+            found[kind] = since
+    return found
 
 
 class StoredReplica:

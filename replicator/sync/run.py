@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import detail_habits, lease, quarantine, runs, source_state, stored_details
+from replicator.store import lease, quarantine, runs, source_state, stored_details
 from replicator.store.migrate import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -43,7 +43,7 @@ from replicator.sync.protocol.actions import (
 from replicator.sync.protocol.questions import answer
 from replicator.sync.pseudonyms import catch_up
 from replicator.sync.recovery import APART_FOR, Recovered, begin
-from replicator.sync.replica import StoredReplica
+from replicator.sync.replica import StoredReplica, waves_of
 from replicator.sync.retry import Retry
 from replicator.sync.workers import WorkerPool
 
@@ -146,7 +146,9 @@ class Run:
         room = 1 if recovered.is_apart and self._careful else None
         self._engine = Engine(self._options, recovered.position, presence, self._key_budgets, self._clock(), room=room)
         details = replace(self._options.details, stages=recovered.stages)
-        self._committer = Committer(account, held, recovered.run_id, details, self._key_budgets, pseudonyms)
+        # One `sync` by itself; the short runs of a service by the hour.
+        since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
+        self._committer = Committer(account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms)
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
         for key_budget in self._key_budgets:
@@ -289,8 +291,8 @@ class Run:
         is_listed = bool(ledger.pieces) and not ledger.holes(replace(EVERYTHING, until=ledger.top))
         suspected, is_held = self._replica.held(position.live or 0)
         unreadable = self._ask_database(lambda c: quarantine.count_missing(c, account))
-        waves = self._ask_database(lambda c: detail_habits.waves(c, account))
-        missing, head_at = gaps(position, result, Found(due, unreadable, waves)), position.source.head_at
+        waves = self._ask_database(lambda c: waves_of(c, account, kinds, now))
+        missing, head_at = gaps(position, result, Found(due, suspected, unreadable, waves)), position.source.head_at
         return Report(
             result,
             self._counters,

@@ -27,10 +27,16 @@ SELECT
     p.proven_calls::double precision / nullif(c.live_calls, 0) AS proven_share,
     s.total AS source_total,
     s.total_at AS source_total_at,
+    -- In two parts, because each has an index of its own.
     (SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id
-        WHERE c.account = a.account AND t.due_at IS NOT NULL) AS pending_transcripts,
+        WHERE c.account = a.account AND t.due_at IS NOT NULL AND NOT t.waits_last)
+    + (SELECT count(*) FROM truedy.transcripts t JOIN truedy.calls c ON c.id = t.call_id
+        WHERE c.account = a.account AND t.due_at IS NOT NULL AND t.waits_last) AS pending_transcripts,
+    -- In two parts, because each has an index of its own.
     (SELECT count(*) FROM truedy.recordings g JOIN truedy.calls c ON c.id = g.call_id
-        WHERE c.account = a.account AND g.due_at IS NOT NULL) AS pending_recordings,
+        WHERE c.account = a.account AND g.due_at IS NOT NULL AND NOT g.waits_last)
+    + (SELECT count(*) FROM truedy.recordings g JOIN truedy.calls c ON c.id = g.call_id
+        WHERE c.account = a.account AND g.due_at IS NOT NULL AND g.waits_last) AS pending_recordings,
     (SELECT count(*) FROM replicator.quarantine q WHERE q.account = a.account AND q.resolved_at IS NULL
         AND q.field IS NULL) AS quarantined_rows,
     r.started_at AS last_run_started_at,

@@ -394,6 +394,7 @@ class Whole:
         """Live the life of one process: to its end, to an error, or to its kill."""
         replica, now = self.replica, self.now
         replica.inserted = replica.news = 0
+        replica.looks_since = now
         self.workers = self.random.choice(WORKERS)
         options = Options(
             workers=self.workers,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from replicator.budget.key_budget import KeyBudget
 from replicator.store.rows import DetailRow, KnownCall, KnownDetail
 from replicator.sync.content.calls import Change, Observation, Policy, settle
-from replicator.sync.content.details import answered, look_of, one_each, wanted_of
-from replicator.sync.content.habit import Habit
+from replicator.sync.content.details import answered, counts_for, one_each, wanted_of
+from replicator.sync.content.habit import Habit, Looks
 from replicator.sync.coverage.ledger import Ledger
 from replicator.sync.deletions.rules import Absence, is_held
 from replicator.sync.engine.credit import Credit
@@ -67,7 +67,9 @@ class InMemory:
     difference: int | None = None
     credit: Credit = field(default_factory=Credit)
     rest: Rest | None = None
-    habit: Habit = field(default_factory=Habit)
+    looks: dict[datetime, Looks] = field(default_factory=dict)
+    looks_since: datetime | None = None
+    """When the present process began."""
     liars: set[UUID] = field(default_factory=set)
     """Calls whose updated_at says nothing about the order of their contents."""
     released: int | None = None
@@ -147,6 +149,12 @@ class InMemory:
             row.asked_at or kept.asked_at, row.absent_looks, row.absent_since, row.waits_last,
         )  # fmt: skip
 
+    def _count(self, first_look: datetime, found: int, absent: int) -> None:
+        begun = self.looks_since or first_look
+        since = max((one for one in self.looks if one <= first_look), default=begun) if first_look < begun else begun
+        group = self.looks.get(since, Looks(since, 0, 0))
+        self.looks[since] = Looks(since, group.found + found, max(0, group.absent + absent))
+
     def commit(self, position: Position, batch: Batch) -> Committed:
         observations = [
             Observation(call, outcome.sent_at, self._verified_at(call))
@@ -161,10 +169,12 @@ class InMemory:
         for outcome in sorted(batch.outcomes, key=lambda one: one.sent_at):
             asked = outcome.request.detail
             known_detail = self.details.get(asked.call_id) if asked else None
-            answer = answered(outcome, known_detail, POLICY, is_wave=self.habit.is_wave) if asked else None
+            first = known_detail.absent_since if known_detail else None
+            is_in_wave = first is not None and Habit(self.looks.values()).is_wave(first, outcome.sent_at)
+            answer = answered(outcome, known_detail, POLICY, is_wave=is_in_wave) if asked else None
             rows += [answer] if answer else []
-            if answer and (is_found := look_of(answer, known_detail)) is not None:
-                self.habit = self.habit.looked(outcome.sent_at, is_found=is_found)
+            if answer and (change := counts_for(answer, known_detail, outcome.sent_at)):
+                self._count(*change)
         for row in settled.calls:
             call = row.call
             assert call.created_at is not None

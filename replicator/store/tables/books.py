@@ -63,17 +63,15 @@ source_state = sa.Table(
     schema="replicator",
 )
 
-# What the first looks at details have found, so that far more missing ones than usual are recognised.
+# Details by when they were first looked at: how many were found by now, and how many are absent.
 detail_habits = sa.Table(
     "detail_habits",
     metadata,
     sa.Column("account", sa.Text, primary_key=True),
     sa.Column("kind", sa.Text, primary_key=True),
-    # Looks before the latest ones, and the latest ones, oldest first: 1 found, 0 absent.
+    sa.Column("since", Instant, primary_key=True),
     sa.Column("found", Count, nullable=False, server_default="0"),
     sa.Column("absent", Count, nullable=False, server_default="0"),
-    sa.Column("recent", sa.Text, nullable=False, server_default=""),
-    sa.Column("wave_since", Instant),
     sa.CheckConstraint("kind in ('transcript', 'recording')", name="kind"),
     schema="replicator",
 )

@@ -266,7 +266,11 @@ def _again(kind: Kind, call: Call, detail: KnownDetail, due_at: datetime) -> Det
     """Return the row that queues a known detail again."""
     if detail.state == "present":
         return DetailRow(kind, call.id, "present", call.created_at, attempts=detail.attempts, due_at=due_at)
-    return DetailRow(kind, call.id, "pending", call.created_at, due_at=due_at)
+    # Earlier looks count on, so a detail that is still not there costs one request.
+    return DetailRow(
+        kind, call.id, "pending", call.created_at, due_at=due_at, absent_looks=detail.absent_looks,
+        absent_since=detail.absent_since,
+    )  # fmt: skip
 
 
 def _carried(call: Call, kind: Kind, detail: KnownDetail | None, seen_at: datetime) -> DetailRow | None:

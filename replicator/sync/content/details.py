@@ -9,10 +9,11 @@ from replicator.errors import Forbidden, NotFound
 from replicator.records import Page, Recording, Transcript
 from replicator.store.rows import DetailRow
 from replicator.sync.content.calls import details_of, fetched_recording, fetched_transcript
-from replicator.sync.content.missing import is_newly_absent, missing_detail
+from replicator.sync.content.missing import missing_detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from replicator.store.rows import Kind, KnownDetail
@@ -64,6 +65,8 @@ def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy, *, is
     if asked is None or (found is None and error is None):
         return None
     call_id, created_at, at = asked.call_id, asked.call_created_at, outcome.sent_at
+    if known is not None and known.asked_at is not None and known.asked_at >= at:
+        return None  # it is stored already: a commit whose end was lost is done again
     if isinstance(found, Transcript) and found.segments:
         return fetched_transcript(call_id, created_at, found, known, at, asked.deadline_at)
     if isinstance(found, Recording):
@@ -84,13 +87,15 @@ def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy, *, is
     return replace(missing, state="present") if has_content else missing
 
 
-def look_of(row: DetailRow, known: KnownDetail | None) -> bool | None:
-    """Return what a look counts for the account's habit: True where the detail was found for the first time, False where
-    it counts as absent from now on, None where it counts for nothing.
+def counts_for(row: DetailRow, known: KnownDetail | None, at: datetime) -> tuple[datetime, int, int] | None:
+    """Return (when the detail was first looked at, +1 where it is found for the first time, change of the absent ones) for
+    the account's habit; None where nothing changes.
     """
+    first_look = known.absent_since if known is not None else None
     if row.recording is not None or (row.transcript is not None and row.transcript.segments):
-        return True if known is None or known.fetched_at is None else None
-    return False if is_newly_absent(row, known) else None
+        is_new = known is None or known.fetched_at is None
+        return (first_look or at, 1, -1 if first_look else 0) if is_new else None
+    return (at, 0, 1) if row.absent_looks and first_look is None else None
 
 
 def wanted_of(

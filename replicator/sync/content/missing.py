@@ -89,6 +89,8 @@ def missing_detail(
     return replace(row, due_at=at + delay)
 
 
-def is_newly_absent(row: DetailRow, known: KnownDetail | None) -> bool:
-    """Say whether a detail counts as absent from this look on: its call is over for a day. It is counted once."""
-    return row.waits_last and not (known is not None and known.waits_last)
+def may_be_believed(known: KnownDetail | None, at: datetime) -> bool:
+    """Say whether one more answer that it is not there, asked for at `at`, would be enough for a fact."""
+    if known is None or known.absent_since is None:
+        return False
+    return known.absent_looks + 1 >= BELIEVED_LOOKS and at - known.absent_since >= BELIEVED_AFTER

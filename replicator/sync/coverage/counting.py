@@ -94,7 +94,9 @@ def begin(hole: Interval, reason: Doubt | None, total: int, values: Iterable[tup
     for one in values:
         by[one[0]].append((one,))
     agents = by["agent_id"] if reason == Doubt.TIE else by["agent_id"][:MOST_AGENTS]
-    attempts = (by["status"], by["direction"], agents)
+    attempts = [by["status"], by["direction"], agents]
+    if not any(attempts):  # no stored call has a value: one that the contract names stands for all
+        attempts = [[(("status", "completed"),)]]
     return Counting(hole, reason, total, tuple(tuple(filters) for filters in attempts if filters))
 
 

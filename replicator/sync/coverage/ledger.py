@@ -41,6 +41,9 @@ row.
 AGAIN_AFTER = timedelta(minutes=5)
 """The shortest time between two looks of one run at the same stretch."""
 
+FILTERED = frozenset({Doubt.TIE, Doubt.SPLIT_TIE, Doubt.ROUND, Doubt.CAPPED, Doubt.SLICED, Doubt.SPLIT_CAP})
+"""Reasons of stretches that only filters can show more of: to walk through them again shows nothing new."""
+
 HEAD_MARGIN = timedelta(seconds=5)
 """A page at offset 0 is trusted only up to this long before the server's clock, because a row may be committed a little
 later than its created_at says.
@@ -214,6 +217,10 @@ class Ledger:
             return self
         return Ledger(_without(self.pieces, Interval(instant, END)))
 
+    def without(self, stretch: Interval) -> Ledger:
+        """Return the ledger without a stretch."""
+        return Ledger(_without(self.pieces, stretch))
+
     def at(self, instant: datetime) -> Piece | None:
         """Return the piece that contains this instant; None where it is in a hole."""
         index = bisect_right(self.pieces, instant, key=lambda piece: piece.since) - 1
@@ -266,7 +273,9 @@ class Ledger:
         """
 
         def is_stale(piece: Piece) -> bool:
-            return piece.verified_at < (before if piece.is_proven else doubts_before)
+            if piece.is_proven:
+                return piece.verified_at < before
+            return piece.reason not in FILTERED and piece.verified_at < doubts_before
 
         stale = [number for number, piece in enumerate(self.pieces) if is_stale(piece)]
         if not stale:

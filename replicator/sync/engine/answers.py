@@ -163,11 +163,18 @@ def absorb_failure(state: State, asked: Walk, at: datetime) -> Absorbed:
         walks.pop(asked.lane, None)
     elif outcome.walk.failures >= MOST_IN_A_ROW:
         walks.pop(asked.lane, None)
-        hole = asked.hole
-        state = replace(state, left={**state.left, hole.until: Left(hole, at, at + LEFT_FOR)})
+        state = replace(state, left=_left(state.left, asked.hole, at))
     else:
         walks[asked.lane] = outcome.walk
     return Absorbed(replace(state, walks=walks), outcome.pieces)
+
+
+def _left(before: Mapping[datetime, Left], hole: Interval, at: datetime) -> Mapping[datetime, Left]:
+    """Return what fails, with one more stretch. It takes the place of those that it overlaps."""
+    same = [left for left in before.values() if left.hole.overlap(hole)]
+    first = min([at, *(left.first_failed_at for left in same)])
+    others = {until: left for until, left in before.items() if left not in same}
+    return {**others, hole.until: Left(hole, at, at + LEFT_FOR, first)}
 
 
 def _unsliced(state: State) -> Absorbed:

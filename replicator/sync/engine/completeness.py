@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from replicator.store.doubts import WORDS, Doubt
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval, Piece
+from replicator.sync.engine.state import failing
 from replicator.sync.protocol.results import Gap, Result
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Found:
     """What the replica holds at the end of a run, beside the engine's position."""
 
     details_due: int = 0
+    suspected: int = 0
+    """Calls that are missing at the source and not yet confirmed as deleted."""
     unreadable_rows: int = 0
     """Rows of the list that could not be read, or were never shown: each is a call that may be missing."""
     waves: Mapping[str, datetime] | None = None
@@ -49,14 +52,15 @@ def _gaps(position: Position, result: Result, found: Found) -> Iterator[Gap]:
         yield Gap("head_not_read", "the newest end of the list was not read by this run")
     yield from _not_listed(position)
     yield from _unsure(state.ledger.pieces)
-    for until in sorted(state.left, reverse=True):
+    for left in failing(state):
+        until = left.hole.until
         shown = "the newest end" if until == END else f"a part of the list that ends at {_day(until)}"
         words = f"every page of {shown} fails at the source: it is tried again by the next sync"
-        yield Gap("failing", words, state.left[until].failed_at)
+        yield Gap("failing", words, left.failed_at)
     if state.search is not None and result is not Result.DONE:
         yield Gap("search_open", "the source and the replica count differently, and the search for it is not over")
-    elif position.difference:
-        yield _difference(position.difference)
+    elif (surplus := _unexplained(position, found)) is not None:
+        yield _difference(surplus)
     if found.unreadable_rows:
         yield Gap(
             "unreadable_rows", f"{_many(found.unreadable_rows, 'row')} of the list could not be read (quarantine)"
@@ -114,6 +118,20 @@ def _days(pieces: Iterable[Piece]) -> Iterator[str]:
         while at < piece.until:
             yield _day(at)
             at = at.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
+
+
+def _unexplained(position: Position, found: Found) -> int | None:
+    """Return by how many calls the replica exceeds the source's count, where nothing explains it; None where it does not.
+
+    The total of a capped list says nothing. A count that this run has not compared (it was asked for one stretch only)
+    counts as it is.
+    """
+    total, live = position.source.total, position.live
+    if total is not None and total == position.state.capped_at:
+        return None
+    if position.is_total_new and total is not None and live is not None:
+        return live - total - found.suspected or None
+    return position.difference or None
 
 
 def _difference(surplus: int) -> Gap:

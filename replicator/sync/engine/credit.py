@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
 """Rows of a page that do not overlap with the page before."""
 DEFAULT_SHARE = 0.3
+LONGEST_GRAIN = timedelta(days=9)
+"""A tenth of the longest time between two looks by the policy as it comes."""
 
 
 EXTRA = 50
@@ -50,7 +52,9 @@ class Credit:
 
     def accrued(self, now: datetime, requests_a_minute: float | None, calls: int) -> Credit:
         """Return the credit as of now. `requests_a_minute` is the whole budget; None where the source has no limit."""
-        if self.at is not None and now <= self.at:
+        if self.at is not None and now < self.at:
+            return replace(self, at=now)  # a clock was set back: what was earned stays, and nothing is added
+        if now == self.at:
             return self
         most = float(one_pass(calls)) if self.share > 0 else 0.0
         seconds = 0.0 if self.at is None else (now - self.at).total_seconds()
@@ -72,7 +76,8 @@ def grain(requests_a_minute: float | None, share: float, calls: int, poll_every:
     least = poll_every / 2
     if not requests_a_minute or share <= 0:
         return least
-    return max(least, timedelta(minutes=one_pass(calls) / (share * requests_a_minute) / 10))
+    minutes = one_pass(calls) / (share * requests_a_minute) / 10
+    return max(least, min(LONGEST_GRAIN, timedelta(minutes=min(minutes, 10**6))))
 
 
 @dataclass(frozen=True, slots=True)

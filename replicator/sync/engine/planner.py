@@ -77,13 +77,14 @@ def goals(state: State, now: datetime) -> list[Goal]:
         if piece is not None and now - piece.verified_at >= state.poll_every and now - at <= ACTIVE_AGE:
             found[Lane.ACTIVE] = Interval(at, at + TICK)
             break
-    if state.comparison is not None and (left := state.comparison.left(state.ledger)):
+    readable = _readable(state, now)
+    if state.comparison is not None and (left := state.comparison.left(readable)):
         found[Lane.COMPARE] = left
     if state.renews and not state.in_flight.get(Lane.RENEWAL):
-        due = state.ledger.due(now, state.policy, state.begun_at) or _doubtful(state.ledger, now)
+        due = readable.due(now, state.policy, state.begun_at) or _doubtful(readable, now)
         if due is not None:
             found[Lane.RENEWAL] = Interval(due.since, min(due.until, state.ledger.top))
-    if Lane.COMPARE not in found and Lane.RENEWAL not in found and (stale := _stale(state, now)):
+    if Lane.COMPARE not in found and Lane.RENEWAL not in found and (stale := _stale(state, readable, now)):
         found[Lane.REREAD] = stale
     return [
         Goal(lane, hole)
@@ -112,18 +113,34 @@ def _is_wanted(state: State, now: datetime, lane: Lane, hole: Interval) -> bool:
     return state.policy.age_class(now - (hole.until - TICK)) < state.policy.age_class(now - (walk.hole.until - TICK))
 
 
-def _stale(state: State, now: datetime) -> Interval | None:
+def _readable(state: State, now: datetime) -> Ledger:
+    """Return the ledger without the stretches that are left alone at present: they must not keep others from being read."""
+    ledger = state.ledger
+    for left in state.left.values():
+        if now < left.until:
+            ledger = ledger.without(left.hole)
+    return ledger
+
+
+def _stale(state: State, readable: Ledger, now: datetime) -> Interval | None:
     """Return the stretch to be re-read on credit; None where there is no credit, or nothing was compared long enough
     ago.
+
+    What lies behind a cap is read through filters, on a schedule of its own, and the end of a capped list would be
+    called unsure by each walk that reaches it: so a capped list is not re-read on credit.
     """
     if not state.renews or not state.credit.is_any or Lane.REREAD in state.walks or state.in_flight.get(Lane.REREAD):
         return None
+    if state.capped_at is not None:
+        return None
     before = stale_before(now, state.poll_every, state.begun_at, state.rest)
-    return state.ledger.stalest(before, min(before, now - DOUBTS_EVERY))
+    return readable.stalest(before, min(before, now - DOUBTS_EVERY))
 
 
 def _doubtful(ledger: Ledger, now: datetime) -> Interval | None:
     """Return the stretch beyond a list's doubtful end, when it is due to be looked at again; else None."""
+    if not ledger.pieces:
+        return None
     lowest = ledger.pieces[0]
     is_due = lowest.reason == Doubt.BEYOND or (
         lowest.reason == Doubt.CAPPED and now - lowest.verified_at >= DOUBTS_EVERY

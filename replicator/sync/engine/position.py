@@ -22,7 +22,7 @@ from replicator.sync.deletions.rules import claims
 from replicator.sync.engine.answers import absorb_failure, absorb_page, absorb_search, absorb_slice
 from replicator.sync.engine.credit import Credit, grain
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.state import Comparison, State
+from replicator.sync.engine.state import Comparison, State, failing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from replicator.sync.coverage.walk import Walk
     from replicator.sync.deletions.rules import Absence, Claim
     from replicator.sync.engine.credit import Rest
-    from replicator.sync.engine.state import Absorbed
+    from replicator.sync.engine.state import Absorbed, Left
     from replicator.sync.options import Options
     from replicator.sync.protocol.requests import Outcome
     from replicator.sync.protocol.results import Committed, Result
@@ -73,8 +73,6 @@ class Position:
     oldest_known: datetime | None = None
     has_quarantine: bool = False
     has_absences: bool = False
-    has_failing: bool = False
-    """Stretches are stored of which every page failed."""
     live: int | None = None
     """Live calls that are stored; None where they have not been counted yet."""
     difference: int | None = None
@@ -222,7 +220,7 @@ def start(
     oldest_known: datetime | None,
     has_quarantine: bool = False,
     has_absences: bool = False,
-    has_failing: bool = False,
+    left: Mapping[datetime, Left] | None = None,
     difference: int | None = None,
     sliced_at: datetime | None = None,
     credit: Credit | None = None,
@@ -244,6 +242,7 @@ def start(
             comparison=comparison,
             credit=replace(credit or Credit(), share=options.renewal_share),
             rest=rest,
+            left=left or {},
             renews=comparison is None,
             capped_at=capped_at(live, difference),
             bound=Bound(live),
@@ -253,7 +252,6 @@ def start(
         oldest_known,
         has_quarantine,
         has_absences,
-        has_failing,
         live,
         difference=difference,
     )
@@ -297,7 +295,7 @@ def unfinished(position: Position, result: Result, *, is_complete: bool) -> str:
         return state.bound.why()
     if result != "done" or is_complete:
         return ""
-    if state.left:
+    if failing(state):
         return "every page of a part of the list fails: it is tried again by the next sync"
     if total:
         return f"the list says that it holds {total:,} calls, and shows them in no way that can be read to its end"

@@ -124,8 +124,10 @@ class Presence:
         if is_after_search or not surplus or total == state.capped_at:
             is_new = (surplus or None) != position.difference
             return replace(position, difference=surplus or None, is_difference_new=position.is_difference_new or is_new)
-        if surplus == position.difference or state.searches >= MOST_SEARCHES:
+        if surplus == position.difference:
             return position
+        if state.searches >= MOST_SEARCHES:
+            return replace(position, is_total_new=True)  # nothing explains it yet: the next run searches again
         search = begin(now, total=total, surplus=surplus)
         return replace(position, state=replace(state, search=search, searches=state.searches + 1))
 

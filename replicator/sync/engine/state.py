@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.sync.coverage.ledger import DEFAULT_POLICY, EVERYTHING, Interval, Ledger, Piece, RenewalPolicy
+from replicator.sync.coverage.ledger import (
+    DEFAULT_POLICY,
+    EVERYTHING,
+    TICK,
+    Interval,
+    Ledger,
+    Piece,
+    RenewalPolicy,
+)
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane
 from replicator.sync.engine.credit import Credit
 
@@ -44,11 +52,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A stretch in which every page fails, since the look at `failed_at`. It is left alone until `until`."""
+    """A stretch in which every page fails: first at `first_failed_at`, last at `failed_at`. It is left alone until
+    `until`.
+    """
 
     hole: Interval
     failed_at: datetime
     until: datetime
+    first_failed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +116,16 @@ class State:
     """{upper end of a stretch in which every page fails: the stretch}."""
     bound: Bound | None = None
     """How many requests the run may make, whatever the source answers; None: no limit."""
+
+
+def failing(state: State) -> list[Left]:
+    """Return the stretches in which every page failed and whose upper end was not read since, newest first."""
+    found = []
+    for left in state.left.values():
+        piece = state.ledger.at(min(left.hole.until, state.ledger.top) - TICK) if state.ledger.pieces else None
+        if piece is None or piece.verified_at <= left.failed_at:
+            found.append(left)
+    return sorted(found, key=lambda left: left.hole.until, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)

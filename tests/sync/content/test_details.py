@@ -12,13 +12,15 @@ from replicator.errors import Forbidden, NotFound, RequestRefused, SourceUnavail
 from replicator.records import Recording
 from replicator.store.rows import DetailRow
 from replicator.sync.content.calls import Observation, Policy, settle
-from replicator.sync.content.details import answered, as_past_the_end, is_absent, look_of, one_each, wanted_of
+from replicator.sync.content.details import answered, as_past_the_end, counts_for, is_absent, one_each, wanted_of
 from replicator.sync.coverage.ledger import EVERYTHING
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.walk import Walk
 from tests.sync.fix_values import NOW, SAID, SILENT, a_call, a_detail, a_request, at, known_detail, of_detail, outcome
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from replicator.store.rows import KnownDetail
     from replicator.sync.protocol.requests import Outcome
 
@@ -107,21 +109,30 @@ def test_an_absence_is_believed_at_the_third_look_after_a_day() -> None:
             assert (row.state, row.transcript, row.due_at is not None) == ("pending", None, True)
 
 
-def test_a_look_counts_once_for_the_habit() -> None:
-    """Where it finds the detail for the first time, and where it is absent for a day; a fault counts for nothing."""
-    old = a_detail(deadline_at=at(-60))
+def test_a_detail_counts_once_for_the_habit() -> None:
+    """As absent at the first look that misses it, as found when it is there; where it was missed before, at that look.
+    A fault, a later look and a detail that was found before change nothing.
+    """
 
-    def look(answer: Outcome, known: KnownDetail | None) -> bool | None:
+    def change(answer: Outcome, known: KnownDetail | None) -> tuple[datetime, int, int] | None:
         row = answered(answer, known, POLICY)
         assert row is not None
-        return look_of(row, known)
+        return counts_for(row, known, answer.sent_at)
 
-    assert look(of_detail(found=SAID), None) is True
-    assert look(of_detail(found=SAID), HELD) is None
-    assert look(of_detail(old, error=GONE), known_detail("pending")) is False
-    assert look(of_detail(old, error=GONE), known_detail("pending", waits_last=True)) is None
-    assert look(of_detail(a_detail(deadline_at=at(60 * 24 * 7)), error=GONE), None) is None
-    assert look(of_detail(old, error=DOWN), None) is None
+    missed = known_detail("pending", absent_looks=1, absent_since=at(-9))
+    assert change(of_detail(found=SAID), None) == (NOW, 1, 0)
+    assert change(of_detail(found=SAID), missed) == (at(-9), 1, -1)
+    assert change(of_detail(found=SAID), HELD) is None
+    assert change(of_detail(error=GONE), known_detail("pending")) == (NOW, 0, 1)
+    assert change(of_detail(found=SILENT), None) == (NOW, 0, 1)
+    assert change(of_detail(error=GONE), missed) is None
+    assert change(of_detail(error=DOWN), None) is None
+
+
+def test_an_answer_that_is_stored_already_changes_nothing() -> None:
+    """A commit whose end was lost is done again: no look counts twice."""
+    stored = known_detail("pending", asked_at=NOW, absent_looks=2, absent_since=at(-60 * 48))
+    assert answered(of_detail(error=GONE), stored, POLICY) is None
 
 
 def test_a_detail_that_is_not_there_yet_stays_in_the_queue() -> None:

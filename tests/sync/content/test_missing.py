@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from replicator.sync.content.missing import (
     DAY,
     LONGEST_WAIT,
     MOST_FAULTS,
-    is_newly_absent,
+    may_be_believed,
     missing_detail,
 )
 from tests.sync.fix_values import NOW, a_detail, at, known_detail
@@ -139,11 +138,10 @@ def test_a_detail_without_a_deadline_gets_one() -> None:
     assert (row.deadline_at, row.state, row.last_error) == (NOW + WEEK, "pending", "NotFound 404")
 
 
-def test_a_detail_counts_as_absent_once() -> None:
-    """When its call is over for a day: not before, and not again."""
-    row = missing(timedelta(days=2))
-    assert is_newly_absent(row, None)
-    assert is_newly_absent(row, looked(9, at(-60)))
-    assert not is_newly_absent(row, looked(1, at(-60), waits_last=True))
-    assert not is_newly_absent(missing(timedelta(hours=2)), None)
-    assert not is_newly_absent(replace(row, waits_last=False), None)
+def test_when_one_more_answer_would_be_a_fact() -> None:
+    """At the third look, a day after the first one."""
+    assert may_be_believed(looked(BELIEVED_LOOKS - 1, NOW - DAY), NOW)
+    assert not may_be_believed(looked(BELIEVED_LOOKS - 2, NOW - DAY), NOW)
+    assert not may_be_believed(looked(BELIEVED_LOOKS, NOW - DAY / 2), NOW)
+    assert not may_be_believed(known_detail("pending"), NOW)
+    assert not may_be_believed(None, NOW)

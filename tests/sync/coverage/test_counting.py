@@ -63,3 +63,8 @@ def test_the_last_run_tells_at_which_total_a_list_is_capped() -> None:
     assert capped_at(2400, 1400) == 1000
     assert capped_at(2400, MARGIN) is None
     assert capped_at(2400, None) is None
+
+
+def test_a_tie_group_without_any_value_ends() -> None:
+    """Where no stored call has a status, a direction or an agent, one word of the contract is tried."""
+    assert count(Doubt.TIE, 120, [7], ()).found is Found.NOTHING

@@ -44,8 +44,8 @@ def test_nothing_is_missing() -> None:
         (replace(COMPLETE, source=Source("x")), "done", Found(), "head_not_read", "the newest end"),
         (with_state(ledger=Ledger()), "done", Found(), "not_listed", "no part of the list"),
         (with_state(ledger=Ledger((Piece(at(-60), NOW, NOW),))), "bounded", Found(), "not_listed", "created before 2026-03-01"),
-        (with_state(left={at(0): Left(Interval(at(-9), at(0)), at(-1), at(9))}), "done", Found(), "failing", "2026-03-01"),
-        (with_state(left={END: Left(Interval(at(-9), END), at(-1), at(9))}), "done", Found(), "failing", "the newest end"),
+        (with_state(left={at(0): Left(Interval(at(-9), at(0)), at(1), at(9), at(1))}), "done", Found(), "failing", "2026-03-01"),
+        (with_state(left={END: Left(Interval(at(-9), END), at(1), at(9), at(1))}), "done", Found(), "failing", "the newest end"),
         (with_state(search=bisect.begin(NOW, total=9, surplus=1)), "bounded", Found(), "search_open", "differently"),
         (replace(COMPLETE, difference=-133), "done", Found(), "fewer_stored", "133 calls more than are stored"),
         (replace(COMPLETE, difference=1), "done", Found(), "more_stored", "1 call more are stored"),
@@ -60,6 +60,26 @@ def test_each_gap_has_a_code_and_words(position: Position, result: str, found: F
     (gap,) = gaps(position, Result(result), found)
     assert gap.code == code
     assert words in gap.words
+
+
+def test_a_capped_lists_total_says_nothing() -> None:
+    """Where filters have proven all of it, more calls are stored than it counts, and that is no gap."""
+    capped = replace(with_state(capped_at=10), difference=1400, live=1410)
+    assert gaps(capped, Result.DONE, Found()) == ()
+
+
+def test_a_count_that_was_not_compared_is_no_proof() -> None:
+    """A run for one stretch reads the total and searches for nothing: what suspected calls do not explain is said."""
+    position = replace(COMPLETE, live=8, is_total_new=True)
+    assert codes(position) == ["fewer_stored"]
+    assert codes(replace(position, live=12), found=Found(suspected=2)) == []
+    assert codes(replace(position, live=12), found=Found(suspected=1)) == ["more_stored"]
+
+
+def test_a_stretch_that_was_read_since_does_not_fail() -> None:
+    """What failed earlier in the run, or in a run before, and was read after that."""
+    left = Left(Interval(at(-9), at(0)), at(-1), at(9), at(-60))
+    assert codes(with_state(left={at(0): left})) == []
 
 
 def test_holes_between_what_was_read_are_named() -> None:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replicator.sync.engine.credit import EXTRA, NEW_ROWS_A_PAGE, Credit, Rest, grain, one_pass, stale_before
+from replicator.sync.engine.credit import (
+    EXTRA,
+    LONGEST_GRAIN,
+    NEW_ROWS_A_PAGE,
+    Credit,
+    Rest,
+    grain,
+    one_pass,
+    stale_before,
+)
 from tests.sync.fix_values import NOW, at
 
 pytestmark = pytest.mark.pure
@@ -52,9 +61,14 @@ def test_spending_never_exceeds_what_accrued(steps: list[tuple[float, int]]) -> 
 
 
 def test_time_that_goes_back_changes_nothing() -> None:
-    """A clock that is set back neither takes nor gives."""
+    """A clock that is set back neither takes nor gives, and the credit goes on from there: one that was wrong by years
+    does not end it.
+    """
     credit = Credit(requests=5, at=NOW)
-    assert credit.accrued(at(-5), 90, 1_000_000) is credit
+    back = credit.accrued(at(-5), 90, 1_000_000)
+    assert (back.requests, back.at) == (5, at(-5))
+    assert back.accrued(at(-4), 90, 1_000_000).requests == pytest.approx(32)
+    assert credit.accrued(NOW, 90, 1_000_000) is credit
     assert credit.spent(9).requests == 0
 
 
@@ -76,3 +90,4 @@ def test_looks_are_joined_within_a_tenth_of_a_pass() -> None:
     assert grain(90, 0.3, 1_000, MINUTE) == MINUTE / 2
     assert grain(None, 0.3, 1_000_000, MINUTE) == MINUTE / 2
     assert grain(90, 0, 1_000_000, MINUTE) == MINUTE / 2
+    assert grain(90, 0.3, 10**18, MINUTE) == grain(90, 1e-12, 100, MINUTE) == LONGEST_GRAIN

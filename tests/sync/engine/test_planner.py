@@ -56,7 +56,7 @@ def walk(lane: Lane, since: float = -500, until: float = -400) -> Walk:
 
 
 def left_until(minutes: float) -> Left:
-    return Left(Interval(BEGINNING, at(-90)), NOW, at(minutes))
+    return Left(Interval(BEGINNING, at(-90)), NOW, at(minutes), NOW)
 
 
 def unsure(reason: Doubt, since: float = -90, until: float = -80, ago: float = 0) -> Piece:
@@ -197,6 +197,25 @@ def test_credit_reads_nothing_twice_in_a_run_or_right_after_one() -> None:
     assert goals(replace(OLD, rest=Rest(at(-10), at(0.5))), NOW) == []
     assert len(goals(replace(OLD, rest=Rest(at(-8.5), at(0.5))), NOW)) == 1
     assert len(goals(replace(OLD, rest=Rest(at(-10), NOW)), NOW)) == 1
+
+
+def test_a_stretch_that_fails_keeps_no_other_from_being_read() -> None:
+    """What lies above and below it is re-read on credit, renewed and compared, while it is left alone."""
+    left = {at(-50): Left(Interval(at(-90), at(-50)), NOW, at(5), NOW)}
+    failing = replace(OLD, left=left)
+    assert goals(failing, NOW) == [Goal(Lane.REREAD, Interval(BEGINNING, at(-90)))]
+    due = replace(failing, ledger=Ledger((Piece(BEGINNING, at(-90), at(-99)), Piece(at(-90), at(-50), at(-999)))))
+    assert [(goal.lane, goal.hole.until) for goal in goals(due, NOW)] == [(Lane.RENEWAL, at(-90))]
+    asked = replace(failing, comparison=Comparison(at(-5)), renews=False)
+    assert goals(asked, NOW) == [Goal(Lane.COMPARE, Interval(BEGINNING, at(-90)))]
+    assert [goal.hole.until for goal in goals(failing, at(5))] == [at(-50)]
+
+
+def test_a_capped_list_is_not_reread_on_credit() -> None:
+    """What lies behind the cap is read through filters once a day, and unsure stretches that only filters show neither."""
+    assert goals(replace(OLD, capped_at=1000), NOW) == []
+    sliced = Piece(BEGINNING, at(-1), at(-200), is_proven=False, reason=Doubt.SLICED)
+    assert Lane.REREAD not in [goal.lane for goal in goals(replace(OLD, ledger=Ledger((sliced,))), NOW)]
 
 
 def test_a_walk_on_credit_stops_where_the_credit_ends() -> None:
