@@ -72,6 +72,15 @@ def _rest(known: source_state.SourceRow, options: Options) -> Rest | None:
     return Rest(known.run_begun_at, known.run_seen_at + options.poll_every)
 
 
+def _left(failing: Sequence[stored_coverage.Stretch], options: Options) -> dict[datetime, Left]:
+    """Return the stretches that failed in earlier runs. The short runs of a service leave them alone for a while; who
+    starts a `sync` wants them to be tried.
+    """
+    rest = timedelta(0) if options.command == "sync" else LEFT_FOR
+    holes = [(Interval(since or BEGINNING, until or END), first, last) for since, until, first, last in failing]
+    return {hole.until: Left(hole, last, last + rest, first) for hole, first, last in holes}
+
+
 def _stretch(bounds: tuple[datetime | None, datetime | None]) -> Interval:
     since, until = bounds
     return Interval(since or BEGINNING, until or END)
@@ -109,10 +118,7 @@ def begin(
         oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
-        left={
-            until or END: Left(Interval(since or BEGINNING, until or END), failed_at, failed_at + LEFT_FOR, first)
-            for since, until, first, failed_at in stored_coverage.load_failing(tx, account)
-        },
+        left=_left(stored_coverage.load_failing(tx, account), options),
         difference=known.difference,
         sliced_at=known.sliced_at,
         credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),

@@ -116,7 +116,11 @@ def test_an_earlier_release_becomes_the_present_one(path: Path, empty_database: 
     for name, rows in before.items():
         assert len(after[name]) >= len(rows), name
         kept = [{column: row[column] for column in rows[0]} for row in after[name]] if rows else []
-        assert [row for row in rows if row not in kept] == [], name
+        # What was believed to be absent after one look, or to be an empty transcript, is asked for again.
+        doubted = [
+            row["call_id"] for row in rows if row.get("state") == "absent_final" or row.get("segment_count") == 0
+        ]
+        assert [row for row in rows if row not in kept and row.get("call_id") not in doubted] == [], name
     assert len(before["truedy.calls"]) == 40
     assert list(migrate.migrate(empty_database).views) == []
     with closing(Database(empty_database)) as database, shown_again(empty_database) as base_url:

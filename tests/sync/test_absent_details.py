@@ -92,7 +92,7 @@ def test_a_wave_of_absences_makes_nothing_final(database: Database) -> None:
         there.api.switches = NO_TRANSCRIPTS
         for number in range(60):
             there.world.create(status="completed", at=there.now - 20 * DAY + timedelta(minutes=number))
-        report = there.sync(details=TRANSCRIPTS, asked=Asked())
+        report = there.sync(HOUR, details=TRANSCRIPTS, asked=Asked())
         for _ in range(7):
             report = there.sync(DAY, details=TRANSCRIPTS)
         assert there.rows(ALL) == [("pending", 60), ("present", before)]
