@@ -18,6 +18,17 @@ BELIEVED_FROM = 3
 """Looks after which a detail may be believed to be absent."""
 
 
+RENAMED = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_constraint
+        WHERE conname = 'lease_name_not_null' AND conrelid = 'replicator.lease'::regclass) THEN
+        ALTER TABLE replicator.lease RENAME CONSTRAINT lease_name_not_null TO lease_account_not_null;
+    END IF;
+END $$
+"""
+"""PostgreSQL 18 names this constraint after its column, which had another name once: a restored dump differs."""
+
+
 def upgrade() -> None:
     instant = sa.TIMESTAMP(timezone=True)
     for column in (
@@ -49,6 +60,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "until", name=op.f("pk_failing_stretches")),
         schema="replicator",
     )
+    op.execute(RENAMED)
     for table in ("transcripts", "recordings"):
         looks = sa.Column("absent_looks", sa.Integer(), nullable=False, server_default="0")
         op.add_column(table, looks, schema="truedy")

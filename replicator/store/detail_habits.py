@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from replicator.store.rows import Kind
 
-KEPT_DAYS = 100
-"""Older groups are removed."""
-
 
 def load(connection: psycopg.Connection[Any], account: str, kind: Kind) -> list[tuple[datetime, int, int]]:
     """Return (when the group begins, details found, details absent) of one kind, oldest first."""
@@ -57,9 +54,6 @@ def count(
             )
 
 
-def forget(tx: psycopg.Connection[Any], account: str) -> None:
-    """Remove groups of more than KEPT_DAYS ago."""
-    tx.execute(
-        "DELETE FROM replicator.detail_habits WHERE account = %s AND since < now() - make_interval(days => %s)",
-        [account, KEPT_DAYS],
-    )
+def forget(tx: psycopg.Connection[Any], account: str, before: datetime) -> None:
+    """Remove groups that began before an instant."""
+    tx.execute("DELETE FROM replicator.detail_habits WHERE account = %s AND since < %s", [account, before])

@@ -23,6 +23,7 @@ from replicator.store import (
     stretches,
 )
 from replicator.sync.commit import load_ledger, save_policy
+from replicator.sync.content.habit import KEPT
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, END, Interval
 from replicator.sync.engine.answers import LEFT_FOR
@@ -72,12 +73,14 @@ def _rest(known: source_state.SourceRow, options: Options) -> Rest | None:
     return Rest(known.run_begun_at, known.run_seen_at + options.poll_every)
 
 
-def _left(failing: Sequence[stored_coverage.Stretch], options: Options) -> dict[datetime, Left]:
+def _left(failing: Sequence[stored_coverage.Stretch], options: Options, now: datetime) -> dict[datetime, Left]:
     """Return the stretches that failed in earlier runs. The short runs of a service leave them alone for a while; who
-    starts a `sync` wants them to be tried.
+    starts a `sync` wants them to be tried. No look counts as later than now, whatever an earlier clock said.
     """
     rest = timedelta(0) if options.command == "sync" else LEFT_FOR
-    holes = [(Interval(since or BEGINNING, until or END), first, last) for since, until, first, last in failing]
+    holes = [
+        (Interval(since or BEGINNING, until or END), first, min(last, now)) for since, until, first, last in failing
+    ]
     return {hole.until: Left(hole, last, last + rest, first) for hole, first, last in holes}
 
 
@@ -104,7 +107,7 @@ def begin(
     known = source_state.load_source(tx, account)
     remembered = stored_calls.some_calls(tx, account)
     note_proven(tx, account, ledger, now)
-    detail_habits.forget(tx, account)
+    detail_habits.forget(tx, account, now - KEPT)
     asked = None
     if options.asked is not None:
         asked = _stretch(stretches.of_days(tx, options.asked.since, options.asked.until))
@@ -118,7 +121,7 @@ def begin(
         oldest_known=stored_calls.oldest_live(tx, account),
         has_quarantine=quarantine.is_any_open(tx, account),
         has_absences=absences.has_open(tx, account),
-        left=_left(stored_coverage.load_failing(tx, account), options),
+        left=_left(stored_coverage.load_failing(tx, account), options, now),
         difference=known.difference,
         sliced_at=known.sliced_at,
         credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),

@@ -27,6 +27,8 @@ MATURE = timedelta(days=1)
 """A group is judged when it is this old: a detail of a call that has just ended is seldom there at the first look."""
 NEAR = timedelta(hours=12)
 """A group with fewer than ENOUGH details is judged together with those that began so long before or after it."""
+KEPT = timedelta(days=100)
+"""Groups that began earlier are forgotten."""
 LONGEST_WAVE = timedelta(days=30)
 """What is absent for so long is believed, whatever else is absent with it."""
 
