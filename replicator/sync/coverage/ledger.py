@@ -289,10 +289,7 @@ class Ledger:
         return Interval(self.pieces[lowest].since, self.pieces[oldest].until)
 
     def last_compared_before(self, instant: datetime, within: Interval = EVERYTHING) -> Interval | None:
-        """Return the newest stretch inside `within` that was last compared before an instant; None where there is none.
-
-        Neighbours are returned as one stretch.
-        """
+        """Return the newest stretch inside `within` that was last compared before an instant, over neighbours; else None."""
         found: Interval | None = None
         for piece in reversed(self.pieces):
             common = piece.interval.overlap(within)
