@@ -120,9 +120,9 @@ class Report:
     def last_line(self) -> str:
         """Say in words whether the replica is complete and proven, and if not, what is not and since when."""
         if self.proven_at is not None and self.is_complete:
-            looked = (
-                "" if self.oldest_look_at is None else f"; every call compared since {_instant(self.oldest_look_at)}"
-            )
+            since, looked = self.oldest_look_at, ""
+            if since is not None and since < self.proven_at:
+                looked = f"; every call compared since {_instant(since)}"
             return f"complete and proven as of {_instant(self.proven_at)}{looked}"
         said = [gap.words + (f" (since {_instant(gap.since)})" if gap.since else "") for gap in self.gaps]
         return f"not complete: {'; '.join(said)}"

@@ -44,6 +44,8 @@ stored.
 """
 FUTURE_SLACK = timedelta(minutes=5)
 """How far ahead of both clocks a row's created_at may lie."""
+PAID_EVERY = timedelta(seconds=1)
+"""How often the renewal credit is computed anew: each turn would cost more than it earns."""
 UNCHECKED_SLACK = timedelta(days=1)
 """How far ahead of our clock it may lie where the server gives no time, or an impossible one."""
 CHARACTERS_A_ROW = 4_000
@@ -260,10 +262,10 @@ def start(
 def paid_for(position: Position, now: datetime, requests_a_minute: float | None) -> Position:
     """Return the position with the renewal credit as of now, from a budget of so many requests (None: no limit)."""
     state = position.state
+    if state.credit.at is not None and timedelta(0) <= now - state.credit.at < PAID_EVERY:
+        return position
     calls = max(position.source.total or 0, position.live or 0)
     credit = state.credit.accrued(now, requests_a_minute, calls)
-    if credit is state.credit:
-        return position
     joined = grain(requests_a_minute, credit.share, calls, state.poll_every)
     policy = state.policy if state.policy.grain == joined else replace(state.policy, grain=joined)
     return replace(position, state=replace(state, credit=credit, policy=policy))
