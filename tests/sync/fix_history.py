@@ -525,7 +525,9 @@ class Whole:
         was_hidden = life.is_gone(looked_at) or any(
             since < looked_at + timedelta(seconds=10) and looked_at < until for since, until in self.dark
         )
-        is_unmoved = life.updated_at is None or life.updated_at <= looked_at + REREAD_SLACK
+        is_unmoved = (
+            life.updated_at is None or life.updated_at <= looked_at + REREAD_SLACK or life.id in self.replica.liars
+        )
         return is_unmoved and (was_hidden or life.written_at is None or life.written_at > looked_at)
 
     def _check_contents(self, hours: int | None = None) -> None:

@@ -232,7 +232,7 @@ def details_of(
             )
         elif detail.due_at is None and before is not None and _concerns_details(call, before):
             rows.append(_again(kind, call, detail, seen_at))
-        elif detail.due_at is None and _has_moved_since(call, kind, detail, seen_at):
+        elif detail.due_at is None and _has_moved_since(call, before, kind, detail, seen_at):
             looks = min(detail.attempts, 10) if detail.state == "present" else 0
             rows.append(_again(kind, call, detail, seen_at + min(REREAD_AFTER * 4**looks, LONGEST_REREAD_WAIT)))
     return rows
@@ -249,7 +249,7 @@ request, and it is made together with the details of history, after everything n
 LONGEST_REREAD_WAIT = timedelta(days=30)
 
 
-def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datetime) -> bool:
+def _has_moved_since(call: Call, before: KnownCall | None, kind: Kind, detail: KnownDetail, seen_at: datetime) -> bool:
     """Say whether `updated_at` changed after our last look at the detail, for whatever reason.
 
     A transcript that is replaced, or that appears after we gave up, changes nothing but `updated_at`. A stored
@@ -257,9 +257,13 @@ def _has_moved_since(call: Call, kind: Kind, detail: KnownDetail, seen_at: datet
     """
     if (kind == "recording" and detail.state == "present") or detail.state == "denied":
         return False
-    if call.updated_at is None or detail.asked_at is None or is_in_the_future(call.updated_at, seen_at):
+    now, stored = call.updated_at, before.updated_at if before is not None else None
+    if now is None or detail.asked_at is None:
         return False
-    return call.updated_at > detail.asked_at + REREAD_SLACK
+    if is_in_the_future(now, seen_at) or (stored is not None and now < stored):
+        # Such a stamp cannot be compared with our look. That it is another one than before says enough.
+        return stored is not None and now != stored
+    return now > detail.asked_at + REREAD_SLACK
 
 
 def _again(kind: Kind, call: Call, detail: KnownDetail, due_at: datetime) -> DetailRow:

@@ -334,7 +334,7 @@ def test_a_recordings_url_in_the_row_is_stored_where_ours_has_expired(known: Any
     assert [row.recording.recording_url for row in rows if row.recording] == ["https://a/1"] * is_stored
 
 
-def again(call: Call, detail: Any, change: Change = Change.TOUCHED, before: KnownCall = KNOWN) -> list[Any]:
+def again(call: Call, detail: Any, change: Change = Change.TOUCHED, before: KnownCall | None = KNOWN) -> list[Any]:
     return [(row.state, row.due_at) for row in details_of(call, change, before, {"transcript": detail}, at(500), TEXT)]
 
 
@@ -367,16 +367,24 @@ def test_a_row_that_moved_since_our_look_is_looked_at_later_and_later(looks: int
 
 
 def test_a_row_that_moved_with_our_own_look_is_not_looked_at_again() -> None:
-    """Within five minutes of it the row is taken to have moved by it; a stamp of the future, and a detail that is denied, ask
-    for nothing either.
-    """
+    """Within five minutes of it the row is taken to have moved by it; a detail that is denied asks for nothing either."""
     present = known_detail(asked_at=at(395))
     assert again(replace(CALL, updated_at=at(400)), present) == []
     assert again(replace(CALL, updated_at=at(400.1)), present) == [("present", at(560))]
-    assert again(replace(CALL, updated_at=at(900)), present) == []
     assert again(replace(CALL, updated_at=None), present) == []
     assert again(replace(CALL, updated_at=at(400)), known_detail("denied", asked_at=at(300))) == []
     assert again(replace(CALL, updated_at=at(400)), known_detail(asked_at=None)) == []
+
+
+def test_a_stamp_that_cannot_be_compared_asks_where_it_is_another_one() -> None:
+    """One in the future, or before the stored one, says nothing about our look; that it changed is what is known."""
+    present, later = known_detail(asked_at=at(395)), [("present", at(560))]
+    assert again(replace(CALL, updated_at=at(900)), present) == later
+    assert again(replace(CALL, updated_at=at(900)), present, Change.TOUCHED, replace(KNOWN, updated_at=at(900))) == []
+    assert (
+        again(replace(CALL, updated_at=at(300)), present, Change.CHANGED, replace(KNOWN, updated_at=at(390))) == later
+    )
+    assert again(replace(CALL, updated_at=at(900)), present, Change.NEW, None) == []
 
 
 def test_the_same_row_again_queues_only_what_nothing_is_known_of() -> None:

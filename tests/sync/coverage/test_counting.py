@@ -66,5 +66,5 @@ def test_the_last_run_tells_at_which_total_a_list_is_capped() -> None:
 
 
 def test_a_tie_group_without_any_value_ends() -> None:
-    """Where no stored call has a status, a direction or an agent, one word of the contract is tried."""
-    assert count(Doubt.TIE, 120, [7], ()).found is Found.NOTHING
+    """Where no stored call has a status, a direction or an agent, one request shows that nothing adds up."""
+    assert count(Doubt.TIE, 120, [0], ()).found is Found.NOTHING
