@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("renewal_share", sa.Float(), nullable=True),
         sa.Column("renewal_credit", sa.Float(), nullable=False, server_default="0"),
         sa.Column("renewal_credit_at", instant, nullable=True),
+        sa.Column("capped_at", sa.BigInteger(), nullable=True),
         sa.Column("run_begun_at", instant, nullable=True),
         sa.Column("run_seen_at", instant, nullable=True),
     ):

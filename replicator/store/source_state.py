@@ -31,13 +31,14 @@ class SourceRow:
     run_begun_at: datetime | None = None
     run_seen_at: datetime | None = None
     """When the latest run began and when it last committed, by its own clock."""
+    capped_at: int | None = None
 
 
 def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
     """Return the stored state of the source; an empty row where the account is new."""
     row = connection.execute(
         "SELECT base_url, head_at, live_calls, difference, released_deletions, sliced_at, renewal_credit, renewal_credit_at, "
-        "run_begun_at, run_seen_at FROM replicator.source_state WHERE account = %s",
+        "run_begun_at, run_seen_at, capped_at FROM replicator.source_state WHERE account = %s",
         [account],
     ).fetchone()
     return SourceRow(*row) if row else SourceRow()
@@ -81,12 +82,15 @@ def save_credit(
     at: datetime | None,
     run_begun_at: datetime | None,
     run_seen_at: datetime,
+    capped_at: int | None,
 ) -> None:
-    """Store the renewal credit as of an instant, and that a run which began then is still comparing."""
+    """Store the renewal credit as of an instant, that a run which began then is still comparing, and the total at which
+    the list is known to be capped.
+    """
     tx.execute(
         "UPDATE replicator.source_state SET renewal_credit = %s, renewal_credit_at = %s, run_begun_at = %s, "
-        "run_seen_at = %s WHERE account = %s",
-        [requests, at, run_begun_at, run_seen_at, account],
+        "run_seen_at = %s, capped_at = %s WHERE account = %s",
+        [requests, at, run_begun_at, run_seen_at, capped_at, account],
     )
 
 

@@ -105,7 +105,9 @@ class Committer:
             position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
         )  # fmt: skip
         state = position.state
-        source_state.save_credit(tx, self.account, state.credit.requests, state.credit.at, state.begun_at, now)
+        source_state.save_credit(
+            tx, self.account, state.credit.requests, state.credit.at, state.begun_at, now, state.capped_at
+        )
         for key_budget in self.key_budgets:
             key_budget.save(tx)
         runs.save_run(tx, self.run_id, counters)

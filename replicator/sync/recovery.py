@@ -127,6 +127,7 @@ def begin(
         credit=Credit(requests=known.renewal_credit, at=known.renewal_credit_at),
         rest=_rest(known, options),
         asked=asked,
+        capped_at=known.capped_at,
     )
     if deaths >= MOST_DEATHS:
         apart_until = now + APART_FOR

@@ -57,6 +57,8 @@ source_state = sa.Table(
     sa.Column("renewal_share", sa.Float),
     sa.Column("renewal_credit", sa.Float, nullable=False, server_default="0"),
     sa.Column("renewal_credit_at", Instant),
+    # The total at which the list ends though more calls exist, as filters have shown.
+    sa.Column("capped_at", Count),
     # By the run's own clock: when the latest run began, and when it last committed.
     sa.Column("run_begun_at", Instant),
     sa.Column("run_seen_at", Instant),

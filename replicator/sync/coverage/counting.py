@@ -72,14 +72,6 @@ class Counting:
         return Walk(Lane.SLICE, self.hole, 0, limit=1, filter=self.attempts[0][len(self.counted)])
 
 
-def capped_at(live: int, difference: int | None) -> int | None:
-    """Return the total at which the list is capped, as the last run left it; None where it is not.
-
-    `live` calls were stored, and `difference` of them exceeded the total: only a cap explains many.
-    """
-    return live - difference if difference is not None and difference > MARGIN else None
-
-
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The counting after an answer, and what it has shown once it is over (else None)."""

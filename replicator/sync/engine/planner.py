@@ -126,14 +126,14 @@ def _stale(state: State, readable: Ledger, now: datetime) -> Interval | None:
     """Return the stretch to be re-read on credit; None where there is no credit, or nothing was compared long enough
     ago.
 
-    What lies behind a cap is read through filters, on a schedule of its own, and the end of a capped list would be
-    called unsure by each walk that reaches it: so a capped list is not re-read on credit.
+    A walk that reaches the end of a capped list calls it unsure, and it is read through filters once more: so a capped
+    list is re-read on credit as often as it is read through filters.
     """
     if not state.renews or not state.credit.is_any or Lane.REREAD in state.walks or state.in_flight.get(Lane.REREAD):
         return None
-    if state.capped_at is not None:
-        return None
     before = stale_before(now, state.poll_every, state.begun_at, state.rest)
+    if state.capped_at is not None:
+        before = min(before, now - SLICE_EVERY)
     return readable.stalest(before, min(before, now - DOUBTS_EVERY))
 
 

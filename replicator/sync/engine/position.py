@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from replicator.budget.run_bound import Bound
 from replicator.store.doubts import Doubt
 from replicator.store.rows import UnreadRow
-from replicator.sync.coverage.counting import capped_at
 from replicator.sync.coverage.filters import ignored, is_stretch, values
 from replicator.sync.coverage.ledger import BEGINNING
 from replicator.sync.coverage.page import Lane, Seen
@@ -170,11 +169,18 @@ def absorb(
         position,
         is_total_new=position.is_total_new or outcome.request.is_head or is_search_over or is_slicing_over,
         is_search_over=is_search_over,
-        state=absorbed.state,
+        state=_without_cap(absorbed.state, source.total),
         source=source,
         oldest_known=oldest,
         has_quarantine=position.has_quarantine or bool(bad),
     )
+
+
+def _without_cap(state: State, total: int | None) -> State:
+    """Return the state without its cap, where the list has another total by now: it ends elsewhere."""
+    if state.capped_at is None or total is None or total == state.capped_at:
+        return state
+    return replace(state, capped_at=None)
 
 
 def _absorb_page(
@@ -223,6 +229,7 @@ def start(
     has_quarantine: bool = False,
     has_absences: bool = False,
     left: Mapping[datetime, Left] | None = None,
+    capped_at: int | None = None,
     difference: int | None = None,
     sliced_at: datetime | None = None,
     credit: Credit | None = None,
@@ -246,7 +253,7 @@ def start(
             rest=rest,
             left=left or {},
             renews=comparison is None,
-            capped_at=capped_at(live, difference),
+            capped_at=capped_at,
             bound=Bound(live),
         ),
         ledger,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from replicator.store.doubts import Doubt
-from replicator.sync.coverage.counting import MARGIN, MOST_AGENTS, Counted, Found, absorb, begin, capped_at
+from replicator.sync.coverage.counting import MARGIN, MOST_AGENTS, Counted, Found, absorb, begin
 from replicator.sync.coverage.ledger import BEGINNING, Interval
 from replicator.sync.coverage.page import Filter, Seen
 from tests.sync.coverage.fix_walking import NOW
@@ -56,13 +56,6 @@ def test_a_count_asks_for_twenty_agents_at_most() -> None:
     agents = tuple(("agent_id", str(number)) for number in range(30))
     assert len(begin(Interval(BEGINNING, NOW), None, 500, agents).attempts[0]) == MOST_AGENTS
     assert len(begin(Interval(BEGINNING, NOW), Doubt.TIE, 500, agents).attempts[0]) == 30
-
-
-def test_the_last_run_tells_at_which_total_a_list_is_capped() -> None:
-    """Where many more calls are stored than the list says; a few are differences of another kind."""
-    assert capped_at(2400, 1400) == 1000
-    assert capped_at(2400, MARGIN) is None
-    assert capped_at(2400, None) is None
 
 
 def test_a_tie_group_without_any_value_ends() -> None:

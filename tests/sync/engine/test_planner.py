@@ -15,7 +15,17 @@ from replicator.budget.run_bound import Bound
 from replicator.store.doubts import Doubt
 from replicator.sync.coverage.counting import COUNTED_FROM
 from replicator.sync.coverage.full_scan import FullScan
-from replicator.sync.coverage.ledger import BEGINNING, END, TICK, UNREADABLE_EVERY, Interval, Ledger, Piece
+from replicator.sync.coverage.ledger import (
+    BEGINNING,
+    END,
+    TICK,
+    UNREADABLE_EVERY,
+    Interval,
+    Ledger,
+    Piece,
+    RenewalPolicy,
+    RenewalRule,
+)
 from replicator.sync.coverage.page import PAGE_LIMIT, Lane
 from replicator.sync.coverage.partitions import begin
 from replicator.sync.coverage.walk import Walk
@@ -211,9 +221,13 @@ def test_a_stretch_that_fails_keeps_no_other_from_being_read() -> None:
     assert [goal.hole.until for goal in goals(failing, at(5))] == [at(-50)]
 
 
-def test_a_capped_list_is_not_reread_on_credit() -> None:
-    """What lies behind the cap is read through filters once a day, and unsure stretches that only filters show neither."""
-    assert goals(replace(OLD, capped_at=1000), NOW) == []
+def test_a_capped_list_is_reread_on_credit_once_a_day() -> None:
+    """As often as it is read through filters; unsure stretches that only filters show are not re-read."""
+    capped = replace(OLD, capped_at=1000)
+    assert goals(capped, NOW) == []
+    later = NOW + SLICE_EVERY - timedelta(minutes=8.5)
+    young = replace(capped, policy=RenewalPolicy((RenewalRule(timedelta(days=9), timedelta(days=9)),)))
+    assert goals(young, later) == [Goal(Lane.REREAD, Interval(at(-90), at(-50)))]
     sliced = Piece(BEGINNING, at(-1), at(-200), is_proven=False, reason=Doubt.SLICED)
     assert Lane.REREAD not in [goal.lane for goal in goals(replace(OLD, ledger=Ledger((sliced,))), NOW)]
 
