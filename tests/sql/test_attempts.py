@@ -417,6 +417,6 @@ def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str
     fix_small_world.analyze(small)
     plan = small.execute(f"EXPLAIN SELECT * FROM analytics.{view} WHERE {condition}").fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
-    assert first in text
+    assert first in text, text
     assert "ix_calls_other_party" in text
     assert "Seq Scan on calls" not in text
