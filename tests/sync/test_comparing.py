@@ -138,7 +138,7 @@ def test_credit_is_kept_in_the_database(database: Database) -> None:
     with source(database, calls=CALLS) as there:
         there.sync()
         left = there.value("SELECT renewal_credit FROM replicator.source_state")
-        assert left == one_pass(CALLS)
+        assert 0 < left <= one_pass(CALLS)
         age(there, 5)
         there.sync(max_requests=8)
         assert there.value("SELECT renewal_credit FROM replicator.source_state") <= left

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NEW_ROWS_A_PAGE = PAGE_LIMIT - 1 - SLACK
 """Rows of a page that do not overlap with the page before."""
 DEFAULT_SHARE = 0.3
+UNLIMITED = 6000.0
+"""Requests a minute of which credit accrues where the source has no limit: a hundred a second."""
 LONGEST_GRAIN = timedelta(days=9)
 """A tenth of the longest time between two looks by the policy as it comes."""
 
@@ -51,16 +53,17 @@ class Credit:
         return self.requests >= 1
 
     def accrued(self, now: datetime, requests_a_minute: float | None, calls: int) -> Credit:
-        """Return the credit as of now. `requests_a_minute` is the whole budget; None where the source has no limit."""
+        """Return the credit as of now. `requests_a_minute` is the whole budget; None where the source has no limit: then
+        UNLIMITED stands for it, because also such a source is not to be read all the time.
+        """
         if self.at is not None and now < self.at:
             return replace(self, at=now)  # a clock was set back: what was earned stays, and nothing is added
         if now == self.at:
             return self
-        most = float(one_pass(calls)) if self.share > 0 else 0.0
+        rate = UNLIMITED if requests_a_minute is None else requests_a_minute
         seconds = 0.0 if self.at is None else (now - self.at).total_seconds()
-        if requests_a_minute is not None:
-            most = min(most, self.requests + self.share * requests_a_minute * seconds / 60)
-        return replace(self, requests=most, at=now)
+        earned = self.requests + self.share * rate * seconds / 60
+        return replace(self, requests=min(earned, one_pass(calls) if self.share > 0 else 0), at=now)
 
     def spent(self, requests: int) -> Credit:
         """Return the credit after requests for renewal were sent. What the schedule demands may cost more than there is."""

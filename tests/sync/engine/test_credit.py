@@ -36,12 +36,13 @@ def test_a_share_of_the_budget_accrues() -> None:
 
 
 def test_it_is_capped_at_one_whole_pass() -> None:
-    """A day's share is 38,880 requests; a list of 9,600 calls needs 100 and some more. Without a limit it is all there
-    at once.
+    """A day's share is 38,880 requests; a list of 9,600 calls needs 100 and some more. Without a limit a
+    hundred requests a second are the budget.
     """
     assert one_pass(9600) == 9600 / NEW_ROWS_A_PAGE + EXTRA == 150
     assert Credit(at=NOW).accrued(at(1440), 90, 9600).requests == 150
-    assert Credit(at=NOW).accrued(at(0.001), None, 9600).requests == 150
+    assert Credit(at=NOW).accrued(at(1), None, 9600).requests == 150
+    assert Credit(at=NOW).accrued(at(0.01), None, 9600).requests == pytest.approx(18)
     assert Credit(at=NOW, requests=500).accrued(at(1), 90, 9600).requests == 150
     assert Credit(share=0, at=NOW).accrued(at(1), None, 9600).requests == 0
 
