@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,13 +17,13 @@ from replicator.budget import run_bound
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts
 from replicator.store import lease, stored_coverage
-from replicator.sync import commit, workers
-from replicator.sync.content import calls, stages
+from replicator.sync import commit, run, workers
+from replicator.sync.content import calls, habit, missing, stages
 from replicator.sync.coverage import advance, list_end
 from replicator.sync.coverage.ledger import END, EVERYTHING, TICK, Interval, Piece, difference
 from replicator.sync.coverage.walk import Advance, CheckingEnd
 from replicator.sync.deletions import probes, rules
-from replicator.sync.engine import answers, position
+from replicator.sync.engine import answers, planner, position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,6 +221,26 @@ def bound_by_the_sources_word() -> None:
     run_bound.Bound.calls = property(lambda self: self.claimed or 0)  # type: ignore[assignment,method-assign]
 
 
+def wave_is_believed() -> None:
+    """Whatever else is absent, an absence is believed."""
+    habit.Habit.is_wave = lambda *_: False  # type: ignore[method-assign]
+
+
+def absence_is_believed_at_once() -> None:
+    """One 404, or one empty transcript, past the deadline is a fact."""
+    missing.BELIEVED_LOOKS, missing.BELIEVED_AFTER = 1, timedelta(0)
+
+
+def credit_without_rest() -> None:
+    """Whatever was compared before this moment may be re-read."""
+    planner.stale_before = lambda now, *_: now  # type: ignore[assignment]
+
+
+def complete_whatever_is_missing() -> None:
+    """Nothing is ever missing."""
+    run.gaps = lambda *_: ()  # type: ignore[assignment]
+
+
 BUGS = (
     Bug("naive pager", naive_pager, ("tests/sync/engine/test_list_histories.py::test_some_histories_lose_nothing",)),
     Bug(
@@ -299,6 +320,26 @@ BUGS = (
         "one lease for all accounts",
         one_lease_for_all_accounts,
         ("tests/store/test_accounts_apart.py::test_each_account_has_a_lease_of_its_own",),
+    ),
+    Bug(
+        "a wave of absences is believed",
+        wave_is_believed,
+        ("tests/sync/test_absent_details.py::test_a_wave_of_absences_makes_nothing_final",),
+    ),
+    Bug(
+        "an absence is believed at the first look",
+        absence_is_believed_at_once,
+        ("tests/sync/test_absent_details.py::test_an_outage_during_the_first_sync_loses_nothing",),
+    ),
+    Bug(
+        "what was just compared is read again on credit",
+        credit_without_rest,
+        ("tests/sync/test_comparing.py::test_a_second_sync_at_once_asks_for_two_pages_at_most",),
+    ),
+    Bug(
+        "complete whatever is missing",
+        complete_whatever_is_missing,
+        ("tests/budget/test_run_bound.py::test_a_stretch_that_always_fails_is_left_and_said",),
     ),
     Bug(
         "log that prints the key",
