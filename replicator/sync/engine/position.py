@@ -80,6 +80,8 @@ class Position:
     """How many live calls exceed the source's total, of which a search could not find the cause."""
     is_difference_new: bool = False
     """`difference` has changed and is not stored yet."""
+    stored_left: Mapping[datetime, Left] = field(default_factory=dict)
+    """The stretches that fail, as they are stored."""
     is_open_new: bool = True
     """Calls were written since it was last asked which of them have not ended."""
     is_total_new: bool = False
@@ -90,7 +92,8 @@ class Position:
     @property
     def is_to_be_stored(self) -> bool:
         """Say whether a commit is needed even if no answer came in: the ledger changed, or a search ended."""
-        return self.state.ledger is not self.stored or self.is_difference_new or self.is_search_over
+        is_left_new = self.state.left is not self.stored_left and self.state.left != self.stored_left
+        return self.state.ledger is not self.stored or self.is_difference_new or self.is_search_over or is_left_new
 
 
 @dataclass(slots=True)
@@ -263,6 +266,7 @@ def start(
         has_absences,
         live,
         difference=difference,
+        stored_left=left or {},
     )
 
 
@@ -287,6 +291,7 @@ def committed(position: Position, found: Committed) -> Position:
         position,
         state=state,
         stored=state.ledger,
+        stored_left=state.left,
         is_difference_new=False,
         is_open_new=True,
         live=found.live,

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from replicator.records import Page
-from replicator.sync.coverage.ledger import BEGINNING, Ledger, Piece
+from replicator.sync.coverage.ledger import BEGINNING, Interval, Ledger, Piece
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.position import Batch, Position, Source, absorb
+from replicator.sync.engine.position import PAID_EVERY, Batch, Position, Source, absorb, committed, paid_for
 from replicator.sync.engine.presence import Presence
-from replicator.sync.engine.state import State
+from replicator.sync.engine.state import Left, State
 from replicator.sync.protocol.requests import Outcome, Request
+from replicator.sync.protocol.results import Committed
 
 pytestmark = pytest.mark.pure
 
@@ -67,3 +68,32 @@ def test_a_new_total_begins_a_search_once() -> None:
     assert compare(position).state.search is None
     position = compare(page(position, lane=Lane.FRESH, total=1, is_head=True))
     assert position.state.search is not None
+
+
+def test_a_stretch_that_begins_to_fail_is_stored() -> None:
+    """Though no answer came in: a run that ends with it says so, and the next one knows it."""
+    quiet = Position(State(Ledger()), Ledger(), Source("x"))
+    quiet = replace(quiet, stored=quiet.state.ledger)
+    assert not quiet.is_to_be_stored
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    fails = replace(quiet, state=replace(quiet.state, left={at: Left(Interval(BEGINNING, at), at, at, at)}))
+    assert fails.is_to_be_stored
+    assert not committed(fails, Committed(0, None, has_absences=False, inserted=0, news=0)).is_to_be_stored
+
+
+def test_credit_is_counted_once_a_second() -> None:
+    """Each turn of a run would cost more than it earns; a clock that was set back is followed at once."""
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    first = paid_for(Position(State(Ledger()), Ledger(), Source("x", 10_000, at)), at, 90)
+    assert first.state.credit.at == at
+    assert paid_for(first, at + PAID_EVERY / 2, 90) is first
+    later = paid_for(first, at + 60 * PAID_EVERY, 90)
+    assert later.state.credit.requests == pytest.approx(27)
+    assert paid_for(later, at, 90).state.credit.at == at
+
+
+def test_a_cap_ends_with_its_total() -> None:
+    """A list that has another total by now ends elsewhere."""
+    position = Position(State(PROVEN, capped_at=1000), PROVEN, Source("x", 1000))
+    for total, left in ((1000, 1000), (1200, None), (900, None)):
+        assert page(position, lane=Lane.FRESH, total=total, is_head=True).state.capped_at == left
