@@ -24,6 +24,7 @@ from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
     from replicator.store.database import Database
+    from replicator.sync.options import Progress
 
 FREE = Switches(limit=None)
 
@@ -192,8 +193,12 @@ def test_a_stop_ends_a_run_and_keeps_what_is_done(database: Database) -> None:
     """The stop event ends the run within seconds; what was committed stays and the lease is free."""
     stop = threading.Event()
     with source(database, calls=2000, switches=replace(FREE, latency_seconds=0.01)) as there:
-        threading.Timer(0.7, stop.set).start()
-        report = there.sync(stop=stop)
+
+        def stop_once_something_is_stored(progress: Progress) -> None:
+            if progress.counters.calls_inserted:
+                stop.set()
+
+        report = there.sync(stop=stop, on_progress=stop_once_something_is_stored)
         assert report.result == "stopped"
         assert report.seconds < 8
         assert there.value("SELECT count(*) FROM truedy.calls") > 0
