@@ -65,7 +65,7 @@ def _answered(outcome: Outcome, known: KnownDetail | None, policy: Policy, *, is
     if asked is None or (found is None and error is None):
         return None
     call_id, created_at, at = asked.call_id, asked.call_created_at, outcome.sent_at
-    if known is not None and known.asked_at is not None and known.asked_at >= at:
+    if known is not None and known.asked_at == at:
         return None  # it is stored already: a commit whose end was lost is done again
     if isinstance(found, Transcript) and found.segments:
         return fetched_transcript(call_id, created_at, found, known, at, asked.deadline_at)

@@ -133,6 +133,9 @@ def test_an_answer_that_is_stored_already_changes_nothing() -> None:
     """A commit whose end was lost is done again: no look counts twice."""
     stored = known_detail("pending", asked_at=NOW, absent_looks=2, absent_since=at(-60 * 48))
     assert answered(of_detail(error=GONE), stored, POLICY) is None
+    # A look that a wrong clock dated years ahead hides no later one: it would be asked for again for ever.
+    ahead = replace(stored, asked_at=at(60 * 24 * 3650))
+    assert answered(of_detail(error=GONE), ahead, POLICY) is not None
 
 
 def test_a_detail_that_is_not_there_yet_stays_in_the_queue() -> None:
