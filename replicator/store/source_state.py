@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class SourceRow:
     """The stored state of the source: when its head was read, stored live calls, unexplained difference, released
-    deletions.
+    deletions, when it was read through filters, renewal credit, and the total at which its list is capped.
     """
 
     base_url: str | None = None
@@ -45,53 +45,30 @@ def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
 
 
 def save_source(
-    tx: psycopg.Connection[Any],
-    account: str,
-    base_url: str,
-    head_at: datetime | None,
-    total: int | None,
-    live: int | None,
-    difference: int | None,
-    sliced_at: datetime | None,
-    *,
-    is_identified: bool,
+    tx: psycopg.Connection[Any], account: str, row: SourceRow, total: int | None, *, is_identified: bool
 ) -> None:
-    """Store when the head was last read, the source's total, and the number of stored live calls."""
+    """Store the state of the source after a commit, and its total; what an operator released stays as it is."""
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
-        "sliced_at, identified_at, total_at) "
+        "sliced_at, identified_at, total_at, renewal_credit, renewal_credit_at, run_begun_at, run_seen_at, capped_at) "
         "VALUES (%(account)s, %(url)s, %(at)s::timestamptz, %(total)s::bigint, %(live)s::bigint, %(difference)s::bigint, %(sliced_at)s::timestamptz, "
         "CASE WHEN %(is_identified)s THEN %(at)s::timestamptz END, "
-        "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END) "
+        "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END, "
+        "%(credit)s, %(credit_at)s::timestamptz, %(begun_at)s::timestamptz, %(seen_at)s::timestamptz, %(capped_at)s::bigint) "
         "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
         "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
         "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, sliced_at = excluded.sliced_at, "
         "identified_at = greatest(s.identified_at, excluded.identified_at), "
-        "total_at = coalesce(excluded.total_at, s.total_at)",
+        "total_at = coalesce(excluded.total_at, s.total_at), renewal_credit = excluded.renewal_credit, "
+        "renewal_credit_at = excluded.renewal_credit_at, run_begun_at = excluded.run_begun_at, "
+        "run_seen_at = excluded.run_seen_at, capped_at = excluded.capped_at",
         {
-            "account": account, "url": base_url, "at": head_at, "total": total, "live": live, "difference": difference,
-            "sliced_at": sliced_at, "is_identified": is_identified,
+            "account": account, "url": row.base_url, "at": row.head_at, "total": total, "live": row.live_calls,
+            "difference": row.difference, "sliced_at": row.sliced_at, "is_identified": is_identified,
+            "credit": row.renewal_credit, "credit_at": row.renewal_credit_at, "begun_at": row.run_begun_at,
+            "seen_at": row.run_seen_at, "capped_at": row.capped_at,
         },
     )  # fmt: skip
-
-
-def save_credit(
-    tx: psycopg.Connection[Any],
-    account: str,
-    requests: float,
-    at: datetime | None,
-    run_begun_at: datetime | None,
-    run_seen_at: datetime,
-    capped_at: int | None,
-) -> None:
-    """Store the renewal credit as of an instant, that a run which began then is still comparing, and the total at which
-    the list is known to be capped.
-    """
-    tx.execute(
-        "UPDATE replicator.source_state SET renewal_credit = %s, renewal_credit_at = %s, run_begun_at = %s, "
-        "run_seen_at = %s, capped_at = %s WHERE account = %s",
-        [requests, at, run_begun_at, run_seen_at, capped_at, account],
-    )
 
 
 def save_policy(

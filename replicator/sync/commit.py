@@ -100,14 +100,13 @@ class Committer:
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
         if position.state.left:
             stored_coverage.save_failing(tx, self.account, map(_failing, failing(position.state)))
-        source_state.save_source(
-            tx, self.account, position.source.base_url, position.source.head_at, position.source.total, live,
-            position.difference, position.state.sliced_at, is_identified=position.state.is_identified,
+        state, source = position.state, position.source
+        row = source_state.SourceRow(
+            source.base_url, source.head_at, live, position.difference, sliced_at=state.sliced_at,
+            renewal_credit=state.credit.requests, renewal_credit_at=state.credit.at, run_begun_at=state.begun_at,
+            run_seen_at=now, capped_at=state.capped_at,
         )  # fmt: skip
-        state = position.state
-        source_state.save_credit(
-            tx, self.account, state.credit.requests, state.credit.at, state.begun_at, now, state.capped_at
-        )
+        source_state.save_source(tx, self.account, row, source.total, is_identified=state.is_identified)
         for key_budget in self.key_budgets:
             key_budget.save(tx)
         runs.save_run(tx, self.run_id, counters)
