@@ -109,3 +109,33 @@ def test_days_at_the_ends_of_the_calendar(api: tuple[Api, str], database_url: st
         done = run("sync", "--quiet", option, day, cwd=tmp_path, **of)
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1].startswith("complete and proven")
+
+
+def test_status_names_what_fails_and_a_wave_of_absences(
+    api: tuple[Api, str], database_url: str, tmp_path: Path
+) -> None:
+    """With the calls that are stored there; in words and as JSON."""
+    of = settings(api[1], database_url, TRUEDY_REQUESTS_PER_MINUTE="60000")
+    run("sync", "--quiet", cwd=tmp_path, **of)
+    quiet = run("status", cwd=tmp_path, **of)
+    assert "failing" not in quiet.stdout
+    assert "far more" not in quiet.stdout
+    facts = json.loads(run("status", "--json", cwd=tmp_path, **of).stdout)
+    assert (facts["failing"], facts["waves"]) == ([], [])
+    assert all(row["expected_seconds"] < 300 for row in facts["delays"])
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO replicator.failing_stretches VALUES ('default', 'infinity', '-infinity', now(), now())"
+        )
+        connection.execute("DELETE FROM replicator.detail_habits")
+        connection.execute(
+            "INSERT INTO replicator.detail_habits VALUES ('default', 'transcript', now() - interval '9 days', 60, 0), "
+            "('default', 'transcript', now() - interval '2 days', 0, 40)"
+        )
+    shown = run("status", cwd=tmp_path, **of)
+    assert "failing: the beginning to the newest end: every page fails" in shown.stdout
+    assert "(500 stored calls cannot be compared)" in shown.stdout
+    assert "far more transcripts than usual" in shown.stdout
+    facts = json.loads(run("status", "--json", cwd=tmp_path, **of).stdout)
+    assert facts["failing"][0]["stored_calls"] == 500
+    assert [wave["kind"] for wave in facts["waves"]] == ["transcript"]

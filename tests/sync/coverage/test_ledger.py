@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replicator.store.doubts import Doubt
 from replicator.sync.coverage.ledger import (
     BEGINNING,
     DEFAULT_POLICY,
@@ -174,3 +176,64 @@ def test_the_top_is_where_coverage_ends() -> None:
     """Without coverage it is the beginning of time."""
     assert Ledger().top == BEGINNING
     assert Ledger().holes() == (Interval(BEGINNING, END),)
+
+
+OLD = timedelta(days=400)
+"""The age of calls whose looks the policy joins within nine days."""
+
+
+def long_ago(hours: float) -> datetime:
+    return NOON - OLD + timedelta(hours=hours)
+
+
+def test_looks_are_joined_within_the_grain_and_on_one_side_of_the_fence() -> None:
+    """A stretch that was read again must not take the older time of its neighbour."""
+    minute = timedelta(minutes=1)
+    before = Ledger((Piece(long_ago(0), long_ago(9), NOON - 5 * minute),))
+    again = Piece(long_ago(5), long_ago(6), NOON)
+    assert len(before.record(again).pieces) == 1
+    for policy, pieces in (
+        (replace(DEFAULT_POLICY, grain=4 * minute), 3),
+        (replace(DEFAULT_POLICY, grain=5 * minute), 1),
+        (replace(DEFAULT_POLICY, fence=NOON), 3),
+        (replace(DEFAULT_POLICY, fence=NOON - 5 * minute), 1),
+        (replace(DEFAULT_POLICY, fence=NOON + TICK), 1),
+    ):
+        assert len(before.record(again, policy).pieces) == pieces, policy
+
+
+def test_reading_the_oldest_look_a_little_at_a_time_reaches_all_of_it() -> None:
+    """One of 100 parts every two minutes, as credit pays for it: after each round no look is older than a round and a
+    third; the ledger stays small.
+    """
+    parts, step = 100, timedelta(minutes=2)
+    policy = replace(DEFAULT_POLICY, grain=parts * step / 10)
+    now, ledger = NOON, Ledger((Piece(long_ago(0), long_ago(parts), NOON),))
+    for _ in range(3):
+        for _ in range(parts + 10):
+            now += step
+            hole = ledger.stalest(now - step / 2, now)
+            assert hole is not None
+            part = Piece(max(hole.since, hole.until - timedelta(hours=1)), hole.until, now)
+            ledger = ledger.record(part, policy)
+        assert min(piece.verified_at for piece in ledger.pieces) > now - 1.3 * parts * step
+        assert len(ledger.pieces) < 40
+
+
+def test_the_oldest_look_is_read_on_downwards() -> None:
+    """From the upper end of the piece with the oldest look, as far as what follows is old too; what only filters show is
+    left out, and an unsure stretch waits longer.
+    """
+    hour = timedelta(hours=1)
+    pieces = (
+        Piece(long_ago(0), long_ago(1), NOON - 3 * hour),
+        Piece(long_ago(1), long_ago(2), NOON - 9 * hour),
+        Piece(long_ago(2), long_ago(3), NOON - 5 * hour, is_proven=False, reason=Doubt.LOST),
+        Piece(long_ago(3), long_ago(4), NOON - 99 * hour, is_proven=False, reason=Doubt.SLICED),
+    )
+    ledger = Ledger(pieces)
+    assert ledger.stalest(NOON, NOON) == Interval(long_ago(0), long_ago(2))
+    assert ledger.stalest(NOON - 4 * hour, NOON) == Interval(long_ago(1), long_ago(2))
+    assert Ledger(pieces[2:]).stalest(NOON, NOON - 6 * hour) is None
+    assert Ledger(pieces[2:]).stalest(NOON, NOON) == Interval(long_ago(2), long_ago(3))
+    assert ledger.without(Interval(long_ago(0), long_ago(3))).stalest(NOON, NOON) is None
