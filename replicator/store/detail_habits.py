@@ -29,7 +29,7 @@ def count(
     """Count details as found and as absent (changes of both, by kind and first look).
 
     A first look at or after `group` belongs to that group, which is made where there is none; an earlier one belongs to
-    the last group that began before it.
+    the last group that began before it. No count becomes negative, where a group was forgotten or began in between.
     """
     added: dict[tuple[Kind, datetime], tuple[int, int]] = {}
     for (kind, first_look), (found, absent) in looks.items():
@@ -41,8 +41,8 @@ def count(
         if at == group:
             tx.execute(
                 "INSERT INTO replicator.detail_habits AS h (account, kind, since, found, absent) VALUES (%(account)s, "
-                "%(kind)s, %(at)s, %(found)s, %(absent)s) ON CONFLICT (account, kind, since) DO UPDATE SET "
-                "found = h.found + excluded.found, absent = h.absent + excluded.absent",
+                "%(kind)s, %(at)s, %(found)s, greatest(%(absent)s, 0)) ON CONFLICT (account, kind, since) DO UPDATE SET "
+                "found = h.found + excluded.found, absent = greatest(h.absent + %(absent)s, 0)",
                 values,
             )
         else:

@@ -23,6 +23,16 @@ ALL = "SELECT state, count(*) FROM truedy.transcripts GROUP BY 1 ORDER BY 1"
 STORED = "SELECT count(DISTINCT call_id) FROM truedy.transcript_segments"
 
 
+def until_final(there: There) -> int:
+    """Let four days pass in which no call has a transcript; return how many are absent for good."""
+    there.wait(30 * DAY)
+    for _ in range(8):
+        there.sync(DAY / 2, details=TRANSCRIPTS)
+    absent = wanted(there)
+    assert there.rows(ALL) == [("absent_final", absent)]
+    return absent
+
+
 def wanted(there: There) -> int:
     return int(there.rows("SELECT count(*) FROM truedy.transcripts")[0][0])
 
@@ -53,11 +63,7 @@ def test_an_outage_during_the_first_sync_loses_nothing(database: Database, outag
 def test_what_is_never_there_costs_three_requests(database: Database) -> None:
     """Three looks over two days, old calls included; then it is final, and not asked for again until somebody asks."""
     with source(database, 60, NO_TRANSCRIPTS) as there:
-        there.wait(30 * DAY)
-        for _ in range(8):
-            there.sync(DAY / 2, details=TRANSCRIPTS)
-        absent = wanted(there)
-        assert there.rows(ALL) == [("absent_final", absent)]
+        absent = until_final(there)
         assert there.asked("transcript") == 3 * absent
         there.sync(30 * DAY, details=TRANSCRIPTS)
         assert there.asked("transcript") == 0
@@ -70,10 +76,7 @@ def test_what_is_never_there_costs_three_requests(database: Database) -> None:
 def test_what_was_final_is_final_again_after_one_more_answer(database: Database) -> None:
     """`sync --full --details` costs one request for each detail that is still not there."""
     with source(database, 60, NO_TRANSCRIPTS) as there:
-        there.wait(30 * DAY)
-        for _ in range(8):
-            there.sync(DAY / 2, details=TRANSCRIPTS)
-        absent = wanted(there)
+        absent = until_final(there)
         there.asked("transcript")
         there.sync(DAY, details=TRANSCRIPTS, asked=Asked(with_details=True))
         assert there.rows(ALL) == [("absent_final", absent)]
