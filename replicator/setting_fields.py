@@ -127,7 +127,11 @@ class SettingFields(BaseModel):
     ] = ("transcript", "recording")
     replicator_give_up_days: Annotated[
         float,
-        Field(gt=0, le=3650, description="Age of a call's end after which a missing transcript or recording is final."),
+        Field(
+            gt=0,
+            le=3650,
+            description="Age of a call's end after which a missing transcript or recording may be final: after three looks over a day.",
+        ),
     ] = 7.0
     replicator_confirm_seconds: Annotated[
         float,
