@@ -15,8 +15,6 @@ from replicator.simulator.births import digest
 if TYPE_CHECKING:
     from replicator.simulator.births import Life
 
-_SECONDS_PER_SEGMENT = 8.5
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -28,11 +26,13 @@ class Segment:
     end_seconds: float
 
 
-def conversation(seed: int, life: Life, edition: int = 0, replaced: str = "") -> tuple[Segment, ...]:
-    """Return the segments of a call in an edition: one for each eight or nine seconds."""
+def conversation(
+    seed: int, life: Life, edition: int = 0, replaced: str = "", seconds_each: float = 8.5
+) -> tuple[Segment, ...]:
+    """Return the segments of a call in an edition: one for each `seconds_each`."""
     random = Random(int.from_bytes(digest(seed, life.index)[8:16]))  # noqa: S311 - a simulation
     seconds = float(life.duration_seconds or 0)
-    count = max(1, round(seconds / _SECONDS_PER_SEGMENT)) if life.outcome != "voicemail" else 1
+    count = max(1, round(seconds / seconds_each)) if life.outcome != "voicemail" else 1
     if edition:
         count = count + 3 if replaced == "longer" else max(1, count - 2)
     step = seconds / count if count else 0.0

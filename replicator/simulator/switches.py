@@ -85,6 +85,7 @@ class Switches:
     transcript_shape: TranscriptShape = "contact"
     transcript_in_rows: Literal["", "array", "object", "string"] = ""  # list rows carry it
     transcript_empty_in_detail: bool = False  # 200 with [] while the row holds the text
+    seconds_per_segment: float = 8.5  # of a transcript, on average
     transcript_missing_share: float = 0.02  # never produced
     transcript_late_seconds: float = 45.0  # typical wait after the end
     transcript_replaced: Literal["", "longer", "shorter"] = ""

@@ -255,7 +255,9 @@ class World:
         edition = edition_at(life, self._at(index))
         if edition is None:
             return None
-        return conversation(self.seed, life, edition, self.switches.transcript_replaced)
+        return conversation(
+            self.seed, life, edition, self.switches.transcript_replaced, self.switches.seconds_per_segment
+        )
 
     def has_recording_at(self, index: int) -> bool:
         """Return whether there is audio by now."""
