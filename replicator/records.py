@@ -8,9 +8,10 @@ PostgreSQL's jsonb accepts: what it would refuse is escaped reversibly and flagg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
     from uuid import UUID
@@ -38,23 +39,26 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One utterance. `position` is 0-based; `speaker` is agent, contact, tool, system or the raw word."""
+class Segment(NamedTuple):
+    """One utterance. `position` is 0-based; `speaker` is agent, contact, tool, system or the raw word.
+
+    `raw` is None where the segment is the contract's and the other fields say all of it: `{"speaker": speaker, "text":
+    text, "timestamp": start_seconds}`. A tuple, because most records of a replica are segments.
+    """
 
     position: int
     speaker: str
     text: str
     start_seconds: Decimal | None
     end_seconds: Decimal | None
-    raw: str
+    raw: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """All segments of one call. `raw` is everything received beside the segments themselves."""
 
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     summary: str | None
     raw: str
     fingerprint: bytes

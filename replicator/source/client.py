@@ -22,7 +22,14 @@ from replicator.source import fields
 from replicator.source.envelope import Answer
 from replicator.source.parsing import parse_call_answer, parse_data, parse_page, parse_recording, parse_transcript
 from replicator.source.statuses import is_success, refusal
-from replicator.source.transport import ACCEPT_ENCODING, CONNECT_TIMEOUT_SECONDS, LeanTransport, read_body
+from replicator.source.transport import (
+    ACCEPT_ENCODING,
+    CONNECT_TIMEOUT_SECONDS,
+    LeanTransport,
+    inflate,
+    prepared,
+    read_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,6 +100,7 @@ class Reader:
                 "User-Agent": _USER_AGENT,
             }
         )
+        self._prepared = prepared(self._headers)
         self._key = key
         self._quoted_key = re.compile(re.escape(key.encode()), re.IGNORECASE)
         self._transport = transport or LeanTransport(timeout_seconds=timeout_seconds)
@@ -166,19 +174,17 @@ class Reader:
     ) -> _Reply:
         """Send one request, once. Raises a SourceError for everything but a 2xx."""
         what = f"{method} {path}"
-        every_header, content = self._headers, None
-        if payload is not _UNSET:
-            every_header = httpx.Headers([*self._headers.items(), ("Content-Type", "application/json")])
-            every_header.update(headers or {})
-            content = msgspec.json.encode(payload)
-        request = httpx.Request(
-            method, f"{self._base_url}{path}{query}", headers=every_header, content=content, extensions=self._extensions
-        )
-        status, answered_headers = 0, httpx.Headers()
+        url, status = f"{self._base_url}{path}{query}", 0
+        answered_headers: Mapping[str, str] = {}
         try:
-            response = self._transport.handle_request(request)
-            status, answered_headers = response.status_code, response.headers
-            body = read_body(response)
+            if method == "GET" and isinstance(self._transport, LeanTransport):
+                status, answered_headers, body = self._transport.exchange(url, self._prepared)
+                if encoding := answered_headers.get("content-encoding"):
+                    body = inflate(body, encoding, status)
+            else:
+                response = self._transport.handle_request(self._request(method, url, payload, headers))
+                status, answered_headers = response.status_code, response.headers
+                body = read_body(response)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             reason = _reason(error)
             advice = _TLS_ADVICE if "peer certificate" in reason else None
@@ -191,9 +197,20 @@ class Reader:
             # A server may quote the key it refuses, even as its error code.
             body = self._quoted_key.sub(b"", body)
             raise refusal(what, status, body, answered_headers, is_collection=is_collection, key=self._key)
-        if body.lstrip().startswith(b"<"):
+        if body[:1] != b"{" and body.lstrip().startswith(b"<"):
             raise NotTheApi(f"{what} answered {status} with a web page, not the API's JSON", status=status)
         return _Reply(status, body, fields.http_date(answered_headers.get("date")))
+
+    def _request(
+        self, method: str, url: str, payload: Any = _UNSET, headers: Mapping[str, str] | None = None
+    ) -> httpx.Request:
+        """Return httpx's request, for a transport that is not ours, and for one with a payload."""
+        if payload is _UNSET:
+            return httpx.Request(method, url, headers=self._headers, extensions=self._extensions)
+        every_header = httpx.Headers([*self._headers.items(), ("Content-Type", "application/json")])
+        every_header.update(headers or {})
+        content = msgspec.json.encode(payload)
+        return httpx.Request(method, url, headers=every_header, content=content, extensions=self._extensions)
 
 
 class Client(Reader):

@@ -25,7 +25,7 @@ from replicator.source.envelope import Answer, clock, member, open_body, open_li
 from replicator.source.jsontext import MalformedError
 from replicator.source.limits import MAX_ROW_BYTES
 from replicator.source.salvage import salvage
-from replicator.source.transcripts import read_transcript
+from replicator.source.transcripts import read_contract, read_transcript
 from replicator.source.unknowns import NOT_KNOWN
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def parse_call_answer(body: bytes, *, server_time: datetime | None = None, statu
 def parse_transcript(body: bytes, *, server_time: datetime | None = None, status: int = 200) -> Answer[Transcript]:
     """Read a transcript answer; an empty one has no segments. Contract: Get Transcript."""
     data, at = _single(body, server_time, status)
-    return Answer(read_transcript(_value(data, "transcript", status, at)[0]), at, status)
+    stored, has_escapes = jsontext.storable(data)
+    found = None if has_escapes else read_contract(stored)
+    return Answer(found or read_transcript(_value(data, "transcript", status, at)[0]), at, status)
 
 
 def parse_recording(body: bytes, *, server_time: datetime | None = None, status: int = 200) -> Answer[Recording]:

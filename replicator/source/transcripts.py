@@ -1,14 +1,19 @@
 """Reads transcripts, in every form that was seen. Pure; works on values from `jsontext.decode`.
 
 The result has one form: segments with a position, a speaker (agent, contact, tool, system, else the source's own word),
-the text and, where known, seconds from the call's start. Nothing is dropped: each segment keeps its own JSON, and the
-transcript keeps what stood beside the segments. What could not be read is named in `problems`.
+the text and, where known, seconds from the call's start. Nothing is dropped: each segment that says more than these
+fields keeps its own JSON, and the transcript keeps what stood beside the segments. What could not be read is named in
+`problems`.
 """
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from replicator.records import Segment, Transcript
 from replicator.source import fields
@@ -39,6 +44,51 @@ _LISTS = ("transcript", "segments", "messages", "turns", "utterances", "results"
 _TEXTS = ("text", "content", "message")
 _STARTS = ("start", "timestamp", "start_seconds", "start_time")
 _ENDS = ("end", "end_seconds", "end_time")
+_OWN_WORDS = frozenset({"agent", "contact", "tool", "system"})
+_CONTRACT = frozenset({"speaker", "text", "timestamp"})
+_PLAIN_NUMBER = re.compile(rb"[1-9][0-9]{0,8}(?:\.[0-9]{1,30})?|0(?:\.(?:[0-9]{1,6}|0{0,5}[1-9][0-9]{0,30}))?")
+"""A number that stays the same, digit by digit, when it is written anew: others would get an exponent."""
+
+
+class _Turn(msgspec.Struct, forbid_unknown_fields=True):
+    """A segment as the contract has it. The fields are in the order of the canonical text."""
+
+    speaker: str
+    text: str
+    timestamp: msgspec.Raw
+
+
+class _Data(msgspec.Struct, forbid_unknown_fields=True):
+    transcript: list[_Turn]
+    summary: str | None
+
+
+_ANSWER = msgspec.json.Decoder(_Data)
+
+
+def read_contract(data: bytes) -> Transcript | None:
+    """Read the storable `data` of a transcript answer that is exactly the contract's, in a quarter of the time of
+    `read_transcript` and with the same result; None where it is anything else.
+    """
+    try:
+        answer = _ANSWER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    segments = []
+    for position, turn in enumerate(answer.transcript):
+        digits = bytes(turn.timestamp)
+        if turn.speaker not in _OWN_WORDS or not _PLAIN_NUMBER.fullmatch(digits):
+            return None
+        segments.append(Segment(position, turn.speaker, turn.text, Decimal(digits.decode()), None, None))
+    if not any(segment.text.strip() for segment in segments):
+        return None
+    summary = None if fields.is_unknown(answer.summary) else answer.summary
+    return Transcript(
+        segments=segments,
+        summary=summary,
+        raw=encode({"summary": answer.summary}),
+        fingerprint=sha256(canonical({"segments": answer.transcript, "summary": summary})).digest(),
+    )
 
 
 def read_transcript(data: Any, *, summary: str | None = None) -> Transcript:
@@ -120,6 +170,19 @@ def _says_something(turn: Any) -> bool:
     return bool(turn.strip()) if isinstance(turn, str) else turn not in (None, [], {})
 
 
+def is_said_by_fields(segment: Segment, turn: Any) -> bool:
+    """Say whether the fields of a segment say all of its JSON, which need not be kept then."""
+    return (
+        isinstance(turn, dict)
+        and turn.keys() == _CONTRACT
+        and turn["speaker"] == segment.speaker
+        and turn["text"] == segment.text
+        and turn["timestamp"] == segment.start_seconds
+        and not isinstance(turn["timestamp"], str)
+        and segment.end_seconds is None
+    )
+
+
 def _segment(position: int, turn: Any, problems: dict[str, None]) -> Segment:
     raw = encode(turn)
     if not isinstance(turn, dict):
@@ -127,6 +190,11 @@ def _segment(position: int, turn: Any, problems: dict[str, None]) -> Segment:
             problems["segment"] = None
         text = turn if isinstance(turn, str) else raw
         return Segment(position, UNKNOWN_SPEAKER, text, None, None, raw)
+    segment = _of_object(position, turn, raw, problems)
+    return segment._replace(raw=None) if is_said_by_fields(segment, turn) else segment
+
+
+def _of_object(position: int, turn: dict[str, Any], raw: str, problems: dict[str, None]) -> Segment:
     timespan = turn.get("timespan")
     if not isinstance(timespan, dict):
         timespan = {}

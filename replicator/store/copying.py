@@ -9,6 +9,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
+NULL = "\\N"
+"""Null in COPY's text format."""
+LINES_PER_WRITE = 500
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
 
 def copy_rows(
     tx: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
@@ -17,6 +22,20 @@ def copy_rows(
     with tx.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def copy_lines(tx: psycopg.Connection[Any], table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
+    """Append rows to a table that are lines in COPY's text format already."""
+    with tx.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        for first in range(0, len(lines), LINES_PER_WRITE):
+            copy.write("".join(lines[first : first + LINES_PER_WRITE]))
+
+
+def escaped(text: str) -> str:
+    """Return a text as a value in COPY's text format."""
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        return text.translate(_ESCAPES)
+    return text
 
 
 def text_array(words: Sequence[str]) -> object:

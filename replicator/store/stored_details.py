@@ -7,12 +7,11 @@ into their tables; changed ones go through a temporary staging table. Unchanged 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from replicator.store.copying import copy_rows, text_array
+from replicator.store.copying import NULL, copy_lines, copy_rows, escaped, text_array
 from replicator.store.rows import DetailRow, Kind, KnownDetail
 
 if TYPE_CHECKING:
@@ -24,10 +23,11 @@ if TYPE_CHECKING:
 
     from replicator.records import Segment
 
-LINES_PER_WRITE = 500
-NULL = "\\N"
-"""Null in COPY's text format."""
-COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+SEGMENT_COLUMNS = ("call_id", "position", "speaker", "text", "start_seconds", "end_seconds", "raw")
+RAW_OF_SEGMENT = (
+    "coalesce(s.raw, jsonb_build_object('speaker', s.speaker, 'text', s.text, 'timestamp', s.start_seconds))"
+)
+"""The JSON of a stored segment s, as it was received: raw is null where the columns say all of it."""
 
 DETAIL_COLUMNS = (
     "call_id", "account", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
@@ -208,7 +208,7 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
         tx.execute(
             "INSERT INTO truedy.transcript_versions (call_id, fetched_at, fingerprint, summary, segments, raw) "
             "SELECT t.call_id, coalesce(t.fetched_at, '-infinity'), t.fingerprint, t.summary, coalesce((SELECT "
-            "jsonb_agg(s.raw ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = t.call_id), '[]'), "
+            f"jsonb_agg({RAW_OF_SEGMENT} ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = t.call_id), '[]'), "
             "t.raw FROM truedy.transcripts t WHERE t.call_id = ANY(%b) ON CONFLICT DO NOTHING",
             [replaced],
         )
@@ -216,32 +216,19 @@ def _write_segments(tx: psycopg.Connection[Any], rows: Sequence[DetailRow]) -> i
     lines: list[str] = []
     for row in rows:
         if row.transcript is not None and not row.is_same_content:
-            lines += _segment_lines(str(row.call_id), row.transcript.segments)
+            lines += segment_lines(row.call_id, row.transcript.segments)
     if lines:
-        columns = "call_id, position, speaker, text, start_seconds, end_seconds, raw"
-        with tx.cursor().copy(f"COPY truedy.transcript_segments ({columns}) FROM STDIN") as copy:
-            for first in range(0, len(lines), LINES_PER_WRITE):
-                copy.write("".join(lines[first : first + LINES_PER_WRITE]))
+        copy_lines(tx, "truedy.transcript_segments", SEGMENT_COLUMNS, lines)
     return len(lines)
 
 
-def _segment_lines(call_id: str, segments: Sequence[Segment]) -> list[str]:
-    """Return segments in COPY's text format. Most of all rows are segments, so their text is made here, for speed."""
-    everything = "".join([part for s in segments for part in (s.speaker, s.text, s.raw)])
-    if "\\" in everything or "\t" in everything or "\n" in everything or "\r" in everything:
-        segments = [
-            replace(
-                s,
-                speaker=s.speaker.translate(COPY_ESCAPES),
-                text=s.text.translate(COPY_ESCAPES),
-                raw=s.raw.translate(COPY_ESCAPES),
-            )
-            for s in segments
-        ]
+def segment_lines(call_id: UUID, segments: Sequence[Segment]) -> list[str]:
+    """Return segments as lines in COPY's text format. Most of all rows are segments, so they are made here, for speed."""
+    key = call_id.hex
     return [
-        f"{call_id}\t{s.position}\t{s.speaker}\t{s.text}\t{NULL if s.start_seconds is None else s.start_seconds}\t"
-        f"{NULL if s.end_seconds is None else s.end_seconds}\t{s.raw}\n"
-        for s in segments
+        f"{key}\t{position}\t{escaped(speaker)}\t{escaped(text)}\t{NULL if start is None else start}\t"
+        f"{NULL if end is None else end}\t{NULL if raw is None else escaped(raw)}\n"
+        for position, speaker, text, start, end, raw in segments
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replicator.errors import SourceError, UnreadableAnswer
+from replicator.records import Transcript
+from replicator.source.jsontext import canonical, decode, storable
 from replicator.source.parsing import parse_recording, parse_transcript
-from replicator.source.transcripts import read_transcript
+from replicator.source.transcripts import read_contract, read_transcript
 
 if TYPE_CHECKING:
-    from replicator.records import Transcript
+    from replicator.records import Segment
 
 pytestmark = pytest.mark.pure
 
@@ -27,6 +30,13 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 def read(data: Any) -> Transcript:
     return parse_transcript(json.dumps({"data": data, "meta": {}}).encode()).value
+
+
+def received(segment: Segment) -> Any:
+    """Return a segment's own JSON: kept, or said by its fields."""
+    if segment.raw is None:
+        return {"speaker": segment.speaker, "text": segment.text, "timestamp": segment.start_seconds}
+    return json.loads(segment.raw, parse_float=Decimal)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def test_every_segment_shape_has_one_form(segment: Any, expected: tuple[str, str
     found, _ = transcript.segments
     start, end = (None if text is None else Decimal(text) for text in expected[2:])
     assert (found.speaker, found.text, found.start_seconds, found.end_seconds) == (*expected[:2], start, end)
-    assert json.loads(found.raw) == segment
+    assert received(found) == json.loads(json.dumps(segment), parse_float=Decimal)
     assert (transcript.problems, transcript.summary, found.position) == ((), "s", 0)
 
 
@@ -110,7 +120,7 @@ def test_what_cannot_be_read_is_named_and_kept(data: Any, problem: str) -> None:
     """No segment is dropped and nothing is lost: odd values are named, and whole in a `raw`."""
     transcript = read(data)
     assert transcript.problems == (problem,)
-    everything = transcript.raw + "".join(segment.raw for segment in transcript.segments)
+    everything = transcript.raw + "".join(segment.raw or "" for segment in transcript.segments)
     assert "3" in everything or transcript.segments
 
 
@@ -134,6 +144,53 @@ def test_segments_keep_their_order_and_place() -> None:
     """`position` counts from 0 in the order received, odd ones included."""
     transcript = read({"transcript": [{"text": "a"}, None, {"text": "c"}]})
     assert [(segment.position, segment.text) for segment in transcript.segments] == [(0, "a"), (1, "null"), (2, "c")]
+
+
+WORDS = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+NUMBERS = st.one_of(
+    st.decimals(0, 5000, places=3).map(str), st.floats(-10, 1e12).map(repr), st.integers(-5, 10**20).map(str),
+    st.sampled_from(["0", "-0", "0.0000000", "1e3", "0.0000001", "null", '"1.5"', "true"]),
+)  # fmt: skip
+SPEAKERS = st.sampled_from(["agent", "contact", "tool", "user", "Jane", ""])
+
+
+@PATIENT
+@given(st.lists(st.tuples(SPEAKERS, WORDS, NUMBERS), max_size=4), st.none() | WORDS)
+def test_the_contracts_answers_are_read_the_same_both_ways(
+    turns: list[tuple[str, str, str]], summary: str | None
+) -> None:
+    """The quick reader of the contract's answers gives what the reader of every answer gives, or leaves it to that one;
+    and what it does not keep is said by the fields, digit by digit.
+    """
+    shown = [
+        f'{{"timestamp": {number}, "speaker": {json.dumps(speaker)}, "text": {json.dumps(text)}}}'
+        for speaker, text, number in turns
+    ]
+    data = f'{{"transcript": [{", ".join(shown)}], "summary": {json.dumps(summary)}}}'.encode()
+    stored, has_escapes = storable(data)
+    expected, quick = read_transcript(decode(stored)), None if has_escapes else read_contract(stored)
+    if quick is not None:
+        assert replace(quick, segments=tuple(quick.segments)) == expected
+    for segment, text in zip(expected.segments, shown, strict=False):
+        if segment.raw is None:
+            assert canonical(received(segment)) == canonical(decode(storable(text.encode())[0]))
+    usual = all(speaker in {"agent", "contact", "tool"} and number == "1.250" for speaker, _, number in turns)
+    if usual and not has_escapes and any(text.strip() for _, text, _ in turns):
+        assert quick is not None
+
+
+def test_the_contracts_answer_is_read_the_quick_way() -> None:
+    """Its segments keep no JSON of their own; with one more member, or a text for the number, they do."""
+    turn = {"speaker": "agent", "text": "Hi", "timestamp": 0.25}
+    assert read({"transcript": [turn], "summary": None}).segments[0].raw is None
+    assert isinstance(read_contract(json.dumps({"transcript": [turn], "summary": "s"}).encode()), Transcript)
+    for odd in (
+        {**turn, "confidence": 1},
+        {**turn, "timestamp": "0.25"},
+        {**turn, "end": 1},
+        {"speaker": "agent", "text": "Hi"},
+    ):
+        assert read({"transcript": [odd], "summary": None}).segments[0].raw is not None
 
 
 def test_the_transcripts_fingerprint_is_its_content() -> None:

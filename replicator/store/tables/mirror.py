@@ -73,7 +73,9 @@ transcript_segments = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("start_seconds", sa.Numeric),
     sa.Column("end_seconds", sa.Numeric),
-    sa.Column("raw", JSONB, nullable=False),
+    # Null where the columns say all of what was received, which is {"speaker", "text", "timestamp"} then: it would be
+    # half of this table, which is most of the database.
+    sa.Column("raw", JSONB),
     schema="truedy",
 )
 
