@@ -124,6 +124,8 @@ def url_expiry(url: str) -> datetime | None:
     """Return when a signed URL expires: AWS, Google, CloudFront/S3 v2 (`Expires`) and Azure (`se`); None if it is not
     known.
     """
+    if "?" not in url:
+        return None
     try:
         query = {key.lower(): values[-1] for key, values in parse_qs(urlsplit(url).query, max_num_fields=100).items()}
     except ValueError:

@@ -92,7 +92,17 @@ def write_calls(
             "last_seen_at = NULL, first_missing_at = NULL FROM staged_calls s WHERE s.id = c.id"
         )
         tx.execute("DROP TABLE staged_calls")
+    new_rows = {row.call.id: row for row in rows if row.is_new}
     current = [version for version in versions if not version.is_late]
+    first = [v.call.id for v in current if (row := new_rows.get(v.call.id)) is not None and _is_version_of(row, v)]
+    if first:
+        # What was just stored of a new call is this version of it: its payload need not be sent and read twice.
+        tx.execute(
+            "INSERT INTO truedy.call_versions (call_id, version, updated_at, observed_at, fingerprint, raw) "
+            "SELECT id, version, updated_at, observed_at, fingerprint, raw FROM truedy.calls WHERE id = ANY(%b)",
+            [first],
+        )
+        current = [v for v in current if (row := new_rows.get(v.call.id)) is None or not _is_version_of(row, v)]
     if current:
         copy_rows(
             tx,
@@ -102,6 +112,11 @@ def write_calls(
         )
     for late in (version for version in versions if version.is_late):
         _append_late(tx, late)
+
+
+def _is_version_of(row: CallRow, version: VersionRow) -> bool:
+    """Say whether a version is the content of the row as the row stores it: a later look may have moved its instants."""
+    return row.call is version.call and (row.version, row.observed_at) == (version.version, version.observed_at)
 
 
 def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime, most: int | None = None) -> int:
