@@ -21,18 +21,21 @@ import time
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from bench import common
+from bench import common, ordinary_server
+from replicator.report import figures
 from replicator.store import migrate
+from replicator.store.database import Database
 from tests import fix_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TOP = Path(__file__).resolve().parents[1]
 RIVALS = TOP / "bench" / "rivals"
@@ -51,6 +54,8 @@ TUNED = {
 READS = ("httpx", "httpx, 8 threads", "urllib3, 8 threads", "aiohttp, 16 tasks")
 CHANGES = {"change": 200, "delete": 20, "create": 50}
 TICKS = os.sysconf("SC_CLK_TCK")
+TIMES = 20
+"""How often each question is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +241,8 @@ def measure(peer: str, at: Server, calls: int, workloads: Sequence[str]) -> dict
         checkpoint(at)
         found["w1"] = run(command_of(peer), env, at, database)
         found["w1"]["requests"] = origin.ask()["requests"]
+        if peer == "ours":
+            found["answers"] = asked(database)
         if "w2" in workloads:
             checkpoint(at)
             found["w2"] = run(command_of(peer), env, at, database)
@@ -247,7 +254,31 @@ def measure(peer: str, at: Server, calls: int, workloads: Sequence[str]) -> dict
             found["w3"]["requests"] = origin.ask()["requests"]
             found["w3"] |= found_of(peer, database, said)
         found["disk"] = sizes(database)
+        with psycopg.connect(database) as connection:
+            row = connection.execute("SELECT to_regclass('truedy.transcript_segments')").fetchone()
+            if row is not None and row[0] is not None:
+                counted = connection.execute("SELECT count(*) FROM truedy.transcript_segments").fetchone()
+                found["segments"] = counted[0] if counted else 0
     return found
+
+
+def asked(database: str) -> dict[str, float]:
+    """Return milliseconds, the 95th percentile of each: the slowest of the README's questions, and the whole report."""
+
+    def slow(do: Callable[[], object]) -> float:
+        taken = []
+        for _ in range(TIMES):
+            begun = time.perf_counter()
+            do()
+            taken.append(time.perf_counter() - begun)
+        return 1000 * quantiles(taken, n=20, method="inclusive")[-1]
+
+    with psycopg.connect(database, autocommit=True) as analyst:
+        questions = [slow(partial(analyst.execute, one.encode())) for one in ordinary_server.questions()]
+    ours = Database(database)
+    report = slow(lambda: figures.read(ours, "default", 30))
+    ours.close()
+    return {"slowest_question_ms": max(questions), "report_ms": report}
 
 
 def warm_up(origin: Source) -> None:
@@ -337,8 +368,11 @@ def main() -> None:
                     print(number, peer, json.dumps(one), flush=True)
             for peer in peers:
                 rounds = every[peer]
-                result[peer] = {name: middle([one[name] for one in rounds]) for name in workloads if name in rounds[0]}
+                parts = [*workloads, *(["answers"] if peer == "ours" else [])]
+                result[peer] = {name: middle([one[name] for one in rounds]) for name in parts if name in rounds[0]}
                 result[peer]["disk"] = rounds[-1]["disk"]
+            if "ours" in peers:
+                result["ours"]["segments"] = every["ours"][-1]["segments"]
         if "w4" in workloads:
             for name, calls, limit, window in (("a_second", 3_000, 100, 1.0), ("a_minute", 250, 100, 60.0)):
                 rounds = [limited("ours", at, calls, limit, window) for _ in range(given.rounds)]
