@@ -170,3 +170,26 @@ def test_a_tombstone_is_lifted_when_the_call_is_seen_again(database: Database) -
     write(database, [Sight(1, 0, 0, 2)])
     with database.connection() as connection:
         assert connection.execute("SELECT deleted_at FROM truedy.calls").fetchall() == [(None,)]
+
+
+def test_a_first_version_is_what_was_seen_first(database: Database) -> None:
+    """A new call that one batch shows twice, the second time with a later stamp only: the version has the instants of
+    the first look, the call those of the second. With other content the second time, each look has its version.
+    """
+    for second, versions in ((Sight(0, 0, 9, 2), [(1, 0, 1)]), (Sight(0, 5, 9, 2), [(1, 0, 1), (2, 9, 2)])):
+        clear(database)
+        write(database, [Sight(0, 0, 0, 1), second])
+        with database.transaction() as tx:
+            found = tx.execute(
+                "SELECT version, extract(epoch FROM updated_at - %(noon)s)::int, extract(epoch FROM observed_at - %(noon)s)::int "
+                "FROM truedy.call_versions ORDER BY version",
+                {"noon": NOON},
+            ).fetchall()
+            same = tx.execute(
+                "SELECT c.raw = v.raw, c.observed_at FROM truedy.calls c JOIN truedy.call_versions v ON v.call_id = c.id "
+                "ORDER BY v.version DESC LIMIT 1"
+            ).fetchone()
+        assert found == versions
+        assert same is not None
+        assert same[1] == NOON + timedelta(seconds=2)
+        assert same[0] is (len(versions) == 2)  # the row's own JSON has the later stamp
