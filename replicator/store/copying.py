@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 NULL = "\\N"
 """Null in COPY's text format."""
-LINES_PER_WRITE = 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -24,11 +23,11 @@ def copy_rows(
             copy.write_row(row)
 
 
-def copy_lines(tx: psycopg.Connection[Any], table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
-    """Append rows to a table that are lines in COPY's text format already."""
+def copy_text(tx: psycopg.Connection[Any], table: str, columns: Sequence[str], pieces: Iterable[str]) -> None:
+    """Append rows to a table that are text in COPY's format already, in pieces of whole lines."""
     with tx.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-        for first in range(0, len(lines), LINES_PER_WRITE):
-            copy.write("".join(lines[first : first + LINES_PER_WRITE]))
+        for piece in pieces:
+            copy.write(piece)
 
 
 def escaped(text: str) -> str:
