@@ -28,14 +28,8 @@ from replicator.errors import (
     SchemaTooOld,
 )
 from replicator.store import admin_settings, naming, objects, roles, rollup_making, rollups, target, views, waiting
-from replicator.store.database import (
-    LOCK_TIMEOUT_SECONDS,
-    Database,
-    begin_migration,
-    make_engine,
-    translate,
-    unavailable,
-)
+from replicator.store.database import LOCK_TIMEOUT_SECONDS, Database, translate, unavailable
+from replicator.store.engine import begin_migration, make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
