@@ -38,7 +38,7 @@ from replicator.errors import (
 )
 from replicator.service.watchdog import Watch
 from replicator.store import lease
-from replicator.store.migrate import check
+from replicator.store.schema_check import check
 from replicator.sync.clock import steady_clock
 
 if TYPE_CHECKING:
