@@ -72,7 +72,7 @@ def serve() -> None:
 def status(as_json: Json = False) -> None:
     """Show freshness, coverage, backlog, budget, last runs, quarantine and what is unsure."""
     from replicator import assembly
-    from replicator.report import sparks, terminal
+    from replicator.report import terminal
     from replicator.store.schema_check import check
     from replicator.store.status import read
 
@@ -86,6 +86,8 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            from replicator.report import sparks
+
             sparks.show(terminal.console(), found.recent)
 
 
