@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from alembic import context
 
-from replicator.store.database import make_engine
+from replicator.store.engine import make_engine
 from replicator.store.schema import metadata
 
 if TYPE_CHECKING:

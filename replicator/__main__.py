@@ -2,6 +2,8 @@
 line.
 """
 
+import gc
+
 from replicator import streams
 
 
@@ -10,6 +12,8 @@ def main() -> None:
     stream.
     """
     streams.prepare()
+    # What is imported stays: looking for garbage in it, again and again, is a tenth of the start. frame.loaded ends this.
+    gc.disable()
     from replicator import cli  # noqa: PLC0415 - see above
 
     cli.main()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from replicator.errors import ConfigurationError
-from replicator.store import embedded, migrate, naming
+from replicator.store import naming
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from replicator.budget.durable import Limits
     from replicator.settings import Settings
     from replicator.source.isolated_reader import CarefulReader
+    from replicator.store.embedded import Server
+    from replicator.store.migrate import Migrated
     from replicator.store.rows import Kind
     from replicator.sync.content.calls import Policy
     from replicator.sync.pseudonyms import Pseudonyms
@@ -49,7 +51,7 @@ class Place:
     """The address of the database: its URL, and the embedded server where it is one."""
 
     url: str
-    server: embedded.Server | None = None
+    server: Server | None = None
 
 
 @contextmanager
@@ -67,6 +69,8 @@ def place(settings: Settings) -> Iterator[Place]:
 @contextmanager
 def own_place(settings: Settings) -> Iterator[Place]:
     """Yield the embedded database, started inside the block."""
+    from replicator.store import embedded
+
     with embedded.running(data_dir(settings)) as server:
         yield Place(server.url, server)
 
@@ -75,6 +79,8 @@ def data_dir(settings: Settings) -> Path:
     """Return the folder of the embedded database. A `~` is expanded here, because no shell expands it in a settings
     file.
     """
+    from replicator.store import embedded
+
     chosen = settings.replicator_data_dir
     if chosen is None:
         return embedded.default_data_dir()
@@ -96,11 +102,13 @@ def opened(settings: Settings) -> Iterator[Database]:
             yield database
 
 
-def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> migrate.Migrated:
+def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> Migrated:
     """Bring the database up to date. The report settings are written if `is_asked_for`, and into a new database.
 
     So a command that only reads changes no setting.
     """
+    from replicator.store import migrate
+
     return migrate.migrate(
         where.url,
         time_zone=settings.replicator_reporting_time_zone,
@@ -153,6 +161,8 @@ def pseudonyms(settings: Settings) -> Pseudonyms | None:
 
 def own_key(settings: Settings) -> bytes:
     """Return the pseudonym key that is stored beside the embedded database."""
+    from replicator.store import embedded
+
     return embedded.kept_secret(data_dir(settings), "pseudonym-key")
 
 
@@ -295,13 +305,14 @@ def program() -> str:
 def psql(where: Place, arguments: Sequence[str]) -> int:
     """Run psql on the database; return its exit code. Its arguments hold nothing of DATABASE_URL."""
     from replicator.store.psql import run as run_psql
+    from replicator.store.server.binaries import find_binaries
 
     server = where.server
     return run_psql(
         where.url,
         arguments,
         os.environ,
-        packaged=embedded.find_binaries if server is None else lambda: server.bin_dir,
+        packaged=find_binaries if server is None else lambda: server.bin_dir,
         is_own_server=server is not None,
     )
 

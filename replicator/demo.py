@@ -21,9 +21,9 @@ from pydantic import SecretStr
 from replicator import assembly, atomic_file, child
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
+from replicator.report.run_line import describe
 from replicator.safe_text import shown
 from replicator.service.rollup_refresh import refreshed
-from replicator.service.schedule import describe
 from replicator.store import embedded, status
 from replicator.sync.run import Run
 

@@ -23,7 +23,7 @@ HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z|\[[0-9a-f:.]+\]\Z")
 class SettingFields(BaseModel):
     """All settings. Names in the environment are the field names in capitals."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, allow_inf_nan=False, defer_build=True)
 
     truedy_api_key: Annotated[
         SecretStr | None,

@@ -82,7 +82,7 @@ def serve(log: Path) -> None:
     from replicator.report import progress, terminal  # noqa: F401, PLC0415
     from replicator.service import rollup_refresh, schedule  # noqa: F401, PLC0415
     from replicator.source import isolated_reader  # noqa: F401, PLC0415
-    from replicator.store import schema  # noqa: F401, PLC0415
+    from replicator.store import embedded, migrate, schema  # noqa: F401, PLC0415
     from replicator.sync import run  # noqa: F401, PLC0415
 
     if "PLANT" in os.environ:

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
-from replicator.store import migrate
+from replicator.store import schema_check
 from replicator.store.database import Database
 from tests.fix_commands import run, start
 from tests.sync.fix_source import source
@@ -141,7 +141,7 @@ def test_the_service_logs_and_shows_no_secret(replica: dict[str, str], tmp_path:
 def test_the_watch_finds_what_is_there(replica: dict[str, str], tmp_path: Path, database_url: str) -> None:
     """What shows personal data on purpose shows the canaries: the search is no blind one."""
     with closing(Database(database_url)) as database:
-        migrate.check(database)
+        schema_check.check(database)
     done = run("export", "call_texts", "--output", "-", cwd=tmp_path, **replica)
     assert CANARY in held(done.stdout)
     assert NUMBER[4:] in held(run("export", "call_numbers", "--output", "-", cwd=tmp_path, **replica).stdout)

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from replicator.simulator.api import KEY, Api
+from replicator.simulator.server import running as simulated
+from replicator.simulator.switches import Switches
+from replicator.simulator.world import World
 from tests.fix_commands import environment
 
 if TYPE_CHECKING:
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 SOURCE = {"httpx", "pyreqwest", "replicator.source.client"}
 REPORT = {"replicator.report.figures", "replicator.report.page", "replicator.service.web", "uvicorn", "asyncio.events"}
 WORK = {"alembic", "apscheduler", "pyarrow", "replicator.demo", "replicator.simulator", "replicator.sync.run"}
+MIGRATION = {"alembic", "sqlalchemy", "replicator.store.migrate", "replicator.store.schema"}
+SERVER = {"platformdirs", "replicator.store.embedded", "replicator.store.server"}
 DATABASE = {"psycopg", "sqlalchemy", "rich", "replicator.assembly", "replicator.settings"}
 
 WATCHED = """
@@ -67,16 +73,69 @@ def test_what_only_explains_loads_no_library_that_it_does_not_need(
     assert loaded(SOURCE | REPORT | WORK | DATABASE, arguments, tmp_path, **more) == []
 
 
+READING = [["status"], ["status", "--json"], ["accounts", "list"], ["quarantine", "list"], ["deletions"]]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "arguments",
-    [["status"], ["status", "--json"], ["accounts", "list"], ["quarantine", "list"], ["deletions"], ["migrate"]],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("arguments", [*READING, ["migrate"]], ids=" ".join)
 def test_what_needs_no_report_loads_none(arguments: list[str], database_url: str, tmp_path: Path) -> None:
     """Commands that read our books, and `migrate` where nothing is to be migrated, load neither report, source nor Alembic."""
-    forbidden = SOURCE | WORK | REPORT - {"asyncio.events"}  # psycopg imports asyncio
+    forbidden = SOURCE | WORK | SERVER | REPORT - {"asyncio.events"}  # psycopg imports asyncio
     assert loaded(forbidden, arguments, tmp_path, DATABASE_URL=database_url) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_what_only_reads_loads_nothing_that_migrates(arguments: list[str], database_url: str, tmp_path: Path) -> None:
+    """SQLAlchemy takes longer to load than all of ours; JSON needs nothing that draws tables."""
+    forbidden = MIGRATION | ({"rich"} if "--json" in arguments else {"rich.progress"})
+    assert loaded(forbidden, arguments, tmp_path, DATABASE_URL=database_url) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["sync"], ["sync", "--quiet"], ["sync", "--json"]], ids=" ".join)
+def test_a_sync_loads_what_it_works_with(arguments: list[str], database_url: str, tmp_path: Path) -> None:
+    """Neither what migrates, nor the schedule, nor an embedded server, nor a page of a report. (rich comes with httpx.)"""
+    with simulated(Api(World(1, 5, switches=Switches(limit=None)), keys=(KEY,))) as base_url:
+        given = {"DATABASE_URL": database_url, "TRUEDY_API_KEY": KEY, "TRUEDY_BASE_URL": base_url}
+        forbidden = MIGRATION | SERVER | REPORT - {"asyncio.events"} | WORK - {"replicator.sync.run"}
+        assert loaded(forbidden | {"replicator.service.schedule"}, arguments, tmp_path, **given) == []
+
+
+@pytest.mark.parametrize("is_quiet", [True, False])
+def test_progress_without_a_terminal_loads_no_rich(is_quiet: bool) -> None:
+    """A sync that ends before its first line of progress needs nothing that draws bars."""
+    script = f"""
+import sys
+from replicator.report import progress, run_line, terminal
+with progress.shown(is_quiet={is_quiet}):
+    terminal.as_json({{}})
+sys.exit(sorted(name for name in sys.modules if name.partition(".")[0] == "rich") or 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment({}), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_garbage_is_collected_once_a_command_is_loaded(database_url: str, tmp_path: Path) -> None:
+    """Before, nothing is garbage. A command that works has a collector, which does not look at what was loaded."""
+    script = """
+import gc, sys
+sys.argv = ["replicator", *sys.argv[1:]]
+from replicator.__main__ import main
+try:
+    main()
+finally:
+    print(gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+    for command in (["status"], ["doctor", "--no-source"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *command], cwd=tmp_path, env=environment({"DATABASE_URL": database_url}),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.stdout.splitlines()[-1] == "True True", done.stderr
 
 
 def test_the_watch_sees_what_is_loaded(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ def show(as_json: Json = False) -> None:
     """Show each account with its source, calls, freshness and budget."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store import accounts, migrate
+    from replicator.store import accounts, schema_check
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        migrate.check(database)
+        schema_check.check(database)
         found = accounts.listed(database)
         typer.echo(terminal.as_json(found)) if as_json else terminal.show_accounts(found)
 
@@ -35,21 +35,21 @@ def rename(
     """Give an account another name, in one transaction. No sync or serve of it may be running."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store import accounts, lease, migrate, naming
+    from replicator.store import lease, naming, renaming, schema_check
 
     with (
         guarded(as_json=as_json) as settings,
         assembly.place(settings) as where,
         assembly.connected(where.url, names := naming.parse(settings.replicator_schemas)) as database,
     ):
-        migrate.check(database)
+        schema_check.check(database)
         with ExitStack() as stack:
             # In a fixed order, so that of two renames at once only one is refused, and not both.
             for account in sorted({old, new}):
                 held = lease.acquire(database, account, "accounts rename")
                 stack.callback(lease.release, database, held)
             prefix = settings.replicator_role_prefix
-            calls = accounts.rename(where.url, old, new, role_prefix=prefix, schemas=names)
+            calls = renaming.rename(where.url, old, new, role_prefix=prefix, schemas=names)
         if as_json:
             typer.echo(terminal.as_json({"old": old, "new": new, "calls": calls}))
         else:

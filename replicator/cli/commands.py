@@ -72,8 +72,8 @@ def serve() -> None:
 def status(as_json: Json = False) -> None:
     """Show freshness, coverage, backlog, budget, last runs, quarantine and what is unsure."""
     from replicator import assembly
-    from replicator.report import sparks, terminal
-    from replicator.store.migrate import check
+    from replicator.report import terminal
+    from replicator.store.schema_check import check
     from replicator.store.status import read
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
@@ -86,6 +86,8 @@ def status(as_json: Json = False) -> None:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            from replicator.report import sparks
+
             sparks.show(terminal.console(), found.recent)
 
 
@@ -106,7 +108,7 @@ def report(
 
     from replicator import assembly, atomic_file, streams
     from replicator.report import figures, page, terminal
-    from replicator.store.migrate import check
+    from replicator.store.schema_check import check
 
     is_printed = output is not None and str(output) == "-"
     if open_ and (is_printed or as_json):
@@ -139,7 +141,7 @@ def deletions(
     """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store.migrate import check
+    from replicator.store.schema_check import check
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
         check(database)
@@ -195,7 +197,7 @@ def recording(
     """Print a link to the recording of one call that works now; whoever has it can listen."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store.migrate import check
+    from replicator.store.schema_check import check
     from replicator.sync.recording_link import link
 
     with guarded(as_json=as_json) as settings:

@@ -7,6 +7,7 @@ not the data that caused it. All text for the user goes through safe_text.
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import platform
 import sys
@@ -70,6 +71,7 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
     """Yield the settings, and print warnings about them; turn our errors into a message and an exit code."""
     from replicator.settings import load
 
+    loaded()
     try:
         settings = load()
         for odd in settings.warnings():
@@ -90,6 +92,13 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         raise typer.Exit(1) from None
+
+
+def loaded() -> None:
+    """Let the garbage collector run, which the entry point stopped; it never looks at what is loaded by now."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def be_frugal() -> None:
@@ -113,4 +122,4 @@ def log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-__all__ = ["be_frugal", "guarded", "log_to_stderr", "run"]
+__all__ = ["be_frugal", "guarded", "loaded", "log_to_stderr", "run"]

@@ -127,10 +127,10 @@ def _modern(
 def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
     """Yield the settings and the database, after checking that its schema fits."""
     from replicator import assembly
-    from replicator.store import migrate
+    from replicator.store import schema_check
 
     with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        migrate.check(database)
+        schema_check.check(database)
         yield settings, database
 
 

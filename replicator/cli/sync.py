@@ -66,8 +66,8 @@ def sync(
     asked = _asked(full=full, since=since, until=until, details=details)
     from replicator import assembly
     from replicator.report import progress, terminal
+    from replicator.report.run_line import describe
     from replicator.service.rollup_refresh import refreshed
-    from replicator.service.schedule import describe
     from replicator.sync.run import Run
 
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:

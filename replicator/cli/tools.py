@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from replicator.cli.frame import guarded
+from replicator.cli.frame import guarded, loaded
 from replicator.cli.front import Json, app
 from replicator.safe_text import shown
 
@@ -27,6 +27,7 @@ def doctor(
     from replicator.doctor import examination, findings
     from replicator.report import terminal
 
+    loaded()
     examined = examination.examine(with_source=not no_source)
     if as_json:
         typer.echo(terminal.as_json(examined.as_dict()))

@@ -32,7 +32,7 @@ from replicator.report.rows import (
     StatusWord,
     UnsureStretch,
 )
-from replicator.store.migrate import bundled
+from replicator.store.schema_check import bundled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from replicator.report import terminal
 
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
     from replicator.sync.run import Progress
 
@@ -24,19 +24,21 @@ REDRAW_SECONDS = 0.1
 
 @contextmanager
 def shown(*, is_quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """Yield a function that shows a run's progress."""
-    console = terminal.console(stderr=True)
+    """Yield a function that shows a run's progress. Rich is loaded only where something is shown."""
     if is_quiet:
         yield lambda _progress: None
-    elif console.is_terminal:
+    elif sys.stderr.isatty() and (console := terminal.console(stderr=True)).is_terminal:
         with _bars(console) as show:
             yield show
     else:
-        yield _lines(console)
+        yield _lines()
 
 
 @contextmanager
 def _bars(console: Console) -> Iterator[Callable[[Progress], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:<12}"),
@@ -82,7 +84,7 @@ def _update(bars: Bars, calls: TaskID, details: TaskID, progress: Progress) -> N
     bars.update(details, completed=done, total=done + left or None, note="transcripts and recordings")
 
 
-def _lines(console: Console) -> Callable[[Progress], None]:
+def _lines() -> Callable[[Progress], None]:
     last = time.monotonic()
 
     def show(progress: Progress) -> None:
@@ -91,7 +93,7 @@ def _lines(console: Console) -> Callable[[Progress], None]:
         if now - last < QUIET_SECONDS:
             return
         last = now
-        console.print(line(progress), soft_wrap=True)
+        terminal.console(stderr=True).print(line(progress), soft_wrap=True)
 
     return show
 

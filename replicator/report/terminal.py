@@ -1,4 +1,7 @@
-"""Prints tables and summaries in a terminal, on standard output. Text of the source is never interpreted as markup."""
+"""Prints tables and summaries in a terminal, on standard output. Text of the source is never interpreted as markup.
+
+Rich is imported where something is printed with it: results as JSON, and a sync without a terminal, need none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleDimensions
-from rich.table import Table
-from rich.text import Text
-
 from replicator import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
 
     from replicator.store.status import Status
 
@@ -44,6 +44,8 @@ def console(*, stderr: bool = False) -> Console:
 
     Its size is set explicitly, because the variables COLUMNS and LINES may hold anything.
     """
+    from rich.console import Console, ConsoleDimensions
+
     columns, lines = shutil.get_terminal_size()
     columns, lines = min(max(columns, NARROW), WIDEST), min(max(lines, LOW), WIDEST)
     made = Console(stderr=stderr, markup=False, highlight=False, width=columns, height=lines)
@@ -67,6 +69,10 @@ def _plain(value: object) -> object:
 
 def show_table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a title and a table; numbers are aligned right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from replicator.errors import DatabaseError, DatabaseUnavailable, ReportingUnusable
 from replicator.store import rollups, statistics
-from replicator.store.migrate import bundled
+from replicator.store.schema_check import bundled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

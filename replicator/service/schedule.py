@@ -36,9 +36,10 @@ from replicator.errors import (
     SchemaTooNew,
     SchemaTooOld,
 )
+from replicator.report.run_line import describe
 from replicator.service.watchdog import Watch
 from replicator.store import lease
-from replicator.store.migrate import check
+from replicator.store.schema_check import check
 from replicator.sync.clock import steady_clock
 
 if TYPE_CHECKING:
@@ -227,27 +228,3 @@ def _end_at_once(message: str) -> None:
     faulthandler.dump_traceback(all_threads=True)
     logging.shutdown()
     os._exit(1)
-
-
-def describe(report: Report) -> str:
-    """Return one line that describes a run, for the log."""
-    counters = report.counters
-    parts = [
-        f"{counters.requests} requests",
-        f"{counters.calls_inserted} new and {counters.calls_changed} changed calls",
-        f"{counters.transcripts_stored} transcripts",
-        f"{counters.recordings_stored} recordings",
-    ]
-    if counters.rows_quarantined:
-        parts.append(f"{counters.rows_quarantined} rows quarantined")
-    if counters.calls_deleted:
-        parts.append(f"{counters.calls_deleted} deletions confirmed")
-    if report.suspected:
-        parts.append(f"{report.suspected} deletions suspected{' and held' if report.is_held else ''}")
-    if report.details_due:
-        parts.append(f"{report.details_due} details left")
-    if report.details_waiting:
-        parts.append(f"{report.details_waiting} details not there yet")
-    if report.unfinished:
-        parts.append(f"not all could be read: {report.unfinished}")
-    return f"sync {report.result} in {report.seconds:.1f} s: {', '.join(parts)}"

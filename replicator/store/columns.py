@@ -1,6 +1,6 @@
 """Reads what the columns of the views mean from sql/columns.toml: one text for each name, and exceptions with a reason.
 
-Applying the views writes the texts into the database as comments (views.py), and docs/dictionary.md is written from
+Applying the views writes the texts into the database as comments (view_making.py), and docs/dictionary.md is written from
 there.
 """
 

@@ -1,6 +1,6 @@
 """The connection pool, the transactions and their settings, and psycopg's errors as ours. Every access goes through it.
 
-SQLAlchemy provides the pool. Statements are plain SQL on psycopg connections, because COPY is one of them.
+Statements are plain SQL on psycopg connections, because COPY is one of them. pool.py keeps the connections.
 
 The settings of a session can come from the role, from the database, or from the moment when it was opened; behind a
 transaction pooler other programs use the same session in between. So no setting of a session is relied on. The
@@ -16,23 +16,19 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-import sqlalchemy as sa
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
 
 from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable, StatementDefect
 from replicator.store import target
 from replicator.store.connecting import connect, unavailable
 from replicator.store.naming import THE_USUAL, Names, cursor_class
-from replicator.store.sqlstates import DEFECT, NEW_DATABASE, SHARED_MEMORY, meaning
+from replicator.store.pool import Lent, NoneFreeError, Pool
+from replicator.store.sqlstates import DEFECT, SHARED_MEMORY, meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from sqlalchemy.pool import PoolProxiedConnection
 
 LOCK_TIMEOUT_SECONDS: Final = 30
 MOST_STATEMENT_SECONDS: Final = 600
@@ -91,14 +87,9 @@ class Database:
         self._target = target.read(conninfo)
         self.names = names
         """The names of our schemas in this database."""
-        self._pool = QueuePool(
-            lambda: cast("Any", connect(self._target, cursor_class(names))),
-            pool_size=pool_size,
-            recycle=MOST_AGE_SECONDS,
-            reset_on_return=None,
+        self._pool = Pool(
+            lambda: connect(self._target, cursor_class(names)), size=pool_size, most_age_seconds=MOST_AGE_SECONDS
         )
-        self._epoch = 0
-        """Connections from an earlier epoch are not used any more."""
         self._others: dict[str, str] = {}
         """Additional terms that this server needs."""
         self._wary_until = 0.0
@@ -112,69 +103,59 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """Yield a psycopg connection in one transaction: committed at the end, rolled back on any error."""
-        pooled = self._begun()
-        connection = _driver(pooled)
+        lent = self._begun()
+        connection, is_good = lent.connection, False
         try:
             yield connection
             _commit(connection)
+            is_good = True
         except psycopg.Error as error:
             _give_up(connection)
-            pooled.invalidate()
             raise self._renewed(error) from error
         except Exception as error:
-            if not _give_up(connection):
-                pooled.invalidate()
+            is_good = _give_up(connection)
             if not isinstance(error, psycopg.Rollback):  # the caller's own wish, and no error
                 raise
-        except BaseException:  # a Ctrl-C: a connection in an unknown state is not used again
-            pooled.invalidate()
-            raise
-        finally:
-            pooled.close()
+        finally:  # after a Ctrl-C, the connection is in an unknown state, and not used again
+            self._pool.take_back(lent, is_good=is_good)
 
     connection = transaction
     """The same, for reading: a statement without a transaction could not set its terms."""
 
     def close(self) -> None:
         """Close the connections in the pool."""
-        self._pool.dispose()
+        self._pool.close()
 
-    def _begun(self) -> PoolProxiedConnection:
+    def _begun(self) -> Lent:
         """Return a connection in a new transaction. If one has died in the pool, it and all others are replaced."""
         while True:
-            pooled = self._lent()
-            is_new = "epoch" not in pooled.info
+            lent, is_begun = self._lent(), False
             try:
-                if is_new:
-                    pooled.info["epoch"] = self._epoch
-                    self._look(_driver(pooled))
-                mode = "READ COMMITTED" + self._mode(_driver(pooled))
+                if lent.is_new:
+                    self._look(lent.connection)
+                mode = "READ COMMITTED" + self._mode(lent.connection)
                 # One round trip for all: a text without parameters may hold several statements.
-                _driver(pooled).execute(f"BEGIN ISOLATION LEVEL {mode}; {terms(**self._others)}".encode())
+                lent.connection.execute(f"BEGIN ISOLATION LEVEL {mode}; {terms(**self._others)}".encode())
+                is_begun = True
             except psycopg.Error as error:
-                pooled.invalidate()
                 failed = self._renewed(error)
-                if is_new:
+                if lent.is_new:
                     raise failed from error
-            except BaseException:  # a Ctrl-C: the connection may be in the middle of the statement
-                pooled.invalidate()
-                raise
             else:
-                return pooled
+                return lent
+            finally:
+                if not is_begun:  # after a Ctrl-C too: the connection may be in the middle of the statement
+                    self._pool.take_back(lent, is_good=False)
 
-    def _lent(self) -> PoolProxiedConnection:
-        while True:
-            try:
-                pooled = self._pool.connect()
-            except psycopg.Error as error:
-                raise unavailable(error, self.place) from None
-            except PoolTimeout:
-                raise DatabaseUnavailable(
-                    f"no connection to the database at {self.place} came free", advice="report it if it comes back"
-                ) from None
-            if pooled.info.get("epoch", self._epoch) == self._epoch:
-                return pooled
-            pooled.invalidate()
+    def _lent(self) -> Lent:
+        try:
+            return self._pool.lend()
+        except psycopg.Error as error:
+            raise unavailable(error, self.place) from None
+        except NoneFreeError:
+            raise DatabaseUnavailable(
+                f"no connection to the database at {self.place} came free", advice="report it if it comes back"
+            ) from None
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Read the properties of a new connection on which our terms depend. Raises DatabaseMisconfigured."""
@@ -199,16 +180,12 @@ class Database:
 
     def _renewed(self, error: psycopg.Error) -> DatabaseError:
         """Return our error for psycopg's, and have all connections opened anew."""
-        self._epoch += 1
+        self._pool.renew()
         if meaning(error.sqlstate or "", error.diag.source_function or "") is SHARED_MEMORY:
             self._others["max_parallel_workers_per_gather"] = "0"
         if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
             self._wary_until = time.monotonic() + WARY_SECONDS
         return translate(error, self.place)
-
-
-def _driver(pooled: PoolProxiedConnection) -> psycopg.Connection[Any]:
-    return cast("psycopg.Connection[Any]", pooled.driver_connection)
 
 
 def _commit(connection: psycopg.Connection[Any]) -> None:
@@ -227,28 +204,6 @@ def _give_up(connection: psycopg.Connection[Any]) -> bool:
     return not connection.closed and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-def make_engine(conninfo: str, *, names: Names = THE_USUAL) -> sa.Engine:
-    """Return an engine for migrations, whose statements are SQLAlchemy's."""
-    where = target.read(conninfo)
-    return sa.create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: connect(where, cursor_class(names)),
-        isolation_level="AUTOCOMMIT",
-        use_native_hstore=False,
-    )
-
-
-def begin_migration(connection: sa.Connection) -> None:
-    """Set our terms for a migration. Raises DatabaseMisconfigured where the database cannot store every text."""
-    connection.exec_driver_sql(terms(statement_timeout="0"))
-    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
-    if encoding != "UTF8":
-        raise DatabaseMisconfigured(
-            f"the database has the encoding {encoding}, in which not every text can be stored; it must be UTF8",
-            advice=NEW_DATABASE,
-        )
-
-
 def translate(error: psycopg.Error, place: str) -> DatabaseError:
     """Return our error for one of psycopg's. The server's text may quote a row, so only its code is kept."""
     code, name = error.sqlstate, type(error).__name__
@@ -261,4 +216,4 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
     return meant.kind(f"the database at {place} {meant.what} ({shown})", advice=meant.advice)
 
 
-__all__ = ["Database", "begin_migration", "make_engine", "terms", "translate", "unavailable"]
+__all__ = ["Database", "terms", "translate", "unavailable"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from replicator.errors import ReplicatorError
-from replicator.store import lease, migrate
+from replicator.store import lease, schema_check
 from replicator.store.roles import Names
 from replicator.store.schema import metadata
 
@@ -137,7 +137,7 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
             found[column] = database.names.usual(found[column])
     fits: ReplicatorError | None = None
     try:
-        migrate.check(database)
+        schema_check.check(database)
     except ReplicatorError as error:
         fits = error
     writer = next(iter(rows.get("writer", ())), {})

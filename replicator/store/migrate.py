@@ -1,4 +1,4 @@
-"""Brings a database's tables and views up to date, and checks whether they are.
+"""Brings a database's tables and views up to date.
 
 Tables are versioned (migrations/); roll-ups and views are repeatable (sql/rollups, sql/views). All is done in one
 transaction, so it may be killed at any moment. Before the first change it checks which objects in our schemas are ours
@@ -11,7 +11,6 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
@@ -24,23 +23,26 @@ from replicator.errors import (
     DatabaseUnavailable,
     ForeignObjects,
     ReplicatorError,
-    SchemaTooNew,
-    SchemaTooOld,
 )
-from replicator.store import admin_settings, naming, objects, roles, rollup_making, rollups, target, views, waiting
-from replicator.store.database import (
-    LOCK_TIMEOUT_SECONDS,
-    Database,
-    begin_migration,
-    make_engine,
-    translate,
-    unavailable,
-)
+from replicator.store import (
+    admin_settings,
+    naming,
+    objects,
+    roles,
+    rollup_making,
+    rollups,
+    target,
+    view_making,
+    views,
+    waiting,
+)  # fmt: skip
+from replicator.store.database import LOCK_TIMEOUT_SECONDS, translate, unavailable
+from replicator.store.engine import begin_migration, make_engine
+from replicator.store.schema_check import bundled, revisions, too_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PACKAGE = Path(__file__).resolve().parents[1]
 ROLE_PREFIX = "truedy"
 EARLIER_LOCK = 7_235_401_101
 """The advisory lock of releases up to 0005. Any user may take it and keep it, so it is tried without waiting. If it is
@@ -62,12 +64,6 @@ TAKEN = (
 """The errors of a migration where a user made one of our objects by hand, on a table of ours."""
 
 
-def bundled(name: str) -> Path:
-    """Return the folder `name` (sql, migrations): inside an installed package, or at the top of a checkout."""
-    inside = PACKAGE / "_bundled" / name
-    return inside if inside.is_dir() else PACKAGE.parent / name
-
-
 @dataclass(frozen=True, slots=True)
 class Migrated:
     """What a migration did: the revisions before and after, and the views that were applied anew."""
@@ -75,16 +71,6 @@ class Migrated:
     before: str | None
     after: str
     views: Sequence[str]
-
-
-def revisions() -> list[str]:
-    """Return all revisions, oldest first: the numbers with which the file names begin (a test compares them with
-    Alembic's).
-
-    So `check`, which every command runs, need not load Alembic and the migrations.
-    """
-    files = (bundled("migrations") / "versions").glob("[0-9][0-9][0-9][0-9]_*.py")
-    return sorted(path.name.partition("_")[0] for path in files)
 
 
 def migrate(
@@ -124,7 +110,7 @@ def _migrate(
             standing = objects.read(connection, wanted)
         before, known = standing.version, revisions()
         if before is not None and before not in known:
-            raise _too_new(before)
+            raise too_new(before)
         objects.refuse(standing, wanted)
         objects.refuse_triggers(connection, standing, rollup_making.triggers(kept))
         if before != known[-1]:
@@ -134,7 +120,7 @@ def _migrate(
         if time_zone is not None and not (is_for_new and before is not None):
             _set_time_zone(connection, time_zone)
         had = admin_settings.taken(connection, standing)
-        applied = views.apply(connection, bundled("sql"), standing)
+        applied = view_making.apply(connection, bundled("sql"), standing)
         objects.record(connection, standing, wanted, applied)
         admin_settings.give_back(connection, had, standing)
         rollup_making.identify(connection)
@@ -145,7 +131,7 @@ def _migrate(
 
 def _upgrade(connection: sa.Connection, schemas: naming.Names) -> None:
     """Run the table migrations that the database lacks."""
-    from alembic import command  # noqa: PLC0415 - a quarter of the start of every command that asks `check`
+    from alembic import command  # noqa: PLC0415 - where nothing is to be migrated, it is not loaded
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
@@ -222,7 +208,7 @@ def alone(url: str, schemas: naming.Names = naming.THE_USUAL) -> Iterator[sa.Con
             # No name is looked up where others can create objects: their functions would run with the owner's rights.
             begin_migration(connection)
             pid = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-            objects.refuse_other_names(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
+            naming.refuse_other_names(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
             with waiting.watched(engine, pid) as holders:
                 yield connection
     except ReplicatorError as error:
@@ -255,27 +241,6 @@ def _views() -> dict[str, views.View]:
     return {view.name: view for view in views.load(bundled("sql") / "views")}
 
 
-def check(database: Database) -> None:
-    """Raise SchemaTooOld or SchemaTooNew where the database does not fit this program."""
-    with database.connection() as connection:
-        objects.refuse_other_names(connection)
-        row = connection.execute("SELECT to_regclass('replicator.schema_version')").fetchone()
-        if row is None or row[0] is None:
-            raise SchemaTooOld(f"the database at {database.place} has no replicator schema yet")
-        row = connection.execute("SELECT version_num FROM replicator.schema_version").fetchone()
-        applied = dict(connection.execute("SELECT name, sha256 FROM replicator.views").fetchall())
-    current, known = (row[0] if row else None), revisions()
-    if current is not None and current not in known:
-        raise _too_new(current)
-    if current != known[-1]:
-        raise SchemaTooOld(
-            f"the database at {database.place} has schema {current or 'none'}, this program needs {known[-1]}"
-        )
-    stale = views.stale(bundled("sql"), {name: bytes(sha256) for name, sha256 in applied.items()})
-    if stale:
-        raise SchemaTooOld(f"the database at {database.place} has other views than this program: {', '.join(stale)}")
-
-
 def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:
     known = connection.execute(
         sa.text("SELECT 1 FROM pg_timezone_names WHERE name = :zone"), {"zone": time_zone}
@@ -290,5 +255,4 @@ def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:
     )
 
 
-def _too_new(revision: str) -> SchemaTooNew:
-    return SchemaTooNew(f"the database has schema {revision}, which this program does not know")
+__all__ = ["EARLIER_LOCK", "ROLE_PREFIX", "Migrated", "alone", "bundled", "make_roles", "migrate", "revisions"]

@@ -38,6 +38,18 @@ PLACES = re.compile(
     re.VERBOSE,
 )
 
+_MARKS = {
+    "analytics": ("calls", "coverage_daily", "replication_freshness", "call_cost_daily"),
+    "replicator": ("schema_version", "coverage", "quarantine", "source_state", "lease"),
+    "rollup": ("touched", "days", "facts", "stale"),
+    "truedy": ("calls", "call_versions", "transcript_segments", "transcript_versions"),
+}
+"""By schema, relations that together only our schema has: so it is recognised under any name."""
+_MARKED = """
+SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ANY(%s)
+GROUP BY n.nspname HAVING count(*) = %s ORDER BY 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -110,6 +122,23 @@ def of(connection: psycopg.Connection[Any] | sa.Connection) -> Names:
     return cast("Names", getattr(connection.cursor_factory, "names", THE_USUAL))
 
 
+def refuse_other_names(connection: psycopg.Connection[Any]) -> None:
+    """Raise ConfigurationError where our schemas have other names in this database than the setting says."""
+    names = of(connection)
+    there: dict[str, list[str]] = {}
+    for usual, marks in _MARKS.items():
+        rows = connection.execute(_MARKED, [list(marks), len(marks)]).fetchall()
+        there[usual] = [name for (name,) in rows]
+    if all(not found or names.of(usual) in found for usual, found in there.items()):
+        return
+    has = ",".join(f"{usual}={found[0]}" for usual, found in there.items() if found and found[0] != usual)
+    said = str(names) or "not set"
+    raise ConfigurationError(
+        f"the replicator's schemas have other names in this database than REPLICATOR_SCHEMAS says ({said})",
+        advice=f"set REPLICATOR_SCHEMAS={has}" if has else "leave REPLICATOR_SCHEMAS unset: they have the usual names",
+    )
+
+
 @lru_cache(maxsize=2000)
 def _renamed(text: str, names: Names) -> str:
     if text.startswith(AS_IT_IS):
@@ -167,4 +196,4 @@ def _query(query: Any, names: Names) -> Any:
     return query
 
 
-__all__ = ["AS_IT_IS", "THE_USUAL", "USUAL", "Names", "cursor_class", "of", "parse"]
+__all__ = ["AS_IT_IS", "THE_USUAL", "USUAL", "Names", "cursor_class", "of", "parse", "refuse_other_names"]

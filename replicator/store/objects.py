@@ -12,7 +12,7 @@ In databases of releases before the book (up to 0005), what those releases made 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,8 +22,6 @@ from replicator.store.naming import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    import psycopg
 
 Kind = Literal["schema", "relation", "routine"]
 VERSION = ("replicator", "schema_version")
@@ -361,31 +359,3 @@ FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
 WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal
 """
-_MARKS = {
-    "analytics": ("calls", "coverage_daily", "replication_freshness", "call_cost_daily"),
-    "replicator": ("schema_version", "coverage", "quarantine", "source_state", "lease"),
-    "rollup": ("touched", "days", "facts", "stale"),
-    "truedy": ("calls", "call_versions", "transcript_segments", "transcript_versions"),
-}
-"""By schema, relations that together only our schema has: so it is recognised under any name."""
-_MARKED = """
-SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ANY(%s)
-GROUP BY n.nspname HAVING count(*) = %s ORDER BY 1
-"""
-
-
-def refuse_other_names(connection: psycopg.Connection[Any]) -> None:
-    """Raise ConfigurationError where our schemas have other names in this database than the setting says."""
-    names = naming.of(connection)
-    there: dict[str, list[str]] = {}
-    for usual, marks in _MARKS.items():
-        rows = connection.execute(_MARKED, [list(marks), len(marks)]).fetchall()
-        there[usual] = [name for (name,) in rows]
-    if all(not found or names.of(usual) in found for usual, found in there.items()):
-        return
-    has = ",".join(f"{usual}={found[0]}" for usual, found in there.items() if found and found[0] != usual)
-    said = str(names) or "not set"
-    raise ConfigurationError(
-        f"the replicator's schemas have other names in this database than REPLICATOR_SCHEMAS says ({said})",
-        advice=f"set REPLICATOR_SCHEMAS={has}" if has else "leave REPLICATOR_SCHEMAS unset: they have the usual names",
-    )

@@ -8,7 +8,6 @@ identity is the full row, which costs nothing without logical replication and ne
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ForeignObjects
 from replicator.store.objects import Thing
-from replicator.store.rollups import Rollup, run
+from replicator.store.rollups import AGENTS, CURRENT, MONTHS, Rollup, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,48 +34,6 @@ STANDS_ON_IT = (
     psycopg.errors.FeatureNotSupported,  # the type of a column that a view uses; a table that a foreign key points to
 )
 
-# Calls without the instant count on the day minus infinity, which is never kept, and on no day in the reports.
-CURRENT = """
-CREATE INDEX IF NOT EXISTS {name}_day_account_idx ON rollup.{name} (day, account);
-CREATE VIEW rollup.{name}_current AS
-SELECT account, day, {columns} FROM rollup.{name} r
-WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
-UNION ALL
-SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_live
-"""
-AGENTS = """
-CREATE VIEW rollup.{name}_agents_plain AS
-SELECT account, day, agent_id, {sums} FROM rollup.{name} GROUP BY account, day, agent_id;
---
-CREATE INDEX IF NOT EXISTS {name}_agents_day_account_idx ON rollup.{name}_agents (day, account);
-CREATE VIEW rollup.{name}_agents_current AS
-SELECT account, day, agent_id, {measures} FROM rollup.{name}_agents r
-WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
-UNION ALL
-SELECT account, nullif(day, '-infinity'), agent_id, {sums} FROM rollup.{name}_live GROUP BY account, day, agent_id
-"""
-MONTHS = """
-CREATE VIEW rollup.{name}_months_plain AS
-SELECT account, date_trunc('month', day::timestamp)::date AS month, {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day
-FROM rollup.{name} GROUP BY account, date_trunc('month', day::timestamp)::date, {dimensions};
-CREATE INDEX IF NOT EXISTS {name}_date_trunc_idx ON rollup.{name} ((date_trunc('month', day::timestamp)::date));
---
-CREATE INDEX IF NOT EXISTS {name}_months_month_account_idx ON rollup.{name}_months (month, account);
-CREATE VIEW rollup.{name}_months_current AS
-SELECT account, month, {dimensions}, {measures}, first_day, last_day FROM rollup.{name}_months r
-WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND date_trunc('month', s.day::timestamp)::date = r.month)
-UNION ALL
-SELECT s.account, s.month, {dimensions}, {measures}, first_day, last_day
-FROM (SELECT DISTINCT account, date_trunc('month', day::timestamp)::date AS month FROM rollup.stale WHERE day > '-infinity') s
-CROSS JOIN LATERAL (
-    -- OFFSET 0: a month's days are found by their index.
-    SELECT {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day FROM rollup.{name}_current d
-    WHERE d.account = s.account AND d.day >= s.month AND d.day < (s.month + interval '1 month')::date
-    GROUP BY {dimensions} OFFSET 0
-) l
-UNION ALL
-SELECT account, NULL, {dimensions}, {measures}, NULL, NULL FROM rollup.{name}_current WHERE day IS NULL
-"""
 TOUCH_ALL = """
 INSERT INTO rollup.touched (account, day)
 SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
@@ -101,13 +58,6 @@ class Column:
         if self.type.startswith("timestamp"):
             return f"max({self.name}) AS {self.name}"
         return f"sum({self.name})::{self.type} AS {self.name}"
-
-
-def sha256(rollups: Sequence[Rollup]) -> bytes:
-    """Return one hash of all roll-ups: they depend on each other, so a change of one is a change of all."""
-    return hashlib.sha256(
-        "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
-    ).digest()
 
 
 def tables(rollups: Iterable[Rollup]) -> dict[str, tuple[str, ...]]:

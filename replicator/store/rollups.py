@@ -14,6 +14,7 @@ Its snapshot also shows which touches it has seen: a day that is touched meanwhi
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,49 @@ DAYS_AT_ONCE = 10
 """The most days that one transaction computes anew."""
 MOST_OVERTAKEN = 5
 
+# Calls without the instant count on the day minus infinity, which is never kept, and on no day in the reports.
+CURRENT = """
+CREATE INDEX IF NOT EXISTS {name}_day_account_idx ON rollup.{name} (day, account);
+CREATE VIEW rollup.{name}_current AS
+SELECT account, day, {columns} FROM rollup.{name} r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
+UNION ALL
+SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_live
+"""
+AGENTS = """
+CREATE VIEW rollup.{name}_agents_plain AS
+SELECT account, day, agent_id, {sums} FROM rollup.{name} GROUP BY account, day, agent_id;
+--
+CREATE INDEX IF NOT EXISTS {name}_agents_day_account_idx ON rollup.{name}_agents (day, account);
+CREATE VIEW rollup.{name}_agents_current AS
+SELECT account, day, agent_id, {measures} FROM rollup.{name}_agents r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
+UNION ALL
+SELECT account, nullif(day, '-infinity'), agent_id, {sums} FROM rollup.{name}_live GROUP BY account, day, agent_id
+"""
+MONTHS = """
+CREATE VIEW rollup.{name}_months_plain AS
+SELECT account, date_trunc('month', day::timestamp)::date AS month, {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day
+FROM rollup.{name} GROUP BY account, date_trunc('month', day::timestamp)::date, {dimensions};
+CREATE INDEX IF NOT EXISTS {name}_date_trunc_idx ON rollup.{name} ((date_trunc('month', day::timestamp)::date));
+--
+CREATE INDEX IF NOT EXISTS {name}_months_month_account_idx ON rollup.{name}_months (month, account);
+CREATE VIEW rollup.{name}_months_current AS
+SELECT account, month, {dimensions}, {measures}, first_day, last_day FROM rollup.{name}_months r
+WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND date_trunc('month', s.day::timestamp)::date = r.month)
+UNION ALL
+SELECT s.account, s.month, {dimensions}, {measures}, first_day, last_day
+FROM (SELECT DISTINCT account, date_trunc('month', day::timestamp)::date AS month FROM rollup.stale WHERE day > '-infinity') s
+CROSS JOIN LATERAL (
+    -- OFFSET 0: a month's days are found by their index.
+    SELECT {dimensions}, {sums}, min(day) AS first_day, max(day) AS last_day FROM rollup.{name}_current d
+    WHERE d.account = s.account AND d.day >= s.month AND d.day < (s.month + interval '1 month')::date
+    GROUP BY {dimensions} OFFSET 0
+) l
+UNION ALL
+SELECT account, NULL, {dimensions}, {measures}, NULL, NULL FROM rollup.{name}_current WHERE day IS NULL
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
@@ -59,6 +103,13 @@ def load(folder: Path) -> list[Rollup]:
         name = view[1].removesuffix("_plain") if view else ""
         found.append(Rollup(name, kept[1] if kept else "", text))
     return found
+
+
+def sha256(rollups: Sequence[Rollup]) -> bytes:
+    """Return one hash of all roll-ups: they depend on each other, so a change of one is a change of all."""
+    return hashlib.sha256(
+        "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
+    ).digest()
 
 
 def run(connection: sa.Connection, text: str) -> None:

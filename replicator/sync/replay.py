@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
-from replicator.store.migrate import check
 from replicator.store.rows import UnreadRow, VersionRow
+from replicator.store.schema_check import check
 from replicator.sync.commit import details_of_all, load_ledger, verified_at
 from replicator.sync.content.calls import Change, Observation, Policy, Settled, settle
 from replicator.sync.content.details import one_each

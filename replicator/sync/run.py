@@ -17,7 +17,7 @@ from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
 from replicator.store import lease, quarantine, runs, source_state, stored_details
-from replicator.store.migrate import check
+from replicator.store.schema_check import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
 from replicator.sync.coverage.ledger import EVERYTHING, HEAD_MARGIN

@@ -17,7 +17,7 @@ from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
 from replicator.store import source_state, stages, verification
-from replicator.store.migrate import check
+from replicator.store.schema_check import check
 from replicator.sync.commit import load_ledger
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, TICK, Ledger, Piece, order_of, prove, prove_empty

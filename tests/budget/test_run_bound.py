@@ -20,7 +20,7 @@ from replicator.budget.durable import Limits
 from replicator.budget.run_bound import FREE_BY_ID, FREE_CALLS, FREE_LIST, MOST_BEHIND, TIMES, Bound
 from replicator.errors import RateLimited, RequestRefused, SourceError
 from replicator.records import Page
-from replicator.service.schedule import describe
+from replicator.report.run_line import describe
 from replicator.source.client import Reader
 from replicator.store import status
 from replicator.store.runs import Counters

@@ -14,7 +14,7 @@ from replicator.errors import DatabaseError
 from replicator.report import figures, periods
 from replicator.store import rollups
 from replicator.store.database import Database
-from replicator.store.migrate import bundled
+from replicator.store.schema_check import bundled
 from tests.report import fix_near_world
 from tests.report.fix_near_world import ACCOUNT, AGENT_A, AGENT_B, read, today
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from replicator.errors import AnotherAccount, LeaseHeld, LeaseLost, SchemaTooNew
-from replicator.store import accounts, budgets, lease, locks, migrate, statistics, stored_details
+from replicator.store import accounts, budgets, lease, locks, migrate, schema_check, statistics, stored_details
 from replicator.store.database import Database
 from tests.store.test_upgrades import contents, restore
 
@@ -227,10 +227,10 @@ def test_the_release_before_cannot_write_any_more(empty_database: str) -> None:
         with pytest.raises(psycopg.errors.UndefinedColumn):
             old.execute(OLD_HOLD)
     with closing(Database(empty_database)) as database:
-        migrate.check(database)
+        schema_check.check(database)
         with database.transaction() as tx:
             leases = tx.execute("SELECT account, epoch FROM replicator.lease ORDER BY account").fetchall()
             assert leases == [("default", 1), ("late", 1)]
             tx.execute("UPDATE replicator.schema_version SET version_num = '9999'")
         with pytest.raises(SchemaTooNew):
-            migrate.check(database)
+            schema_check.check(database)

@@ -25,7 +25,7 @@ from replicator.errors import (
     SchemaTooNew,
     SchemaTooOld,
 )
-from replicator.store import budgets, lease, migrate, schema
+from replicator.store import budgets, lease, migrate, schema, schema_check
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -164,16 +164,16 @@ def test_a_schema_that_does_not_fit_is_named(empty_database: str) -> None:
     """Nothing there is too old, an unknown revision is too new, other views are too old."""
     database = Database(empty_database)
     with pytest.raises(SchemaTooOld):
-        migrate.check(database)
+        schema_check.check(database)
     migrate.migrate(empty_database)
-    migrate.check(database)
+    schema_check.check(database)
     with database.transaction() as tx:
         tx.execute("UPDATE replicator.views SET sha256 = '' WHERE name = 'calls'")
     with pytest.raises(SchemaTooOld, match="calls"):
-        migrate.check(database)
+        schema_check.check(database)
     with database.transaction() as tx:
         tx.execute("UPDATE replicator.schema_version SET version_num = '9999'")
-    for attempt in (lambda: migrate.check(database), lambda: migrate.migrate(empty_database)):
+    for attempt in (lambda: schema_check.check(database), lambda: migrate.migrate(empty_database)):
         with pytest.raises(SchemaTooNew):
             attempt()
     database.close()

@@ -14,7 +14,7 @@ from replicator.budget.durable import Limits
 from replicator.errors import LeaseHeld, LeaseLost
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
-from replicator.store import lease, migrate
+from replicator.store import lease, migrate, schema_check
 from replicator.store.database import Database
 from tests import fix_pooler
 from tests.fix_commands import TOP, start
@@ -92,7 +92,7 @@ def test_a_migration_works_behind_a_pooler(empty_database: str, pooler_port: int
     assert migrate.migrate(url).views
     assert list(migrate.migrate(url).views) == []
     database = Database(url)
-    migrate.check(database)
+    schema_check.check(database)
     database.close()
 
 

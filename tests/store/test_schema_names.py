@@ -19,7 +19,7 @@ from replicator.export import question, running
 from replicator.report import figures
 from replicator.simulator.api import KEY
 from replicator.source.client import Reader
-from replicator.store import diagnosis, migrate, naming, rollups, statistics, status
+from replicator.store import diagnosis, migrate, naming, rollups, schema_check, statistics, status
 from replicator.store.database import Database
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
@@ -134,7 +134,7 @@ def test_other_names_than_the_database_has_are_refused(empty_database: str, data
             closing(Database(empty_database, names=names)) as database,
             pytest.raises(ConfigurationError, match="other names"),
         ):
-            migrate.check(database)
+            schema_check.check(database)
     assert described(empty_database) == before
     with pytest.raises(ConfigurationError, match="other names") as refused:
         migrate.migrate(database_url, schemas=OTHERS)
@@ -157,7 +157,7 @@ def flow(url: str, names: naming.Names, prefix: str, folder: Path) -> dict[str, 
     logins = members(url, prefix)
     kept = rollups.daily(migrate.bundled("sql"))
     with closing(Database(logins["writer"], names=names)) as database:
-        migrate.check(database)
+        schema_check.check(database)
         with source(database, calls=80, now=datetime(2026, 11, 20, 12, tzinfo=UTC)) as there:
             there.sync()
             there.world.update(there.world.live_ids()[3], cost_usd=7.5)

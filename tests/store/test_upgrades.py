@@ -20,7 +20,7 @@ import pytest
 from replicator.budget.durable import Limits
 from replicator.errors import ForeignObjects
 from replicator.source.client import Reader
-from replicator.store import migrate, rollups
+from replicator.store import migrate, rollups, schema_check
 from replicator.store.database import Database
 from replicator.sync.content.calls import Policy
 from replicator.sync.run import Options, Run
@@ -124,7 +124,7 @@ def test_an_earlier_release_becomes_the_present_one(path: Path, empty_database: 
     assert len(before["truedy.calls"]) == 40
     assert list(migrate.migrate(empty_database).views) == []
     with closing(Database(empty_database)) as database, shown_again(empty_database) as base_url:
-        migrate.check(database)
+        schema_check.check(database)
         with Reader(base_url, "key", timeout_seconds=10) as reader:
             options = Options(base_url=base_url, limits=Limits(None, 60, 0.0), details=Policy(()))
             report = Run(database, [("key", reader)], options).perform()

@@ -27,7 +27,7 @@ from replicator.simulator.world import World
 from replicator.source.client import Reader
 from replicator.store import rollups
 from replicator.store.database import Database
-from replicator.store.migrate import bundled
+from replicator.store.schema_check import bundled
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
 from replicator.sync.pseudonyms import Pseudonyms

@@ -16,7 +16,7 @@ from replicator.records import Call
 from replicator.simulator.switches import Switches
 from replicator.source.parsing import parse_row
 from replicator.store import stages, stored_calls
-from replicator.store.migrate import bundled
+from replicator.store.schema_check import bundled
 from replicator.sync.content.calls import Observation, settle
 from replicator.sync.content.stages import Stages, key
 from tests.sync.fix_source import source
