@@ -142,7 +142,7 @@ def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tup
     """
     everybody = (names.writer, names.reader, names.auditor)
     if item.kind == "DATABASE":
-        return frozenset({(role, "CONNECT") for role in everybody} | {(names.writer, "TEMPORARY")})
+        return frozenset((role, "CONNECT") for role in everybody)
     if item.schema == "analytics":
         return frozenset(_on_analytics(item, names, views))
     if item.kind == "TABLE":

@@ -175,21 +175,23 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
             _replace(tx, f"{each.name}_months", columns, "month", months, days)
     gone = sql.SQL("DELETE FROM {} t USING {} s WHERE t.account = s.account AND t.day = s.day")
     tx.execute(gone.format(sql.Identifier("rollup", "touched"), those), days)
-    tx.execute(gone.format(sql.Identifier("rollup", "days"), those), days)
-    # A day without calls is removed: the reporting time zone was changed, or its calls moved.
     is_known = sql.SQL(" OR ").join(
         sql.SQL("EXISTS (SELECT FROM {} f WHERE f.account = s.account AND f.day = s.day)").format(
             sql.Identifier("rollup", each.name)
         )
         for each in kept
     )
+    # A day without calls is removed: the reporting time zone was changed, or its calls moved.
     tx.execute(
         sql.SQL(
-            "INSERT INTO rollup.days (account, day, refreshed_at, valid_until) "
+            "WITH kept AS (INSERT INTO rollup.days AS k (account, day, refreshed_at, valid_until) "
             "SELECT s.account, s.day, clock_timestamp(), "
             "(SELECT min(f.next_change_at) FROM rollup.funnel f WHERE f.account = s.account AND f.day = s.day) "
-            "FROM {} s WHERE s.day = '-infinity' OR {}"
-        ).format(those, is_known),
+            "FROM {those} s WHERE s.day = '-infinity' OR {is_known} ON CONFLICT (account, day) DO UPDATE SET "
+            "refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until RETURNING k.account, k.day) "
+            "DELETE FROM rollup.days d USING {those} s WHERE d.account = s.account AND d.day = s.day "
+            "AND NOT EXISTS (SELECT FROM kept WHERE kept.account = d.account AND kept.day = d.day)"
+        ).format(those=those, is_known=is_known),
         days,
     )
     return len(chosen)
@@ -212,7 +214,9 @@ def _replace(
     those: sql.Composable,
     days: Mapping[str, object],
 ) -> None:
-    """Replace the rows of these days or months by those of the definition now."""
+    """Make the rows of these days or months those of the definition now: of a day in which one call has changed, nearly
+    all rows are as they were, and only those that differ are written.
+    """
     parts = {
         "table": sql.Identifier("rollup", name),
         "plain": sql.Identifier("rollup", f"{name}_plain"),
@@ -220,19 +224,21 @@ def _replace(
         "unit": sql.Identifier(unit),
         "those": those,
     }
-    tx.execute(
-        # The array lets PostgreSQL use the index; with the join alone it would read the whole table for one day.
-        sql.SQL(
-            "DELETE FROM {table} r USING {those} s WHERE r.account = s.account AND r.{unit} = s.{unit} "
-            "AND r.{unit} = ANY (ARRAY(SELECT d.{unit} FROM {those} d))"
-        ).format(**parts),
-        days,
-    )
-    # OFFSET 0: the definition is computed for each of these by its index, not for all.
+    # The array lets PostgreSQL use the index; with the join alone it would read the whole table for one day. OFFSET 0:
+    # the definition is computed for each of these by its index, not for all. Grouping takes nulls as equal.
     tx.execute(
         sql.SQL(
-            "INSERT INTO {table} ({columns}) SELECT l.* FROM {those} s CROSS JOIN LATERAL (SELECT {columns} FROM {plain} p "
+            "WITH both_sides AS ("
+            "SELECT r.ctid AS place, {columns} FROM {table} r JOIN {those} s USING (account, {unit}) "
+            "WHERE r.{unit} = ANY (ARRAY(SELECT d.{unit} FROM {those} d)) "
+            "UNION ALL SELECT NULL, l.* FROM {those} s CROSS JOIN LATERAL (SELECT {columns} FROM {plain} p "
             "WHERE p.account = s.account AND p.{unit} = s.{unit} AND p.{unit} > '-infinity' OFFSET 0) l"
+            "), unequal AS MATERIALIZED ("
+            "SELECT {columns}, array_remove(array_agg(place), NULL) AS stored, count(*) - count(place) AS wanted "
+            "FROM both_sides GROUP BY {columns} HAVING count(place) <> count(*) - count(place)"
+            "), gone AS ("
+            "DELETE FROM {table} r WHERE r.ctid = ANY (ARRAY(SELECT unnest(u.stored[u.wanted + 1:]) FROM unequal u))"
+            ") INSERT INTO {table} ({columns}) SELECT {columns} FROM unequal WHERE wanted > cardinality(stored)"
         ).format(**parts),
         days,
     )

@@ -1,8 +1,8 @@
 """Reads and writes calls and their versions.
 
 sync/content/calls.py decides which rows to write, from what `known_calls` reads here. Both happen in one transaction
-under the lease, so nothing changes in between. New rows are copied straight into their tables; changed ones go through
-a temporary staging table. Unchanged rows are not written.
+under the lease, so nothing changes in between. New rows are copied straight into their tables, changed ones are
+updated many by one statement. Unchanged rows are not written.
 """
 
 from __future__ import annotations
@@ -17,17 +17,29 @@ from replicator.records import CONTRACT_STATUSES, DIRECTIONS, READING_VERSION
 from replicator.store import stages
 from replicator.store.copying import copy_rows, text_array
 from replicator.store.rows import CallRow, KnownCall, StampConflict, VersionRow
+from replicator.store.updating import text_of_array, update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
-CALL_COLUMNS = (
-    "id", "account", "agent_id", "phone_number", "from_number", "direction", "status", "started_at", "ended_at",
-    "duration_seconds", "cost_usd", "summary", "recording_url", "context", "created_at", "updated_at", "raw",
-    "fingerprint", "problems", "has_escapes", "reading_version", "version", "observed_at", "first_seen_at", "changed_at",
-)  # fmt: skip
+CALL_TYPES = {
+    "id": "uuid", "account": "text", "agent_id": "uuid", "phone_number": "text", "from_number": "text",
+    "direction": "text", "status": "text", "started_at": "timestamptz", "ended_at": "timestamptz",
+    "duration_seconds": "integer", "cost_usd": "numeric", "summary": "text", "recording_url": "text",
+    "context": "jsonb", "created_at": "timestamptz", "updated_at": "timestamptz", "raw": "jsonb",
+    "fingerprint": "bytea", "problems": "text[]", "has_escapes": "boolean", "reading_version": "integer",
+    "version": "integer", "observed_at": "timestamptz", "first_seen_at": "timestamptz", "changed_at": "timestamptz",
+}  # fmt: skip
+CALL_COLUMNS = tuple(CALL_TYPES)
+SETS = {name: f"s.{name}" for name in CALL_COLUMNS if name not in {"id", "first_seen_at"}} | {
+    "changed_at": "coalesce(s.changed_at, t.changed_at)",
+    "deleted_at": "NULL",
+    "last_seen_at": "NULL",
+    "first_missing_at": "NULL",
+}
+"""What an update of a call changes."""
 
 
 def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) -> dict[UUID, KnownCall]:
@@ -80,18 +92,8 @@ def write_calls(
             if error.diag.constraint_name != "pk_calls":
                 raise  # raised by an index that a user added
             raise DatabaseUnavailable("another process has stored calls of this batch a moment ago") from None
-    changed = [_call_values(account, row) for row in rows if not row.is_new]
-    if changed:
-        names = ", ".join(CALL_COLUMNS)
-        tx.execute(f"CREATE TEMP TABLE staged_calls ON COMMIT DROP AS SELECT {names} FROM truedy.calls WITH NO DATA")
-        copy_rows(tx, "staged_calls", CALL_COLUMNS, changed)
-        kept = {"id", "first_seen_at", "changed_at"}
-        columns = ", ".join(f"{name} = s.{name}" for name in CALL_COLUMNS if name not in kept)
-        tx.execute(
-            f"UPDATE truedy.calls c SET {columns}, changed_at = coalesce(s.changed_at, c.changed_at), deleted_at = NULL, "
-            "last_seen_at = NULL, first_missing_at = NULL FROM staged_calls s WHERE s.id = c.id"
-        )
-        tx.execute("DROP TABLE staged_calls")
+    changed = [_call_values(account, row, text_of_array) for row in rows if not row.is_new]
+    update_rows(tx, "truedy.calls", CALL_TYPES, SETS, changed)
     new_rows = {row.call.id: row for row in rows if row.is_new}
     current = [version for version in versions if not version.is_late]
     first = [v.call.id for v in current if (row := new_rows.get(v.call.id)) is not None and _is_version_of(row, v)]
@@ -208,13 +210,15 @@ def open_calls(connection: psycopg.Connection[Any], account: str, since: datetim
     return sorted(row[0] for row in rows)
 
 
-def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
+def _call_values(
+    account: str, row: CallRow, array: Callable[[Sequence[str]], object] = text_array
+) -> tuple[object, ...]:
     call = row.call
     changed_at = row.observed_at if row.is_content_changed else None
     return (
         call.id, account, call.agent_id, call.phone_number, call.from_number, call.direction, call.status,
         call.started_at, call.ended_at, call.duration_seconds, call.cost_usd, call.summary, call.recording_url,
-        call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, text_array(call.problems),
+        call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, array(call.problems),
         call.has_escapes, READING_VERSION, row.version, row.observed_at, row.first_seen_at or row.observed_at, changed_at,
     )  # fmt: skip
 

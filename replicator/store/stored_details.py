@@ -2,7 +2,7 @@
 
 sync/content decides which rows to write, from what `known_details` reads here. Both happen in one transaction under the
 lease, so nothing changes in between. Only the renewal of a recording's URL needs no lease. New rows are copied straight
-into their tables; changed ones go through a temporary staging table. Unchanged rows are not written.
+into their tables, changed ones are updated many by one statement. Unchanged rows are not written.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from psycopg import sql
 
 from replicator.store.copying import NULL, copy_rows, copy_text, escaped, text_array
 from replicator.store.rows import DetailRow, Kind, KnownDetail
+from replicator.store.updating import text_of_array, update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -30,13 +31,15 @@ RAW_OF_SEGMENT = (
 )
 """The JSON of a stored segment s, as it was received: raw is null where the columns say all of it."""
 
-DETAIL_COLUMNS = (
-    "call_id", "account", "state", "call_created_at", "attempts", "due_at", "deadline_at", "asked_at", "fetched_at", "last_error",
-    "absent_looks", "absent_since", "waits_last", "has_escapes", "raw",
-)  # fmt: skip
-OWN_COLUMNS: Mapping[Kind, tuple[str, ...]] = {
-    "transcript": ("summary", "segment_count", "fingerprint", "problems"),
-    "recording": ("recording_url", "url_expires_at"),
+DETAIL_TYPES = {
+    "call_id": "uuid", "account": "text", "state": "text", "call_created_at": "timestamptz", "attempts": "integer",
+    "due_at": "timestamptz", "deadline_at": "timestamptz", "asked_at": "timestamptz", "fetched_at": "timestamptz",
+    "last_error": "text", "absent_looks": "integer", "absent_since": "timestamptz", "waits_last": "boolean",
+    "has_escapes": "boolean", "raw": "jsonb",
+}  # fmt: skip
+OWN_TYPES: Mapping[Kind, Mapping[str, str]] = {
+    "transcript": {"summary": "text", "segment_count": "integer", "fingerprint": "bytea", "problems": "text[]"},
+    "recording": {"recording_url": "text", "url_expires_at": "timestamptz"},
 }
 EMPTY: Mapping[Kind, str] = {
     "transcript": " OR (state = 'present' AND segment_count = 0)",
@@ -72,21 +75,21 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
             continue
         if kind == "transcript":
             segments += _write_segments(tx, mine)
-        columns = DETAIL_COLUMNS + OWN_COLUMNS[kind]
+        columns = (*DETAIL_TYPES, *OWN_TYPES[kind])
         new = [_detail_values(account, row) for row in mine if row.is_new]
         if new:
             copy_rows(tx, f"truedy.{table}", columns, new)
         whole = [row for row in mine if not row.is_new and (row.transcript or row.recording)]
         if whole:
-            # Every column is known, so the old row is deleted and a new one inserted: half the cost of an update by
-            # staging.
+            # Every column is known, so the old row is deleted and a new one inserted by COPY.
             tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
             copy_rows(tx, f"truedy.{table}", columns, [_detail_values(account, row) for row in whole])
         changed = [
-            _detail_values(account, row) for row in mine if not row.is_new and not (row.transcript or row.recording)
+            _detail_values(account, row, text_of_array)
+            for row in mine
+            if not row.is_new and not (row.transcript or row.recording)
         ]
-        if changed:
-            _update_details(tx, kind, columns, changed)
+        _update_details(tx, kind, changed)
     return segments
 
 
@@ -246,29 +249,25 @@ def segment_text(call_id: UUID, segments: Sequence[Segment]) -> str:
     )
 
 
-def _update_details(
-    tx: psycopg.Connection[Any], kind: Kind, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
-) -> None:
-    table = TABLES[kind]
-    names = ", ".join(columns)
-    tx.execute(f"CREATE TEMP TABLE staged_details ON COMMIT DROP AS SELECT {names} FROM truedy.{table} WITH NO DATA")
-    copy_rows(tx, "staged_details", columns, rows)
+def _update_details(tx: psycopg.Connection[Any], kind: Kind, rows: Sequence[tuple[object, ...]]) -> None:
+    types = {**DETAIL_TYPES, **OWN_TYPES[kind]}
     # If the content was not asked for, or is unchanged, the stored content stays.
-    content = {"fetched_at", "has_escapes", "raw", *OWN_COLUMNS[kind]}
-    sets = ", ".join(
-        f"{name} = CASE WHEN s.fetched_at IS NULL THEN t.{name} ELSE s.{name} END"
+    content = {"fetched_at", "has_escapes", "raw", *OWN_TYPES[kind]}
+    sets = {
+        name: f"CASE WHEN s.fetched_at IS NULL THEN t.{name} ELSE s.{name} END"
         if name in content
-        else f"{name} = coalesce(s.{name}, t.{name})"
+        else f"coalesce(s.{name}, t.{name})"
         if name in {"call_created_at", "deadline_at", "asked_at"}
-        else f"{name} = s.{name}"
-        for name in columns
+        else f"s.{name}"
+        for name in types
         if name not in {"call_id", "account"}
-    )
-    tx.execute(f"UPDATE truedy.{table} t SET {sets} FROM staged_details s WHERE s.call_id = t.call_id")
-    tx.execute("DROP TABLE staged_details")
+    }
+    update_rows(tx, f"truedy.{TABLES[kind]}", types, sets, rows)
 
 
-def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
+def _detail_values(
+    account: str, row: DetailRow, array: Callable[[Sequence[str]], object] = text_array
+) -> tuple[object, ...]:
     content = row.transcript or row.recording
     shared = (
         row.call_id, account, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
@@ -281,7 +280,7 @@ def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
         return (*shared, found.recording_url if found else None, found.url_expires_at if found else None)
     transcript = row.transcript
     if transcript is None:
-        return (*shared, None, None, None, text_array(()))
+        return (*shared, None, None, None, array(()))
     return (
-        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, text_array(transcript.problems)
+        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, array(transcript.problems)
     )  # fmt: skip

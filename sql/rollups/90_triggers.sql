@@ -4,19 +4,26 @@
 CREATE OR REPLACE FUNCTION rollup.touch_calls() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        INSERT INTO rollup.touched (account, day)
-        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
-        FROM old_rows c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
-            (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
+    IF TG_OP = 'INSERT' THEN
         INSERT INTO rollup.touched (account, day)
         SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
         FROM new_rows c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
             (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
-    END IF;
-    IF TG_OP = 'UPDATE' THEN
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO rollup.touched (account, day)
+        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
+        FROM old_rows c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
+            (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
+    ELSE
+        -- Old and new days at once: hardly any call moves to another day, so most days would be noted twice.
+        INSERT INTO rollup.touched (account, day)
+        SELECT DISTINCT c.account, coalesce((v.at AT TIME ZONE z.zone)::date + n.days, '-infinity')
+        FROM (
+            SELECT account, created_at, started_at, ended_at FROM old_rows
+            UNION ALL
+            SELECT account, created_at, started_at, ended_at FROM new_rows
+        ) c CROSS JOIN rollup.zone() z CROSS JOIN generate_series(-z.slack, z.slack) n (days) CROSS JOIN LATERAL (VALUES
+            (c.created_at), (coalesce(c.started_at, c.created_at)), (coalesce(c.ended_at, c.created_at))) v (at);
         INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, updated_at, observed_at)
         SELECT n.id, o.cost_usd, n.cost_usd, n.updated_at, n.observed_at
         FROM old_rows o JOIN new_rows n ON n.id = o.id

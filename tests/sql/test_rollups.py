@@ -38,7 +38,7 @@ def differences(connection: Connection) -> list[str]:
         columns = ", ".join(
             row[0]
             for row in connection.execute(
-                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+                "SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
                 "AND attname NOT IN ('account', 'day') ORDER BY attnum",
                 [f"rollup.{name}"],
             )
@@ -232,6 +232,55 @@ def test_what_is_written_during_a_refresh_stays_touched(database_url: str, monke
         assert rollups.refresh(database, KEPT, most=100) > 0
         assert other.execute("SELECT count(*) FROM rollup.stale").fetchone() == (1,)
         assert differences(other) == []
+
+
+BOOKED = {
+    f"{each.name}{part}"
+    for each in KEPT
+    for part in ("", *(("_agents", "_months") if each.kept == "day, agent and month" else ()))
+}
+
+
+def versions(connection: Connection) -> dict[str, set[tuple[str, str]]]:
+    """Return for each table of roll-ups by day where each row lies, and which transaction wrote it."""
+    return {
+        name: set(connection.execute(f"SELECT ctid::text, xmin::text FROM rollup.{name}").fetchall()) for name in BOOKED
+    }
+
+
+def test_a_refresh_writes_only_what_differs(database_url: str) -> None:
+    """Of a day in which one call cost more, the rows of its costs are written, and no other; of a day in which nothing
+    changed, none at all. Rows that somebody added or changed by hand are put right.
+    """
+    with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:
+        fix_small_world.build(other)
+        other.execute("ALTER TABLE rollup.funnel ADD COLUMN theirs text DEFAULT 'new'")
+        rollups.refresh(database, KEPT)
+        other.execute("UPDATE rollup.funnel SET theirs = 'kept'")
+        before = versions(other)
+        other.execute("INSERT INTO rollup.touched (account, day) SELECT account, day FROM rollup.days")
+        assert rollups.refresh(database, KEPT) > 1
+        assert versions(other) == before
+        other.execute("UPDATE truedy.calls SET cost_usd = 77 WHERE id = %s", [call_id(2)])
+        # One note for each day: old and new ones are the same.
+        assert other.execute(
+            "SELECT max(n) FROM (SELECT count(*) AS n FROM rollup.touched GROUP BY day) t"
+        ).fetchone() == (1,)
+        rollups.refresh(database, KEPT)
+        after = versions(other)
+        written = {name: len(after[name] - before[name]) for name in BOOKED if after[name] != before[name]}
+        assert written == {"costs": 1, "costs_agents": 1, "costs_months": 1, "numbers": 1}
+        assert other.execute("SELECT DISTINCT theirs FROM rollup.funnel").fetchall() == [("kept",)]
+        other.execute("ALTER TABLE rollup.funnel DROP COLUMN theirs")
+        other.execute("INSERT INTO rollup.funnel TABLE rollup.funnel")
+        other.execute("UPDATE rollup.costs SET calls = calls + 1")
+        other.execute("DELETE FROM rollup.hours")
+        other.execute("INSERT INTO rollup.touched (account, day) SELECT account, day FROM rollup.days")
+        rollups.refresh(database, KEPT)
+        assert differences(other) == []
+        assert {name: len(rows) for name, rows in versions(other).items()} == {
+            name: len(rows) for name, rows in before.items()
+        }
 
 
 def test_two_refreshes_at_once_do_the_work_once(database_url: str) -> None:

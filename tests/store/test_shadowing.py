@@ -51,6 +51,16 @@ def test_nothing_of_ours_stands_on_what_is_not_ours(database_url: str) -> None:
         assert len(foreign(connection)) == 1
 
 
+def lend_temporary(url: str, role: str) -> None:
+    """Let a role make temporary objects, as a database does where PUBLIC still may: a fresh one, or a careless one."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(
+                sql.Identifier(admin.info.dbname), sql.Identifier(role)
+            )
+        )
+
+
 @pytest.fixture
 def open_public(empty_database: str) -> str:
     """A database in which everybody may create in `public`, as in those that come from PostgreSQL 14 and before, and in
@@ -136,11 +146,14 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_writer_cannot_blind_the_triggers(logins: dict[str, str], path: str) -> None:
+def test_a_writer_cannot_blind_the_triggers(
+    logins: dict[str, str], database_url: str, role_prefix: str, path: str
+) -> None:
     """With shadows of every table and type in its temporary schema and that schema first: what is written is noted in the
     real books, and nothing in the shadows.
     """
     call_id = uuid.uuid4()
+    lend_temporary(database_url, f"{role_prefix}_writer")
     with psycopg.connect(logins["writer"], autocommit=True) as writer:
         shadow(writer)
         writer.execute(f"SET search_path = {path}")
@@ -164,10 +177,8 @@ def test_views_do_not_read_shadows(logins: dict[str, str], database_url: str, ro
     """A reader who was given temporary objects sees in every view what everybody sees."""
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute(CALL, [uuid.uuid4()])
-        name = admin.execute("SELECT quote_ident(current_database())").fetchone()
-        assert name
-        admin.execute(f"GRANT TEMPORARY ON DATABASE {name[0]} TO {role_prefix}_reader")
         fix_small_world.analyze(admin)
+    lend_temporary(database_url, f"{role_prefix}_reader")
     names = [view for view, found in migrate._views().items() if found.audience == "reader"]
     with (
         psycopg.connect(logins["reader"], autocommit=True) as plain,
@@ -184,8 +195,11 @@ def test_views_do_not_read_shadows(logins: dict[str, str], database_url: str, ro
             assert other.execute(statement).fetchone() == plain.execute(statement).fetchone(), view
 
 
-def test_a_writer_cannot_lend_its_functions_to_the_owner(logins: dict[str, str]) -> None:
+def test_a_writer_cannot_lend_its_functions_to_the_owner(
+    logins: dict[str, str], database_url: str, role_prefix: str
+) -> None:
     """No trigger, rule, policy, default, cast, operator class, event trigger or view of the writer's gets onto our tables."""
+    lend_temporary(database_url, f"{role_prefix}_writer")
     with psycopg.connect(logins["writer"], autocommit=True) as writer:
         writer.execute(
             "CREATE FUNCTION pg_temp.mine() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'mine'; END $$"
@@ -246,6 +260,7 @@ def test_new_statistics_run_nothing_of_a_stranger(logins: dict[str, str], databa
     stranger's function, not a temporary one under our table's name, not a catalog; and readers have no way to it.
     """
     name = 'a"; DROP TABLE truedy.calls; --'
+    lend_temporary(database_url, f"{role_prefix}_writer")
     with (
         psycopg.connect(database_url, autocommit=True) as admin,
         psycopg.connect(logins["writer"], autocommit=True) as writer,

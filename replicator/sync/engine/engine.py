@@ -62,7 +62,7 @@ T = TypeVar("T")
 BATCH_SIZE = 1000
 """A batch is committed when it has about this many rows …"""
 BATCH_AGE = timedelta(seconds=0.25)
-"""… or when its first answer is this old, if that comes first; at once where workers would be idle."""
+"""… or when its first answer is this old, if that comes first; at once where workers would be idle for its sake."""
 QUEUED_PER_WORKER = 64
 """Requests that are sent ahead for each worker, so that no worker is idle during a commit."""
 HEARTBEAT = timedelta(seconds=10)
@@ -368,7 +368,7 @@ class Engine:
             return True
         if not (self.batch or self.details.completed or self.position.is_to_be_stored):
             return False
-        is_idle = self.in_flight < self.options.workers
+        is_idle = self.in_flight < (1 if self.batch.is_comparison else self.options.workers)
         is_old = self.batch.since is not None and now - self.batch.since >= BATCH_AGE
         return is_idle or is_old or self.batch.weight >= BATCH_SIZE
 

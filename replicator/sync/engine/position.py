@@ -53,6 +53,8 @@ written early.
 """
 SEGMENTS_A_ROW = 10
 """This many transcript segments weigh as much as one row."""
+COMPARISONS = frozenset({Lane.COMPARE, Lane.RENEWAL, Lane.REREAD})
+"""Lanes that read again what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,13 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.bad or self.absences)
+
+    @property
+    def is_comparison(self) -> bool:
+        """It has only pages of comparisons. Each page of one is asked for when the last has come in, whether that is
+        committed or not, and hardly any has news: so nothing is idle for want of a commit, and several are one commit.
+        """
+        return bool(self.outcomes) and all(one.request.lane in COMPARISONS for one in self.outcomes)
 
     def add(self, outcome: Outcome) -> None:
         """Add an answer, whatever the planner does with it."""

@@ -12,7 +12,8 @@ from replicator.budget.key_budget import KeyBudget, Limits
 from replicator.errors import BadKey
 from replicator.records import Call, Page
 from replicator.sync.content.calls import Policy
-from replicator.sync.coverage.ledger import Ledger
+from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Interval, Ledger, Piece
+from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.engine import BATCH_AGE, HEARTBEAT, STOP_WITHIN, Engine
 from replicator.sync.engine.position import start
 from replicator.sync.engine.presence import Presence
@@ -46,12 +47,21 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 class There:
     """An engine, and an owner that answers what can be answered at once and keeps all actions."""
 
-    def __init__(self, *, keys: int = 1, limit: int | None = None, is_charging: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        keys: int = 1,
+        limit: int | None = None,
+        is_charging: bool = True,
+        ledger: Ledger = Ledger(),  # noqa: B008 - a value
+        asked: Interval | None = None,
+        **options: Any,
+    ) -> None:
         limits = Limits(limit, 60.0, 0.0)
         chosen = Options(limits=limits, **{"details": Policy(("transcript",)), **options})
         self.replica, self.is_charging, self.done = InMemory(), is_charging, list[Action]()
         self.key_budgets = [KeyBudget(limits) for _ in range(keys)]
-        position = start(chosen, Ledger(), NOW, live=0, oldest_known=None, sliced_at=NOW)
+        position = start(chosen, ledger, NOW, live=0, oldest_known=None, sliced_at=NOW, asked=asked)
         self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), ()), self.key_budgets, NOW)
 
     def turn(self, now: datetime = NOW) -> Wait | Finish | Fail:
@@ -75,10 +85,11 @@ class There:
         return [request for action in self.done if isinstance(action, Send) for request in action.requests]
 
     def answers(self, request: Request, rows: int = 0, total: int | None = None, at: datetime = NOW) -> None:
-        """Let a page come in: the newest so many of `total` calls, one a minute."""
-        calls = tuple(call(number) for number in range(rows))
+        """Let a page come in: so many of `total` calls, one a minute, the newest of them from where it was asked for."""
+        first = request.walk.offset if request.walk else 0
+        calls = tuple(call(number) for number in range(first, first + rows))
         page = Page(
-            calls, (), tuple(one.created_at for one in calls), 0, 100, rows if total is None else total, None, at
+            calls, (), tuple(one.created_at for one in calls), first, 100, rows if total is None else total, None, at
         )
         self.engine.receive(CameIn((Outcome(request, at, at, at, page=page),)))
 
@@ -154,6 +165,25 @@ def test_a_batch_waits_for_more_while_all_workers_are_busy() -> None:
     assert waits.until == NOW + BATCH_AGE
     there.turn(NOW + BATCH_AGE)
     assert [action for action in there.done if isinstance(action, Commit)]
+
+
+def test_pages_of_a_comparison_are_committed_together() -> None:
+    """Each is asked for when the last has come in, so most workers are idle all along: no reason to commit each by
+    itself.
+    """
+    ledger = Ledger((Piece(BEGINNING, NOW, NOW - timedelta(days=1)),))
+    there = There(ledger=ledger, asked=EVERYTHING, details=Policy(()))
+    there.turn()
+    there.answers(there.sent[0], total=290)
+    there.turn()
+    for _ in range(2):
+        (page,) = (request for request in there.sent if request.lane is Lane.COMPARE)
+        there.answers(page, rows=100, total=290)
+        waits = there.turn()
+        assert not [action for action in there.done if isinstance(action, Commit)]
+    assert waits == Wait(NOW + BATCH_AGE)
+    there.turn(NOW + BATCH_AGE)
+    assert [len(action.batch.outcomes) for action in there.done if isinstance(action, Commit)] == [2]
 
 
 def test_a_run_with_nothing_left_is_done() -> None:

@@ -97,3 +97,13 @@ def test_a_cap_ends_with_its_total() -> None:
     position = Position(State(PROVEN, capped_at=1000), PROVEN, Source("x", 1000))
     for total, left in ((1000, 1000), (1200, None), (900, None)):
         assert page(position, lane=Lane.FRESH, total=total, is_head=True).state.capped_at == left
+
+
+@pytest.mark.parametrize(
+    ("lanes", "is_one"),
+    [((), False), ((Lane.COMPARE,), True), ((Lane.RENEWAL, Lane.REREAD), True), ((Lane.COMPARE, Lane.FRESH), False)],
+)
+def test_a_batch_of_comparisons_has_nothing_else_in_it(lanes: tuple[Lane, ...], is_one: bool) -> None:
+    """A page of new calls, or an answer about a detail, is waited for: what it queues is sent after its commit."""
+    outcomes = [Outcome(Request(lane, 0, NOW), NOW, NOW) for lane in lanes]
+    assert Batch(outcomes).is_comparison is is_one
