@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 from bench import common
-from replicator.store import embedded, migrate, rollups
+from replicator.store import embedded, migrate, rollups, schema_check
 from replicator.store.database import Database
 
 CALLS, SEGMENTS_A_CALL, DAYS, AGENTS, CAMPAIGNS, NUMBERS = 10_000_000, 10, 1096, 40, 6, 30
@@ -165,7 +165,7 @@ def fill(url: str) -> dict[str, float]:
     took = {"migrate_with_conversations": time.monotonic() - began}
     began = time.monotonic()
     with closing(Database(url)) as database:
-        days = rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        days = rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
     took["days"] = days
     took["refresh_seconds_a_day"] = (time.monotonic() - began) / max(days, 1)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -202,7 +202,7 @@ def difference(url: str, days: int = 5) -> int:
             "FROM rollup.days WHERE day > '-infinity') d ORDER BY ntile, day",
             [days],
         ).fetchall()
-        for name in (each.name for each in rollups.daily(migrate.bundled("sql"))):
+        for name in (each.name for each in rollups.daily(schema_check.bundled("sql"))):
             for account, day in chosen:
                 kept = f"SELECT k::text FROM rollup.{name} k WHERE account = %(account)s AND day = %(day)s"
                 plain = f"SELECT p::text FROM rollup.{name}_plain p WHERE account = %(account)s AND day = %(day)s"

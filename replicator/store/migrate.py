@@ -31,14 +31,14 @@ from replicator.store import (
     roles,
     rollup_making,
     rollups,
+    schema_check,
     target,
     view_making,
     views,
     waiting,
-)  # fmt: skip
+)
 from replicator.store.database import LOCK_TIMEOUT_SECONDS, translate, unavailable
 from replicator.store.engine import begin_migration, make_engine
-from replicator.store.schema_check import bundled, revisions, too_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class _RacedError(Exception):
 def _migrate(
     url: str, schemas: naming.Names, time_zone: str | None, names: roles.Names, *, is_for_new: bool
 ) -> Migrated:
-    kept, shown = rollups.load(bundled("sql") / "rollups"), _views()
+    kept, shown = rollups.load(schema_check.bundled("sql") / "rollups"), _views()
     wanted = _wanted(kept, shown)
     with alone(url, schemas) as connection:
         has_roles = roles.assume(connection, names)
@@ -108,9 +108,9 @@ def _migrate(
         if not standing.is_new:
             _lock(connection)
             standing = objects.read(connection, wanted)
-        before, known = standing.version, revisions()
+        before, known = standing.version, schema_check.revisions()
         if before is not None and before not in known:
-            raise too_new(before)
+            raise schema_check.too_new(before)
         objects.refuse(standing, wanted)
         objects.refuse_triggers(connection, standing, rollup_making.triggers(kept))
         if before != known[-1]:
@@ -120,7 +120,7 @@ def _migrate(
         if time_zone is not None and not (is_for_new and before is not None):
             _set_time_zone(connection, time_zone)
         had = admin_settings.taken(connection, standing)
-        applied = view_making.apply(connection, bundled("sql"), standing)
+        applied = view_making.apply(connection, schema_check.bundled("sql"), standing)
         objects.record(connection, standing, wanted, applied)
         admin_settings.give_back(connection, had, standing)
         rollup_making.identify(connection)
@@ -135,7 +135,7 @@ def _upgrade(connection: sa.Connection, schemas: naming.Names) -> None:
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
-    config.set_main_option("script_location", str(bundled("migrations")))
+    config.set_main_option("script_location", str(schema_check.bundled("migrations")))
     config.attributes.update(connection=connection, books=schemas.replicator)
     command.upgrade(config, "head")
 
@@ -180,7 +180,8 @@ def make_roles(
     try:
         with alone(url, schemas) as connection:
             with roles.as_owner(connection, names):
-                standing = objects.read(connection, _wanted(rollups.load(bundled("sql") / "rollups"), _views()))
+                kept = rollups.load(schema_check.bundled("sql") / "rollups")
+                standing = objects.read(connection, _wanted(kept, _views()))
                 if not standing.is_new and not only_show:
                     _lock(connection)
             if only_show:
@@ -238,7 +239,7 @@ def alone(url: str, schemas: naming.Names = naming.THE_USUAL) -> Iterator[sa.Con
 
 
 def _views() -> dict[str, views.View]:
-    return {view.name: view for view in views.load(bundled("sql") / "views")}
+    return {view.name: view for view in views.load(schema_check.bundled("sql") / "views")}
 
 
 def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:
@@ -255,4 +256,4 @@ def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:
     )
 
 
-__all__ = ["EARLIER_LOCK", "ROLE_PREFIX", "Migrated", "alone", "bundled", "make_roles", "migrate", "revisions"]
+__all__ = ["EARLIER_LOCK", "ROLE_PREFIX", "Migrated", "alone", "make_roles", "migrate"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from replicator.store import embedded, migrate
+from replicator.store import embedded, migrate, schema_check
 from replicator.store.roles import schemas
 from replicator.store.views import load
 
@@ -111,7 +111,7 @@ def rights_of(page: str) -> dict[str, dict[str, set[str]]]:
 
 def dictionary(connection: psycopg.Connection[Any]) -> str:
     """Return the text of docs/dictionary.md, from a migrated database."""
-    views = load(migrate.bundled("sql") / "views")
+    views = load(schema_check.bundled("sql") / "views")
     parts = [
         DICTIONARY_HEAD,
         "\n".join(f"- [{view.name}](#{view.name}): {_grain(connection, view.name)}" for view in views),

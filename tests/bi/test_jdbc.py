@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from replicator.store import migrate, views
+from replicator.store import schema_check, views
 from tests.bi.fix_needs import missing
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DRIVER = Path("/usr/share/java/postgresql.jar")
 PROGRAM = Path(__file__).with_name("Catalogue.java")
-VIEWS = views.load(migrate.bundled("sql") / "views")
+VIEWS = views.load(schema_check.bundled("sql") / "views")
 TYPES = {
     "bool": ("-7", "java.lang.Boolean"),
     "date": ("91", "java.sql.Date"),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from replicator.store import migrate, views
+from replicator.store import schema_check, views
 from tests.bi.fix_needs import missing
 
 if TYPE_CHECKING:
     from tests.fix_roles import Shown
 
-VIEWS = views.load(migrate.bundled("sql") / "views")
+VIEWS = views.load(schema_check.bundled("sql") / "views")
 DRIVER = "PostgreSQL Unicode"
 TYPES = {
     "bool": {"12", "-7"},

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from replicator.store import migrate, rollups
+from replicator.store import rollups, schema_check
 from replicator.store.database import Database
 from tests.sql import fix_small_world
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def refresh(url: str) -> None:
     """Bring the roll-ups up to date."""
     with closing(Database(url)) as database:
-        rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
         with database.connection() as connection:
             assert connection.execute("SELECT count(*) FROM rollup.stale").fetchone() == (0,)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from replicator.store import columns, migrate, naming, views
+from replicator.store import columns, migrate, naming, schema_check, views
 from tests.sql import fix_small_world
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SQL = migrate.bundled("sql")
+SQL = schema_check.bundled("sql")
 TEXTS = columns.load(SQL / "columns.toml")
 VIEWS = {view.name: view for view in views.load(SQL / "views")}
 TIMES = {
@@ -137,8 +137,8 @@ def other_texts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     changed = text.replace('peak_calls = "Greatest', "peak_calls = \"It's 100 % new: greatest")
     assert changed != text
     file.write_text(changed, encoding="utf-8")
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else bundled(name))
     return folder
 
 

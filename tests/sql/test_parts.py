@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.store import migrate, parts
+from replicator.store import parts, schema_check
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.pure
 
 
-SQL = migrate.bundled("sql")
+SQL = schema_check.bundled("sql")
 
 
 def test_each_part_is_there_and_shared() -> None:

@@ -11,14 +11,14 @@ import psycopg
 import pytest
 
 from replicator.errors import DatabaseError
-from replicator.store import migrate, rollups
+from replicator.store import migrate, rollups, schema_check
 from replicator.store.database import Database
 from tests.sql import fix_small_world
 from tests.sql.fix_small_world import AGENT_A, AGENT_B, Call, call_id
 
 Connection = psycopg.Connection[Any]
 
-KEPT = rollups.daily(migrate.bundled("sql"))
+KEPT = rollups.daily(schema_check.bundled("sql"))
 CURRENTS = [each.name for each in KEPT]
 ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Atlantic/Azores", "Pacific/Kiritimati", "Australia/Lord_Howe")
 

@@ -223,7 +223,7 @@ def test_the_release_before_cannot_write_any_more(empty_database: str) -> None:
         assert migrating.is_alive()
         old.commit()
         migrating.join()
-        assert done == [migrate.revisions()[-1]]
+        assert done == [schema_check.revisions()[-1]]
         with pytest.raises(psycopg.errors.UndefinedColumn):
             old.execute(OLD_HOLD)
     with closing(Database(empty_database)) as database:

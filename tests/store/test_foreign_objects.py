@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from replicator.errors import DatabaseError, ForeignObjects
-from replicator.store import migrate, naming, objects, rollup_making, rollups
+from replicator.store import migrate, naming, objects, rollup_making, rollups, schema_check
 from tests.fix_catalog import described
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def run(url: str, statements: str) -> None:
 
 def changed_rollups(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the program be a release with other roll-ups and other columns in a view, so that everything is made anew."""
-    shutil.copytree(migrate.bundled("sql"), folder, dirs_exist_ok=True)
+    shutil.copytree(schema_check.bundled("sql"), folder, dirs_exist_ok=True)
     hours = folder / "rollups" / "35_hours.sql"
     hours.write_text(
         hours.read_text(encoding="utf-8").replace("-- Kept:", "-- Another release.\n-- Kept:"), encoding="utf-8"
     )
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else bundled(name))
 
 
 @pytest.mark.parametrize("name", IN_THE_WAY)
@@ -126,7 +126,7 @@ def test_the_book_has_what_is_made_and_nothing_else(empty_database: str) -> None
     engine.dispose()
     assert standing.others() == []
     assert book == {tuple(one.thing) for one in standing.found if not one.part_of}
-    kept = rollups.load(migrate.bundled("sql") / "rollups")
+    kept = rollups.load(schema_check.bundled("sql") / "rollups")
     wanted = migrate._wanted(kept, migrate._views())
     indexes = {one.thing for one in standing.found if one.word == "index"}
     assert wanted == {thing for thing in standing.ours if thing.kind != "schema"} | indexes

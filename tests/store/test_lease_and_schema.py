@@ -143,7 +143,7 @@ def test_the_migrations_make_the_schema_that_the_code_knows(database_url: str) -
     engine = sa.create_engine(sa.make_url(database_url).set(drivername="postgresql+psycopg"))
     with engine.connect() as connection:
         config = Config()
-        config.set_main_option("script_location", str(migrate.bundled("migrations")))
+        config.set_main_option("script_location", str(schema_check.bundled("migrations")))
         config.attributes["connection"] = connection
         command.check(config)  # raises where a difference is found
         names = sa.inspect(connection)
@@ -155,9 +155,9 @@ def test_the_migrations_make_the_schema_that_the_code_knows(database_url: str) -
 
 def test_revisions_are_numbered_and_linear() -> None:
     """0001, 0002 and so on, each after the one before; the names of the files say the same as Alembic."""
-    assert migrate.revisions() == [f"{number:04d}" for number in range(1, len(migrate.revisions()) + 1)]
-    script = ScriptDirectory(str(migrate.bundled("migrations")))
-    assert migrate.revisions() == [one.revision for one in reversed(list(script.walk_revisions()))]
+    assert schema_check.revisions() == [f"{number:04d}" for number in range(1, len(schema_check.revisions()) + 1)]
+    script = ScriptDirectory(str(schema_check.bundled("migrations")))
+    assert schema_check.revisions() == [one.revision for one in reversed(list(script.walk_revisions()))]
 
 
 def test_a_schema_that_does_not_fit_is_named(empty_database: str) -> None:
@@ -191,14 +191,14 @@ def test_a_users_view_on_ours_is_named_and_kept(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A view that must be made anew is not taken from under somebody's own view."""
-    shutil.copytree(migrate.bundled("sql"), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(schema_check.bundled("sql"), tmp_path, dirs_exist_ok=True)
     file = tmp_path / "views" / "31_call_duration_histogram_daily.sql"
     text = file.read_text(encoding="utf-8")
     assert "d.lower_seconds,\n    d.upper_seconds," in text
     text = text.replace("d.lower_seconds,\n    d.upper_seconds,", "d.upper_seconds,\n    d.lower_seconds,", 1)
     file.write_text(text, encoding="utf-8")
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: tmp_path if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: tmp_path if name == "sql" else bundled(name))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE VIEW public.mine AS SELECT * FROM analytics.call_duration_histogram_daily")
     with pytest.raises(ForeignObjects, match="mine"):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from replicator.errors import DatabaseUnavailable
-from replicator.store import locks, migrate, naming, rollups
+from replicator.store import locks, migrate, naming, rollups, schema_check
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ MODES = (
 
 def changed_view(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the program be a release in which a view has its columns in another order."""
-    shutil.copytree(migrate.bundled("sql"), folder, dirs_exist_ok=True)
+    shutil.copytree(schema_check.bundled("sql"), folder, dirs_exist_ok=True)
     file = folder / "views" / "31_call_duration_histogram_daily.sql"
     text = file.read_text(encoding="utf-8")
     changed = text.replace("d.lower_seconds,\n    d.upper_seconds,", "d.upper_seconds,\n    d.lower_seconds,", 1)
     assert changed != text
     file.write_text(changed, encoding="utf-8")
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else bundled(name))
 
 
 @pytest.mark.parametrize("role", ["reader", "auditor"])
@@ -71,7 +71,7 @@ def test_no_lock_of_another_role_stops_a_migration_or_a_refresh(
         assert bool(taken) is (role == "auditor"), "an auditor reads our books, and may hold that lock"
         assert migrate.migrate(logins["owner"], role_prefix=role_prefix).views
         with closing(Database(logins["writer"])) as database:
-            assert rollups.refresh(database, rollups.daily(migrate.bundled("sql"))) > 0
+            assert rollups.refresh(database, rollups.daily(schema_check.bundled("sql"))) > 0
 
 
 def test_who_reads_a_view_for_long_is_named(
@@ -99,7 +99,7 @@ def lock_soon(database: Database) -> None:
 
 def test_two_refresh_one_after_the_other(database: Database) -> None:
     """Where another session refreshes, nothing is done; and the row that is locked is made again where somebody took it away."""
-    kept = rollups.daily(migrate.bundled("sql"))
+    kept = rollups.daily(schema_check.bundled("sql"))
     with database.transaction() as tx:
         tx.execute(TOUCH)
         tx.execute("DELETE FROM replicator.locks WHERE name = 'roll-ups'")
@@ -125,7 +125,7 @@ def test_first_migrations_at_the_same_time(empty_database: str, schemas: str) ->
             connection.execute("; ".join(f"CREATE SCHEMA {name}" for name in naming.USUAL))
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         found = pool.map(migrate_it, [empty_database] * 4)
-    assert sorted(map(str, found)) == sorted(["None", *[migrate.revisions()[-1]] * 3])
+    assert sorted(map(str, found)) == sorted(["None", *[schema_check.revisions()[-1]] * 3])
 
 
 def test_an_earlier_release_waits_for_this_one(database_url: str) -> None:

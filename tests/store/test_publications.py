@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from replicator.errors import ForeignObjects
-from replicator.store import embedded, migrate, rollups
+from replicator.store import embedded, migrate, rollups, schema_check
 from replicator.store.database import Database
 from tests.fix_catalog import described
 from tests.fix_servers import QUICK
@@ -20,7 +20,7 @@ from tests.sync.fix_source import source
 if TYPE_CHECKING:
     from pathlib import Path
 
-BUNDLED = migrate.bundled
+BUNDLED = schema_check.bundled
 TABLES = (
     "SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
     "WHERE relkind = 'r' AND nspname IN ('replicator', 'rollup', 'truedy') ORDER BY 1"
@@ -60,11 +60,11 @@ def other_rollups(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: tupl
         text = file.read_text(encoding="utf-8")
         assert old in text
         file.write_text(text.replace(old, new), encoding="utf-8")
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else BUNDLED(name))
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else BUNDLED(name))
 
 
 def refresh(database: Database) -> int:
-    return rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+    return rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
 
 
 def rows(url: str, query: str) -> list[Any]:

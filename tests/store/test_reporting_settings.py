@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from replicator.errors import ReportingUnusable
-from replicator.store import migrate, rollups
+from replicator.store import migrate, rollups, schema_check
 from replicator.store.database import Database
 from tests.fix_commands import run as command
 from tests.sql import fix_small_world
@@ -18,7 +18,7 @@ from tests.sync.fix_source import source
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHECKS = migrate.bundled("sql") / "checks"
+CHECKS = schema_check.bundled("sql") / "checks"
 INSERT = (
     "INSERT INTO truedy.calls (id, account, created_at, started_at, ended_at, status, raw, fingerprint, version, observed_at, "
     "first_seen_at, changed_at) SELECT gen_random_uuid(), 'default', at, at, at + interval '10 minutes', 'completed', '{}', '', 1, "
@@ -44,7 +44,7 @@ def set_zone(url: str, name: str, *, unnoticed: bool = False) -> None:
 
 def refresh(url: str) -> int:
     with closing(Database(url)) as database:
-        return rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        return rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
 
 
 def test_unset_means_unchanged(database_url: str) -> None:

@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from replicator.errors import ForeignObjects
-from replicator.store import migrate
+from replicator.store import migrate, schema_check
 from tests.fix_catalog import described
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BUNDLED = migrate.bundled
+BUNDLED = schema_check.bundled
 VIEW = "analytics.call_duration_histogram_daily"
 SET_BY_HAND = f"""
 GRANT SELECT ON {VIEW} TO @a;
@@ -74,7 +74,7 @@ def release(monkeypatch: pytest.MonkeyPatch, folder: Path, kind: str) -> None:
     if kind != "other columns":
         for path in (folder / "views").glob("*.sql"):
             path.write_text("-- Other.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else BUNDLED(name))
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else BUNDLED(name))
 
 
 def set_by_hand(url: str, people: dict[str, str], statements: str = SET_BY_HAND) -> None:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from replicator.errors import DatabaseError
-from replicator.store import migrate, objects, pages, roles, views
+from replicator.store import migrate, objects, pages, roles, schema_check, views
 from replicator.store.database import Database
 from tests.fix_commands import run
 from tests.fix_roles import members
@@ -215,7 +215,7 @@ def test_what_is_printed_is_enough_for_an_administrator(database_url: str, empty
 def test_rights_are_right_after_views_are_made_anew(logins: dict[str, str], database_url: str, role_prefix: str, tmp_path: Path,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """A view that becomes personal is closed to readers by `migrate`, one that was taken away comes back open."""
-    shutil.copytree(migrate.bundled("sql"), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(schema_check.bundled("sql"), tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "views").glob("*.sql"):
         text = path.read_text(encoding="utf-8")
         if path.name.startswith("32_"):
@@ -225,8 +225,8 @@ def test_rights_are_right_after_views_are_made_anew(logins: dict[str, str], data
                 "edges.lower_seconds,\n    edges.upper_seconds,", "edges.upper_seconds,\n    edges.lower_seconds,", 1
             )
         path.write_text(text, encoding="utf-8")
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: tmp_path if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: tmp_path if name == "sql" else bundled(name))
     assert migrate.migrate(logins["owner"], role_prefix=role_prefix).views
     with psycopg.connect(logins["reader"], autocommit=True) as reader:
         reader.execute("SELECT * FROM analytics.call_duration_histogram_daily")
@@ -240,7 +240,7 @@ def test_an_unknown_word_in_the_grant_line_is_an_error(tmp_path: Path) -> None:
     """A view file whose Grant line is misspelt is not applied as if it had none."""
     folder = tmp_path / "views"
     folder.mkdir()
-    shutil.copy(migrate.bundled("sql") / "columns.toml", tmp_path)
+    shutil.copy(schema_check.bundled("sql") / "columns.toml", tmp_path)
     (folder / "10_calls.sql").write_text("-- Grant: auditors\nSELECT 1", encoding="utf-8")
     with pytest.raises(ValueError, match="neither reader nor auditor"):
         views.load(folder)

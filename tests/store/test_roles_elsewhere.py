@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from replicator.errors import DatabaseError
-from replicator.store import embedded, migrate
+from replicator.store import embedded, migrate, schema_check
 from tests.fix_catalog import described
 from tests.fix_commands import environment
 from tests.fix_servers import all_of_them
@@ -115,11 +115,11 @@ def assert_they_work(place: Place) -> None:
 
 def other_release(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let the program be a release with other roll-ups, so that views are made anew."""
-    shutil.copytree(migrate.bundled("sql"), folder, dirs_exist_ok=True)
+    shutil.copytree(schema_check.bundled("sql"), folder, dirs_exist_ok=True)
     file = folder / "rollups" / "35_hours.sql"
     file.write_text(file.read_text(encoding="utf-8").replace("-- Kept:", "-- Other.\n-- Kept:"), encoding="utf-8")
-    bundled = migrate.bundled
-    monkeypatch.setattr(migrate, "bundled", lambda name: folder if name == "sql" else bundled(name))
+    bundled = schema_check.bundled
+    monkeypatch.setattr(schema_check, "bundled", lambda name: folder if name == "sql" else bundled(name))
 
 
 @pytest.mark.parametrize("rights", ["CREATEROLE", "CREATEROLE NOINHERIT"])

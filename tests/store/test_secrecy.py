@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from replicator.store import embedded, migrate, rollups
+from replicator.store import embedded, migrate, rollups, schema_check
 from replicator.store.database import Database
 from tests.fix_roles import members
 
@@ -83,7 +83,7 @@ def filled(admin_url: str, role_prefix: str) -> dict[str, str]:
                 [number, uuid.uuid4().hex],
             )
         database = Database(admin_url)
-        rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
         database.close()
         admin.execute("ANALYZE")
         assert count_in_statistics(admin) > 0

@@ -15,7 +15,7 @@ import pytest
 from psycopg import sql
 
 from replicator.report import figures
-from replicator.store import migrate, roles, rollups, status
+from replicator.store import migrate, roles, rollups, schema_check, status
 from replicator.store.database import Database
 from tests.sql import fix_small_world
 from tests.store import fix_shadows
@@ -98,7 +98,7 @@ def test_the_writer_and_the_reports_run_nothing_of_a_stranger(open_public: str) 
         for _ in range(3):
             there.sync(confirm_after=timedelta(0))
         assert there.differences() == []
-        rollups.refresh(database, rollups.daily(migrate.bundled("sql")))
+        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
         assert status.read(database, "default").calls["deleted"] == 1
         assert figures.read(database, "default", 30)
 

@@ -135,11 +135,11 @@ def test_an_earlier_release_becomes_the_present_one(path: Path, empty_database: 
             0,
             0,
         )
-        assert rollups.refresh(database, rollups.daily(migrate.bundled("sql"))) > 0
+        assert rollups.refresh(database, rollups.daily(schema_check.bundled("sql"))) > 0
         with database.connection() as connection:
             assert connection.execute("SELECT count(*) FROM rollup.stale").fetchone() == (0,)
             assert connection.execute("SELECT sum(calls) FROM analytics.status_funnel_daily").fetchone() == (40,)
-            for check in sorted((migrate.bundled("sql") / "checks").glob("*.sql")):
+            for check in sorted((schema_check.bundled("sql") / "checks").glob("*.sql")):
                 assert connection.execute(check.read_text(encoding="utf-8")).fetchall() == [], check.stem
 
 
@@ -185,5 +185,5 @@ def test_what_stood_beside_ours_stays(empty_database: str, name: str) -> None:
 
 def test_there_is_a_database_of_every_release() -> None:
     """Whoever adds a migration adds the database of the release before it."""
-    assert [path.name.partition(".")[0] for path in RELEASES] == migrate.revisions()[: len(RELEASES)]
-    assert len(migrate.revisions()) - len(RELEASES) <= 3, "run tests/store/releases/make.py for the release before"
+    assert [path.name.partition(".")[0] for path in RELEASES] == schema_check.revisions()[: len(RELEASES)]
+    assert len(schema_check.revisions()) - len(RELEASES) <= 3, "run tests/store/releases/make.py for the release before"

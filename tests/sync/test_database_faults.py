@@ -16,7 +16,7 @@ import pytest
 
 from replicator.simulator.switches import Switches
 from replicator.store import database as room
-from replicator.store import migrate
+from replicator.store import migrate, schema_check
 from tests.fix_commands import TOP
 from tests.sync.fix_source import source
 
@@ -96,4 +96,4 @@ def test_a_migration_that_is_killed_changes_nothing(empty_database: str) -> None
         if is_versioned:
             with psycopg.connect(empty_database, autocommit=True) as connection:
                 connection.execute("DROP SCHEMA truedy, replicator, rollup, analytics CASCADE")
-    assert migrate.migrate(empty_database).after == migrate.revisions()[-1]
+    assert migrate.migrate(empty_database).after == schema_check.revisions()[-1]
