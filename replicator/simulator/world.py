@@ -252,12 +252,10 @@ class World:
         if self.settings.get(index, {}).get("transcription_enabled") is False:
             return None
         life = self._life(index)
-        edition = edition_at(life, self._at(index))
+        edition, how = edition_at(life, self._at(index)), self.switches
         if edition is None:
             return None
-        return conversation(
-            self.seed, life, edition, self.switches.transcript_replaced, self.switches.seconds_per_segment
-        )
+        return conversation(self.seed, life, edition, how.transcript_replaced, how.seconds_per_segment)
 
     def has_recording_at(self, index: int) -> bool:
         """Return whether there is audio by now."""
