@@ -30,17 +30,19 @@ def main() -> int:
     reading = [TAP, str(HERE / "singer_tap.py"), "--config", "tap.json"]
     reading += ["--state", "state.json"] if state.exists() else []
     writing = [str(Path(TARGET).parent / "target-postgres"), "--config", "target.json"]
-    with subprocess.Popen(reading, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as left:
-        with subprocess.Popen(
-            writing, cwd=FOLDER, stdin=left.stdout, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as right:
+    with (FOLDER / "log").open("ab") as log:
+        left = subprocess.Popen(reading, cwd=FOLDER, stdout=subprocess.PIPE, stderr=log)
+        with subprocess.Popen(writing, cwd=FOLDER, stdin=left.stdout, stdout=subprocess.PIPE, stderr=log) as right:
             assert left.stdout is not None
             assert right.stdout is not None
             left.stdout.close()
             states = right.stdout.read().splitlines()
-    if states:
+        code = left.wait() or right.returncode
+    if code:
+        sys.stderr.write((FOLDER / "log").read_text(encoding="utf-8", errors="replace")[-1500:])
+    elif states:
         state.write_bytes(states[-1])
-    return left.returncode or right.returncode
+    return code
 
 
 sys.exit(main())
