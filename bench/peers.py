@@ -4,7 +4,7 @@
 
 The programs are in bench/rivals; each gets an environment of its own under build/peers and a database of its own. Workloads:
 w1 a first copy into an empty database; w2 the same again at once; w3 200 calls of any age changed, 20 deleted, 50 new, then
-one run; w4 3,000 calls at 100 requests a second, and 250 calls at 100 a minute. Times are of the whole process, from its
+one run; w4 3,000 calls at 100 requests a second, and 250 calls at 100 a minute, each begun with a window. Times are of the whole process, from its
 start to its exit; PostgreSQL's are those of all its processes.
 """
 
@@ -53,6 +53,8 @@ TUNED = {
 }  # fmt: skip
 READS = ("httpx", "httpx, 8 threads", "urllib3, 8 threads", "aiohttp, 16 tasks")
 CHANGES = {"change": 200, "delete": 20, "create": 50}
+SPOKEN = {"ours": "transcript_segments", "script": "transcript_segments", "dlt": "segments", "singer": "transcripts"}
+"""The table in which each has its segments."""
 TICKS = os.sysconf("SC_CLK_TCK")
 TIMES = 20
 """How often each question is asked."""
@@ -224,6 +226,15 @@ def found_of(peer: str, database: str, said: Mapping[str, Any]) -> dict[str, int
     return {"changed": changed, "created": created, "deleted": sum(one in missing for one in said["deleted"])}
 
 
+def check_stored(stored: Mapping[str, Mapping[str, int]], calls: int) -> None:
+    """End where one has not stored what the others have: what is not stored costs nothing."""
+    most = max(one["segments"] for one in stored.values())
+    for peer, one in stored.items():
+        # A call may end between two measurements, and have a transcript then.
+        if one["calls"] != calls or one["segments"] < 0.999 * most:
+            raise SystemExit(f"{peer} has stored {one} of {calls:,} calls and {most:,} segments")
+
+
 def measure(peer: str, at: Server, calls: int, workloads: Sequence[str]) -> dict[str, Any]:
     """One peer, one database, one source: w1, w2 and w3, each after the other."""
     found: dict[str, Any] = {}
@@ -241,6 +252,12 @@ def measure(peer: str, at: Server, calls: int, workloads: Sequence[str]) -> dict
         checkpoint(at)
         found["w1"] = run(command_of(peer), env, at, database)
         found["w1"]["requests"] = origin.ask()["requests"]
+        with psycopg.connect(database) as connection:
+            row = connection.execute(
+                f"SELECT (SELECT count(*) FROM truedy.calls), (SELECT count(*) FROM truedy.{SPOKEN[peer]})"
+            ).fetchone()
+        assert row is not None
+        found["stored"] = {"calls": row[0], "segments": row[1]}
         if "w2" in workloads:
             checkpoint(at)
             found["w2"] = run(command_of(peer), env, at, database)
@@ -252,11 +269,6 @@ def measure(peer: str, at: Server, calls: int, workloads: Sequence[str]) -> dict
             found["w3"]["requests"] = origin.ask()["requests"]
             found["w3"] |= found_of(peer, database, said)
         found["disk"] = sizes(database)
-        with psycopg.connect(database) as connection:
-            row = connection.execute("SELECT to_regclass('truedy.transcript_segments')").fetchone()
-            if row is not None and row[0] is not None:
-                counted = connection.execute("SELECT count(*) FROM truedy.transcript_segments").fetchone()
-                found["segments"] = counted[0] if counted else 0
     return found
 
 
@@ -315,7 +327,7 @@ def sizes(database: str) -> dict[str, int]:
 
 
 def limited(peer: str, at: Server, calls: int, limit: int, window: float) -> dict[str, float]:
-    """A first copy from a source with a limit: seconds, and the ideal, in which no window is left unused."""
+    """A first copy from a source with a limit: seconds, and the ideal: each window is filled at once, and the last one too."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         origin = stack.enter_context(source(calls, limit, window))
@@ -337,8 +349,10 @@ def read_only(origin: Source, kind: str) -> dict[str, float]:
     env = {"TRUEDY_BASE_URL": origin.url, "TRUEDY_API_KEY": origin.key, "PATH": os.environ["PATH"]}
     begun = time.perf_counter()
     process = subprocess.Popen([python_of("script"), str(RIVALS / "read_only.py"), kind], env=env)
-    _, _, usage = os.wait4(process.pid, 0)
-    process.returncode = 0
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    if process.returncode:
+        raise SystemExit(f"reading with {kind} ended with {process.returncode}")
     return {"seconds": time.perf_counter() - begun, "own_cpu": usage.ru_utime + usage.ru_stime}
 
 
@@ -376,12 +390,14 @@ def main() -> None:
                     one = measure(peer, at, given.calls, workloads)
                     every[peer].append(one)
                     print(number, peer, json.dumps(one), flush=True)
+            check_stored({peer: rounds[-1]["stored"] for peer, rounds in every.items()}, given.calls)
             for peer in peers:
                 rounds = every[peer]
                 result[peer] = {name: middle([one[name] for one in rounds]) for name in workloads if name in rounds[0]}
                 result[peer]["disk"] = rounds[-1]["disk"]
             if "ours" in peers:
-                result["ours"]["segments"] = every["ours"][-1]["segments"]
+                result["ours"]["stored"] = every["ours"][-1]["stored"]
+                result["ours"]["migrate"] = round(median(one["migrate"] for one in every["ours"]), 3)
                 result["ours"]["answers"] = middle([after_a_first_load(at, given.calls)])
         if "w4" in workloads:
             for name, calls, limit, window in (("a_second", 3_000, 100, 1.0), ("a_minute", 250, 100, 60.0)):

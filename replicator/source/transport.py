@@ -105,13 +105,16 @@ class LeanTransport(httpx.BaseTransport):
     def exchange(self, url: str, headers: HeaderMap) -> Received:
         """Send a GET request, and return the answer as it came. Raises UnreadableAnswer beyond the limits."""
         try:
-            with self._client.request("GET", url).headers(headers).build_streamed() as response:
-                body, status = _read(response), response.status
+            builder = self._client.request("GET", url).headers(headers)
+            # Nothing is read ahead with the head: a body that breaks off must not take status and headers with it.
+            with builder.streamed_read_buffer_limit(0).build_streamed() as response:
+                status = response.status
                 if 200 <= status < 300:  # noqa: PLR2004 - a success
                     read = {name: _header(response, name) for name in _READ_OF_SUCCESS}
                     found: Mapping[str, str] = {name: value for name, value in read.items() if value is not None}
+                    body = _read(response)
                 else:
-                    found = httpx.Headers(_headers(response))
+                    found, body = httpx.Headers(_headers(response)), _read_of_refusal(response)
         except exceptions.PyreqwestError as error:
             raise _as_httpx(error) from None
         return Received(status, found, body)
@@ -122,8 +125,21 @@ class LeanTransport(httpx.BaseTransport):
 
 
 def prepared(headers: httpx.Headers) -> HeaderMap:
-    """Return headers as `exchange` takes them, made once for all requests."""
-    return HeaderMap(list(headers.items()))
+    """Return headers as `exchange` takes them, made once for all requests. The key is not in their repr."""
+    made = HeaderMap()
+    for name, value in headers.items():
+        made.insert(name, value, is_sensitive=name == "authorization")
+    return made
+
+
+def _read_of_refusal(response: SyncResponse) -> bytes:
+    """Return the body of a refusal, or nothing if it breaks off or is too large: its status and headers say enough, above
+    all how long to wait.
+    """
+    try:
+        return _read(response)
+    except (exceptions.PyreqwestError, UnreadableAnswer):
+        return b""
 
 
 def _read(response: SyncResponse) -> bytes:

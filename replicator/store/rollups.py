@@ -225,7 +225,9 @@ def _replace(
         "those": those,
     }
     # The array lets PostgreSQL use the index; with the join alone it would read the whole table for one day. OFFSET 0:
-    # the definition is computed for each of these by its index, not for all. Grouping takes nulls as equal.
+    # the definition is computed for each of these by its index, not for all. Grouping takes nulls as equal. What is
+    # inserted asks how many are gone, so that they are gone first: a user may have put a unique index on the table, and
+    # a subscriber its own key.
     tx.execute(
         sql.SQL(
             "WITH both_sides AS ("
@@ -237,8 +239,9 @@ def _replace(
             "SELECT {columns}, array_remove(array_agg(place), NULL) AS stored, count(*) - count(place) AS wanted "
             "FROM both_sides GROUP BY {columns} HAVING count(place) <> count(*) - count(place)"
             "), gone AS ("
-            "DELETE FROM {table} r WHERE r.ctid = ANY (ARRAY(SELECT unnest(u.stored[u.wanted + 1:]) FROM unequal u))"
-            ") INSERT INTO {table} ({columns}) SELECT {columns} FROM unequal WHERE wanted > cardinality(stored)"
+            "DELETE FROM {table} r WHERE r.ctid = ANY (ARRAY(SELECT unnest(u.stored[u.wanted + 1:]) FROM unequal u)) RETURNING 1"
+            ") INSERT INTO {table} ({columns}) SELECT {columns} FROM unequal WHERE wanted > cardinality(stored) "
+            "AND (SELECT count(*) FROM gone) >= 0"
         ).format(**parts),
         days,
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psycopg
 
 ROWS_AT_ONCE = 500
-"""The most rows of one statement: their payloads are in memory as one message."""
+CHARACTERS_AT_ONCE = 8 * 1024 * 1024
+"""The most of one statement: its values are in memory as one message, several times over."""
 
 
 def update_rows(
@@ -37,8 +38,23 @@ def update_rows(
         f"UPDATE {table} t SET {', '.join(f'{name} = {value}' for name, value in sets.items())} "
         f"FROM (SELECT {read} FROM unnest({given}) AS given ({', '.join(types)})) s WHERE s.{key} = t.{key}"
     )
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        tx.execute(statement, [list(values) for values in zip(*rows[first : first + ROWS_AT_ONCE], strict=True)])
+    for some in _portions(rows):
+        tx.execute(statement, [list(values) for values in zip(*some, strict=True)])
+
+
+def _portions(rows: Sequence[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
+    """Divide rows by their number, and by how much text they hold."""
+    some: list[tuple[object, ...]] = []
+    size = 0
+    for row in rows:
+        weight = sum(len(value) for value in row if isinstance(value, str | bytes))
+        if some and (len(some) == ROWS_AT_ONCE or size + weight > CHARACTERS_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += weight
+    if some:
+        yield some
 
 
 def text_of_array(words: Sequence[str]) -> str:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from replicator.errors import NotTheApi, SourceError, SourceUnavailable, UnreadableAnswer
+from replicator.errors import NotTheApi, RateLimited, SourceError, SourceUnavailable, UnreadableAnswer
 from replicator.source import transport as transport_module
 from replicator.source.client import Reader
-from replicator.source.transport import LeanTransport, inflate
+from replicator.source.transport import LeanTransport, inflate, prepared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,6 +199,27 @@ def test_endless_bodies_are_left(
     with Reader(serve(behave).url, KEY, timeout_seconds=20) as reader, pytest.raises(kind):
         reader.list_calls()
     assert sent < 50_000_000
+
+
+@pytest.mark.parametrize("body", ["cut off", "too large", "no gzip"])
+def test_a_refusal_counts_whatever_its_body_is(serve: Any, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Its headers have come: how long to wait is known, though the body breaks off or says nothing that can be read."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1000)
+    length, encoding = (5000, b"") if body != "no gzip" else (7, b"Content-Encoding: gzip\r\n")
+    head = b"HTTP/1.1 429 X\r\nRetry-After: 17\r\n%bContent-Length: %d\r\n\r\n" % (encoding, length)
+
+    def behave(wire: Any, _request: bytes) -> None:
+        wire.send(head + (b"x" * 5000 if body == "too large" else b"no gzip"))
+        wire.close()
+
+    with Reader(serve(behave).url, KEY, timeout_seconds=20) as reader, pytest.raises(RateLimited) as caught:
+        reader.list_calls()
+    assert caught.value.retry_after_seconds == 17
+
+
+def test_prepared_headers_show_no_key() -> None:
+    """Whoever prints them, or an error that holds them, prints no key."""
+    assert KEY not in repr(prepared(httpx.Headers({"Authorization": f"Bearer {KEY}", "Accept": "application/json"})))
 
 
 def test_inflate_stops_at_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,20 @@ def test_a_queued_detail_keeps_its_content(database: Database) -> None:
         ).fetchone() == ("pending", NOON, NOON, NOON, STRANGE, STRANGE, b"f", [STRANGE, "b"], NOON)
 
 
+def test_long_rows_are_updated_a_few_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number is not all that counts: a statement's values are one message, whose size PostgreSQL limits."""
+    portions = list(updating._portions([("a" * 10, None)] * 5))
+    assert [len(some) for some in portions] == [5]
+    monkeypatch.setattr(updating, "CHARACTERS_AT_ONCE", 25)
+    assert [len(some) for some in updating._portions([("a" * 10, None)] * 5)] == [2, 2, 1]
+    assert [len(some) for some in updating._portions([("a" * 100, 1), (b"b", 2), ("c" * 100, 3)])] == [1, 1, 1]
+    calls = [replace(CALL, id=UUID(int=number)) for number in range(1, 8)]
+    with database.transaction() as tx:
+        stored_calls.write_calls(tx, "a", [row_of(call, is_new=True) for call in calls], [])
+        stored_calls.write_calls(tx, "a", [row_of(replace(call, status="s"), is_new=False) for call in calls], [])
+        assert tx.execute("SELECT count(*)::int FROM truedy.calls WHERE status = 's'").fetchone() == (7,)
+
+
 @pytest.mark.parametrize("count", [1, 2 * updating.ROWS_AT_ONCE + 1])
 def test_an_update_makes_nothing_in_the_catalog(database: Database, count: int) -> None:
     """No temporary table: making one writes more rows than a page of changed calls. And no row is left out."""
