@@ -224,6 +224,15 @@ def test_transcripts_can_be_replaced() -> None:
         assert api.world.row(call)["updated_at"] > row["updated_at"]
 
 
+def test_transcripts_can_have_more_segments() -> None:
+    """seconds_per_segment: half of it makes twice as many, of the same calls."""
+    counts = []
+    for seconds in (8.0, 4.0):
+        _, api = asking(seconds_per_segment=seconds)
+        counts.append(sum(len(api.world.segments(call)) for call in said(api)))
+    assert 1.7 < counts[1] / counts[0] < 2.1
+
+
 def test_reading_can_move_the_row() -> None:
     """reading_moves_updated_at: the first read of a transcript moves updated_at; the default does not."""
     for moves in (False, True):
