@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench import peers_page
+
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "measurements.md"
 
@@ -142,6 +144,7 @@ def render() -> str:
         "",
         *ordinary(load("ordinary_server")),
         "",
+        *peers(),
         "## The simulated source",
         "",
         f"{simulator['requests_per_second']:,} transcript requests a second on one core ({simulator['client']}): it is not what is measured.",
@@ -221,6 +224,12 @@ def ordinary(found: dict[str, Any]) -> list[str]:
             for part in words
         ),
     ]
+
+
+def peers() -> list[str]:
+    """Return the section about what a user would use instead, of the servers on which it was measured."""
+    found = {name: load(f"peers_{name}") for name in peers_page.NAMES if (RESULTS / f"peers_{name}.json").exists()}
+    return [*peers_page.section(found), ""] if found else []
 
 
 def main() -> None:
