@@ -302,6 +302,8 @@ def test_modes_do_not_follow_the_umask(place: Path, mask: int) -> None:
         assert embedded.kept_secret(folder, "pseudonym-key")
     found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert found.pop("cluster") == 0o700
+    # A copy of the programs is there where the server's user cannot reach the checkout: below a private home.
+    assert found.pop("postgresql", 0o755) == 0o755
     assert stat.S_IMODE((folder / "cluster" / "server.log").stat().st_mode) == 0o600
     assert found == dict.fromkeys(
         ("lock", "users", "running", "password", "port", "server.json", "pseudonym-key"), 0o600
@@ -473,8 +475,10 @@ def test_a_server_of_an_earlier_release_is_stopped_first(made: Path) -> None:
     """One that was started without the lock, and that nobody uses: two servers on one folder would destroy it."""
     (made / "server.json").unlink()
     account, data = accounts.chosen(None), made / "cluster" / "data"
+    # Where the server's user cannot reach the checkout's programs, it has a copy of them.
+    programs = next(made.glob("postgresql/**/bin"), embedded.find_binaries())
     earlier = subprocess.Popen(
-        [embedded.find_binaries() / "postgres", "-D", data, "-p", str(address.free_port(0)), "-k", ""],
+        [programs / "postgres", "-D", data, "-p", str(address.free_port(0)), "-k", ""],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/", **account.popen,
     )  # fmt: skip
     until = time.monotonic() + 20
