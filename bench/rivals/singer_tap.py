@@ -58,7 +58,7 @@ class Calls(Truedy):
     def get_new_paginator(self) -> Any:
         return Pages(start_value=0, page_size=PAGE)
 
-    def get_url_params(self, context: Any, next_page_token: int | None) -> dict[str, Any]:  # noqa: ARG002
+    def get_url_params(self, context: Any, next_page_token: int | None) -> dict[str, Any]:  # noqa: ARG002 - the SDK calls it so
         return {"limit": PAGE, "offset": next_page_token or 0}
 
     def get_records(self, context: Any) -> Iterator[Any]:
@@ -68,7 +68,7 @@ class Calls(Truedy):
             if row["updated_at"] is None or row["updated_at"][: len(seen)] >= seen:
                 yield row
 
-    def generate_child_contexts(self, record: Any, context: Any) -> Iterator[Any]:  # noqa: ARG002
+    def generate_child_contexts(self, record: Any, context: Any) -> Iterator[Any]:  # noqa: ARG002 - the SDK calls it so
         if record["duration_seconds"]:
             yield {"call_id": record["id"]}
 

@@ -191,20 +191,14 @@ def _call(call_id: UUID, row: dict[str, Any], text: str, set_aside: tuple[SetAsi
     problems = dict.fromkeys(one.field.partition(".")[0] for one in set_aside)
 
     def read(name: str, how: Callable[[Any], Any], alias: str = "") -> Any:
-        value = row.get(name)
-        if value is not None and name not in lost and (known := how(value)) is not NOT_KNOWN:
+        for key in (name, alias) if alias else (name,):
+            value = row.get(key)
+            if value is None or key in lost or (known := how(value)) is NOT_KNOWN:
+                continue
             if known is None:
                 problems[name] = None
             return known
-        return read_as(name, alias, how) if alias else None
-
-    def read_as(name: str, alias: str, how: Callable[[Any], Any]) -> Any:
-        value = row.get(alias)
-        if value is None or alias in lost or (known := how(value)) is NOT_KNOWN:
-            return None
-        if known is None:
-            problems[name] = None
-        return known
+        return None
 
     summary = read("summary", fields.text)
     recording_url = read("recording_url", fields.text)

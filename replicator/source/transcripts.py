@@ -171,7 +171,7 @@ def _says_something(turn: Any) -> bool:
     return bool(turn.strip()) if isinstance(turn, str) else turn not in (None, [], {})
 
 
-def is_said_by_fields(segment: Segment, turn: Any) -> bool:
+def _is_said_by_fields(segment: Segment, turn: Any) -> bool:
     """Say whether the fields of a segment say all of its JSON, which need not be kept then."""
     return (
         isinstance(turn, dict)
@@ -192,7 +192,7 @@ def _segment(position: int, turn: Any, problems: dict[str, None]) -> Segment:
         text = turn if isinstance(turn, str) else raw
         return Segment(position, UNKNOWN_SPEAKER, text, None, None, raw)
     segment = _of_object(position, turn, raw, problems)
-    return segment._replace(raw=None) if is_said_by_fields(segment, turn) else segment
+    return segment._replace(raw=None) if _is_said_by_fields(segment, turn) else segment
 
 
 def _of_object(position: int, turn: dict[str, Any], raw: str, problems: dict[str, None]) -> Segment:

@@ -37,6 +37,6 @@ def escaped(text: str) -> str:
     return text
 
 
-def text_array(words: Sequence[str]) -> object:
-    """Return a value for a text array; an empty one, which nearly all are, as PostgreSQL's text "{}"."""
-    return list(words) if words else "{}"
+def text_array(words: Sequence[str]) -> str:
+    """Return a text array as PostgreSQL writes it."""
+    return "{" + ",".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words) + "}"

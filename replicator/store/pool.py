@@ -72,7 +72,7 @@ class Pool:
         try:
             epoch, opened = self._epoch, _now()  # before it is opened: it may have seen what was then
             return Lent(self._connect(), epoch, opened)
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too: its place would stay taken for ever
             self._leave()
             raise
 

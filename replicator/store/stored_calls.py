@@ -17,10 +17,10 @@ from replicator.records import CONTRACT_STATUSES, DIRECTIONS, READING_VERSION
 from replicator.store import stages
 from replicator.store.copying import copy_rows, text_array
 from replicator.store.rows import CallRow, KnownCall, StampConflict, VersionRow
-from replicator.store.updating import text_of_array, update_rows
+from replicator.store.updating import update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -92,11 +92,16 @@ def write_calls(
             if error.diag.constraint_name != "pk_calls":
                 raise  # raised by an index that a user added
             raise DatabaseUnavailable("another process has stored calls of this batch a moment ago") from None
-    changed = [_call_values(account, row, text_of_array) for row in rows if not row.is_new]
+    changed = [_call_values(account, row) for row in rows if not row.is_new]
     update_rows(tx, "truedy.calls", CALL_TYPES, SETS, changed)
     new_rows = {row.call.id: row for row in rows if row.is_new}
-    current = [version for version in versions if not version.is_late]
-    first = [v.call.id for v in current if (row := new_rows.get(v.call.id)) is not None and _is_version_of(row, v)]
+    first: list[UUID] = []
+    current: list[VersionRow] = []
+    for version in versions:
+        if _is_as_stored(version, new_rows.get(version.call.id)):
+            first.append(version.call.id)
+        elif not version.is_late:
+            current.append(version)
     if first:
         # What was just stored of a new call is this version of it: its payload need not be sent and read twice.
         tx.execute(
@@ -104,7 +109,6 @@ def write_calls(
             "SELECT id, version, updated_at, observed_at, fingerprint, raw FROM truedy.calls WHERE id = ANY(%b)",
             [first],
         )
-        current = [v for v in current if (row := new_rows.get(v.call.id)) is None or not _is_version_of(row, v)]
     if current:
         copy_rows(
             tx,
@@ -116,9 +120,11 @@ def write_calls(
         _append_late(tx, late)
 
 
-def _is_version_of(row: CallRow, version: VersionRow) -> bool:
-    """Say whether a version is the content of the row as the row stores it: a later look may have moved its instants."""
-    return row.call is version.call and (row.version, row.observed_at) == (version.version, version.observed_at)
+def _is_as_stored(version: VersionRow, row: CallRow | None) -> bool:
+    """Say whether a new call's row stores this version as it is: a later look may have moved the row's instants."""
+    if row is None or row.call is not version.call:
+        return False
+    return (row.version, row.observed_at) == (version.version, version.observed_at)
 
 
 def count_newer(connection: psycopg.Connection[Any], account: str, at: datetime, most: int | None = None) -> int:
@@ -210,15 +216,13 @@ def open_calls(connection: psycopg.Connection[Any], account: str, since: datetim
     return sorted(row[0] for row in rows)
 
 
-def _call_values(
-    account: str, row: CallRow, array: Callable[[Sequence[str]], object] = text_array
-) -> tuple[object, ...]:
+def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
     call = row.call
     changed_at = row.observed_at if row.is_content_changed else None
     return (
         call.id, account, call.agent_id, call.phone_number, call.from_number, call.direction, call.status,
         call.started_at, call.ended_at, call.duration_seconds, call.cost_usd, call.summary, call.recording_url,
-        call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, array(call.problems),
+        call.context, call.created_at, call.updated_at, call.raw, call.fingerprint, text_array(call.problems),
         call.has_escapes, READING_VERSION, row.version, row.observed_at, row.first_seen_at or row.observed_at, changed_at,
     )  # fmt: skip
 

@@ -14,10 +14,10 @@ from psycopg import sql
 
 from replicator.store.copying import NULL, copy_rows, copy_text, escaped, text_array
 from replicator.store.rows import DetailRow, Kind, KnownDetail
-from replicator.store.updating import text_of_array, update_rows
+from replicator.store.updating import update_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -85,9 +85,7 @@ def write_details(tx: psycopg.Connection[Any], account: str, rows: Sequence[Deta
             tx.execute(f"DELETE FROM truedy.{table} WHERE call_id = ANY(%b)", [[row.call_id for row in whole]])
             copy_rows(tx, f"truedy.{table}", columns, [_detail_values(account, row) for row in whole])
         changed = [
-            _detail_values(account, row, text_of_array)
-            for row in mine
-            if not row.is_new and not (row.transcript or row.recording)
+            _detail_values(account, row) for row in mine if not row.is_new and not (row.transcript or row.recording)
         ]
         _update_details(tx, kind, changed)
     return segments
@@ -265,9 +263,7 @@ def _update_details(tx: psycopg.Connection[Any], kind: Kind, rows: Sequence[tupl
     update_rows(tx, f"truedy.{TABLES[kind]}", types, sets, rows)
 
 
-def _detail_values(
-    account: str, row: DetailRow, array: Callable[[Sequence[str]], object] = text_array
-) -> tuple[object, ...]:
+def _detail_values(account: str, row: DetailRow) -> tuple[object, ...]:
     content = row.transcript or row.recording
     shared = (
         row.call_id, account, row.state, row.call_created_at, row.attempts, row.due_at, row.deadline_at, row.asked_at,
@@ -280,7 +276,7 @@ def _detail_values(
         return (*shared, found.recording_url if found else None, found.url_expires_at if found else None)
     transcript = row.transcript
     if transcript is None:
-        return (*shared, None, None, None, array(()))
+        return (*shared, None, None, None, text_array(()))
     return (
-        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, array(transcript.problems)
+        *shared, transcript.summary, len(transcript.segments), transcript.fingerprint, text_array(transcript.problems)
     )  # fmt: skip

@@ -28,7 +28,7 @@ def update_rows(
     """Update rows of `table` (t in the statement) by those given (s), which have the columns `types` in this order.
 
     The first column is the key. `sets` are the new values, by column, in SQL. A column that is an array itself is given
-    as PostgreSQL's text of it (`text_of_array`), because arrays of arrays are taken apart down to their elements.
+    as PostgreSQL's text of it (`copying.text_array`), because arrays of arrays are taken apart down to their elements.
     """
     is_array = {name: kind.endswith("[]") for name, kind in types.items()}
     key, *_ = types
@@ -55,8 +55,3 @@ def _portions(rows: Sequence[tuple[object, ...]]) -> Iterator[list[tuple[object,
         size += weight
     if some:
         yield some
-
-
-def text_of_array(words: Sequence[str]) -> str:
-    """Return a text array as PostgreSQL writes it."""
-    return "{" + ",".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words) + "}"
