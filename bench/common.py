@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESULTS = Path(__file__).parent / "results"
-TABLES = "truedy.calls, truedy.call_versions, truedy.transcript_segments, truedy.transcripts, truedy.transcript_versions, truedy.recordings, rollup.touched, rollup.days, rollup.call_conversations"
+TABLES = "truedy.calls, truedy.call_versions, truedy.transcript_segments, truedy.transcripts, truedy.transcript_versions, truedy.recordings, rollup.touched, rollup.days, rollup.call_conversations, rollup.call_conversations_touched"
 BOOKS = "replicator.coverage, replicator.runs, replicator.quarantine, replicator.source_state, replicator.budgets, replicator.budget_windows"
 
 

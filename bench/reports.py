@@ -165,7 +165,7 @@ def fill(url: str) -> dict[str, float]:
     took = {"migrate_with_conversations": time.monotonic() - began}
     began = time.monotonic()
     with closing(Database(url)) as database:
-        days = rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
+        days = rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
     took["days"] = days
     took["refresh_seconds_a_day"] = (time.monotonic() - began) / max(days, 1)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -202,7 +202,7 @@ def difference(url: str, days: int = 5) -> int:
             "FROM rollup.days WHERE day > '-infinity') d ORDER BY ntile, day",
             [days],
         ).fetchall()
-        for name in (each.name for each in rollups.daily(schema_check.bundled("sql"))):
+        for name in (each.name for each in rollups.kept(schema_check.bundled("sql")) if each.kept != "call"):
             for account, day in chosen:
                 kept = f"SELECT k::text FROM rollup.{name} k WHERE account = %(account)s AND day = %(day)s"
                 plain = f"SELECT p::text FROM rollup.{name}_plain p WHERE account = %(account)s AND day = %(day)s"

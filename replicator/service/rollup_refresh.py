@@ -1,7 +1,7 @@
 """Keeps the reports' roll-ups and the statistics of grown tables up to date during a run, in a separate thread.
 
 Reports are correct without it, because days with changes are counted from the calls; it makes the reports fast again.
-It rests ten times as long as it works, so that it slows a long first sync only a little. It needs no lease, because
+After days were computed, days rest ten times as long, so that a long first sync is slowed only a little. It needs no lease, because
 every process computes the same values.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-PAUSE_SECONDS = 2.0
+PAUSE_SECONDS = 1.0
 AT_MOST_WAITED_SECONDS = 5.0
 """The longest wait for days being computed at a stop. They stay marked as touched; their transaction ends with the
 process.
@@ -44,7 +44,7 @@ def refreshed(
     logged, and the refresh is tried again. A setting that makes reports impossible (ReportingUnusable) is logged too:
     calls are copied, and the days stay touched until it is corrected.
     """
-    kept = rollups.daily(bundled("sql"))
+    kept = rollups.kept(bundled("sql"))
     over = threading.Event()
     thread = threading.Thread(target=_keep, args=(database, kept, over), name="roll-ups", daemon=True)
     thread.start()
@@ -67,12 +67,20 @@ def refreshed(
 
 
 def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Event) -> None:
-    pause, said = PAUSE_SECONDS, ""
+    pause, said, days_are_due_at = PAUSE_SECONDS, "", 0.0
+
+    def go_on() -> bool:
+        return not over.is_set()
+
     while not over.wait(pause):
         began = time.monotonic()
         try:
-            statistics.refresh(database, go_on=lambda: not over.is_set())
-            rollups.refresh(database, kept, go_on=lambda: not over.is_set())
+            # Each call is computed once, so that waiting would save nothing. A day is computed for each time it is touched.
+            rollups.refresh_calls(database, kept, go_on=go_on)
+            if began >= days_are_due_at:
+                statistics.refresh(database, go_on=go_on)
+                rollups.refresh(database, kept, go_on=go_on)
+                days_are_due_at = time.monotonic() + REST * (time.monotonic() - began)
         except DatabaseError as error:
             pause = PAUSE_SECONDS * REST
             # The run itself reports an unavailable database. Another error is logged once, until a different one comes.
@@ -82,4 +90,4 @@ def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Ev
                     "days stay to be computed, tried again every %g s: %s. What to do: %s", pause, said, error.hint
                 )
         else:
-            pause, said = max(PAUSE_SECONDS, REST * (time.monotonic() - began)), ""
+            pause, said = PAUSE_SECONDS, ""

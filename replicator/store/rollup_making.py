@@ -18,15 +18,16 @@ from sqlalchemy.exc import DBAPIError
 
 from replicator.errors import ForeignObjects
 from replicator.store.objects import Thing
-from replicator.store.rollups import AGENTS, CURRENT, MONTHS, Rollup, run
+from replicator.store.rollups import AGENTS, CALLS, CURRENT, MONTHS, Rollup, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from replicator.store.objects import Standing
 
 FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+)\(([^)]*)\)", re.MULTILINE)
 TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
+ROUTINES_OF_EARLIER_RELEASES = ("keep_conversations()",)
 BOOKS = frozenset({"touched", "days"})
 """The tables that migrations make in schema rollup."""
 STANDS_ON_IT = (
@@ -66,6 +67,7 @@ def tables(rollups: Iterable[Rollup]) -> dict[str, tuple[str, ...]]:
     for each in rollups:
         if each.kept == "call":
             found[each.name] = (f"{each.name}_pkey",)
+            found[f"{each.name}_touched"] = (f"{each.name}_touched_call_id_idx",)
         elif each.kept:
             found[each.name] = (f"{each.name}_day_account_idx",)
         if each.kept == "day, agent and month":
@@ -80,11 +82,15 @@ def things(rollups: Sequence[Rollup]) -> frozenset[Thing]:
     kept = tables(rollups)
     names = {*kept, *(index for indexes in kept.values() for index in indexes)}
     names |= {each.name for each in rollups if each.name and not each.kept}
-    names |= {f"{name}_plain" for name in kept}
-    daily = {each.name for each in rollups if each.kept.startswith("day")}
-    names |= {f"{name}_live" for name in daily} | {
-        f"{name}_current" for name in kept if name.removesuffix("_agents").removesuffix("_months") in daily
+    by_call = {each.name for each in rollups if each.kept == "call"}
+    names |= {
+        f"{name}{part}"
+        for name in kept
+        for part in ("_plain", "_current")
+        if name.removesuffix("_touched") not in by_call
     }
+    names |= {f"{name}{part}" for name in by_call for part in ("_plain", "_current")}
+    names |= {f"{each.name}_live" for each in rollups if each.kept.startswith("day")}
     routines = {f"{name}({_types(given)})" for each in rollups for name, given in FUNCTION.findall(each.text)}
     return frozenset(
         {Thing("relation", "rollup", name) for name in names} | {Thing("routine", "rollup", name) for name in routines}
@@ -132,10 +138,25 @@ def make(connection: sa.Connection, rollups: Sequence[Rollup], standing: Standin
         if each.kept:
             table(each.name)
         if each.kept == "call":
-            _fill(connection, each.name, has_key=each.name in there)
+            _make_by_call(connection, each.name, there)
         elif each.kept:
             _make_daily(connection, each, table)
+    for name in ROUTINES_OF_EARLIER_RELEASES:
+        if standing.has("rollup", name, "routine"):
+            _run_unless_stood_on(connection, f"DROP FUNCTION rollup.{name}", f"rollup.{name}")
     touch_everything(connection)
+
+
+def _make_by_call(connection: sa.Connection, name: str, there: Collection[str]) -> None:
+    """Fill a roll-up by call, empty its table of touched calls, and make the view to be read."""
+    touched = f"{name}_touched"
+    if touched in there:
+        connection.exec_driver_sql(f"DELETE FROM rollup.{touched}")
+    else:
+        connection.exec_driver_sql(f"CREATE TABLE rollup.{touched} (call_id uuid NOT NULL)")
+    _fill(connection, name, has_key=name in there)
+    columns = ", ".join(column.name for column in _columns(connection, f"{name}_plain") if column.name != "call_id")
+    connection.exec_driver_sql(CALLS.format(name=name, columns=columns))
 
 
 def _make_daily(connection: sa.Connection, each: Rollup, table: Callable[[str], None]) -> None:

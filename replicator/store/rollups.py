@@ -6,10 +6,12 @@ made from it: a table NAME with the same columns; a view NAME_live, the same ove
 (`rollup.stale_bounds`); and a view NAME_current, which reads the table for all other days and the live view for the
 stale ones. So a report never shows an old state; it is only slower until the touched days are refreshed. `Kept: by day,
 agent and month` also makes NAME_agents and NAME_months in the same way: sums over everything but the agent, and of
-whole months. `Kept: by call` makes only the table, which triggers (90_triggers.sql) keep up to date.
+whole months. `Kept: by call` makes NAME_plain, the table, a table NAME_touched with the calls whose rows are not up to date,
+and NAME_current, which computes the rows of those calls.
 
-Triggers touch the days in the transaction that writes. `refresh` computes touched days anew, a few in one transaction.
-Its snapshot also shows which touches it has seen: a day that is touched meanwhile stays touched.
+Triggers (90_triggers.sql) touch days and calls in the transaction that writes. `refresh` computes touched calls and then
+touched days anew, a few in one transaction. Its snapshot also shows which touches it has seen: what is touched meanwhile
+stays touched.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -37,6 +40,8 @@ KEPT = re.compile(r"^-- Kept: by (day|day, agent and month|call)$", re.MULTILINE
 VIEW = re.compile(r"^CREATE OR REPLACE VIEW rollup\.([a-z_]+) ", re.MULTILINE)
 DAYS_AT_ONCE = 10
 """The most days that one transaction computes anew."""
+CALLS_AT_ONCE = 500
+"""The most calls that one transaction computes anew."""
 MOST_OVERTAKEN = 5
 
 # Calls without the instant count on the day minus infinity, which is never kept, and on no day in the reports.
@@ -47,6 +52,16 @@ SELECT account, day, {columns} FROM rollup.{name} r
 WHERE NOT EXISTS (SELECT FROM rollup.stale s WHERE s.account = r.account AND s.day = r.day)
 UNION ALL
 SELECT account, nullif(day, '-infinity'), {columns} FROM rollup.{name}_live
+"""
+CALLS = """
+CREATE INDEX IF NOT EXISTS {name}_touched_call_id_idx ON rollup.{name}_touched (call_id);
+CREATE VIEW rollup.{name}_current AS
+SELECT call_id, {columns} FROM rollup.{name} r
+WHERE NOT EXISTS (SELECT FROM rollup.{name}_touched t WHERE t.call_id = r.call_id)
+UNION ALL
+SELECT t.call_id, {columns} FROM (SELECT DISTINCT call_id FROM rollup.{name}_touched) t
+-- OFFSET 0: the definition is computed for these calls, by the index of their segments, never for all.
+CROSS JOIN LATERAL (SELECT {columns} FROM rollup.{name}_plain p WHERE p.call_id = t.call_id OFFSET 0) l
 """
 AGENTS = """
 CREATE VIEW rollup.{name}_agents_plain AS
@@ -108,7 +123,7 @@ def load(folder: Path) -> list[Rollup]:
 def sha256(rollups: Sequence[Rollup]) -> bytes:
     """Return one hash of all roll-ups: they depend on each other, so a change of one is a change of all."""
     return hashlib.sha256(
-        "\0".join(each.text for each in rollups).encode() + (CURRENT + AGENTS + MONTHS).encode()
+        "\0".join(each.text for each in rollups).encode() + (CALLS + CURRENT + AGENTS + MONTHS).encode()
     ).digest()
 
 
@@ -117,9 +132,9 @@ def run(connection: sa.Connection, text: str) -> None:
     connection.exec_driver_sql(text.replace("%", "%%"))
 
 
-def daily(sql_folder: Path) -> tuple[Rollup, ...]:
-    """Return the roll-ups that are kept by day: those that `refresh` takes."""
-    return tuple(each for each in load(sql_folder / "rollups") if each.kept.startswith("day"))
+def kept(sql_folder: Path) -> tuple[Rollup, ...]:
+    """Return the roll-ups that have tables: those that `refresh` takes."""
+    return tuple(each for each in load(sql_folder / "rollups") if each.kept)
 
 
 def refresh(
@@ -129,19 +144,42 @@ def refresh(
     most: int | None = None,
     go_on: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Compute the roll-ups `kept` (those by day) anew for stale days, newest first; return how many days were computed.
+    """Compute the roll-ups `kept` anew: the touched calls, then the stale days, newest first. Return how many days were computed.
 
     It stops after `most` days, or when `go_on` returns False. Only one session refreshes at a time: if another one
     does, nothing is done.
     """
+    daily = [each for each in kept if each.kept != "call"]
+    refresh_calls(database, kept, go_on=go_on)
+    return _repeat(database, lambda tx, limit: _refresh_some(tx, daily, limit), DAYS_AT_ONCE, most, go_on)
+
+
+def refresh_calls(database: Database, kept: Sequence[Rollup], *, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Compute the roll-ups by call among `kept` anew for touched calls; return how many calls were computed."""
+    return sum(
+        _repeat(database, partial(_refresh_calls, name=each.name), CALLS_AT_ONCE, None, go_on)
+        for each in kept
+        if each.kept == "call"
+    )
+
+
+def _repeat(
+    database: Database,
+    refresh_some: Callable[[psycopg.Connection[Any], int], int],
+    at_once: int,
+    most: int | None,
+    go_on: Callable[[], bool],
+) -> int:
+    """Call `refresh_some`, which returns how much it computed, in transactions of their own until little was left."""
     done, overtaken = 0, 0
     while go_on() and (most is None or done < most):
-        limit = DAYS_AT_ONCE if most is None else min(DAYS_AT_ONCE, most - done)
+        limit = at_once if most is None else min(at_once, most - done)
         try:
             with database.transaction() as tx:
-                found = _refresh_some(tx, kept, limit)
+                tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                found = refresh_some(tx, limit) if locks.take(tx, "roll-ups") else 0
         except DatabaseError as error:
-            # Another session refreshed the same days between our snapshot and our lock: read again which are left.
+            # Another session refreshed the same rows between our snapshot and our lock: read again which are left.
             overtaken += 1
             if not isinstance(error.__cause__, psycopg.errors.SerializationFailure) or overtaken > MOST_OVERTAKEN:
                 raise
@@ -152,10 +190,26 @@ def refresh(
     return done
 
 
-def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: int) -> int:
-    tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    if not locks.take(tx, "roll-ups"):
+def _refresh_calls(tx: psycopg.Connection[Any], limit: int, name: str) -> int:
+    touched, table = sql.Identifier("rollup", f"{name}_touched"), sql.Identifier("rollup", name)
+    rows = tx.execute(sql.SQL("SELECT DISTINCT call_id FROM {} LIMIT %s").format(touched), [limit]).fetchall()
+    if not rows:
         return 0
+    ids = [[call_id for (call_id,) in rows]]
+    parts = {"table": table, "plain": sql.Identifier("rollup", f"{name}_plain"), "columns": _columns(tx)[name]}
+    # First, as it fails where another session has computed one of these calls since our snapshot.
+    tx.execute(sql.SQL("DELETE FROM {} WHERE call_id = ANY (%s)").format(touched), ids)
+    tx.execute(sql.SQL("DELETE FROM {table} WHERE call_id = ANY (%s)").format(**parts), ids)
+    tx.execute(
+        sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {plain} WHERE call_id = ANY (%s)").format(
+            **parts
+        ),
+        ids,
+    )
+    return len(rows)
+
+
+def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: int) -> int:
     # As text, because Python has no date for minus infinity.
     chosen = tx.execute(
         "SELECT account, day::text FROM rollup.stale s ORDER BY s.day DESC, account LIMIT %s", [limit]

@@ -32,5 +32,5 @@ CROSS JOIN LATERAL (
         {started_that_day}
     OFFSET 0
 ) f
-JOIN rollup.call_conversations v ON v.call_id = f.call_id
+CROSS JOIN LATERAL (SELECT k.* FROM rollup.call_conversations_current k WHERE k.call_id = f.call_id OFFSET 0) v
 GROUP BY b.account, b.day, f.direction, f.agent_id;

@@ -62,6 +62,6 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL (SELECT f.* FROM rollup.facts f WHERE f.call_id = i.id OFFSET 0) x
     OFFSET 0
 ) f
-LEFT JOIN LATERAL (SELECT k.* FROM rollup.call_conversations k WHERE k.call_id = f.call_id OFFSET 0) v ON true
+LEFT JOIN LATERAL (SELECT k.* FROM rollup.call_conversations_current k WHERE k.call_id = f.call_id OFFSET 0) v ON true
 WHERE f.is_created OR f.is_started OR f.is_charged
 GROUP BY b.account, b.day, f.agent_id;

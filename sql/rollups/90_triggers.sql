@@ -1,6 +1,6 @@
--- Whoever writes calls, segments or rules, the roll-ups know: a trigger notes the days that are touched, in the same
--- transaction, and keeps what is kept by call. rollup.touched is only ever appended to, so writers never wait for each
--- other; refreshing takes out what it has seen.
+-- Whoever writes calls, segments or rules, the roll-ups know: a trigger notes the days and the conversations that are touched,
+-- in the same transaction. Both tables are only ever appended to, so writers never wait for each other; refreshing takes out
+-- what it has seen.
 CREATE OR REPLACE FUNCTION rollup.touch_calls() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
@@ -33,7 +33,7 @@ BEGIN
     RETURN NULL;
 END $body$;
 
-CREATE OR REPLACE FUNCTION rollup.keep_conversations() RETURNS trigger
+CREATE OR REPLACE FUNCTION rollup.touch_conversations() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     ids uuid[];
@@ -45,17 +45,7 @@ BEGIN
     ELSE
         ids := ARRAY(SELECT call_id FROM old_rows UNION SELECT call_id FROM new_rows);
     END IF;
-    DELETE FROM rollup.call_conversations WHERE call_id = ANY (ids);
-    INSERT INTO rollup.call_conversations (
-        call_id, is_timed, first_speaker, agent_turns, contact_turns, agent_segments, contact_segments, agent_words,
-        contact_words, agent_seconds, contact_seconds, longest_turn_seconds, agent_interruptions,
-        contact_interruptions, response_count, response_seconds, longest_response_seconds
-    ) SELECT
-        p.call_id, p.is_timed, p.first_speaker, p.agent_turns, p.contact_turns, p.agent_segments, p.contact_segments,
-        p.agent_words, p.contact_words, p.agent_seconds, p.contact_seconds, p.longest_turn_seconds,
-        p.agent_interruptions, p.contact_interruptions, p.response_count, p.response_seconds,
-        p.longest_response_seconds
-    FROM rollup.call_conversations_plain p WHERE p.call_id = ANY (ids);
+    INSERT INTO rollup.call_conversations_touched (call_id) SELECT unnest(ids);
     INSERT INTO rollup.touched (account, day)
     SELECT DISTINCT c.account,
         coalesce((coalesce(c.started_at, c.created_at) AT TIME ZONE z.zone)::date + n.days, '-infinity')
@@ -93,12 +83,12 @@ CREATE OR REPLACE TRIGGER calls_updated AFTER UPDATE ON truedy.calls
 CREATE OR REPLACE TRIGGER calls_deleted AFTER DELETE ON truedy.calls
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_calls();
 CREATE OR REPLACE TRIGGER segments_inserted AFTER INSERT ON truedy.transcript_segments
-    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION rollup.keep_conversations();
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_conversations();
 CREATE OR REPLACE TRIGGER segments_updated AFTER UPDATE ON truedy.transcript_segments
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT
-    EXECUTE FUNCTION rollup.keep_conversations();
+    EXECUTE FUNCTION rollup.touch_conversations();
 CREATE OR REPLACE TRIGGER segments_deleted AFTER DELETE ON truedy.transcript_segments
-    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION rollup.keep_conversations();
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_conversations();
 CREATE OR REPLACE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON replicator.reporting
     FOR EACH STATEMENT EXECUTE FUNCTION rollup.touch_everything();
 CREATE OR REPLACE TRIGGER rules_changed AFTER INSERT OR UPDATE OR DELETE ON replicator.status_stages

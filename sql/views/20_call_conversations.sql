@@ -37,5 +37,5 @@ SELECT
     v.response_seconds / nullif(v.response_count, 0) AS average_response_seconds,
     v.longest_response_seconds,
     f.reporting_time_zone
-FROM rollup.call_conversations v
+FROM rollup.call_conversations_current v
 JOIN rollup.facts f ON f.call_id = v.call_id;

@@ -73,7 +73,7 @@ LEFT JOIN (
         LEFT JOIN replicator.stamp_conflicts z ON z.call_id = f.call_id
         UNION ALL
         SELECT c.account, c.id, 'segment ends before it begins'
-        FROM rollup.call_conversations v
+        FROM rollup.call_conversations_current v
         JOIN truedy.calls c ON c.id = v.call_id
         WHERE NOT v.is_timed AND EXISTS (SELECT FROM truedy.transcript_segments g
             WHERE g.call_id = v.call_id AND g.speaker IN ('agent', 'contact') AND g.end_seconds < g.start_seconds)

@@ -218,7 +218,7 @@ def test_roll_ups_say_what_the_calls_say(
     )
     database = Database(database_url)
     if is_kept:
-        rollups.refresh(database, rollups.daily(bundled("sql")))
+        rollups.refresh(database, rollups.kept(bundled("sql")))
         assert near.execute("SELECT count(*) FROM rollup.touched").fetchone() == (0,)
     found = figures.read(database, ACCOUNT, 30)
     database.close()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def refresh(url: str) -> None:
     """Bring the roll-ups up to date."""
     with closing(Database(url)) as database:
-        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
+        rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
         with database.connection() as connection:
             assert connection.execute("SELECT count(*) FROM rollup.stale").fetchone() == (0,)
 

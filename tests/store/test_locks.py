@@ -71,7 +71,7 @@ def test_no_lock_of_another_role_stops_a_migration_or_a_refresh(
         assert bool(taken) is (role == "auditor"), "an auditor reads our books, and may hold that lock"
         assert migrate.migrate(logins["owner"], role_prefix=role_prefix).views
         with closing(Database(logins["writer"])) as database:
-            assert rollups.refresh(database, rollups.daily(schema_check.bundled("sql"))) > 0
+            assert rollups.refresh(database, rollups.kept(schema_check.bundled("sql"))) > 0
 
 
 def test_who_reads_a_view_for_long_is_named(
@@ -99,7 +99,7 @@ def lock_soon(database: Database) -> None:
 
 def test_two_refresh_one_after_the_other(database: Database) -> None:
     """Where another session refreshes, nothing is done; and the row that is locked is made again where somebody took it away."""
-    kept = rollups.daily(schema_check.bundled("sql"))
+    kept = rollups.kept(schema_check.bundled("sql"))
     with database.transaction() as tx:
         tx.execute(TOUCH)
         tx.execute("DELETE FROM replicator.locks WHERE name = 'roll-ups'")

@@ -44,7 +44,7 @@ def set_zone(url: str, name: str, *, unnoticed: bool = False) -> None:
 
 def refresh(url: str) -> int:
     with closing(Database(url)) as database:
-        return rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
+        return rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
 
 
 def test_unset_means_unchanged(database_url: str) -> None:

@@ -155,7 +155,7 @@ def flow(url: str, names: naming.Names, prefix: str, folder: Path) -> dict[str, 
     migrate.migrate(url, schemas=names, time_zone="Europe/Berlin")
     migrate.make_roles(url, prefix, schemas=names)
     logins = members(url, prefix)
-    kept = rollups.daily(schema_check.bundled("sql"))
+    kept = rollups.kept(schema_check.bundled("sql"))
     with closing(Database(logins["writer"], names=names)) as database:
         schema_check.check(database)
         with source(database, calls=80, now=datetime(2026, 11, 20, 12, tzinfo=UTC)) as there:

@@ -83,7 +83,7 @@ def filled(admin_url: str, role_prefix: str) -> dict[str, str]:
                 [number, uuid.uuid4().hex],
             )
         database = Database(admin_url)
-        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
+        rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
         database.close()
         admin.execute("ANALYZE")
         assert count_in_statistics(admin) > 0

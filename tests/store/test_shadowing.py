@@ -98,7 +98,7 @@ def test_the_writer_and_the_reports_run_nothing_of_a_stranger(open_public: str) 
         for _ in range(3):
             there.sync(confirm_after=timedelta(0))
         assert there.differences() == []
-        rollups.refresh(database, rollups.daily(schema_check.bundled("sql")))
+        rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
         assert status.read(database, "default").calls["deleted"] == 1
         assert figures.read(database, "default", 30)
 
@@ -106,7 +106,14 @@ def test_the_writer_and_the_reports_run_nothing_of_a_stranger(open_public: str) 
 TABLES = {
     "truedy": ("calls", "transcript_segments", "call_versions"),
     "replicator": ("reporting", "cost_changes", "coverage", "status_stages"),
-    "rollup": ("touched", "days", "call_conversations", "call_conversations_plain", "facts"),
+    "rollup": (
+        "touched",
+        "days",
+        "call_conversations_touched",
+        "call_conversations",
+        "call_conversations_plain",
+        "facts",
+    ),
 }
 
 
@@ -164,8 +171,8 @@ def test_a_writer_cannot_blind_the_triggers(
         )  # fmt: skip
         row = writer.execute(
             "SELECT (SELECT pg_catalog.count(*) FROM rollup.touched), (SELECT pg_catalog.count(*) FROM replicator.cost_changes), "
-            "(SELECT agent_words FROM rollup.call_conversations), (SELECT pg_catalog.count(*) FROM pg_temp.touched) + "
-            "(SELECT pg_catalog.count(*) FROM pg_temp.cost_changes) + (SELECT pg_catalog.count(*) FROM pg_temp.call_conversations)"
+            "(SELECT agent_words FROM rollup.call_conversations_current), (SELECT pg_catalog.count(*) FROM pg_temp.touched) + "
+            "(SELECT pg_catalog.count(*) FROM pg_temp.cost_changes) + (SELECT pg_catalog.count(*) FROM pg_temp.call_conversations_touched)"
         ).fetchone()
         assert row is not None
         assert row[0] >= 3

@@ -201,7 +201,7 @@ class Living:
     def _look_after(self, what: str) -> None:
         with _open(self.url) as database:
             if what == "roll up":
-                rollups.refresh(database, rollups.daily(bundled("sql")))
+                rollups.refresh(database, rollups.kept(bundled("sql")))
             elif what == "replay":
                 replay.replay(database, self.account, Policy(), None, SECRET, lambda: self.clock[0])
             elif what == "release":
