@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlencode
 
-import httpx
 import msgspec
 
 from replicator.errors import ConfigurationError, NotTheApi, SourceUnavailable, UnreadableAnswer
 from replicator.source import fields
 from replicator.source.envelope import Answer
+from replicator.source.http_library import httpx
 from replicator.source.parsing import parse_call_answer, parse_data, parse_page, parse_recording, parse_transcript
 from replicator.source.statuses import is_success, refusal
 from replicator.source.transport import (

@@ -14,12 +14,12 @@ import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
 from pyreqwest import exceptions
 from pyreqwest.client import SyncClientBuilder
 from pyreqwest.http import HeaderMap
 
 from replicator.errors import UnreadableAnswer
+from replicator.source.http_library import httpx
 from replicator.source.limits import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
