@@ -1,8 +1,8 @@
 """Keeps the reports' roll-ups and the statistics of grown tables up to date during a run, in a separate thread.
 
 Reports are correct without it, because days with changes are counted from the calls; it makes the reports fast again.
-After days were computed, days rest ten times as long, so that a long first sync is slowed only a little. It needs no lease, because
-every process computes the same values.
+After days were computed, days rest twice as long: with a longer rest a run waited for its days at the end, with a shorter one it
+was slowed. It needs no lease, because every process computes the same values.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AT_MOST_WAITED_SECONDS = 5.0
 """The longest wait for days being computed at a stop. They stay marked as touched; their transaction ends with the
 process.
 """
-REST = 10
+REST = 2
 """Seconds of rest for each second of work."""
 AT_THE_END_SECONDS = 60.0
 
