@@ -4,7 +4,7 @@
 # make quick  the fast tests, one case of each
 # make unit   those of them that need no database, no network and no process, with all their cases
 # make planted  known bugs, planted one by one: the tests must go red for each (make test does this too)
-# make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; `make test` runs 6,000; about four to a CPU second)
+# make histories  simulated histories of the engine, as many as HISTORIES says (10,000 unless told; `make test` runs 2,000; about four to a CPU second)
 # make lint   style and types
 # make docs   write the generated pages anew: settings, roles, dictionary, dashboards
 # make dashboards  write the dashboards anew, and build/superset.zip, which Superset imports

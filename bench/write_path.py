@@ -69,7 +69,7 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     begun = time.perf_counter()
     for batch in batches:
         with database.transaction() as tx:
-            found = committer.commit(tx, position, Batch(batch))
+            found = committer.commit(tx, position, Batch(batch), now)
         committer.committed()
         position = committed(position, found)
     seconds = time.perf_counter() - begun

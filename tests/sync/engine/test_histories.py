@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.pure
 
 
-HISTORIES = int(os.environ.get("HISTORIES", "6000"))
+HISTORIES = int(os.environ.get("HISTORIES", "2000"))
 CHUNKS = 50
 
 
@@ -43,7 +43,7 @@ def test_some_histories_end_well() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_many_histories_end_well(chunk: int) -> None:
-    """The same over HISTORIES (6,000 unless told; `make histories` runs 10,000) histories. A failing seed replays: `failures([seed])`."""
+    """The same over HISTORIES (2,000 unless told; `make histories` runs 10,000) histories. A failing seed replays: `failures([seed])`."""
     size = HISTORIES // CHUNKS
     assert failures(range(1000 + chunk * size, 1000 + (chunk + 1) * size)) == []
 

@@ -18,7 +18,7 @@ from tests.sync.fix_list_history import History, Shape, random_shape
 pytestmark = pytest.mark.pure
 
 
-HISTORIES = int(os.environ.get("LIST_HISTORIES", "1000"))
+HISTORIES = int(os.environ.get("LIST_HISTORIES", "600"))
 CHUNKS = 20
 
 
@@ -44,7 +44,7 @@ def test_some_histories_lose_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_many_histories_lose_nothing(chunk: int) -> None:
-    """The same over LIST_HISTORIES (1,000 unless told) histories."""
+    """The same over LIST_HISTORIES (600 unless told) histories."""
     size = HISTORIES // CHUNKS
     assert failures(range(1000 + chunk * size, 1000 + (chunk + 1) * size)) == []
 
