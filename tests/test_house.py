@@ -83,6 +83,7 @@ IMPURE = {
 
 DOORS = {
     "httpx": {
+        "source/http_library.py",
         "source/client.py",
         "source/transport.py",
         "source/statuses.py",
