@@ -414,6 +414,10 @@ def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str
             "ELSE 'outbound' END, '+1' || n % 3997, '+1' || n % 3997, 'busy', '2025-03-01'::date + n * interval '11 minutes', "
             "'{}', '', 1, now(), now(), now() FROM generate_series(1, 20000) n"
         )
+    # One row for each touched day: what other tests of this database have left there would change how many the planner expects.
+    small.execute(
+        "DELETE FROM rollup.touched t USING rollup.touched o WHERE (t.account, t.day) = (o.account, o.day) AND t.ctid > o.ctid"
+    )
     fix_small_world.analyze(small)
     plan = small.execute(f"EXPLAIN SELECT * FROM analytics.{view} WHERE {condition}").fetchall()
     text = "\n".join(row["QUERY PLAN"] for row in plan)
