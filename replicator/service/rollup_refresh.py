@@ -28,7 +28,8 @@ AT_MOST_WAITED_SECONDS = 5.0
 process.
 """
 REST = 2
-"""Seconds of rest for each second of work."""
+"""Seconds of rest for each second of work on days."""
+PAUSES_AFTER_ERROR = 20
 AT_THE_END_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def _keep(database: Database, kept: Sequence[rollups.Rollup], over: threading.Ev
                 rollups.refresh(database, kept, go_on=go_on)
                 days_are_due_at = time.monotonic() + REST * (time.monotonic() - began)
         except DatabaseError as error:
-            pause = PAUSE_SECONDS * REST
+            pause = PAUSE_SECONDS * PAUSES_AFTER_ERROR
             # The run itself reports an unavailable database. Another error is logged once, until a different one comes.
             if not isinstance(error, DatabaseUnavailable) and error.message != said:
                 said = error.message

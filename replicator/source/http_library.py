@@ -1,4 +1,4 @@
-"""Imports httpx without its command line, which brings rich, pygments and click: a tenth of the start of `sync`.
+"""Imports httpx without its command line, which brings rich, pygments and click, and which no command of ours uses.
 
 httpx has a stand-in for its command where that import fails. Where httpx is imported already, nothing is changed.
 """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION rollup\.([a-z_]+)\(([^)]*)\)", re.MULTILINE)
 TRIGGER = re.compile(r"^CREATE OR REPLACE TRIGGER ([a-z_]+) [^;]*? ON ([a-z_]+\.[a-z_]+)", re.MULTILINE)
 ROUTINES_OF_EARLIER_RELEASES = ("keep_conversations()",)
+"""They are dropped: no trigger calls them any more."""
 BOOKS = frozenset({"touched", "days"})
 """The tables that migrations make in schema rollup."""
 STANDS_ON_IT = (
@@ -82,14 +83,7 @@ def things(rollups: Sequence[Rollup]) -> frozenset[Thing]:
     kept = tables(rollups)
     names = {*kept, *(index for indexes in kept.values() for index in indexes)}
     names |= {each.name for each in rollups if each.name and not each.kept}
-    by_call = {each.name for each in rollups if each.kept == "call"}
-    names |= {
-        f"{name}{part}"
-        for name in kept
-        for part in ("_plain", "_current")
-        if name.removesuffix("_touched") not in by_call
-    }
-    names |= {f"{name}{part}" for name in by_call for part in ("_plain", "_current")}
+    names |= {f"{name}{part}" for name in kept if not name.endswith("_touched") for part in ("_plain", "_current")}
     names |= {f"{each.name}_live" for each in rollups if each.kept.startswith("day")}
     routines = {f"{name}({_types(given)})" for each in rollups for name, given in FUNCTION.findall(each.text)}
     return frozenset(

@@ -25,12 +25,14 @@ WHERE n.nspname IN ('truedy', 'replicator', 'rollup') AND c.relkind = 'r' AND s.
     AND (coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) IS NULL
         OR s.pages > 2 * c.relpages + 16
         OR (c.reltuples >= 50 AND pg_stat_get_mod_since_analyze(c.oid) > 100 + c.reltuples / 2)
-        OR (c.oid = 'rollup.touched'::regclass AND c.reltuples > 50 AND NOT EXISTS (SELECT FROM rollup.touched OFFSET 50)))
+        OR (c.oid = 'rollup.touched'::regclass AND c.reltuples > 50 AND NOT EXISTS (SELECT FROM rollup.touched OFFSET 50))
+        OR (c.oid = 'rollup.call_conversations_touched'::regclass AND c.reltuples > 50
+            AND NOT EXISTS (SELECT FROM rollup.call_conversations_touched OFFSET 50)))
 ORDER BY s.pages DESC
 """
 """Tables that were never analyzed, have doubled since, or of whose rows at least half were changed: otherwise a queue
-that a sync has filled and emptied would count as full. The days to be computed are looked at themselves, because the server
-counts what a session has deleted only a second later: a scorecard planned for thousands of such days is compiled first (JIT).
+that a sync has filled and emptied would count as full. The two queues of the roll-ups are looked at themselves, because the
+server counts what a session has deleted only a second later: a report planned for thousands of such days is compiled first (JIT).
 """
 MAY = """
 SELECT CASE WHEN has_schema_privilege(to_regnamespace('rollup'), 'USAGE')

@@ -87,6 +87,18 @@ def test_a_table_that_grew_and_a_queue_that_emptied_are_looked_at_again(database
     assert rows(database_url, touched) == [(0,)]
 
 
+def test_the_queue_of_conversations_is_followed_too(database: Database, database_url: str) -> None:
+    """Emptied, it is expected to be empty at once."""
+    queue = "rollup.call_conversations_touched"
+    with database.transaction() as tx:
+        tx.execute(f"INSERT INTO {queue} (call_id) SELECT gen_random_uuid() FROM generate_series(1, 3000)")
+    statistics.refresh(database)
+    with database.transaction() as tx:
+        tx.execute(f"DELETE FROM {queue}")
+    assert statistics.refresh(database) == 1
+    assert rows(database_url, f"SELECT reltuples::integer FROM pg_class WHERE oid = '{queue}'::regclass") == [(0,)]
+
+
 def test_it_is_of_our_tables_only(logins: dict[str, str], database_url: str) -> None:
     """The function works with the owner's rights, so it takes nothing but our tables, and readers may not call it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
