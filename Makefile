@@ -65,7 +65,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 lock:
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --extra parquet \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --extra parquet --extra archive --extra s3 --extra xlsx \
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
 
 clean:
