@@ -407,6 +407,9 @@ def test_resolution_agrees_with_another_hand(small: Connection, zone: str) -> No
 )
 def test_a_filter_and_a_partys_calls_reach_an_index(small: Connection, view: str, condition: str, first: str) -> None:
     """The views say the expression of the index: where the table is not worth reading whole, it is not read."""
+    # A new file for the table, in which the calls lie by time, as a sync writes them. In the holes that other tests' rows have
+    # left, they would lie in any order, and reading them through an index would cost more than reading all.
+    small.execute("TRUNCATE truedy.calls CASCADE")
     with fix_small_world.as_a_sync_writes(small):
         small.execute(
             "INSERT INTO truedy.calls (id, account, direction, phone_number, from_number, status, created_at, raw, fingerprint, "
