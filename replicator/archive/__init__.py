@@ -1,1 +1,1 @@
-"""The compliance archive: what is sealed, for how long it is kept, and how it is erased."""
+"""The compliance archive: what was observed and done is sealed in a chain, so that any later change is found."""

@@ -61,6 +61,7 @@ FILLERS = frozenset(
     "agent contact tool system speaker text timestamp role assistant user start end".split()
 )
 """Words that may stand between digits; the last are the keys of a transcript's JSON."""
+_SCHEME = re.compile(r"\s*(?:tel|sips?):", re.IGNORECASE)
 _TOKEN = re.compile(r"(?P<digit>\d)|(?P<word>[^\W\d_]+)|(?P<other>.)", re.DOTALL)
 SOFT_LETTERS = "abcdefghij"
 
@@ -143,11 +144,11 @@ def _said(word: str) -> str:
 
 def plain(value: str) -> str:
     """Return a column's value in the form that is compared: its digits without 00 or 011 before them, or its text in small
-    letters where it has less than five digits. What follows an @ or ; does not count.
+    letters where it has less than five digits or a letter. What follows an @ or ; does not count.
     """
-    address = re.split("[@;]", value, maxsplit=1)[0]
+    address = _SCHEME.sub("", re.split("[@;]", value, maxsplit=1)[0])
     digits = "".join(str(int(one)) for one in address if one.isdecimal())
-    if len(digits) < 5:
+    if len(digits) < 5 or any(one.isalpha() for one in address):
         return value.strip().casefold()
     for prefix in ("011", "00"):
         if digits.startswith(prefix) and len(digits) - len(prefix) >= LEAST_INTERNATIONAL:
@@ -233,7 +234,7 @@ def spelling(number: str) -> Spelling:
         return Spelling("", text.casefold())
     digits = plain(text)
     wrong = not digits.isdecimal() or not LEAST_INTERNATIONAL <= len(digits) <= MOST_DIGITS or digits.startswith("0")
-    if wrong or re.search(r"[^\W\d_]", re.sub("^(tel|sip):", "", text.partition("@")[0].casefold())):
+    if wrong:
         raise ConfigurationError(
             "a number is not in international form",
             advice="write it with the country's code: +49 30 1234567 (0049 30 1234567 and 49301234567 are the same)",
