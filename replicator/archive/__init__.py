@@ -1,1 +1,1 @@
-"""The compliance archive: recordings are kept, every later change is evident, holds and retention bind the program."""
+"""The compliance archive: what was observed and done is sealed in a chain, so that any later change is found."""
