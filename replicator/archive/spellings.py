@@ -6,7 +6,7 @@ them, in words of seven languages, with `double` and `triple`, with fillers in b
 
 False hits are bounded in four ways. A hit has at least nine digits, or a leading zero and eight. It begins and ends where a
 group of digits begins and ends, so it is never the middle of a longer figure. Between its digits are only separators and
-at most two fillers in a row, so digits of different sentences do not join. A word that is seldom meant as a digit (`oh`,
+at most three fillers in a row, so digits of different sentences do not join. A word that is seldom meant as a digit (`oh`,
 `un`) may count as one and may be skipped. In a text with n groups of digits, a foreign number of nine digits is thus found
 with a chance of about n in a billion.
 
@@ -27,8 +27,8 @@ LEAST_BARE = 9
 """A number without country code and leading zero is looked for only if it has this many digits."""
 LEAST_WITH_ZERO = 9
 """The same with its leading zero, which is counted."""
-MOST_FILLERS = 2
-MOST_SEPARATORS = 12
+MOST_FILLERS = 3
+MOST_SEPARATORS = 24
 """The most characters between two digits of one number."""
 EXITS = ("", "00", "011")
 """What may stand before the country's code. A plus sign is a separator here."""
@@ -87,7 +87,7 @@ def digit_runs(text: str) -> list[tuple[str, frozenset[int]]]:
     runs: list[tuple[str, frozenset[int]]] = []
     run = _Run([], set())
     fillers = separators = 0
-    times, tens, is_adjacent = 1, -1, False
+    times, is_adjacent = 1, False
 
     def finish() -> None:
         if run.symbols:
@@ -111,21 +111,16 @@ def digit_runs(text: str) -> list[tuple[str, frozenset[int]]]:
             said = _said(word)
             if not said and word in FILLERS:
                 fillers += 1
-                is_adjacent, tens = False, -1
+                is_adjacent = False
                 if fillers > MOST_FILLERS:
                     finish()
                 continue
             if not said:
                 finish()
                 fillers = separators = 0
-                times, tens, is_adjacent = 1, -1, False
+                times, is_adjacent = 1, False
                 continue
-        if tens == len(run.symbols) and found["word"] is not None and len(said) == 1 and said not in "0a":
-            run.symbols[-1] = said  # forty and nine are 49
-            tens = -1
-        else:
-            tens = len(run.symbols) + 2 if found["word"] is not None and len(said) == 2 and said[1] == "0" else -1
-            run.add(said * times, is_new_group=not (is_adjacent and found["digit"] is not None))
+        run.add(said * times, is_new_group=not (is_adjacent and found["digit"] is not None))
         times, fillers, separators, is_adjacent = 1, 0, 0, found["digit"] is not None
     finish()
     return runs
@@ -139,7 +134,8 @@ def _said(word: str) -> str:
         return str(DIGIT_WORDS[word])
     if word in _TEENS:
         return str(10 + _TEENS.index(word))
-    return f"{2 + _TENS.index(word)}0" if word in _TENS else ""
+    # Thirty five may be 35 or 30 5, so its zero is soft.
+    return f"{2 + _TENS.index(word)}{SOFT_LETTERS[0]}" if word in _TENS else ""
 
 
 def plain(value: str) -> str:
@@ -202,7 +198,9 @@ class Spelling:
 
     def _is_in_run(self, run: str, starts: frozenset[int]) -> bool:
         ends = starts | {len(run)}
-        return any(_begins_with(run, start, ends, sought) for start in starts for sought in self._sought)
+        first = {*SOFT_LETTERS, *(sought[0] for sought in self._sought)}
+        likely = [start for start in starts if run[start] in first]
+        return any(_begins_with(run, start, ends, sought) for start in likely for sought in self._sought)
 
 
 def _begins_with(run: str, start: int, ends: frozenset[int], sought: str) -> bool:

