@@ -42,6 +42,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "archive.blocks": ADD,
     "archive.chains": MOVE,
     "archive.heads": MOVE,
+    "archive.objects": MOVE,
     "archive.records": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,
