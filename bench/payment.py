@@ -30,7 +30,10 @@ SEED = 14
 def is_hidden(gold: Gold, found: list[Found]) -> bool:
     """Say whether every character that must not be readable is hidden by what was found."""
     return all(
-        any(one.position == part.position and one.start <= part.start and part.hidden_end <= one.masked_end for one in found)
+        any(
+            one.position == part.position and one.start <= part.start and part.hidden_end <= one.masked_end
+            for one in found
+        )
         for part in gold.parts
     )
 
@@ -46,7 +49,13 @@ def is_right(one: Found, sample: Sample) -> bool:
 def measure(seed: int, each: int) -> dict[str, Any]:
     """Return recall by form and kind, precision, and false alarms by kind of number."""
     rules = Rules()
-    asked, hidden, kinds, kinds_hidden, alarms = Counter[str](), Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    asked, hidden, kinds, kinds_hidden, alarms = (
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+        Counter[str](),
+    )
     findings = right = characters = 0
     seconds = 0.0
     for sample in transcripts(seed, each):

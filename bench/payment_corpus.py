@@ -31,10 +31,30 @@ DIGITS = {
 }
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-SHORT = ("okay", "mm-hm", "uh-huh", "got it, go on", "yes", "and then?", "one moment... okay, next", "perfect, thank you")
-LONG = ("thank you, and can you read me the next four digits please?", "great, I have the first part, what comes after that?")
+SHORT = (
+    "okay",
+    "mm-hm",
+    "uh-huh",
+    "got it, go on",
+    "yes",
+    "and then?",
+    "one moment... okay, next",
+    "perfect, thank you",
+)
+LONG = (
+    "thank you, and can you read me the next four digits please?",
+    "great, I have the first part, what comes after that?",
+)
 OPENINGS = {
-    "en": ("My card number is ", "Sure, it's ", "", "Yeah the card is ", "Okay so ", "the visa number: ", "let me see... "),
+    "en": (
+        "My card number is ",
+        "Sure, it's ",
+        "",
+        "Yeah the card is ",
+        "Okay so ",
+        "the visa number: ",
+        "let me see... ",
+    ),
     "de": ("Meine Kartennummer ist ", "Ja, ", "", "Die Kreditkarte lautet "),
     "es": ("Mi tarjeta es ", "Claro, es ", "", "El número de tarjeta es "),
 }
@@ -69,7 +89,9 @@ class Sample:
         self.texts.append(Text(len(self.texts), speaker, text))
         return len(self.texts) - 1
 
-    def mark(self, gold: Gold, before: str, words: Sequence[tuple[str, int]], hidden: int, position: int, joint: str = " ") -> None:
+    def mark(
+        self, gold: Gold, before: str, words: Sequence[tuple[str, int]], hidden: int, position: int, joint: str = " "
+    ) -> None:
         """Note the place of words that stand in a segment behind `before`; their first `hidden` digits must be hidden."""
         start = at = len(before)
         for word, digits in words:
@@ -125,7 +147,9 @@ def spoken(chance: Chance, digits: str, language: str = "en", *, short: bool = F
         if language == "en" and digits[at] == "0" and at and chance.random() < 0.6:
             word = "oh"
         if short and same > 1 and chance.random() < 0.8:
-            times = {"en": ("double", "triple"), "de": ("doppel", "dreimal"), "es": ("doble", "triple")}[language][same - 2]
+            times = {"en": ("double", "triple"), "de": ("doppel", "dreimal"), "es": ("doble", "triple")}[language][
+                same - 2
+            ]
             words.append((f"{times} {word}", same))
             at += same
         else:
@@ -149,7 +173,14 @@ def in_pairs(digits: str) -> list[tuple[str, int]]:
     return words
 
 
-def one_segment(chance: Chance, sample: Sample, words: Sequence[tuple[str, int]], number: str, language: str = "en", joint: str = " ") -> None:
+def one_segment(
+    chance: Chance,
+    sample: Sample,
+    words: Sequence[tuple[str, int]],
+    number: str,
+    language: str = "en",
+    joint: str = " ",
+) -> None:
     """Say a card number in one segment."""
     before = chance.choice(OPENINGS[language])
     texts = [word for word, _ in words]
@@ -180,7 +211,14 @@ def written(chance: Chance, sample: Sample) -> None:
 def words_of(language: str, *, short: bool) -> Callable[[Chance, Sample], None]:
     def make(chance: Chance, sample: Sample) -> None:
         number = card(chance)
-        one_segment(chance, sample, spoken(chance, number, language, short=short), number, language, chance.choice((" ", ", ", " - ")))
+        one_segment(
+            chance,
+            sample,
+            spoken(chance, number, language, short=short),
+            number,
+            language,
+            chance.choice((" ", ", ", " - ")),
+        )
 
     return make
 
@@ -220,8 +258,17 @@ def over_segments(*, is_long: bool, in_words: bool) -> Callable[[Chance, Sample]
         for turn, group in enumerate(groups_of(number)):
             if turn and chance.random() < 0.85:
                 said_back = chance.random() < 0.2
-                sample.say("agent", group_said(groups_of(number)[turn - 1]) if said_back else chance.choice(LONG if is_long else SHORT))
-            words = spoken(chance, group, short=True) if in_words else [(digit, 1) for digit in group] if chance.random() < 0.3 else [(group, len(group))]
+                sample.say(
+                    "agent",
+                    group_said(groups_of(number)[turn - 1]) if said_back else chance.choice(LONG if is_long else SHORT),
+                )
+            words = (
+                spoken(chance, group, short=True)
+                if in_words
+                else [(digit, 1) for digit in group]
+                if chance.random() < 0.3
+                else [(group, len(group))]
+            )
             before = chance.choice(("", "", "uh ", "okay, ")) if turn else chance.choice(("It's ", "", "yes "))
             texts = [word for word, _ in words]
             position = sample.say("contact", before + " ".join(texts))
@@ -249,7 +296,10 @@ def with_code(chance: Chance, sample: Sample) -> None:
     text, before = chance.choice(forms), chance.choice(("", "it's ", "uh "))
     position = sample.say("contact", before + text)
     sample.gold.append(Gold("expiry", [Part(position, len(before), len(before) + len(text))]))
-    sample.say("agent", chance.choice(("And the three digits on the back?", "What is the security code?", "And the CVV, please?")))
+    sample.say(
+        "agent",
+        chance.choice(("And the three digits on the back?", "What is the security code?", "And the CVV, please?")),
+    )
     code = some_digits(chance, 3)
     text = chance.choice((code, " ".join(code), " ".join(w for w, _ in spoken(chance, code))))
     position = sample.say("contact", before + text)

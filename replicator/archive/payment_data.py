@@ -91,7 +91,7 @@ def find(texts: Sequence[Text], rules: Rules) -> list[Found]:
     search.written_expiries()
     for run in runs:
         search.codes(run)
-    return sorted(set(search.found))
+    return sorted({one[:3]: one for one in reversed(search.found)}.values())
 
 
 class _Prompt(NamedTuple):
@@ -138,7 +138,11 @@ class _Prompts:
                 break
         if at >= 0:
             one, far = here[at], offset - here[at].end
-            return one.kind if far <= (OTHER_CHARACTERS_BACK if one.kind == RuleKind.OTHER_WORDS else CHARACTERS_BACK) else None
+            return (
+                one.kind
+                if far <= (OTHER_CHARACTERS_BACK if one.kind == RuleKind.OTHER_WORDS else CHARACTERS_BACK)
+                else None
+            )
         last = self.latest[index]
         if last is None:
             return None

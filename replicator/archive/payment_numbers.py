@@ -54,7 +54,7 @@ class Run:
         """Yield the run, and the other ways to understand what it says ("seventy two" is 72, or 70 and 2)."""
         yield self
         places = [place for place, token in enumerate(self.tokens) if token.parts]
-        for chosen in ([places[-1:], places] if 0 < len(places) and len(self.tokens) <= LONGEST_READ_TWICE else []):
+        for chosen in [places[-1:], places] if 0 < len(places) and len(self.tokens) <= LONGEST_READ_TWICE else []:
             yield Run([
                 part for place, token in enumerate(self.tokens)
                 for part in ([token._replace(digits=one, parts=()) for one in token.parts] if place in chosen else [token])
@@ -309,4 +309,7 @@ def _other_words(text: Text) -> int:
     """Count the words of a segment that are no numbers, up to a number that ends every run."""
     if text.speaker in APART:
         return 0
-    return sum(not one.isdecimal() and one not in WORDS for one in text.text[:1000].lower().split()) + len(text.text) // 1000
+    return (
+        sum(not one.isdecimal() and one not in WORDS for one in text.text[:1000].lower().split())
+        + len(text.text) // 1000
+    )

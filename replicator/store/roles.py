@@ -41,7 +41,12 @@ ALL = MOVE | {"DELETE"}
 WRITES: Mapping[str, frozenset[str]] = {
     "archive.blocks": ADD,
     "archive.chains": MOVE,
+    "archive.disclosure_rules": READ,
+    "archive.disclosures": ADD | {"DELETE"},
     "archive.heads": MOVE,
+    "archive.payment_findings": ADD | {"DELETE"},
+    "archive.payment_rules": READ,
+    "archive.payment_scans": ALL,
     "archive.records": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,
