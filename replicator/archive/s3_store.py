@@ -74,7 +74,9 @@ class S3Store:
     def size(self, place: str) -> int | None:
         size: int | None = None
         with _failing("the bucket could not be asked") as failed:
-            size = int(self._client.head_object(Bucket=self._bucket, Key=self._prefix + checked(place))["ContentLength"])
+            size = int(
+                self._client.head_object(Bucket=self._bucket, Key=self._prefix + checked(place))["ContentLength"]
+            )
         if failed.error is not None and failed.code not in _GONE:
             raise failed.error
         return size

@@ -12,7 +12,7 @@ the source is rounded.
 
 from __future__ import annotations
 
-from replicator.store.tables import archive, books, mirror, payment, rules
+from replicator.store.tables import archive, archived, books, mirror, payment, rules
 from replicator.store.tables.base import metadata
 
-__all__ = ["archive", "books", "metadata", "mirror", "payment", "rules"]
+__all__ = ["archive", "archived", "books", "metadata", "mirror", "payment", "rules"]
