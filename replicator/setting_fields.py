@@ -167,7 +167,7 @@ class SettingFields(BaseModel):
         Field(
             pattern="^[a-z_][a-z0-9_]{0,40}$",
             description="What the names of the database roles begin with that `replicator roles` makes: `_owner`, `_writer`, "
-            "`_reader` and `_auditor` follow. Small letters, digits and `_`.",
+            "`_reader`, `_auditor` and `_archivist` follow. Small letters, digits and `_`.",
         ),
     ] = "truedy"
     replicator_schemas: Annotated[

@@ -26,7 +26,7 @@ def members(url: str, prefix: str) -> dict[str, str]:
     """Make a login for each role, and return the URLs of the database as seen by them."""
     made = {}
     with psycopg.connect(url, autocommit=True) as admin:
-        for role in ("owner", "writer", "reader", "auditor"):
+        for role in ("owner", "writer", "reader", "auditor", "archivist"):
             user = f"{role}_{uuid.uuid4().hex[:8]}"
             admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'pw' IN ROLE {prefix}_{role}")
             made[role] = re.sub(r"//[^@]*@", f"//{user}:pw@", url)

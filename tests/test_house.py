@@ -31,7 +31,7 @@ RUNGS = {
     "source": {"errors", "records", "child"},
     "store": {"errors", "records"},
     "budget": {"errors", "records", "source", "store"},
-    "archive": {"errors", "records", "atomic_file", "source", "store", "budget"},
+    "archive": {"errors", "records", "atomic_file", "source", "store", "budget", "export"},
     "reconcile": {"errors", "records", "atomic_file", "store"},
     "sync": {"errors", "records", "source", "store", "budget", "archive"},
     "verify": {"errors", "records", "source", "store", "budget", "sync"},
@@ -71,6 +71,7 @@ FLOORS = {
 """Each room inside the engine's house, and what of it it may import."""
 
 PURE = (
+    "archive/audit_path.py", "archive/bag.py", "archive/load_files.py", "archive/readable.py",
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
     "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
@@ -134,6 +135,10 @@ TESTED_ELSEWHERE = {
     "sync/coverage/page.py": "the shape of a page, and two sums of its numbers",
 }
 """Modules of these rooms that have none, and why."""
+
+
+LONGER = {"archive/verify_file.py": 800}
+"""Modules that may be longer than others: this one is a program by itself, which a bag has to hold as one file."""
 
 
 @cache
@@ -223,7 +228,7 @@ def test_every_module_says_what_it_is_and_is_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     assert ast.get_docstring(tree), name(path)
-    assert len(text.splitlines()) <= 400, name(path)
+    assert len(text.splitlines()) <= LONGER.get(name(path), 400), name(path)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert [one.name for one in functions if (one.end_lineno or 0) - one.lineno >= 60] == []
 

@@ -25,7 +25,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 ROLES = DOCS / "roles.md"
 DICTIONARY = DOCS / "dictionary.md"
 
-GRANTED = ("writer", "reader", "auditor")
+GRANTED = ("writer", "reader", "auditor", "archivist")
 SECTIONS = (
     (
         "The database and the schemas",
@@ -56,7 +56,7 @@ SECTIONS = (
 )
 ROLES_HEAD = """# Roles
 
-What each of the four roles may do, object by object, as the database itself says it. Written by `make docs`
+What each of the five roles may do, object by object, as the database itself says it. Written by `make docs`
 (`python -m replicator.store.pages`); a test compares this page with the catalog and tries every verb on every table and
 view as a member of each role. How to make and use the roles is in [operations.md](operations.md).
 
@@ -67,6 +67,9 @@ view as a member of each role. How to make and use the roles is in [operations.m
 - **auditor** reads all views, personal ones too (numbers, texts, transcripts), and the books that say how the replica came
   to be. It reads no table of the mirror, because signed links to recordings and whole payloads are in there, no quarantined
   bytes for the same reason, and not the table of pseudonyms, which it does not need.
+- **archivist** erases, holds, disposes of and exports what is archived: it reads all, and may change the mirror and the
+  archive. It adds records and blocks like the writer. Of a sealed record it can only take the content away: a trigger
+  refuses everything else, to the owner, too.
 
 A dash means that the role may do nothing there. PUBLIC may do nothing anywhere.
 """
@@ -100,7 +103,7 @@ def rights_of(page: str) -> dict[str, dict[str, set[str]]]:
     """Read docs/roles.md: {object: {role: rights}}."""
     found = {}
     for line in page.splitlines():
-        match = re.fullmatch(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \|", line)
+        match = re.fullmatch(r"\| `(.+)` \| (.+) \| (.+) \| (.+) \| (.+) \|", line)
         if match:
             found[match[1]] = {
                 role: set() if cell == "-" else set(cell.split(", "))

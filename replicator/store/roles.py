@@ -1,8 +1,10 @@
-"""The database rights: four group roles without login, and their rights on every object of ours.
+"""The database rights: five group roles without login, and their rights on every object of ours.
 
 `owner` owns everything, and `migrate` works as this role. `writer` has what sync needs, and no more. `reader` sees the
 views without personal data. `auditor` sees all views and the tables of schema replicator, without those in
-CLOSED_BOOKS. A database administrator makes logins and adds them to a group. Nothing is granted to PUBLIC.
+CLOSED_BOOKS. `archivist` erases, holds, disposes of and exports what is archived: it may read all, and has on the
+mirror and the archive what ARCHIVES says. In schema `archive` the writer may read and add only. A database
+administrator makes logins and adds them to a group. Nothing is granted to PUBLIC.
 
 The rights that each role should have follow from the catalog and from the `Grant:` line of the view files, so a new
 view or table is included automatically. Only the differences are executed, so a second run does nothing. Foreign
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from replicator.errors import DatabaseError
-from replicator.store import naming
+from replicator.store import naming, role_catalog
 from replicator.store.objects import Standing
 
 if TYPE_CHECKING:
@@ -37,6 +39,19 @@ MOVE = ADD | {"UPDATE"}
 ALL = MOVE | {"DELETE"}
 
 WRITES: Mapping[str, frozenset[str]] = {
+    "archive.blocks": ADD,
+    "archive.chains": MOVE,
+    "archive.disclosure_rules": READ,
+    "archive.disclosures": ADD | {"DELETE"},
+    "archive.heads": MOVE,
+<<<<<<< HEAD
+    "archive.payment_findings": ADD | {"DELETE"},
+    "archive.payment_rules": READ,
+    "archive.payment_scans": ALL,
+=======
+    "archive.objects": MOVE,
+>>>>>>> recordings
+    "archive.records": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,
     "truedy.transcript_segments": ADD | {"DELETE"},
@@ -63,7 +78,19 @@ WRITES: Mapping[str, frozenset[str]] = {
     "replicator.verifications": ADD,
     "replicator.views": READ,
 }
-"""What the writer may do to a table, where that is less than everything: it never deletes what was observed."""
+"""What the writer may do to a table, where that is less than everything: it never deletes what was observed. A table of
+schema archive that is not named here is only read by it.
+"""
+
+ARCHIVES: Mapping[str, frozenset[str]] = {
+    "archive.blocks": ADD,
+    "archive.records": MOVE,
+    "replicator.parties": ALL,
+    "replicator.quarantine": ALL,
+}
+"""What the archivist may do to a table beside what the writer may. Schemas archive and truedy are ALL but for these. That
+an UPDATE of records only takes salt and bytes away is ensured by a trigger.
+"""
 
 DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table"})
 """Functions with the owner's rights that the writer may call; each of them checks its own use."""
@@ -74,20 +101,26 @@ CLOSED_BOOKS = frozenset({"replicator.parties", "replicator.quarantine"})
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of the four roles. Roles belong to the whole server, so `prefix` distinguishes installations."""
+    """The names of the five roles. Roles belong to the whole server, so `prefix` distinguishes installations."""
 
     owner: str
     writer: str
     reader: str
     auditor: str
+    archivist: str
 
     @classmethod
     def of(cls, prefix: str) -> Names:
-        return cls(*(f"{prefix}_{role}" for role in ("owner", "writer", "reader", "auditor")))
+        return cls(*(f"{prefix}_{role}" for role in ("owner", "writer", "reader", "auditor", "archivist")))
 
     @property
-    def all(self) -> tuple[str, str, str, str]:
-        return self.owner, self.writer, self.reader, self.auditor
+    def all(self) -> tuple[str, ...]:
+        return self.owner, *self.granted
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """The roles whose rights are granted: all but the owner, which has every right."""
+        return self.writer, self.reader, self.auditor, self.archivist
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +153,7 @@ class Catalog:
     is_owner: bool
     """The user may work as the owner role: as a member that may SET it, or as a superuser."""
     roles: frozenset[str]
-    """The existing roles of the four."""
+    """The existing roles of the five."""
     items: tuple[Item, ...]
     is_closed: bool
     """By default only the owner may execute the owner's new functions."""
@@ -137,29 +170,32 @@ class Catalog:
 
 
 def wanted(item: Item, names: Names, views: Mapping[str, View]) -> frozenset[tuple[str, str]]:
-    """Return the (role, right) pairs that writer, reader and auditor should have on an object. The owner has all
-    rights.
-    """
-    everybody = (names.writer, names.reader, names.auditor)
+    """Return the (role, right) pairs that all roles but the owner should have on an object. The owner has all rights."""
+    workers = (names.writer, names.archivist)
     if item.kind == "DATABASE":
-        return frozenset((role, "CONNECT") for role in everybody)
+        return frozenset((role, "CONNECT") for role in names.granted)
     if item.schema == "analytics":
         return frozenset(_on_analytics(item, names, views))
     if item.kind == "TABLE":
-        rights = {
-            (names.writer, right)
-            for right in (READ if item.is_view else WRITES.get(f"{item.schema}.{item.object}", ALL))
-        }
+        rights = {(role, right) for role in workers for right in _on_table(item, role, names)}
         is_audited = item.schema == "replicator" and f"{item.schema}.{item.object}" not in CLOSED_BOOKS
         return frozenset(rights | ({(names.auditor, "SELECT")} if is_audited else set()))
     if item.kind == "SCHEMA":
-        return frozenset(
-            (role, "USAGE") for role in everybody if role == names.writer or _is_audited(item, role, names)
-        )
+        return frozenset((role, "USAGE") for role in names.granted if role in workers or _is_audited(item, role, names))
     if item.kind == "SEQUENCE":
-        return frozenset() if item.follows_table else frozenset({(names.writer, "USAGE")})
+        return frozenset() if item.follows_table else frozenset((role, "USAGE") for role in workers)
     is_open = not item.is_definer or f"{item.schema}.{item.object}" in DEFINERS_FOR_WRITER
-    return frozenset({(names.writer, "EXECUTE")}) if is_open else frozenset()
+    return frozenset((role, "EXECUTE") for role in workers) if is_open else frozenset()
+
+
+def _on_table(item: Item, role: str, names: Names) -> frozenset[str]:
+    """Return the rights of the writer or the archivist on a table, or on a view outside of analytics."""
+    table, is_archive = f"{item.schema}.{item.object}", item.schema == "archive"
+    if item.is_view:
+        return READ
+    if role == names.writer:
+        return WRITES.get(table, READ if is_archive else ALL)
+    return ARCHIVES.get(table, ALL if is_archive or item.schema == "truedy" else WRITES.get(table, ALL))
 
 
 def _is_audited(item: Item, role: str, names: Names) -> bool:
@@ -167,16 +203,16 @@ def _is_audited(item: Item, role: str, names: Names) -> bool:
 
 
 def _on_analytics(item: Item, names: Names, views: Mapping[str, View]) -> Iterable[tuple[str, str]]:
-    everybody = (names.writer, names.reader, names.auditor)
     if item.kind == "SCHEMA":
-        return ((role, "USAGE") for role in everybody)
+        return ((role, "USAGE") for role in names.granted)
     if item.kind == "ROUTINE":
         # A view's functions run with the rights of the user who reads the view.
-        return () if item.is_definer else ((role, "EXECUTE") for role in everybody)
+        return () if item.is_definer else ((role, "EXECUTE") for role in names.granted)
     view = views.get(item.object)
     if item.kind != "TABLE" or view is None:
         return ()
-    return ((role, "SELECT") for role in (everybody if view.audience == "reader" else (names.auditor,)))
+    seers = names.granted if view.audience == "reader" else (names.auditor, names.archivist)
+    return ((role, "SELECT") for role in seers)
 
 
 def to_make(catalog: Catalog, names: Names) -> list[str]:
@@ -210,7 +246,7 @@ def to_make(catalog: Catalog, names: Names) -> list[str]:
 
 def to_grant(catalog: Catalog, names: Names, views: Mapping[str, View]) -> list[str]:
     """Return the statements that the owner runs: rights on its objects, and no rights for others on new ones."""
-    granted = []
+    granted: list[str] = []
     if not catalog.is_closed:
         granted.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {names.owner} REVOKE ALL ON FUNCTIONS FROM PUBLIC")
     for item in catalog.items:
@@ -224,7 +260,7 @@ def _differences(item: Item, should: frozenset[tuple[str, str]], names: Names) -
 
     What a foreign schema grants to PUBLIC stays.
     """
-    ours = {names.writer, names.reader, names.auditor} | ({"PUBLIC"} if item.is_ours else set())
+    ours = set(names.granted) | ({"PUBLIC"} if item.is_ours else set())
     has = {(role, right) for role, right in item.grants if role in ours}
     return [
         *(f"REVOKE {right} ON {item.kind} {item.name} FROM {role}" for role, right in sorted(has - should)),
@@ -289,8 +325,13 @@ def as_owner(connection: sa.Connection, names: Names) -> Iterator[None]:
 
 
 def settle(connection: sa.Connection, names: Names, views: Mapping[str, View], standing: Standing) -> None:
-    """Update the rights on our objects, as their owner."""
-    _run(connection, to_grant(read(connection, names, standing), names, views))
+    """Update the rights on our objects, as their owner. A role that `roles` of an earlier release did not make gets none."""
+    catalog = read(connection, names, standing)
+    absent = [role for role in names.granted if role not in catalog.roles]
+    _run(
+        connection,
+        [one for one in to_grant(catalog, names, views) if not one.endswith(tuple(f" TO {role}" for role in absent))],
+    )
 
 
 def _run(connection: sa.Connection, statements: Sequence[str]) -> None:
@@ -305,9 +346,9 @@ def schemas() -> list[str]:
 
 def read(connection: sa.Connection, names: Names, standing: Standing) -> Catalog:
     """Read the catalog: the database, the schemas, and our objects in them."""
-    about = connection.execute(sa.text(_ABOUT), {"owner": names.owner, "roles": list(names.all)}).one()
+    about = connection.execute(sa.text(role_catalog.ABOUT), {"owner": names.owner, "roles": list(names.all)}).one()
     items, usual = [], naming.of(connection).usual
-    for row in connection.execute(sa.text(_ITEMS)).all():
+    for row in connection.execute(sa.text(role_catalog.ITEMS)).all():
         schema = usual(row.schema)
         is_ours = row.kind == "DATABASE" or (
             standing.has(schema, row.part_of, "routine" if row.kind == "ROUTINE" else "relation")
@@ -335,49 +376,3 @@ def read(connection: sa.Connection, names: Names, standing: Standing) -> Catalog
 
 def _grants(rows: Sequence[Any] | None) -> frozenset[tuple[str, str]]:
     return frozenset((str(role), str(right)) for role, right in rows or ())
-
-
-_ABOUT = """
-SELECT quote_ident(current_user) AS name,
-    coalesce((SELECT pg_has_role(current_user, oid,
-        CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END)
-        FROM pg_roles WHERE rolname = :owner), (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)) AS is_owner,
-    ARRAY(SELECT rolname::text FROM pg_roles WHERE rolname = ANY(:roles)) AS roles,
-    EXISTS (SELECT 1 FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole WHERE r.rolname = :owner
-        AND d.defaclnamespace = 0 AND d.defaclobjtype = 'f') AS is_closed,
-    (SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = 'replicator' AND c.relname = 'schema_version') AS owner_of_tables
-"""
-_EXPLODED = (
-    "(SELECT array_agg(ARRAY[CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END, "
-    "a.privilege_type]) FROM aclexplode(coalesce({acl}, acldefault('{kind}', {owner}))) a)"
-)
-_ITEMS = f"""
-SELECT 1 AS rank, 'DATABASE' AS kind, '' AS schema, '' AS object, '' AS part_of, quote_ident(datname) AS name, pg_get_userbyid(datdba)::text AS owner,
-    {_EXPLODED.format(acl="datacl", kind="d", owner="datdba")} AS grants, false AS is_definer, false AS follows_table,
-    false AS is_view
-FROM pg_database WHERE datname = current_database()
-UNION ALL
-SELECT 2, 'SCHEMA', nspname, '', '', quote_ident(nspname), pg_get_userbyid(nspowner)::text,
-    {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false, false
-FROM pg_namespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
-UNION ALL
-SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname,
-    coalesce((SELECT p.relname FROM pg_depend d JOIN pg_class p ON p.oid = d.refobjid WHERE relkind = 'S'
-        AND d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass
-        AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1), relname),
-    format('%I.%I', nspname, relname), pg_get_userbyid(relowner)::text,
-    CASE relkind WHEN 'S' THEN {_EXPLODED.format(acl="relacl", kind="s", owner="relowner")}
-        ELSE {_EXPLODED.format(acl="relacl", kind="r", owner="relowner")} END,
-    false, relkind = 'S' AND EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')),
-    relkind = 'v'
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-UNION ALL
-SELECT 5, 'ROUTINE', nspname, proname, format('%s(%s)', proname, oidvectortypes(proargtypes)), format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
-    pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false, false
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
-ORDER BY rank, schema, name
-"""

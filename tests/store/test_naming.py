@@ -19,7 +19,10 @@ def test_the_setting_says_the_names() -> None:
     assert names == Names(rollup="voice_sums")
     assert str(names) == "rollup=voice_sums"
     assert parse(str(OTHERS)) == OTHERS
-    assert (names.all, names.of("rollup")) == (("analytics", "replicator", "voice_sums", "truedy"), "voice_sums")
+    assert (names.all, names.of("rollup")) == (
+        ("analytics", "archive", "replicator", "voice_sums", "truedy"),
+        "voice_sums",
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", " ", ",", "rollup=rollup"])
@@ -38,7 +41,7 @@ def test_no_setting_is_the_usual_names(text: str | None) -> None:
      'rollup="x"', "rollup=pg_x", "rollup=public", "rollup=information_schema", "rollup=" + "x" * 52, "rollup=x;DROP", "rollup=1x", "rollup=x\n;"],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(text: str) -> None:
-    """What is no four plain, different names is refused with the setting's name."""
+    """What is no five plain, different names is refused with the setting's name."""
     with pytest.raises(ConfigurationError, match="REPLICATOR_SCHEMAS"):
         parse(text)
 

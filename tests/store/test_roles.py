@@ -1,4 +1,4 @@
-"""The four roles: what each may do, found out by doing it, and how they come to be."""
+"""The five roles: what each may do, found out by doing it, and how they come to be."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_matrix_is_what_each_role_can_really_do(logins: dict[str, str], role
     page = pages.rights_of(pages.ROLES.read_text(encoding="utf-8"))
     assert set(page) >= {name for name, _, _ in items}
     wrong = []
-    for role in ("writer", "reader", "auditor"):
+    for role in ("writer", "reader", "auditor", "archivist"):
         with psycopg.connect(logins[role], autocommit=True) as connection:
             for name, kind, column in items:
                 for verb, attempt in ATTEMPTS.items():
@@ -116,7 +116,7 @@ def test_a_stranger_cannot_even_connect(logins: dict[str, str], database_url: st
         psycopg.connect(re.sub(r"//[^@]*@", f"//{stranger}:pw@", database_url))
 
 
-@pytest.mark.parametrize("role", ["writer", "reader", "auditor"])
+@pytest.mark.parametrize("role", ["writer", "reader", "auditor", "archivist"])
 def test_only_the_owner_makes_anything(logins: dict[str, str], role: str) -> None:
     """No table, view, function or schema is made by anybody else, and no table of a session."""
     with psycopg.connect(logins[role], autocommit=True) as connection:

@@ -33,13 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOP = Path(__file__).resolve().parents[2]
-OTHERS = naming.parse("analytics=voice_analytics,replicator=voice_books,rollup=voice_sums,truedy=voice_mirror")
+OTHERS = naming.parse(
+    "analytics=voice_analytics,replicator=voice_books,rollup=voice_sums,truedy=voice_mirror,archive=voice_archive"
+)
 LOOKS_LIKE_SQL = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE \w|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|LOCK TABLE|COPY|TRUNCATE|COMMENT ON|FROM \w|JOIN)\b|regclass|nspname"
 )
 WORD = re.compile(rf"\b({'|'.join(naming.USUAL)})\b(?!%)")  # the name of a program begins with ours
 NOT_SQL = re.compile(
-    r"replicator (migrate|roles|status|sync|deletions|export|demo|quarantine)|`replicator |python -m replicator|[Tt]he replicator\b"
+    r"replicator (migrate|roles|status|sync|deletions|export|demo|quarantine|archive)|`replicator |python -m replicator|[Tt]he replicator\b"
 )
 """The program's name in a message that says what to do."""
 EVERYTHING_IN = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND relkind = 'v' ORDER BY 1"
@@ -217,7 +219,7 @@ def test_everything_is_the_same_under_other_names(
     empty_database: str, database_url: str, role_prefix: str, tmp_path: Path
 ) -> None:
     """Migrations, roles, syncs, roll-ups, verification, replay, status, report, exports, all views and all checks show the same in
-    a database with four other names as in one with the usual ones, and that database has none of the usual schemas.
+    a database with five other names as in one with the usual ones, and that database has none of the usual schemas.
     """
     usual = flow(database_url, naming.THE_USUAL, f"{role_prefix}_usual", tmp_path)
     other = flow(empty_database, OTHERS, f"{role_prefix}_other", tmp_path)

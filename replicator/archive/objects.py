@@ -1,0 +1,150 @@
+"""The one door to the archive's files: a store that is a folder, or a bucket of S3.
+
+A file's place is made of its SHA-256 (`aa/bb/<hash>`), and is the same in every store, so a store can be copied as it
+is. A file that is there is never overwritten. What may be a file's place is checked here, so that a changed row of the
+database cannot lead out of the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from replicator.errors import ConfigurationError, OutputFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+    from pathlib import Path
+
+BLOCK_BYTES = 1024 * 1024
+_PLACE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}\Z")
+
+
+class StoreFailed(OutputFailed):
+    """The store cannot be read or written now: a full disk, a bucket that refuses, no connection."""
+
+    fault = "the archive's store"
+    waiting_helps = True
+    advice = "see that REPLICATOR_ARCHIVE_STORE can be reached and has room; nothing that is stored is lost"
+
+
+class ObjectGone(StoreFailed):
+    """The store has no file at this place."""
+
+    waiting_helps = False
+    advice = (
+        "the next `replicator archive run` fetches it again while the vendor has it; else restore the store's backup"
+    )
+
+
+class ObjectDiffers(StoreFailed):
+    """Another content lies at the place of a file, so the file cannot be stored."""
+
+    waiting_helps = False
+    advice = "find out who changed the store: `replicator archive verify --objects all` names each such file"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file of the store really is. `sha256` is None where there is no file."""
+
+    place: str
+    sha256: str | None
+    bytes: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the bytes are those that the place's name stands for."""
+        return self.sha256 is not None and self.sha256 == self.place.rpartition("/")[2]
+
+
+class Store(Protocol):
+    """Where the archive's files are. All methods raise StoreFailed where the store cannot be used."""
+
+    @property
+    def name(self) -> str:
+        """What the store is called in messages, without secrets."""
+
+    @property
+    def working(self) -> Path:
+        """A local folder for unfinished downloads; in a folder's case on the same disk."""
+
+    def put(self, part: Path, sha256: str, media_type: str, retain_until: datetime | None = None) -> str:
+        """Store a finished, flushed file under its hash; return its place. It may be there already.
+
+        When it returns, the file outlives a crash of this machine. Raises ObjectDiffers where other bytes are there.
+        """
+
+    def size(self, place: str) -> int | None:
+        """Return a file's size in bytes, or None where it is not there."""
+
+    def open(self, place: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Yield a file's blocks. Raises ObjectGone where it is not there."""
+
+    def remove(self, place: str) -> bool:
+        """Remove a file for good; False where it is not there. Raises StoreFailed where the store holds it."""
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """Yield (place, size in bytes) of each file, by rising place."""
+
+    def tidy(self) -> None:
+        """Remove what broken uploads have left."""
+
+
+def place_of(sha256: str) -> str:
+    """Return the place of a file with this hash (hex)."""
+    return checked(f"{sha256[:2]}/{sha256[2:4]}/{sha256}")
+
+
+def checked(place: str) -> str:
+    """Return the place. Raises StoreFailed where it is none."""
+    if not _PLACE.match(place) or place[:2] + place[3:5] != place[6:10]:
+        raise StoreFailed(
+            "the database names a place that no file of the archive can have", advice="run: replicator archive verify"
+        )
+    return place
+
+
+def examine(store: Store, place: str) -> Examined:
+    """Read all bytes of a file, in flat memory, and return what they are."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with store.open(place) as blocks:
+            for block in blocks:
+                digest.update(block)
+                size += len(block)
+    except ObjectGone:
+        return Examined(place, None, 0)
+    return Examined(place, digest.hexdigest(), size)
+
+
+@contextmanager
+def opened(where: str, data_dir: Path, *, lock_days: int = 0) -> Iterator[Store]:
+    """Yield the store that REPLICATOR_ARCHIVE_STORE names; empty is a folder in the data directory.
+
+    Raises ConfigurationError where it is none.
+    """
+    from pathlib import Path as Folder  # noqa: PLC0415 - only for this
+
+    if where.startswith("s3://"):
+        from replicator.archive import s3_store  # noqa: PLC0415 - boto3 is an extra
+
+        with s3_store.opened(where, data_dir / "archive-unfinished", lock_days=lock_days) as store:
+            yield store
+        return
+    if "://" in where:
+        raise ConfigurationError(
+            "REPLICATOR_ARCHIVE_STORE is no folder and no bucket", advice="give a folder, or s3://bucket/prefix"
+        )
+    from replicator.archive.folder_store import FolderStore  # noqa: PLC0415 - it imports this module
+
+    yield FolderStore(Folder(where).expanduser() if where else data_dir / "archive")
+
+
+__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine", "opened",
+           "place_of"]  # fmt: skip

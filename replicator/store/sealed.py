@@ -1,0 +1,61 @@
+"""Writes and reads the archive's chain: its lock, records and blocks. archive/sealing.py decides what is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from replicator.store.copying import NULL, copy_text, escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    import psycopg
+
+RECORD_COLUMNS = ("account", "sequence", "kind", "subject", "observed_at", "salt", "bytes", "commitment", "block")
+
+RecordRow = tuple[int, str, "UUID | None", "datetime", bytes, bytes, bytes]
+"""(sequence, kind, subject, observed_at, salt, bytes, commitment)"""
+BlockRow = tuple[str, int, int, int, bytes, bytes, "datetime", bytes]
+"""(account, block, first sequence, last sequence, root, previous, sealed_at, hash)"""
+
+
+def lock(tx: psycopg.Connection[Any], account: str) -> None:
+    """Lock the chain of an account until the transaction ends."""
+    query = "SELECT 1 FROM archive.chains WHERE account = %s FOR UPDATE"
+    if tx.execute(query, [account]).fetchone() is None:
+        tx.execute("INSERT INTO archive.chains (account) VALUES (%s) ON CONFLICT DO NOTHING", [account])
+        tx.execute(query, [account])
+
+
+def head(connection: psycopg.Connection[Any], account: str) -> tuple[Any, ...] | None:
+    """Return (block, first sequence, last sequence, root, previous, sealed_at, hash) of the newest block of an account."""
+    return connection.execute(
+        "SELECT block, first_sequence, last_sequence, root, previous, sealed_at, hash FROM archive.blocks "
+        "WHERE account = %s ORDER BY block DESC LIMIT 1",
+        [account],
+    ).fetchone()
+
+
+def add_records(tx: psycopg.Connection[Any], account: str, block: int, rows: Iterable[RecordRow]) -> None:
+    """Append records by COPY. The text is made here, as it is faster than one call for each value."""
+    owner = escaped(account)
+    lines = (
+        f"{owner}\t{sequence}\t{kind}\t{NULL if subject is None else subject.hex}\t{observed_at.isoformat()}\t"
+        f"\\\\x{salt.hex()}\t\\\\x{content.hex()}\t\\\\x{commitment.hex()}\t{block}\n"
+        for sequence, kind, subject, observed_at, salt, content, commitment in rows
+    )
+    copy_text(tx, "archive.records", RECORD_COLUMNS, ["".join(lines)])
+
+
+def add_block(tx: psycopg.Connection[Any], row: BlockRow) -> None:
+    """Append a block."""
+    tx.execute(
+        "INSERT INTO archive.blocks (account, block, first_sequence, last_sequence, root, previous, sealed_at, hash) "
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        row,
+    )
+
+
+__all__ = ["BlockRow", "RecordRow", "add_block", "add_records", "head", "lock"]
