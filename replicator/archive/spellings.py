@@ -50,7 +50,20 @@ _SAID = (
     "eight acht ocho huit otto oito",
     "nine neun nueve neuf nove negen",
 )
-_SOFT = {"o": 0, "oh": 0, "un": 1, "um": 1, "ein": 1, "due": 2, "sei": 6, "one": 1, "null": 0, "to": 2, "too": 2, "for": 4}
+_SOFT = {
+    "o": 0,
+    "oh": 0,
+    "un": 1,
+    "um": 1,
+    "ein": 1,
+    "due": 2,
+    "sei": 6,
+    "one": 1,
+    "null": 0,
+    "to": 2,
+    "too": 2,
+    "for": 4,
+}
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 DIGIT_WORDS = {word: digit for digit, words in enumerate(_SAID) for word in words.split()}

@@ -27,70 +27,12 @@ import sqlalchemy as sa
 from replicator.errors import DatabaseError
 from replicator.store import naming, role_catalog
 from replicator.store.objects import Standing
+from replicator.store.table_rights import ALL, ARCHIVES, READ, WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from replicator.store.views import View
-
-READ = frozenset({"SELECT"})
-ADD = READ | {"INSERT"}
-MOVE = ADD | {"UPDATE"}
-ALL = MOVE | {"DELETE"}
-
-WRITES: Mapping[str, frozenset[str]] = {
-    "archive.blocks": ADD,
-    "archive.chains": MOVE,
-    "archive.disclosure_rules": READ,
-    "archive.disclosures": ADD | {"DELETE"},
-    "archive.heads": MOVE,
-<<<<<<< HEAD
-    "archive.payment_findings": ADD | {"DELETE"},
-    "archive.payment_rules": READ,
-    "archive.payment_scans": ALL,
-=======
-    "archive.objects": MOVE,
->>>>>>> recordings
-    "archive.records": ADD,
-    "truedy.calls": MOVE,
-    "truedy.call_versions": ADD,
-    "truedy.transcript_segments": ADD | {"DELETE"},
-    "truedy.transcript_versions": ADD,
-    "replicator.absences": MOVE,
-    "replicator.agents": READ,
-    "replicator.budgets": MOVE,
-    "replicator.campaigns": READ,
-    "replicator.cost_changes": ADD,
-    "replicator.coverage": ADD | {"DELETE"},
-    "replicator.error_classes": READ,
-    "replicator.lease": MOVE,
-    "replicator.locks": MOVE,
-    "replicator.quarantine": MOVE,
-    "replicator.reporting": READ,
-    "replicator.runs": MOVE,
-    "replicator.schema_version": READ,
-    "replicator.source_state": MOVE,
-    "replicator.stage_rules": READ,
-    "replicator.stamp_conflicts": MOVE,
-    "replicator.detail_habits": MOVE | {"DELETE"},
-    "replicator.failing_stretches": MOVE | {"DELETE"},
-    "replicator.status_stages": READ,
-    "replicator.verifications": ADD,
-    "replicator.views": READ,
-}
-"""What the writer may do to a table, where that is less than everything: it never deletes what was observed. A table of
-schema archive that is not named here is only read by it.
-"""
-
-ARCHIVES: Mapping[str, frozenset[str]] = {
-    "archive.blocks": ADD,
-    "archive.records": MOVE,
-    "replicator.parties": ALL,
-    "replicator.quarantine": ALL,
-}
-"""What the archivist may do to a table beside what the writer may. Schemas archive and truedy are ALL but for these. That
-an UPDATE of records only takes salt and bytes away is ensured by a trigger.
-"""
 
 DEFINERS_FOR_WRITER = frozenset({"rollup.analyze_table"})
 """Functions with the owner's rights that the writer may call; each of them checks its own use."""

@@ -207,7 +207,7 @@ def test_a_schema_of_somebody_else_needs_a_right(empty_database: str, deployer: 
     """
     user = psycopg.conninfo.conninfo_to_dict(deployer)["user"]
     with pytest.raises(
-        DatabaseError, match="may not make the schemas analytics, archive, replicator, rollup, truedy"
+        DatabaseError, match="may not make the schemas analytics, archive, billing, replicator, rollup, truedy"
     ) as refused:
         migrate.migrate(deployer)
     assert f"TO {user}" in refused.value.hint

@@ -20,7 +20,7 @@ def test_the_setting_says_the_names() -> None:
     assert str(names) == "rollup=voice_sums"
     assert parse(str(OTHERS)) == OTHERS
     assert (names.all, names.of("rollup")) == (
-        ("analytics", "archive", "replicator", "voice_sums", "truedy"),
+        ("analytics", "archive", "billing", "replicator", "voice_sums", "truedy"),
         "voice_sums",
     )
 
