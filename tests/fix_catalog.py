@@ -9,7 +9,7 @@ import psycopg
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCHEMAS = ("analytics", "replicator", "rollup", "truedy")
+SCHEMAS = ("analytics", "billing", "replicator", "rollup", "truedy")
 QUERIES = {
     "schema": "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%(schemas)s)",
     "relation": "SELECT format('%%s.%%s', nspname, relname), relkind::text, relreplident::text, reloptions::text, "

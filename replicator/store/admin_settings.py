@@ -250,7 +250,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, format('%I.%I', n.nsp
         LEFT JOIN pg_attribute t ON t.attrelid = d.objoid AND t.attnum = d.objsubid AND t.attnum > 0
         WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass) AS comments
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND c.relkind = 'v'
+WHERE n.nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND c.relkind = 'v'
 """
 _FIRING = """
 SELECT format('%I.%I', n.nspname, c.relname) AS table_name, quote_ident(t.tgname) AS trigger,
@@ -258,5 +258,5 @@ SELECT format('%I.%I', n.nspname, c.relname) AS table_name, quote_ident(t.tgname
     f.nspname::text AS schema, format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) AS routine
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
-WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal AND t.tgenabled <> 'O'
+WHERE n.nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal AND t.tgenabled <> 'O'
 """

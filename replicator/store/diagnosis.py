@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-SCHEMAS = ("analytics", "replicator", "rollup", "truedy")
+SCHEMAS = ("analytics", "billing", "replicator", "rollup", "truedy")
 Rows = list[dict[str, Any]]
 
 QUESTIONS: Mapping[str, str] = {

@@ -1,9 +1,9 @@
-"""Gives our four schemas other names, for databases in which a name is already used.
+"""Gives our schemas other names, for databases in which a name is already used.
 
-All SQL uses the names `truedy`, `replicator`, `rollup` and `analytics`. If other names are chosen, the cursor of every
-connection replaces them, in COPY too, so no statement has to consider it. Data is never changed: parameters are sent
-separately, and in a composed query only its own text and identifiers are renamed. With the usual names, psycopg's own
-cursor is used, at no cost.
+All SQL uses the names `truedy`, `replicator`, `rollup`, `billing` and `analytics`. If other names are chosen, the
+cursor of every connection replaces them, in COPY too, so no statement has to consider it. Data is never changed:
+parameters are sent separately, and in a composed query only its own text and identifiers are renamed. With the usual
+names, psycopg's own cursor is used, at no cost.
 
 A schema's name stands in SQL in three forms only (tests/store/test_schema_names.py checks this): before a dot, quoted
 or not, in a string or not; alone in a string; and after the word SCHEMA.
@@ -28,7 +28,7 @@ AS_IT_IS = "/* as it is */ "
 """A statement that begins with this is sent unchanged: it uses the names of this database, and may contain other users'
 text.
 """
-USUAL = ("analytics", "replicator", "rollup", "truedy")
+USUAL = ("analytics", "billing", "replicator", "rollup", "truedy")
 IDENTIFIER = re.compile(r"(?!pg_|public$|information_schema$)[a-z_][a-z0-9_]{0,50}\Z")
 _ANY = "|".join(USUAL)
 PLACES = re.compile(
@@ -40,6 +40,7 @@ PLACES = re.compile(
 
 _MARKS = {
     "analytics": ("calls", "coverage_daily", "replication_freshness", "call_cost_daily"),
+    "billing": ("statements", "lines", "rate_cards", "budgets"),
     "replicator": ("schema_version", "coverage", "quarantine", "source_state", "lease"),
     "rollup": ("touched", "days", "facts", "stale"),
     "truedy": ("calls", "call_versions", "transcript_segments", "transcript_versions"),
@@ -56,6 +57,7 @@ class Names:
     """The names of our schemas in a database."""
 
     analytics: str = "analytics"
+    billing: str = "billing"
     replicator: str = "replicator"
     rollup: str = "rollup"
     truedy: str = "truedy"
@@ -88,7 +90,7 @@ def parse(text: str | None) -> Names:
     """Read the setting REPLICATOR_SCHEMAS, such as `analytics=voice_analytics,rollup=voice_rollup`.
 
     Raises ConfigurationError for an unknown schema, or a name that is not plain, is used twice, or is the usual name of
-    another of the four.
+    another of ours.
     """
     chosen: dict[str, str] = {}
     for word in (text or "").split(","):
@@ -98,14 +100,14 @@ def parse(text: str | None) -> Names:
         if usual not in USUAL or usual in chosen or not IDENTIFIER.match(name) or name in set(USUAL) - {usual}:
             raise ConfigurationError(
                 f"REPLICATOR_SCHEMAS is wrong at {word.strip()!r}",
-                advice="expected pairs such as analytics=voice_analytics, each of analytics, replicator, rollup and truedy once "
-                "at most; names of small letters, digits and _, and none of these four itself",
+                advice=f"expected pairs such as analytics=voice_analytics, each of {', '.join(USUAL)} once at most; names of small "
+                "letters, digits and _, and none of these itself",
             )
         chosen[usual] = name
     names = Names(**chosen)
     if len(set(names.all)) < len(fields(names)):
         raise ConfigurationError(
-            "REPLICATOR_SCHEMAS gives one name to two schemas", advice="choose four different names"
+            "REPLICATOR_SCHEMAS gives one name to two schemas", advice="choose a different name for each"
         )
     return names
 

@@ -311,7 +311,7 @@ def _named(found: Sequence[Found]) -> str:
 _RIGHTS = """
 SELECT quote_ident(current_user) AS name, quote_ident(current_database()) AS database,
     has_database_privilege(current_database(), 'CREATE') AS may,
-    ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+    ARRAY(SELECT nspname::text FROM pg_namespace WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy')
         AND NOT has_schema_privilege(oid, 'CREATE')) AS closed
 """
 _MAY_READ = """
@@ -332,7 +332,7 @@ WHERE o.kind = 'relation' AND o.schema = 'analytics' AND o.name = ANY (:applied)
 _EVERYTHING = """
 SELECT 'schema' AS kind, nspname::text AS schema, '' AS name, 'schema' AS word, n.oid::bigint AS oid,
     pg_get_userbyid(nspowner)::text AS owner, 0::bigint AS part_of, false AS is_bare
-FROM pg_namespace n WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+FROM pg_namespace n WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy')
 UNION ALL
 SELECT 'relation', nspname, relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
     WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'index' END,
@@ -340,16 +340,16 @@ SELECT 'relation', nspname, relname, CASE relkind WHEN 'r' THEN 'table' WHEN 'p'
     coalesce(i.indrelid, (SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
         AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND relkind = 'S' LIMIT 1))::bigint, relkind = 'c'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND relkind <> 't'
+WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND relkind <> 't'
 UNION ALL
 SELECT 'relation', nspname, typname, CASE typtype WHEN 'd' THEN 'domain' ELSE 'type' END, t.oid::bigint,
     pg_get_userbyid(typowner)::text, 0, true
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND typrelid = 0 AND typcategory <> 'A' AND typtype IN ('b', 'd', 'e', 'r')
+WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND typrelid = 0 AND typcategory <> 'A' AND typtype IN ('b', 'd', 'e', 'r')
 UNION ALL
 SELECT 'routine', nspname, format('%s(%s)', proname, oidvectortypes(proargtypes)), CASE prokind WHEN 'p' THEN 'procedure'
     WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::bigint, pg_get_userbyid(proowner)::text, 0, false
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy')
 ORDER BY kind, schema, name
 """
 _TRIGGERS = """
@@ -357,5 +357,5 @@ SELECT t.tgname::text AS trigger, n.nspname::text AS table_schema, c.relname::te
     format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) AS routine
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace
-WHERE n.nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal
+WHERE n.nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND NOT t.tgisinternal
 """

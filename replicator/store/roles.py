@@ -37,6 +37,8 @@ MOVE = ADD | {"UPDATE"}
 ALL = MOVE | {"DELETE"}
 
 WRITES: Mapping[str, frozenset[str]] = {
+    "billing.lines": ADD,
+    "billing.statements": MOVE,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,
     "truedy.transcript_segments": ADD | {"DELETE"},
@@ -360,7 +362,7 @@ FROM pg_database WHERE datname = current_database()
 UNION ALL
 SELECT 2, 'SCHEMA', nspname, '', '', quote_ident(nspname), pg_get_userbyid(nspowner)::text,
     {_EXPLODED.format(acl="nspacl", kind="n", owner="nspowner")}, false, false, false
-FROM pg_namespace WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+FROM pg_namespace WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy')
 UNION ALL
 SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname,
     coalesce((SELECT p.relname FROM pg_depend d JOIN pg_class p ON p.oid = d.refobjid WHERE relkind = 'S'
@@ -373,11 +375,11 @@ SELECT CASE relkind WHEN 'S' THEN 4 ELSE 3 END, CASE relkind WHEN 'S' THEN 'SEQU
         AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')),
     relkind = 'v'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 UNION ALL
 SELECT 5, 'ROUTINE', nspname, proname, format('%s(%s)', proname, oidvectortypes(proargtypes)), format('%I.%I(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)),
     pg_get_userbyid(proowner)::text, {_EXPLODED.format(acl="proacl", kind="f", owner="proowner")}, prosecdef, false, false
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE nspname IN ('analytics', 'replicator', 'rollup', 'truedy')
+WHERE nspname IN ('analytics', 'billing', 'replicator', 'rollup', 'truedy')
 ORDER BY rank, schema, name
 """

@@ -205,7 +205,7 @@ def test_a_schema_of_somebody_else_needs_a_right(empty_database: str, deployer: 
     """
     user = psycopg.conninfo.conninfo_to_dict(deployer)["user"]
     with pytest.raises(
-        DatabaseError, match="may not make the schemas analytics, replicator, rollup, truedy"
+        DatabaseError, match="may not make the schemas analytics, billing, replicator, rollup, truedy"
     ) as refused:
         migrate.migrate(deployer)
     assert f"TO {user}" in refused.value.hint

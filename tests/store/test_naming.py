@@ -19,7 +19,10 @@ def test_the_setting_says_the_names() -> None:
     assert names == Names(rollup="voice_sums")
     assert str(names) == "rollup=voice_sums"
     assert parse(str(OTHERS)) == OTHERS
-    assert (names.all, names.of("rollup")) == (("analytics", "replicator", "voice_sums", "truedy"), "voice_sums")
+    assert (names.all, names.of("rollup")) == (
+        ("analytics", "billing", "replicator", "voice_sums", "truedy"),
+        "voice_sums",
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", " ", ",", "rollup=rollup"])

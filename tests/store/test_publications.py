@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BUNDLED = schema_check.bundled
 TABLES = (
     "SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
-    "WHERE relkind = 'r' AND nspname IN ('replicator', 'rollup', 'truedy') ORDER BY 1"
+    "WHERE relkind = 'r' AND nspname IN ('billing', 'replicator', 'rollup', 'truedy') ORDER BY 1"
 )
 SET_BY_HAND = """
 ALTER TABLE rollup.costs REPLICA IDENTITY NOTHING;
@@ -77,7 +77,7 @@ def test_every_table_says_which_row_is_meant(database_url: str) -> None:
     found = rows(
         database_url,
         "SELECT c.oid::regclass::text, c.relreplident::text, EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) "
-        "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND nspname IN ('replicator', 'rollup', 'truedy')",
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND nspname IN ('billing', 'replicator', 'rollup', 'truedy')",
     )
     assert len(found) > 40
     assert [name for name, identity, has_key in found if identity != "f" and not (identity == "d" and has_key)] == []

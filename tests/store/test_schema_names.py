@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOP = Path(__file__).resolve().parents[2]
-OTHERS = naming.parse("analytics=voice_analytics,replicator=voice_books,rollup=voice_sums,truedy=voice_mirror")
+OTHERS = naming.parse(
+    "analytics=voice_analytics,billing=voice_bills,replicator=voice_books,rollup=voice_sums,truedy=voice_mirror"
+)
 LOOKS_LIKE_SQL = re.compile(
     r"\b(SELECT|INSERT INTO|UPDATE \w|DELETE FROM|CREATE|ALTER|DROP|GRANT|REVOKE|LOCK TABLE|COPY|TRUNCATE|COMMENT ON|FROM \w|JOIN)\b|regclass|nspname"
 )
@@ -68,7 +70,7 @@ def texts(path: Path) -> Iterator[str]:
 FILES = [
     *(TOP / "sql").rglob("*.sql"),
     *(path for path in (TOP / "replicator" / "store").rglob("*.py") if path.name not in {"pages.py", "naming.py"}),
-    *(path for room in ("sync", "report", "export") for path in (TOP / "replicator" / room).rglob("*.py")),
+    *(path for room in ("sync", "report", "export", "reconcile") for path in (TOP / "replicator" / room).rglob("*.py")),
     *(TOP / "migrations").rglob("*.py"),
 ]
 

@@ -34,7 +34,7 @@ RELEASES = sorted((HERE / "releases").glob("*.sql.gz"))
 DERIVED = {"replicator.views", "replicator.schema_version", "replicator.objects", "replicator.lease"}
 TABLES = (
     "SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
-    "WHERE relkind = 'r' AND nspname IN ('replicator', 'truedy')"
+    "WHERE relkind = 'r' AND nspname IN ('billing', 'replicator', 'truedy')"
 )
 
 
