@@ -170,6 +170,16 @@ def parties(tx: psycopg.Connection[Any], account: str, period: str) -> list[str]
     return [str(party) for (party,) in tx.execute(PARTIES, [account, period])]
 
 
+def is_inverted(tx: psycopg.Connection[Any], ids: Sequence[int]) -> bool:
+    """Say whether most lines that bill a call have a negative amount."""
+    row = tx.execute(
+        "SELECT count(*) FILTER (WHERE amount < 0) > count(*) FILTER (WHERE amount > 0) FROM billing.lines "
+        "WHERE statement = ANY(%s) AND kind = 'usage'",
+        [list(ids)],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def lines(tx: psycopg.Connection[Any], ids: Sequence[int]) -> Iterator[Row]:
     """Yield the readable lines of these statements."""
     yield from tx.cursor().stream(LINES, [list(ids)], size=5000)
@@ -298,6 +308,6 @@ def decide(tx: psycopg.Connection[Any], decision: Mapping[str, Any]) -> None:
 
 
 __all__ = [
-    "ITEM_COLUMNS", "Made", "Matching", "assigned", "begin", "billed_elsewhere", "calls", "decide", "former", "last_decision", "lines",
+    "ITEM_COLUMNS", "Made", "Matching", "assigned", "begin", "billed_elsewhere", "calls", "decide", "former", "is_inverted", "last_decision", "lines",
     "month_of_calls", "newest", "parties", "provider_ids", "reporting", "save", "statements", "unread",
 ]  # fmt: skip
