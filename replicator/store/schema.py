@@ -13,7 +13,7 @@ the source is rounded.
 
 from __future__ import annotations
 
-from replicator.store.tables import archive, archived, billing, books, mirror, payment, rules
+from replicator.store.tables import archive, archived, billing, books, mirror, payment, reconciliation, rules
 from replicator.store.tables.base import metadata
 
-__all__ = ["archive", "archived", "billing", "books", "metadata", "mirror", "payment", "rules"]
+__all__ = ["archive", "archived", "billing", "books", "metadata", "mirror", "payment", "reconciliation", "rules"]
