@@ -47,7 +47,7 @@ class SettingFields(BaseModel):
         int,
         Field(
             ge=0,
-            description="Requests that the source allows per key and window, before what its refusals teach. "
+            description="Requests that the source allows per key and window: the starting limit, adjusted when the API refuses requests. "
             "0: the source has no limit.",
         ),
     ] = 100
@@ -146,6 +146,16 @@ class SettingFields(BaseModel):
         Field(
             description="Time zone of the days in the reports, as `Europe/Berlin`. `migrate` writes it into "
             "`replicator.reporting`, as does the first use of an embedded database; unset, what stands there stays (UTC at first).",
+        ),
+    ] = None
+    replicator_cost_give_up_days: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days after a call's end after which a cost that has not come is no longer expected: the call is counted "
+            "apart (`cost_given_up_calls`), and its day and month can be final. If the cost comes later, it counts. `migrate` "
+            "writes it into `replicator.reporting`; unset, what stands there stays (30 at first).",
         ),
     ] = None
     replicator_pseudonym_key: Annotated[

@@ -121,7 +121,7 @@ def funnel(figures: Figures) -> Markup:
         "Status funnel",
         lead,
         table("Stages, by day of creation", columns, cells),
-        paragraph(f"{stale}A machine that nobody detected counts as answered.", cls="note"),
+        paragraph(f"{stale}A voicemail that was not recognised as one counts as answered.", cls="note"),
         _words(figures),
     )
 
@@ -181,7 +181,7 @@ def hours(figures: Figures) -> Markup:
 
 def agents(figures: Figures) -> Markup:
     """Return the busiest agents and campaigns. All others are one line, so that the sums are those of the page."""
-    lead = "Attempts by day of creation, talk by day of the start, cost by day of the end: each sum is that of its section."
+    lead = "Attempts by day of creation, talk by day of the start, cost by day of the end: the totals match the sections above."
     if not figures.agents:
         return section("agents", "Agents and campaigns", lead, empty("No agent had a call in this period."))
     return section(
@@ -193,7 +193,8 @@ def agents(figures: Figures) -> Markup:
         element("h3", "Campaigns"),
         _campaigns(figures),
         paragraph(
-            "The source names agents by their id only. A campaign is context.campaign_id; where it changes, the call moves.",
+            "The source names agents by their id only: `replicator names import` gives them names. A campaign is "
+            "context.campaign_id; if a call's campaign changes, the call is counted under the new one.",
             cls="note",
         ),
     )
@@ -204,7 +205,8 @@ def _agents(rows: Sequence[Agent]) -> Markup:
     cells: list[list[Child]] = []
     for row in rows:
         name: Child = (
-            element("code", f"{row.name[:8]}…{row.name[-4:]}", title=row.name) if row.name
+            element("span", source_text(row.title), title=row.name) if row.title
+            else element("code", f"{row.name[:8]}…{row.name[-4:]}", title=row.name) if row.name
             else "no agent" if row.members == 1 else f"{count(row.members)} others"
         )  # fmt: skip
         cells.append([name, *_agent_cells(row), plots.meter(share(row.calls, most))])
@@ -249,27 +251,34 @@ def _campaigns(figures: Figures) -> Markup:
     most = max((row.calls for row in rows), default=0)
     cells: list[list[Child]] = []
     for row in rows:
-        name: Child = source_text(row.name, none="no campaign") if row.members == 1 else f"{count(row.members)} others"
+        name: Child = source_text(row.title or row.name, none="no campaign") if row.members == 1 else f"{count(row.members)} others"
         cells.append(
             [
                 name, count(row.calls), percent(share(row.answered_calls, row.placed_calls)),
                 of(count(row.answered_calls), count(row.placed_calls)), count(row.machine_calls), count(row.conversations),
-                percent(share(row.conversations, row.terminal_calls)), plots.meter(share(row.calls, most)),
+                percent(share(row.conversations, row.terminal_calls)),
+                element("span", wording.money(row.cost_usd), title=wording.exact(row.cost_usd)), count(row.pending_calls),
+                plots.meter(share(row.calls, most)),
             ]
         )  # fmt: skip
     sums = {
         field: sum(getattr(row, field) for row in rows)
-        for field in ("calls", "placed_calls", "answered_calls", "machine_calls", "conversations", "terminal_calls")
-    }
+        for field in (
+            "calls", "placed_calls", "answered_calls", "machine_calls", "conversations", "terminal_calls", "pending_calls",
+        )
+    }  # fmt: skip
+    known = [row.cost_usd for row in rows if row.cost_usd is not None]
+    cost = sum(known[1:], known[0]) if known else None
     foot: list[Child] = [
         "All", count(sums["calls"]), percent(share(sums["answered_calls"], sums["placed_calls"])),
         of(count(sums["answered_calls"]), count(sums["placed_calls"])), count(sums["machine_calls"]),
-        count(sums["conversations"]), percent(share(sums["conversations"], sums["terminal_calls"])), "",
+        count(sums["conversations"]), percent(share(sums["conversations"], sums["terminal_calls"])),
+        element("span", wording.money(cost), title=wording.exact(cost)), count(sums["pending_calls"]), "",
     ]  # fmt: skip
     columns = [
         Column("Campaign", is_number=False, cls="wrap"), Column("Calls"), Column("Answered"), Column("of placed"),
         Column("Machine"), Column("Conversations"), Column("of calls that are over"),
-        Column("Calls, compared", is_number=False, cls="bar"),
+        Column("Known cost"), Column("Cost pending"), Column("Calls, compared", is_number=False, cls="bar"),
     ]  # fmt: skip
     return table("Campaigns, the busiest first", columns, cells, foot)
 
@@ -277,7 +286,7 @@ def _campaigns(figures: Figures) -> Markup:
 def errors(figures: Figures, clock: Clock) -> Markup:
     """Return the error texts of the calls."""
     lead = (
-        "What calls say of their error (context.last_error), commonest first; digits, addresses and links are left out."
+        "Error messages (context.last_error), most frequent first; digits, addresses and links are left out."
     )
     if not figures.errors:
         return section("errors", "Errors", lead, empty("No call of this period says anything of an error."))
@@ -289,7 +298,7 @@ def errors(figures: Figures, clock: Clock) -> Markup:
         ]
         for row in figures.errors
     ]
-    columns = [Column("Text", is_number=False, cls="wrap"), Column("Calls"), Column("Last seen in a call of")]
+    columns = [Column("Text", is_number=False, cls="wrap"), Column("Calls"), Column("Last occurrence")]
     foot: list[Child] = ["All", count(sum(row.calls for row in figures.errors)), ""]
     return section("errors", "Errors", lead, table("Error texts, by day of creation", columns, cells, foot))
 

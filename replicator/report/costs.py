@@ -44,7 +44,7 @@ def expected(row: Costs) -> int:
 def cost(figures: Figures) -> Markup:
     """Return the cost by day of the end."""
     size = figures.period.bucket
-    lead = f"In US dollars, by {size} of a call's end. Every status is priced; what is not known yet is counted, never taken for zero."
+    lead = f"In US dollars, by {size} of a call's end. Calls of every status can have a cost; costs that are not known yet are counted, never taken as zero."
     rows, _ = periods.split(figures.costs, figures.period, day_of)
     if not rows:
         return section(
@@ -70,7 +70,8 @@ def cost(figures: Figures) -> Markup:
     key = [("s0", "known cost, final", False), ("s0", "known cost, not final", True)]
     caption = (
         "Hatched: not final, because the day is not over, calls are open or not settled "
-        f"({figures.facts.settle_hours} h after their end), or a cost is still to come."
+        f"({figures.facts.settle_hours} h after their end), or a cost is still expected (until {figures.facts.cost_give_up_days} "
+        "days after the end)."
     )
     numbers = _table(figures, places, sums, full)
     return section(
@@ -127,8 +128,8 @@ def _pending(figures: Figures, sums: Sequence[Costs], full: Sequence[str], below
         ["All", count(total), count(whole), percent(share(total, whole))],
     )  # fmt: skip
     caption = (
-        f"{count(total)} of {plural(whole, 'call')} that should have a cost have none yet. A cost that never comes "
-        "stays pending, and keeps its day from being final."
+        f"{count(total)} of {plural(whole, 'call')} that should have a cost have none yet. A cost that has not come "
+        f"{figures.facts.cost_give_up_days} days after the end is counted as never came, and its day can be final."
     )
     return joined(element("h3", "Costs that are pending"), figure(plots.bars(chart), caption, numbers))
 
@@ -146,8 +147,8 @@ def _table(
     all_ = periods.total_costs(sums)
     columns = [
         Column(size.title(), is_number=False), Column("Calls"), Column("Cost known"), Column("Pending"),
-        Column("None expected"), Column("Implausible"), Column("Known cost"), Column("Per minute"),
-        Column("Per conversation, direct"), Column("loaded"), Column("Adjusted"), Column("State", is_number=False),
+        Column("Never came"), Column("None expected"), Column("Implausible"), Column("Known cost"), Column("Per minute"),
+        Column("Per conversation, alone"), Column("with failed attempts"), Column("Adjusted"), Column("State", is_number=False),
     ]  # fmt: skip
     return table(f"Cost by {size} of the end", columns, cells, ["All", *_cells(all_, figures.adjustments)])
 
@@ -159,6 +160,7 @@ def _cells(row: Costs, moved: Sequence[Adjustment]) -> list[Child]:
         count(row.calls),
         count(row.known_calls),
         count(row.pending_calls),
+        count(row.given_up_calls),
         count(row.not_expected_calls),
         count(row.implausible_calls),
         # In the table the exact amount can be read without a pointer.
@@ -182,22 +184,24 @@ def _months(rows: Sequence[Month], figures: Figures) -> Markup:
                 count(row.calls),
                 count(row.known_calls),
                 count(row.pending_calls),
+                count(row.given_up_calls),
                 amount(row.cost_usd),
                 amount(row.cost_to_this_day_usd),
                 "final" if row.is_final else "not final",
             ]
         )
     columns = [
-        Column("Month", is_number=False), Column("Calls"), Column("Cost known"), Column("Pending"), Column("Known cost"),
+        Column("Month", is_number=False), Column("Calls"), Column("Cost known"), Column("Pending"), Column("Never came"),
+        Column("Known cost"),
         Column(f"Up to day {today.day}"), Column("State", is_number=False),
     ]  # fmt: skip
-    return table("Cost by month of the end, whatever the period of this page is", columns, cells)
+    return table("Cost by the month in which calls ended", columns, cells)
 
 
 def _adjusted(rows: Sequence[Adjustment]) -> Markup:
     if not rows:
         return paragraph(
-            "No known cost of this period was seen to change. A change between two looks is not seen as one.",
+            "No known cost of this period was seen to change. Several changes between two checks may be recorded as one.",
             cls="note",
         )
     total = sum((row.adjustment_usd for row in rows[1:]), rows[0].adjustment_usd)

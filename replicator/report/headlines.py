@@ -20,10 +20,10 @@ def glance(figures: Figures) -> Markup:
     """Return the cards."""
     period = figures.period
     lead = joined(
-        f"The last {plural(period.days, 'day')}, {wording.span(period.since, period.today)}, today as far as it has come. "
+        f"The last {plural(period.days, 'day')}, {wording.span(period.since, period.today)}, including today so far. "
         if period.days > 1
-        else f"Today, {wording.day(period.today, with_year=True)}, as far as it has come. ",
-        "Counts and sums are compared as averages of complete days, rates as they are, with ",
+        else f"Today so far, {wording.day(period.today, with_year=True)}. ",
+        "Counts and sums are compared per full day, rates directly, with ",
         f"the {plural(period.days, 'day')} before." if period.days > 1 else "the day before.",
     )
     cards = element("dl", *_calls(figures), *_durations(figures), *_costs(figures), cls="cards")
@@ -122,8 +122,10 @@ def _costs(figures: Figures) -> list[Markup]:
     rows, earlier = periods.split(figures.costs, figures.period, costs.day_of)
     now, before = periods.total_costs(rows), periods.total_costs(earlier if periods.is_comparable(figures) else ())
     pending = (
-        f"{count(now.pending_calls)} pending, so it is too small" if now.pending_calls else f"of {plural(now.known_calls, 'call')}" if now.calls else ""
+        f"{plural(now.pending_calls, 'call')} {'has' if now.pending_calls == 1 else 'have'} no cost yet; the total will probably rise" if now.pending_calls else f"of {plural(now.known_calls, 'call')}" if now.calls else ""
     )  # fmt: skip
+    if now.given_up_calls:
+        pending += f"; {plural(now.given_up_calls, 'cost')} never came"
     if now.implausible_calls:
         pending += f"; {count(now.implausible_calls)} implausible, left out"
     minute, minute_before = (costs.ratio(one.timed_cost_usd, one.timed_minutes) for one in (now, before))
@@ -153,7 +155,9 @@ def _costs(figures: Figures) -> list[Markup]:
             wording.money(loaded),
             _ratio(loaded, loaded_before),
             joined(
-                "loaded with failed attempts; ", element("span", wording.money(direct), title=wording.exact(direct)), " direct"
+                "including failed attempts; ",
+                element("span", wording.money(direct), title=wording.exact(direct)),
+                " without them",
             )
             if loaded is not None
             else None,
@@ -184,7 +188,7 @@ def _month(figures: Figures) -> Markup:
         if last
         else "too little before to compare with"
     )  # fmt: skip
-    pending = f"{count(this.pending_calls)} pending; " if this.pending_calls else ""
+    pending = f"{plural(this.pending_calls, 'cost')} not known yet; " if this.pending_calls else ""
     return card(
         name, wording.money(this.cost_usd), comparison, f"{pending}the month is not over", title=wording.exact(this.cost_usd)
     )  # fmt: skip

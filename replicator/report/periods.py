@@ -132,6 +132,7 @@ def total_costs(rows: Iterable[Costs]) -> Costs:
         known_conversations=sum(row.known_conversations for row in kept),
         conversation_cost_usd=money([row.conversation_cost_usd for row in kept]),
         is_final=bool(kept) and all(row.is_final for row in kept),
+        given_up_calls=sum(row.given_up_calls for row in kept),
     )
 
 

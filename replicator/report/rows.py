@@ -18,6 +18,7 @@ class Facts:
     now_at: datetime
     today: date
     settle_hours: int
+    cost_give_up_days: int
     stale_open_hours: int
     first_day: date | None
     stored_calls: int
@@ -105,6 +106,7 @@ class Costs:
     known_conversations: int
     conversation_cost_usd: Decimal | None
     is_final: bool
+    given_up_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Month:
     cost_usd: Decimal | None
     cost_to_this_day_usd: Decimal | None
     is_final: bool
+    given_up_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ class Agent:
     duration_seconds: int
     cost_usd: Decimal | None
     pending_calls: int
+    title: str | None = None
+    """The name that replicator.agents gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,10 @@ class Campaign:
     machine_calls: int
     conversations: int
     terminal_calls: int
+    cost_usd: Decimal | None
+    pending_calls: int
+    title: str | None = None
+    """The name that replicator.campaigns gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +229,7 @@ class Outstanding:
     unmapped_calls: int
     deleted_calls: int
     pending_cost_calls: int
+    given_up_cost_calls: int
     implausible_cost_calls: int
 
 

@@ -26,7 +26,7 @@ def describe(report: Report) -> str:
     if report.details_due:
         parts.append(f"{report.details_due} details left")
     if report.details_waiting:
-        parts.append(f"{report.details_waiting} details not there yet")
+        parts.append(f"{report.details_waiting} transcripts and recordings not available yet")
     if report.unfinished:
         parts.append(f"not all could be read: {report.unfinished}")
     return f"sync {report.result} in {report.seconds:.1f} s: {', '.join(parts)}"

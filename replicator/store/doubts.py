@@ -42,8 +42,8 @@ WORDS: Mapping[Doubt, str] = {
     Doubt.TIE: "a tie group as large as a page",
     Doubt.SPLIT_TIE: "a tie group as large as a page, by status, direction and agent too",
     Doubt.BEYOND: "calls are stored that are older than the end of the list",
-    Doubt.ROUND: "the list ends at a round number of calls: it may be capped",
-    Doubt.CAPPED: "the list ends while older calls are known: it may be capped",
+    Doubt.ROUND: "the list ends at exactly a round number of calls: the source may hide older ones; ask the vendor how many calls its list shows at most",
+    Doubt.CAPPED: "the list ends while older calls are known: the source may hide them; ask the vendor how many calls its list shows at most",
     Doubt.SLICED: "the list is capped: what lies behind was read by every filter that the source honours, and calls of other values may be missing",
     Doubt.SPLIT_CAP: "the list is capped, and so is a part of it that no honoured filter divides further: calls may be missing",
     Doubt.EMPTY: "the source lists no call: an account that is empty looks like one that shows nothing",
@@ -60,6 +60,8 @@ WORDS: Mapping[Doubt, str] = {
 }
 
 FORMER: Mapping[str, Doubt] = {
+    "the list ends at a round number of calls: it may be capped": Doubt.ROUND,
+    "the list ends while older calls are known: it may be capped": Doubt.CAPPED,
     "the list is capped: what lies behind was read by status and direction, and calls of other values may be missing": Doubt.SLICED,
 }
 """Words of earlier releases, which may still be stored."""

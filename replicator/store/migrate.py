@@ -77,19 +77,22 @@ def migrate(
     url: str,
     *,
     time_zone: str | None = None,
+    cost_give_up_days: int | None = None,
     is_time_zone_for_new: bool = False,
     role_prefix: str = ROLE_PREFIX,
     schemas: naming.Names = naming.THE_USUAL,
 ) -> Migrated:
-    """Bring tables and views up to date. `time_zone` becomes the reporting time zone; None leaves it unchanged.
+    """Bring tables and views up to date. `time_zone` and `cost_give_up_days` become the reports' settings; None
+    leaves one unchanged.
 
-    With `is_time_zone_for_new` it is also left unchanged in a database that was migrated before. If the roles with this
+    With `is_time_zone_for_new` they are also left unchanged in a database that was migrated before. If the roles with this
     prefix are in use, the migration works as their owner and updates their rights. Raises ForeignObjects, with nothing
     changed, where an object of another user is in the way.
     """
     for _ in range(MOST_TRIES):
         with suppress(_RacedError):
-            return _migrate(url, schemas, time_zone, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
+            chosen = {"time_zone": time_zone, "cost_give_up_days": cost_give_up_days}
+            return _migrate(url, schemas, chosen, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
     raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
 
 
@@ -98,7 +101,7 @@ class _RacedError(Exception):
 
 
 def _migrate(
-    url: str, schemas: naming.Names, time_zone: str | None, names: roles.Names, *, is_for_new: bool
+    url: str, schemas: naming.Names, chosen: Mapping[str, Any], names: roles.Names, *, is_for_new: bool
 ) -> Migrated:
     kept, shown = rollups.load(schema_check.bundled("sql") / "rollups"), _views()
     wanted = _wanted(kept, shown)
@@ -117,8 +120,8 @@ def _migrate(
             objects.refuse_without_rights(connection, standing)
             _make_first(connection, standing)
             _upgrade(connection, schemas)
-        if time_zone is not None and not (is_for_new and before is not None):
-            _set_time_zone(connection, time_zone)
+        if not (is_for_new and before is not None):
+            _set_reporting(connection, **chosen)
         had = admin_settings.taken(connection, standing)
         applied = view_making.apply(connection, schema_check.bundled("sql"), standing)
         objects.record(connection, standing, wanted, applied)
@@ -240,6 +243,17 @@ def alone(url: str, schemas: naming.Names = naming.THE_USUAL) -> Iterator[sa.Con
 
 def _views() -> dict[str, views.View]:
     return {view.name: view for view in views.load(schema_check.bundled("sql") / "views")}
+
+
+def _set_reporting(connection: sa.Connection, *, time_zone: str | None, cost_give_up_days: int | None) -> None:
+    """Write the settings of the reports that are not None."""
+    if time_zone is not None:
+        _set_time_zone(connection, time_zone)
+    if cost_give_up_days is not None:
+        connection.execute(
+            sa.text("UPDATE replicator.reporting SET cost_give_up_days = :days WHERE cost_give_up_days <> :days"),
+            {"days": cost_give_up_days},
+        )
 
 
 def _set_time_zone(connection: sa.Connection, time_zone: str) -> None:

@@ -240,7 +240,8 @@ def _refresh_some(tx: psycopg.Connection[Any], kept: Sequence[Rollup], limit: in
         sql.SQL(
             "WITH kept AS (INSERT INTO rollup.days AS k (account, day, refreshed_at, valid_until) "
             "SELECT s.account, s.day, clock_timestamp(), "
-            "(SELECT min(f.next_change_at) FROM rollup.funnel f WHERE f.account = s.account AND f.day = s.day) "
+            "least((SELECT min(f.next_change_at) FROM rollup.funnel f WHERE f.account = s.account AND f.day = s.day), "
+            "(SELECT min(f.next_change_at) FROM rollup.costs f WHERE f.account = s.account AND f.day = s.day)) "
             "FROM {those} s WHERE s.day = '-infinity' OR {is_known} ON CONFLICT (account, day) DO UPDATE SET "
             "refreshed_at = excluded.refreshed_at, valid_until = excluded.valid_until RETURNING k.account, k.day) "
             "DELETE FROM rollup.days d USING {those} s WHERE d.account = s.account AND d.day = s.day "

@@ -10,6 +10,6 @@ SELECT 'calls', parts, whole
 FROM (SELECT coalesce(sum(calls), 0) AS parts FROM analytics.call_cost_daily) d, (SELECT count(*) AS whole FROM truedy.calls) c
 WHERE parts <> whole
 UNION ALL
-SELECT 'states of a row', cost_known_calls + cost_pending_calls + cost_not_expected_calls + cost_implausible_calls, calls
+SELECT 'states of a row', cost_known_calls + cost_pending_calls + cost_given_up_calls + cost_not_expected_calls + cost_implausible_calls, calls
 FROM analytics.call_cost_daily
-WHERE cost_known_calls + cost_pending_calls + cost_not_expected_calls + cost_implausible_calls <> calls
+WHERE cost_known_calls + cost_pending_calls + cost_given_up_calls + cost_not_expected_calls + cost_implausible_calls <> calls

@@ -2,6 +2,7 @@
 sum(d.calls)::bigint AS calls,
 sum(d.cost_known_calls)::bigint AS cost_known_calls,
 sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
+sum(d.cost_given_up_calls)::bigint AS cost_given_up_calls,
 sum(d.cost_not_expected_calls)::bigint AS cost_not_expected_calls,
 sum(d.cost_implausible_calls)::bigint AS cost_implausible_calls,
 sum(d.cost_usd)::numeric(18, 6) AS cost_usd,

@@ -4,6 +4,7 @@ SELECT
     now() AS now_at,
     n.today,
     r.settle_hours,
+    r.cost_give_up_days,
     r.stale_open_hours,
     -- The first day of analytics.coverage_daily, without counting what lies on the days after it.
     (SELECT min((x.first_at AT TIME ZONE r.time_zone)::date) FROM (

@@ -12,7 +12,8 @@ SELECT
     sum(conversations)::bigint AS conversations,
     sum(cost_known_conversations)::bigint AS known_conversations,
     sum(conversation_cost_usd) AS conversation_cost_usd,
-    bool_and(is_final) AS is_final
+    bool_and(is_final) AS is_final,
+    sum(cost_given_up_calls)::bigint AS given_up_calls
 FROM analytics.call_cost_daily
 WHERE account = %(account)s AND day BETWEEN %(before)s AND %(today)s
 GROUP BY day

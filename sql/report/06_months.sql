@@ -6,7 +6,8 @@ SELECT
     sum(cost_pending_calls)::bigint AS pending_calls,
     sum(cost_usd) AS cost_usd,
     sum(cost_usd) FILTER (WHERE extract(day FROM day) <= extract(day FROM %(today)s::date)) AS cost_to_this_day_usd,
-    bool_and(is_final) AS is_final
+    bool_and(is_final) AS is_final,
+    sum(cost_given_up_calls)::bigint AS given_up_calls
 FROM analytics.call_cost_daily
 WHERE account = %(account)s
     AND day BETWEEN (date_trunc('month', %(today)s::date::timestamp) - interval '1 month')::date AND %(today)s

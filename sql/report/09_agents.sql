@@ -25,7 +25,7 @@ WITH joined AS (
 )
 SELECT
     place::integer,
-    CASE WHEN place <= %(most)s THEN max(agent_id::text) END AS name,
+    CASE WHEN place <= %(most)s THEN max(a.agent_id::text) END AS name,
     count(*) AS members,
     sum(calls)::bigint AS calls,
     sum(placed_calls)::bigint AS placed_calls,
@@ -34,7 +34,9 @@ SELECT
     sum(measured_calls)::bigint AS measured_calls,
     sum(duration_seconds)::bigint AS duration_seconds,
     sum(cost_usd) AS cost_usd,
-    sum(pending_calls)::bigint AS pending_calls
-FROM agents
+    sum(pending_calls)::bigint AS pending_calls,
+    CASE WHEN place <= %(most)s THEN left(max(n.name), 400) END AS title
+FROM agents a
+LEFT JOIN replicator.agents n ON n.agent_id = a.agent_id
 GROUP BY place
 ORDER BY place;

@@ -17,7 +17,8 @@ WITH opened AS (
     FROM analytics.status_funnel_daily
     WHERE account = %(account)s AND day BETWEEN %(since)s AND %(today)s
 ), costs AS (
-    SELECT sum(cost_pending_calls) AS pending_cost_calls, sum(cost_implausible_calls) AS implausible_cost_calls
+    SELECT sum(cost_pending_calls) AS pending_cost_calls, sum(cost_given_up_calls) AS given_up_cost_calls,
+        sum(cost_implausible_calls) AS implausible_cost_calls
     FROM analytics.call_cost_daily
     WHERE account = %(account)s AND day BETWEEN %(since)s AND %(today)s
 )
@@ -28,5 +29,6 @@ SELECT
     coalesce(f.unmapped_calls, 0)::bigint AS unmapped_calls,
     coalesce(f.deleted_calls, 0)::bigint AS deleted_calls,
     coalesce(k.pending_cost_calls, 0)::bigint AS pending_cost_calls,
+    coalesce(k.given_up_cost_calls, 0)::bigint AS given_up_cost_calls,
     coalesce(k.implausible_cost_calls, 0)::bigint AS implausible_cost_calls
 FROM opened o CROSS JOIN ended e CROSS JOIN funnel f CROSS JOIN costs k;

@@ -17,6 +17,9 @@ SELECT
         THEN coalesce(c.created_at, c.first_seen_at) + make_interval(hours => r.stale_open_hours) END AS stale_at,
     CASE WHEN k.is_terminal
         THEN coalesce(c.ended_at, c.created_at, c.first_seen_at) + make_interval(hours => r.settle_hours) END AS settles_at,
+    -- When a cost that has not come is given up: never before the call is settled.
+    coalesce(c.ended_at, c.created_at, c.first_seen_at)
+        + greatest(make_interval(days => r.cost_give_up_days), make_interval(hours => r.settle_hours)) AS cost_given_up_at,
     n.is_connected,
     v.is_conversation,
     v.is_conversation AND k.is_terminal AND c.duration_seconds < r.quick_hang_up_seconds AS is_quick_hang_up,

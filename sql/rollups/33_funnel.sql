@@ -26,7 +26,10 @@ SELECT
     count(*) FILTER (WHERE f.is_goal) AS goal_calls,
     count(*) FILTER (WHERE f.is_deleted) AS deleted_calls,
     count(f.error_class) AS error_calls,
-    min(f.stale_at) FILTER (WHERE f.stale_at >= now()) AS next_change_at
+    least(
+        min(f.stale_at) FILTER (WHERE f.stale_at >= now()),
+        min(f.cost_given_up_at) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at >= now())
+    ) AS next_change_at
 FROM rollup.day_bounds b
 CROSS JOIN LATERAL (
     -- OFFSET 0: a day's calls are found by their index, whatever the planner expects of so many days.

@@ -18,7 +18,8 @@ SELECT
     count(f.talk_seconds) AS measured_calls,
     coalesce(sum(f.talk_seconds), 0)::bigint AS duration_seconds,
     count(f.cost_usd) AS cost_known_calls,
-    count(*) FILTER (WHERE f.cost_state = 'pending') AS cost_pending_calls,
+    count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at >= now()) AS cost_pending_calls,
+    count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at < now()) AS cost_given_up_calls,
     sum(f.cost_usd)::numeric(18, 6) AS cost_usd
 FROM rollup.day_bounds b
 CROSS JOIN LATERAL (

@@ -39,7 +39,7 @@ SELECT
     f.span_seconds - f.duration_seconds AS duration_mismatch_seconds,
     f.billed_minutes_estimate,
     f.cost_usd,
-    f.cost_state,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END AS cost_state,
     f.cost_state = 'known' AS is_cost_known,
     f.cost_state <> 'not_expected' AS is_cost_expected,
     CASE WHEN length(f.other_party) >= 7 THEN left(f.other_party, 2) || '…' || right(f.other_party, 2)

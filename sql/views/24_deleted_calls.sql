@@ -19,7 +19,7 @@ SELECT
     f.cost_on,
     f.duration_seconds,
     f.cost_usd,
-    f.cost_state,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END AS cost_state,
     f.has_transcript,
     f.recording_state = 'present' AS has_recording,
     c.last_seen_at,

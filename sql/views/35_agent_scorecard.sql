@@ -35,6 +35,7 @@ SELECT
     s.longest_seconds,
     coalesce(s.cost_known_calls, 0) AS cost_known_calls,
     coalesce(s.cost_pending_calls, 0) AS cost_pending_calls,
+    coalesce(s.cost_given_up_calls, 0) AS cost_given_up_calls,
     s.cost_usd,
     s.timed_cost_usd,
     (s.timed_seconds / 60.0)::double precision AS timed_minutes,
@@ -75,6 +76,7 @@ CROSS JOIN LATERAL (
         max(a.longest_seconds) AS longest_seconds,
         sum(a.cost_known_calls)::bigint AS cost_known_calls,
         sum(a.cost_pending_calls)::bigint AS cost_pending_calls,
+        sum(a.cost_given_up_calls)::bigint AS cost_given_up_calls,
         sum(a.cost_usd)::numeric(18, 6) AS cost_usd,
         sum(a.timed_cost_usd)::numeric(18, 6) AS timed_cost_usd,
         sum(a.timed_seconds)::bigint AS timed_seconds,
@@ -93,7 +95,8 @@ CROSS JOIN LATERAL (
             r.account, r.agent_id, r.calls, r.open_calls, r.terminal_calls, r.placed_calls, r.answered_calls,
             r.machine_calls, r.conversations, r.quick_hang_ups, r.goal_calls, r.error_calls,
             NULL::bigint AS measured_calls, NULL::bigint AS duration_seconds, NULL::integer AS longest_seconds,
-            NULL::bigint AS cost_known_calls, NULL::bigint AS cost_pending_calls, NULL::numeric AS cost_usd,
+            NULL::bigint AS cost_known_calls, NULL::bigint AS cost_pending_calls,
+            NULL::bigint AS cost_given_up_calls, NULL::numeric AS cost_usd,
             NULL::numeric AS timed_cost_usd, NULL::bigint AS timed_seconds, NULL::numeric AS conversation_cost_usd,
             NULL::bigint AS cost_known_conversations, NULL::numeric AS wasted_cost_usd,
             NULL::bigint AS transcribed_calls, NULL::double precision AS agent_seconds,
@@ -107,14 +110,14 @@ CROSS JOIN LATERAL (
         SELECT
             r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.measured_calls,
             r.duration_seconds, r.longest_seconds, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            NULL, NULL, NULL, NULL
+            NULL, NULL, NULL, NULL, NULL
         FROM rollup.durations r
         WHERE r.day >= p.since_on
             AND NOT EXISTS (SELECT FROM rollup.stale x WHERE x.account = r.account AND x.day = r.day)
         UNION ALL
         SELECT
             r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            r.cost_known_calls, r.cost_pending_calls, r.cost_usd, r.timed_cost_usd, r.timed_seconds,
+            r.cost_known_calls, r.cost_pending_calls, r.cost_given_up_calls, r.cost_usd, r.timed_cost_usd, r.timed_seconds,
             r.conversation_cost_usd, r.cost_known_conversations, r.wasted_cost_usd, NULL, NULL, NULL, NULL, NULL,
             NULL, NULL
         FROM rollup.costs_agents r
@@ -123,7 +126,7 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT
             r.account, r.agent_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.transcribed_calls, r.agent_seconds, r.contact_seconds,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, r.transcribed_calls, r.agent_seconds, r.contact_seconds,
             r.agent_interruptions, r.contact_interruptions, r.response_seconds, r.response_count
         FROM rollup.conversations r
         WHERE r.day >= p.since_on
@@ -132,7 +135,7 @@ CROSS JOIN LATERAL (
         SELECT
             r.account, r.agent_id, r.calls, r.open_calls, r.terminal_calls, r.placed_calls, r.answered_calls,
             r.machine_calls, r.conversations, r.quick_hang_ups, r.goal_calls, r.error_calls, r.measured_calls,
-            r.duration_seconds, r.longest_seconds, r.cost_known_calls, r.cost_pending_calls, r.cost_usd,
+            r.duration_seconds, r.longest_seconds, r.cost_known_calls, r.cost_pending_calls, r.cost_given_up_calls, r.cost_usd,
             r.timed_cost_usd, r.timed_seconds, r.conversation_cost_usd, r.cost_known_conversations,
             r.wasted_cost_usd, r.transcribed_calls, r.agent_seconds, r.contact_seconds, r.agent_interruptions,
             r.contact_interruptions, r.response_seconds, r.response_count

@@ -31,6 +31,7 @@ SELECT
     w.duration_seconds::double precision / nullif(w.measured_calls, 0) AS average_seconds,
     w.cost_known_calls,
     w.cost_pending_calls,
+    w.cost_given_up_calls,
     w.cost_usd,
     w.reporting_time_zone
 FROM (
@@ -53,6 +54,7 @@ FROM (
         sum(d.duration_seconds)::bigint AS duration_seconds,
         sum(d.cost_known_calls)::bigint AS cost_known_calls,
         sum(d.cost_pending_calls)::bigint AS cost_pending_calls,
+        sum(d.cost_given_up_calls)::bigint AS cost_given_up_calls,
         sum(d.cost_usd)::numeric(18, 6) AS cost_usd,
         r.time_zone AS reporting_time_zone
     FROM rollup.numbers_current d

@@ -1,5 +1,5 @@
 -- analytics.reach_by_hour
--- Grain: one row per day, weekday, hour, account and direction.
+-- Grain: one row per day, weekday, hour, account and direction, of all calls, placed or not.
 -- Key: day, account, direction, weekday, hour.
 -- Time: created_at.
 -- Units: calls; rates are 0 to 1.
@@ -11,6 +11,7 @@ SELECT
     d.account,
     d.direction,
     d.created_weekday AS weekday,
+    (ARRAY['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'])[d.created_weekday] AS weekday_name,
     d.created_hour AS hour,
     d.calls,
     d.terminal_calls,

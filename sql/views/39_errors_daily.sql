@@ -19,6 +19,7 @@ SELECT
     c.connected_calls,
     c.cost_known_calls,
     c.cost_pending_calls,
+    c.cost_given_up_calls,
     c.cost_usd,
     r.time_zone AS reporting_time_zone
 FROM rollup.day_bounds b
@@ -33,7 +34,8 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE f.stage = 'not_placed') AS not_placed_calls,
         count(*) FILTER (WHERE f.is_connected) AS connected_calls,
         count(f.cost_usd) AS cost_known_calls,
-        count(*) FILTER (WHERE f.cost_state = 'pending') AS cost_pending_calls,
+        count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at >= now()) AS cost_pending_calls,
+        count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at < now()) AS cost_given_up_calls,
         sum(f.cost_usd)::numeric(18, 6) AS cost_usd
     FROM rollup.facts f
     WHERE f.account = b.account AND (f.error_class IS NOT NULL OR f.stage = 'not_placed')

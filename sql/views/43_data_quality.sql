@@ -23,7 +23,7 @@ FROM (VALUES
     ('status not mapped', 'replicator.status_stages does not know its status: in no rate'),
     ('cost is implausible', '1,000,000 US dollars or more: in no sum'),
     ('negative cost', 'below zero: taken for a refund'),
-    ('settled without its cost', 'over for longer than replicator.reporting.settle_hours, its cost still pending'),
+    ('settled without its cost', 'over for longer than replicator.reporting.settle_hours, its cost has not come'),
     ('number is missing', 'inbound or outbound, and one of its numbers is not there or withheld: of no contact'),
     ('no creation', 'created_at is not there: on the day null'),
     ('created after it was seen', 'created_at is more than 5 minutes after the first look at it: one clock is wrong'),

@@ -42,7 +42,9 @@ reporting = sa.Table(
     sa.Column("answer_target_seconds", sa.Integer, nullable=False, server_default="20"),
     sa.Column("transcript_target_seconds", sa.Integer, nullable=False, server_default="900"),
     sa.Column("cost_target_seconds", sa.Integer, nullable=False, server_default="86400"),
+    sa.Column("cost_give_up_days", sa.Integer, nullable=False, server_default="30"),
     sa.CheckConstraint("is_only", name="one_row"),
+    sa.CheckConstraint("cost_give_up_days >= 0", name="give_up"),
     sa.CheckConstraint("billing_increment_seconds > 0", name="increment"),
     sa.CheckConstraint(
         "least(settle_hours, stale_open_hours, quick_hang_up_seconds, conversation_seconds, billing_minimum_seconds, "
