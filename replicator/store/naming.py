@@ -59,6 +59,7 @@ class Names:
 
     analytics: str = "analytics"
     archive: str = "archive"
+    billing: str = "billing"
     replicator: str = "replicator"
     rollup: str = "rollup"
     truedy: str = "truedy"

@@ -184,6 +184,6 @@ def test_what_stood_beside_ours_stays(empty_database: str, name: str) -> None:
 
 
 def test_there_is_a_database_of_every_release() -> None:
-    """Whoever adds a migration adds the database of the release before it."""
+    """Whoever adds a migration adds the database of the release before it. One release may have several migrations."""
     assert [path.name.partition(".")[0] for path in RELEASES] == schema_check.revisions()[: len(RELEASES)]
-    assert len(schema_check.revisions()) - len(RELEASES) <= 3, "run tests/store/releases/make.py for the release before"
+    assert len(schema_check.revisions()) - len(RELEASES) <= 7, "run tests/store/releases/make.py for the release before"
