@@ -184,6 +184,7 @@ def options(
         limits=limits(settings),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         database_patience_seconds=settings.replicator_database_patience_seconds,
+        vendor_keeps=timedelta(days=settings.replicator_archive_vendor_keeps_days) if settings.has_archive else None,
         max_seconds=max_seconds,
         max_requests=max_requests,
     )

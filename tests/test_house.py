@@ -37,9 +37,9 @@ RUNGS = {
     "verify": {"errors", "records", "source", "store", "budget", "sync"},
     "simulator": {"errors"},
     "export": {"errors", "atomic_file", "store"},
-    "report": {"errors", "records", "store", "sync", "verify"},
+    "report": {"errors", "records", "store", "sync", "verify", "archive"},
     "service": {"errors", "records", "store", "sync", "report", "archive", "reconcile"},
-    "setting_values": {"sync"},
+    "setting_values": {"sync", "archive"},
     "setting_fields": {"setting_values", "sync"},
     "settings_page": {"setting_fields"},
     "settings": {"errors", "env_file", "origins", "setting_fields", "setting_values", "trusted_files"},
@@ -71,7 +71,7 @@ FLOORS = {
 """Each room inside the engine's house, and what of it it may import."""
 
 PURE = (
-    "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
+    "archive/addresses.py", "archive/failures.py", "archive/media.py", "archive/queue_rules.py", "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
     "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
     "report/plots.py", "report/rows.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
@@ -108,12 +108,16 @@ DOORS = {
         "cli/frame.py",
         "cli/commands.py",
         "cli/accounts.py",
+        "cli/archive.py",
+        "cli/recordings.py",
         "cli/quarantine.py",
         "cli/sync.py",
         "cli/tools.py",
         "demo.py",
     },
     "pyarrow": {"export/parquet.py"},
+    "boto3": {"archive/s3_store.py"},
+    "botocore": {"archive/s3_store.py"},
 }
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
 

@@ -15,6 +15,7 @@ from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
     absences,
+    archived,
     detail_habits,
     quarantine,
     runs,
@@ -44,7 +45,7 @@ from replicator.sync.pseudonyms import name_parties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     import psycopg
@@ -72,6 +73,8 @@ class Committer:
     looks_since: datetime
     """Details that are first looked at from now on count together from this instant (content/habit.py)."""
     pseudonyms: Pseudonyms | None = None
+    vendor_keeps: timedelta | None = None
+    """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -89,7 +92,11 @@ class Committer:
         details, gained = self._merge(tx, position, batch, counters)
         details += self._details(tx, batch, counters)
         if details:
-            counters.segments_stored += stored_details.write_details(tx, self.account, one_each(details))
+            rows = one_each(details)
+            counters.segments_stored += stored_details.write_details(tx, self.account, rows)
+            if self.vendor_keeps is not None:
+                found = [row.call_id for row in rows if row.recording is not None]
+                archived.queue(tx, self.account, found, self.vendor_keeps, now)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
