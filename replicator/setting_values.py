@@ -35,7 +35,6 @@ PLAIN = {
     "int_parsing_size": "expected a whole number of usual size",
     "int_from_float": "expected a whole number",
     "float_parsing": "expected a number",
-    "literal_error": "expected {expected}",
     "finite_number": "expected a number",
     "string_too_short": "expected a text that is not empty",
     "string_pattern_mismatch": "expected a text of the form {pattern}",

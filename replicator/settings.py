@@ -39,11 +39,6 @@ class Settings(SettingFields):
         return any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"))
 
     @property
-    def has_archive(self) -> bool:
-        """Say whether the compliance archive is switched on."""
-        return self.replicator_archive == "on"
-
-    @property
     def names_a_database(self) -> bool:
         """Say whether a database other than the embedded one is used."""
         return self.database_url is not None or self.has_libpq_variables

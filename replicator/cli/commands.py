@@ -58,8 +58,9 @@ def serve() -> None:
                     url = stack.enter_context(assembly.live_page(settings, database, stop))
                     logging.getLogger("replicator.serve").info("the report is at %s", url)
                 stack.enter_context(refreshed(database, stop))
-                if settings.has_archive:
+                if settings.is_archived:
                     stack.enter_context(recordings.beside_syncs(settings, database, readers, stop))
+                stack.enter_context(assembly.anchoring(settings, database, stop))
                 Service(
                     database,
                     once,

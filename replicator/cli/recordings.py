@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from replicator.settings import Settings
     from replicator.source.reading import Reading
     from replicator.store.database import Database
+
+Again = Annotated[bool, typer.Option("--again", help="Try recordings once more that are refused or missing.")]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Compare all files of the store with the database now, not once a day.")
+]
+FetchLost = Annotated[
+    bool, typer.Option("--fetch-lost", help="Fetch files again that are gone from the store, however many they are.")
+]
 
 
 @contextmanager
@@ -92,13 +101,53 @@ def after_sync(
     """
     from replicator.archive.objects import StoreFailed
 
-    if not settings.has_archive or stop.is_set() or (seconds is not None and seconds <= 0):
+    if not settings.is_archived or stop.is_set() or (seconds is not None and seconds <= 0):
         return None, None
     try:
         with runner(settings, database, readers, stop, most_requests=requests) as lane:
             return lane.perform(seconds), None
     except StoreFailed as error:
         return None, error
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `archive run` is asked to do. `until` is when it must end (monotonic seconds)."""
+
+    until: float | None = None
+    is_again: bool = False
+    compares_now: bool = False
+    fetches_lost: bool = False
+
+
+def run(settings: Settings, database: Database, wanted: Wanted, *, is_told: bool) -> dict[str, Any]:
+    """Do the lane's part of `archive run`; return its facts, and say them where `is_told`.
+
+    Without an API key no link is renewed, and what has a link that is still good is downloaded.
+    """
+    from replicator import assembly
+    from replicator.store import archived
+
+    with ExitStack() as stack:
+        stop = stack.enter_context(assembly.stopping())
+        readers = stack.enter_context(assembly.readers(settings)) if settings.has_api_key else ()
+        requeued = 0
+        if wanted.is_again:
+            with database.transaction() as tx:
+                requeued = archived.try_again(tx, settings.replicator_account, datetime.now(UTC))
+        lane = stack.enter_context(
+            runner(
+                settings, database, readers, stop,
+                compares_now=wanted.compares_now, fetches_lost=wanted.fetches_lost,
+            )
+        )  # fmt: skip
+        report = lane.perform(None if wanted.until is None else max(0.0, wanted.until - time.monotonic()))
+        report.queued += requeued
+        if is_told:
+            say(report)
+        if stop.is_set():
+            raise typer.Exit(1)
+        return facts(report)
 
 
 def beside_syncs(
@@ -137,4 +186,16 @@ def facts(report: Report) -> dict[str, Any]:
     return asdict(report)
 
 
-__all__ = ["after_sync", "beside_syncs", "facts", "lines", "runner", "say"]
+__all__ = [
+    "Again",
+    "Compare",
+    "FetchLost",
+    "Wanted",
+    "after_sync",
+    "beside_syncs",
+    "facts",
+    "lines",
+    "run",
+    "runner",
+    "say",
+]

@@ -42,6 +42,7 @@ from replicator.sync.engine.freshness import age_classes
 from replicator.sync.engine.state import failing
 from replicator.sync.protocol.results import Committed
 from replicator.sync.pseudonyms import name_parties
+from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,6 +74,8 @@ class Committer:
     looks_since: datetime
     """Details that are first looked at from now on count together from this instant (content/habit.py)."""
     pseudonyms: Pseudonyms | None = None
+    seals: bool = False
+    """Whether what is stored is sealed in the archive's chain, too."""
     vendor_keeps: timedelta | None = None
     """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
     counters: runs.Counters = field(default_factory=runs.Counters)
@@ -89,13 +92,13 @@ class Committer:
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows
-        details, gained = self._merge(tx, position, batch, counters)
-        details += self._details(tx, batch, counters)
+        notes = Notes(self.account) if self.seals else None
+        details, gained = self._merge(tx, position, batch, counters, notes)
+        details = one_each(details + self._details(tx, batch, counters))
         if details:
-            rows = one_each(details)
-            counters.segments_stored += stored_details.write_details(tx, self.account, rows)
+            counters.segments_stored += stored_details.write_details(tx, self.account, details)
             if self.vendor_keeps is not None:
-                found = [row.call_id for row in rows if row.recording is not None]
+                found = [row.call_id for row in details if row.recording is not None]
                 archived.queue(tx, self.account, found, self.vendor_keeps, now)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
@@ -105,6 +108,11 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        if notes is not None:
+            notes.note_details(details)
+            notes.note_coverage(removed, added)
+            notes.absences = [one.id for one in batch.absences if one.state == "deleted"]
+            notes.seal(tx, now)
         if position.state.left:
             stored_coverage.save_failing(tx, self.account, map(_failing, failing(position.state)))
         state, source = position.state, position.source
@@ -139,7 +147,12 @@ class Committer:
     _next: runs.Counters = field(default_factory=runs.Counters)
 
     def _merge(
-        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: runs.Counters
+        self,
+        tx: psycopg.Connection[Any],
+        position: Position,
+        batch: Batch,
+        counters: runs.Counters,
+        notes: Notes | None,
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return the rows for their details, and by how many the live calls increased."""
         observations = [
@@ -151,7 +164,9 @@ class Committer:
             return [], 0
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
-        stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        if notes is not None:
+            notes.note_calls(settled, late)
         stored_calls.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:

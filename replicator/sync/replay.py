@@ -29,6 +29,7 @@ from replicator.sync.content.calls import Change, Observation, Policy, Settled, 
 from replicator.sync.content.details import one_each
 from replicator.sync.content.stages import Stages
 from replicator.sync.pseudonyms import catch_up, name_parties
+from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -129,8 +130,11 @@ def replay(
     row_id: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    seals: bool = False,
 ) -> Replayed:
-    """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this.
+    """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this. `seals`: what
+    is stored is sealed in the archive, too.
 
     Raises LeaseHeld or a DatabaseError.
     """
@@ -144,7 +148,8 @@ def replay(
         for ids in batches(wanted):
             with database.transaction() as tx:
                 lease.hold(tx, held)
-                done += _replay(tx, account, policy, pseudonyms, ids, clock())
+                notes = Notes(account) if seals else None
+                done += _replay(tx, account, policy, pseudonyms, ids, clock(), notes)
     finally:
         lease.release(database, held)
     return done
@@ -157,6 +162,7 @@ def _replay(
     pseudonyms: Pseudonyms | None,
     ids: Sequence[int],
     now: datetime,
+    notes: Notes | None,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
     policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
@@ -172,12 +178,16 @@ def _replay(
         else:
             unread.append(kept.id)
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
-    stored_calls.write_calls(tx, account, settled.calls, settled.versions)
+    late = stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     source_state.recount(tx, account)
     details = one_each(details_of_all(tx, settled, seen, policy))
     stored_details.write_details(tx, account, details)
+    if notes is not None:
+        notes.note_calls(settled, late)
+        notes.note_details(details)
+        notes.seal(tx, now)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
         for kept, call in found
