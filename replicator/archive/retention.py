@@ -135,7 +135,9 @@ def binding(versions: Iterable[RetentionClass]) -> tuple[RetentionClass, ...]:
 
 def term(classes: Sequence[RetentionClass], basis: Basis, call: KeptCall) -> Term | None:
     """Return for how long binding classes keep a call on one basis: the longest time counts. None: no class applies."""
-    terms = [Term(one.keep.until(call.since), one.name) for one in classes if one.basis is basis and one.applies_to(call)]
+    terms = [
+        Term(one.keep.until(call.since), one.name) for one in classes if one.basis is basis and one.applies_to(call)
+    ]
     return max(terms, key=lambda one: (one.until, one.by), default=None)
 
 

@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.suppressing import Suppressing
+from replicator.archive.suppression import reduced
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
@@ -72,6 +74,8 @@ class Committer:
     looks_since: datetime
     """Details that are first looked at from now on count together from this instant (content/habit.py)."""
     pseudonyms: Pseudonyms | None = None
+    suppressing: Suppressing | None = None
+    """Recognises what was erased, so that it does not come back; None: without a secret, which an empty list needs not."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -80,18 +84,21 @@ class Committer:
         Raises CommitsLost where the database no longer has the run's earlier commits.
         """
         hold(tx, self.lease)
+        suppressing = self.suppressing or Suppressing(self.account)
         if not runs.has_committed(tx, self.run_id, self.counters, self._next):
             # The rows on which this run's proofs rest may be lost, so none of these proofs may be written.
             raise CommitsLost("the database was set back to an earlier state while this run was writing to it")
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows
-        details, gained = self._merge(tx, position, batch, counters)
+        details, gained = self._merge(tx, position, batch, counters, suppressing, now)
         details += self._details(tx, batch, counters)
+        if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
+            details = [row for row in details if row.call_id not in erased]
         if details:
             counters.segments_stored += stored_details.write_details(tx, self.account, one_each(details))
         if batch.bad:
-            counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
+            counters.rows_quarantined += quarantine.keep(tx, self.account, suppressing.unread(tx, batch.bad))
         if position.has_quarantine:
             quarantine.resolve(tx, self.account, _seen_at(batch), _still_aside(batch))
         suspected, deleted = self._absences(tx, batch, counters)
@@ -132,7 +139,13 @@ class Committer:
     _next: runs.Counters = field(default_factory=runs.Counters)
 
     def _merge(
-        self, tx: psycopg.Connection[Any], position: Position, batch: Batch, counters: runs.Counters
+        self,
+        tx: psycopg.Connection[Any],
+        position: Position,
+        batch: Batch,
+        counters: runs.Counters,
+        suppressing: Suppressing,
+        now: datetime,
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return the rows for their details, and by how many the live calls increased."""
         observations = [
@@ -142,6 +155,10 @@ class Committer:
         ]
         if not observations:
             return [], 0
+        if erased := suppressing.erased(tx, [seen.call for seen in observations], now):
+            observations = [
+                replace(seen, call=reduced(seen.call)) if seen.call.id in erased else seen for seen in observations
+            ]
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
         stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)

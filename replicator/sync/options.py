@@ -15,6 +15,7 @@ from replicator.sync.protocol.results import Gap, Result, Why
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from replicator.archive.restoring import Guard
     from replicator.store import runs
     from replicator.sync.pseudonyms import Pseudonyms
 
@@ -62,6 +63,8 @@ class Options:
     """How long the run waits for an unavailable database, at its start and later."""
     pseudonyms: Pseudonyms | None = None
     """Makes the pseudonyms of phone numbers; None: no pseudonyms are stored."""
+    guard: Guard | None = None
+    """Knows what was erased, and erases it again where a restored database has brought it back."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

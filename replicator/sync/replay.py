@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.suppressing import Suppressing
+from replicator.archive.suppression import reduced
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
@@ -129,6 +131,7 @@ def replay(
     row_id: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    suppressing: Suppressing | None = None,
 ) -> Replayed:
     """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this.
 
@@ -144,7 +147,7 @@ def replay(
         for ids in batches(wanted):
             with database.transaction() as tx:
                 lease.hold(tx, held)
-                done += _replay(tx, account, policy, pseudonyms, ids, clock())
+                done += _replay(tx, account, policy, pseudonyms, ids, clock(), suppressing or Suppressing(account))
     finally:
         lease.release(database, held)
     return done
@@ -157,6 +160,7 @@ def _replay(
     pseudonyms: Pseudonyms | None,
     ids: Sequence[int],
     now: datetime,
+    suppressing: Suppressing,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
     policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
@@ -171,12 +175,14 @@ def _replay(
             found.append((kept, call))
         else:
             unread.append(kept.id)
+    if erased := suppressing.erased(tx, [call for _, call in found], now):
+        found = [(kept, reduced(call) if call.id in erased else call) for kept, call in found]
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
     stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     source_state.recount(tx, account)
-    details = one_each(details_of_all(tx, settled, seen, policy))
+    details = [row for row in one_each(details_of_all(tx, settled, seen, policy)) if row.call_id not in erased]
     stored_details.write_details(tx, account, details)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)

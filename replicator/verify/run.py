@@ -47,6 +47,13 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _as_stored(page: Page, erased: Collection[UUID]) -> Page:
+    """Return the page with the erased calls in the reduced form in which they are stored."""
+    if not erased:
+        return page
+    return replace(page, calls=tuple(reduced(call) if call.id in erased else call for call in page.calls))
+
+
 class Verification:
     """One comparison. `readers` are pairs of (key, reader that uses it)."""
 
@@ -289,6 +296,7 @@ class Verification:
         account, top = self._account, self._ledger.top
         with self._database.connection() as connection:
             stored = verification.stored_calls(connection, account, ids)
+            page = _as_stored(page, governance.erased_ids(connection, ids))
             inside = []
             if interval is not None:
                 inside = verification.live_between(connection, account, interval.since, interval.until, asked_at)

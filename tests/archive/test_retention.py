@@ -68,7 +68,13 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_a_time_is_written_as_it_is_read() -> None:
-    assert [str(parse_keep(one)) for one in ("6y", "18m", "90d", "1y6m3d", "0d")] == ["6y", "1y6m", "90d", "1y6m3d", "0d"]
+    assert [str(parse_keep(one)) for one in ("6y", "18m", "90d", "1y6m3d", "0d")] == [
+        "6y",
+        "1y6m",
+        "90d",
+        "1y6m3d",
+        "0d",
+    ]
 
 
 def test_a_class_selects_by_all_that_it_names() -> None:
@@ -97,7 +103,10 @@ def test_the_longest_class_of_a_basis_counts() -> None:
 def test_compliance_is_never_shortened() -> None:
     """Not by a shorter time, a narrower selection, another mode or another basis; longer and wider is allowed."""
     old = kept(mode=Mode.COMPLIANCE, direction="inbound")
-    fine = [kept(keep="7y", version=2, mode=Mode.COMPLIANCE, direction="inbound"), kept(version=2, mode=Mode.COMPLIANCE)]
+    fine = [
+        kept(keep="7y", version=2, mode=Mode.COMPLIANCE, direction="inbound"),
+        kept(version=2, mode=Mode.COMPLIANCE),
+    ]
     wrong = [
         kept(keep="5y", version=2, mode=Mode.COMPLIANCE, direction="inbound"),
         kept(version=2, mode=Mode.COMPLIANCE, direction="outbound"),
@@ -122,7 +131,9 @@ def test_a_version_that_was_written_by_hand_shortens_nothing() -> None:
 @given(st.integers(0, 40), st.integers(0, 70), st.integers(0, 40), st.integers(0, 70))
 def test_shorter_means_that_some_call_would_be_kept_less_long(months: int, days: int, months2: int, days2: int) -> None:
     new, old = Keep(months, days), Keep(months2, days2)
-    found = [new.until(NOON + timedelta(days=day)) < old.until(NOON + timedelta(days=day)) for day in range(0, 1461, 97)]
+    found = [
+        new.until(NOON + timedelta(days=day)) < old.until(NOON + timedelta(days=day)) for day in range(0, 1461, 97)
+    ]
     assert is_shorter(new, old) or not any(found)
     assert not (is_shorter(new, old) and months >= months2 and days >= days2)
 

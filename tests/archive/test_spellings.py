@@ -74,11 +74,18 @@ def test_random_spellings_are_all_found() -> None:
     words = "zero one two three four five six seven eight nine".split()
     missed = wrong = 0
     for _ in range(2000):
-        number = chance.choice(["49", "1", "44", "353"]) + str(chance.randint(2, 9)) + "".join(chance.choices("0123456789", k=9))
+        number = (
+            chance.choice(["49", "1", "44", "353"])
+            + str(chance.randint(2, 9))
+            + "".join(chance.choices("0123456789", k=9))
+        )
         other = number[:-1] + str((int(number[-1]) + 1) % 10)
         shown = []
         for digit in number:
-            shown += [words[int(digit)] if chance.random() < 0.5 else digit, chance.choice([" ", "-", ". ", ", uh, ", " (", ""])]
+            shown += [
+                words[int(digit)] if chance.random() < 0.5 else digit,
+                chance.choice([" ", "-", ". ", ", uh, ", " (", ""]),
+            ]
             if shown[-1] == "" and shown[-2] in words:
                 shown.append(" ")
         text = f"well it is {''.join(shown)} thank you"
