@@ -14,6 +14,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
+    from replicator.archive.objects import Store
+    from replicator.archive.restoring import Guard
+    from replicator.archive.suppression import Keys
+    from replicator.archive.suppression_file import SuppressionFile
     from replicator.budget.durable import Limits
     from replicator.settings import Settings
     from replicator.source.isolated_reader import CarefulReader
@@ -157,6 +162,39 @@ def pseudonyms(settings: Settings) -> Pseudonyms | None:
     if key is None and settings.database_url is None and not settings.has_libpq_variables:
         key = own_key(settings)
     return None if key is None else Pseudonyms(key)
+
+
+def suppression_keys(settings: Settings) -> Keys | None:
+    """Return the maker of the keyed hashes of what was erased, or None where no secret is set."""
+    from replicator.archive.suppression import Keys
+
+    key = settings.suppression_key()
+    if key is not None:
+        return Keys(key)
+    found = pseudonyms(settings)
+    return None if found is None else Keys(found.secret)
+
+
+def guard(settings: Settings) -> Guard:
+    """Return what keeps out what was erased. The embedded database exists by now."""
+    from replicator.archive.restoring import Guard
+
+    return Guard(suppression_keys(settings), suppression_file(settings), partial(archive_store, settings))
+
+
+def suppression_file(settings: Settings) -> SuppressionFile:
+    """Return the list of what was erased that is kept beside the keys."""
+    from replicator.archive.suppression_file import SuppressionFile
+
+    chosen = settings.replicator_archive_suppressions
+    return SuppressionFile(data_dir(settings) / "suppressions.jsonl" if chosen is None else chosen.expanduser())
+
+
+def archive_store(settings: Settings) -> AbstractContextManager[Store]:
+    """Return a context manager that opens the store of the archive's files."""
+    from replicator.archive import objects
+
+    return objects.opened(str(getattr(settings, "replicator_archive_store", None) or ""), data_dir(settings))
 
 
 def own_key(settings: Settings) -> bytes:
@@ -320,9 +358,11 @@ def psql(where: Place, arguments: Sequence[str]) -> int:
 __all__ = [
     "Place",
     "absences",
+    "archive_store",
     "connected",
     "data_dir",
     "details",
+    "guard",
     "interruptible",
     "limits",
     "live_page",
@@ -337,4 +377,6 @@ __all__ = [
     "psql",
     "readers",
     "stopping",
+    "suppression_file",
+    "suppression_keys",
 ]

@@ -14,6 +14,7 @@ from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -60,13 +61,17 @@ def seal(
     by: str,
     reason: str,
     subject: UUID | None = None,
+    besides: Sequence[Entry] = (),
     **more: Any,
 ) -> int:
-    """Seal one deed in the caller's transaction; return its sequence. `more` is JSON, with instants and ids as texts."""
+    """Seal one deed in the caller's transaction, and `besides` after it in the same block; return the deed's sequence.
+
+    `more` is JSON, with instants and ids as texts.
+    """
     content = {"kind": kind.value, "account": account, "by": by, "reason": reason, **more}
     if subject is not None:
         content["call_id"] = str(subject)
-    return sealing.append(tx, account, [Entry(kind, subject, at, chain.canonical(content))], at).first
+    return sealing.append(tx, account, [Entry(kind, subject, at, chain.canonical(content)), *besides], at).first
 
 
 __all__ = ["actor", "reason_of", "seal"]

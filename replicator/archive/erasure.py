@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import chain, deeds, holds
+from replicator.archive import chain, contents, deeds, holds
 from replicator.archive.kinds import Kind
 from replicator.archive.plan import Verdict, verdict
 from replicator.archive.precedence import Decision
+from replicator.archive.sealing import Entry
 from replicator.archive.suppression import MARK, Keys, is_reduced, reduced, reduced_bytes
 from replicator.errors import UnknownCall
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import erasing, governance
+from replicator.store import erasing, governance, sealed_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -238,6 +239,7 @@ class _Eraser:
                 tx, account, Kind.ERASURE if now_true.decision is Decision.ERASE else Kind.DISPOSAL, self.now,
                 subject=call_id, by=self.request.by, reason=self.request.reason, erasure=self.erasure_id, records=records,
                 decision=now_true.reason.value, found_by=now_true.found_by, removed=removed,
+                besides=_reduced_versions(tx, account, call_id) if records else (),
             )  # fmt: skip
         row = (
             call_id,
@@ -306,6 +308,15 @@ class _Eraser:
         text = reduced_bytes(keys, raw)
         erasing.remove_quarantined(tx, [(row_id, text, sha256(text).digest())])
         return 1
+
+
+def _reduced_versions(tx: psycopg.Connection[Any], account: str, call_id: UUID) -> list[Entry]:
+    """Return what is to be sealed of a call's reduced versions, so that they can be verified instead of the former ones."""
+    numbers = erasing.versions_of(tx, call_id)
+    current = max((number for number, is_late in numbers if not is_late), default=None)
+    wanted = [(call_id, number, number == current) for number, _ in numbers]
+    found = [contents.CallFacts(*row) for row in sealed_contents.calls(tx, wanted)] if wanted else []
+    return [Entry(Kind.CALL, call_id, one.observed_at, contents.of_call(account, one)) for one in found]
 
 
 def _reduced_text(call_id: UUID, raw: str) -> tuple[str, bytes]:

@@ -1,12 +1,17 @@
 """The kinds of records in the archive. Pure.
 
-What each kind's content holds beside `kind` and `account` (canonical JSON, chain.py):
+What each kind's content holds beside `kind` and `account` (canonical JSON, chain.py). What is null or false is left out.
+Where a record has a subject, the content has it as `call_id`. Where a content has `observed_at`, it is that of the record.
 
-- call: `call_id`, `version`, `updated_at`, `observed_at`, `is_late`, `raw_sha256` (of the payload's text as stored in
-  truedy.call_versions), `columns` (SHA-256 of the columns of truedy.calls; null where another version is the current
-  one), `sealed_late` (true where the row was written before the archive was switched on).
-- transcript: `call_id`, `fetched_at`, `raw_sha256` (of summary, payload and segments as stored), `columns` (of the
-  columns of the segments), `sealed_late`.
+- call: `call_id`, `version`, `sha256` (of four lines: the payload's text as stored in truedy.call_versions, its
+  `updated_at`, its `observed_at`, and `late` or an empty line; with a line feed between two lines; instants as
+  chain.instant writes them, null as an empty line), `columns` (of the columns of truedy.calls where this version is the
+  current one), `sealed_late` (true where the row was written before the archive was switched on).
+- transcript: `call_id`, `observed_at` (when it was fetched), `sha256` (of summary and segments as stored), `columns` (of
+  those segments whose JSON does not say all of their columns), `sealed_late`.
+
+  Hashes in these two are base64url without padding, and `columns` is the first 16 bytes of a SHA-256: most records are of
+  these kinds, and every byte is written three times (table, WAL, backup).
 - recording: `call_id`, `sha256`, `bytes`, `media_type`, `source_at`.
 - tombstone: `call_id`, `state` (deleted or reappeared), `deleted_at`, `last_seen_at`, `first_missing_at`.
 - gap: `since` (null: the beginning), `until`, `verified_at`, `reason`.

@@ -23,10 +23,11 @@ from replicator.source import jsontext
 from replicator.source.jsontext import MalformedError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from uuid import UUID
 
     from replicator.archive.spellings import Spelling
-    from replicator.records import Call
+    from replicator.records import Call, Page
 
 MARK = "_erased"
 """The member of a payload that says that it is a reduced one."""
@@ -91,6 +92,13 @@ def reduced(call: Call) -> Call:
         recording_expires_at=None, context=None, transcript=None, has_escapes=False, problems=(), set_aside=(),
         raw=jsontext.encode(kept | {"updated_at": _text(call.updated_at)}), fingerprint=sha256(jsontext.canonical(kept)).digest(),
     )  # fmt: skip
+
+
+def as_stored(page: Page, erased: Collection[UUID]) -> Page:
+    """Return a page with the erased calls in the reduced form in which they are stored."""
+    if not erased:
+        return page
+    return replace(page, calls=tuple(reduced(call) if call.id in erased else call for call in page.calls))
 
 
 def reduced_bytes(keys: Keys, raw: bytes) -> bytes:

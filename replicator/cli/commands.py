@@ -41,7 +41,7 @@ def serve() -> None:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
 
             def once(held: Lease, pulse: Callable[[], None]) -> Report:
                 return Run(database, readers, options, stop=stop, pulse=pulse).perform(held)

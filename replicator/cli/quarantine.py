@@ -162,13 +162,15 @@ def _show(
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
     from replicator import assembly
+    from replicator.archive.suppressing import Suppressing
     from replicator.report import quarantine_view, terminal
     from replicator.sync import replay
 
     if number is not None:
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
-    done = replay.replay(database, account, details, number, assembly.pseudonyms(settings))
+    suppressing = Suppressing(account, assembly.suppression_keys(settings))
+    done = replay.replay(database, account, details, number, assembly.pseudonyms(settings), suppressing=suppressing)
     typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
     if done.left:
         raise typer.Exit(1)

@@ -41,6 +41,13 @@ def payloads(tx: psycopg.Connection[Any], account: str, call_id: UUID) -> tuple[
     return row[0], dict(versions.fetchall())
 
 
+def versions_of(tx: psycopg.Connection[Any], call_id: UUID) -> list[tuple[int, bool]]:
+    """Return (version, whether it came late) of a call's versions."""
+    return tx.execute(
+        "SELECT version, is_late FROM truedy.call_versions WHERE call_id = %s ORDER BY version", [call_id]
+    ).fetchall()
+
+
 def reduce_call(
     tx: psycopg.Connection[Any], call_id: UUID, current: tuple[str, bytes], versions: Mapping[int, tuple[str, bytes]]
 ) -> None:

@@ -78,8 +78,9 @@ def note_conflicts(tx: psycopg.Connection[Any], account: str, conflicts: Iterabl
 
 def write_calls(
     tx: psycopg.Connection[Any], account: str, rows: Sequence[CallRow], versions: Sequence[VersionRow]
-) -> None:
-    """Insert the new calls, update the changed ones, append the versions.
+) -> list[tuple[UUID, int]]:
+    """Insert the new calls, update the changed ones, append the versions. Return (call, version) of the late ones that
+    were not stored yet.
 
     Raises DatabaseUnavailable where another account has just stored one of the new calls; `known_calls` sees it when
     this is done again. No other process can, because each account has one writer.
@@ -116,8 +117,8 @@ def write_calls(
             ("call_id", "version", "updated_at", "observed_at", "fingerprint", "raw"),
             [(v.call.id, v.version, v.call.updated_at, v.observed_at, v.call.fingerprint, v.call.raw) for v in current],
         )
-    for late in (version for version in versions if version.is_late):
-        _append_late(tx, late)
+    late = (_append_late(tx, version) for version in versions if version.is_late)
+    return [one for one in late if one is not None]
 
 
 def _is_as_stored(version: VersionRow, row: CallRow | None) -> bool:
@@ -227,13 +228,13 @@ def _call_values(account: str, row: CallRow) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _append_late(tx: psycopg.Connection[Any], late: VersionRow) -> None:
-    tx.execute(
+def _append_late(tx: psycopg.Connection[Any], late: VersionRow) -> tuple[UUID, int] | None:
+    return tx.execute(
         "WITH next AS (UPDATE truedy.calls SET version = version + 1 WHERE id = %(id)s AND NOT EXISTS ("
         "SELECT 1 FROM truedy.call_versions v WHERE v.call_id = %(id)s AND v.fingerprint = %(fingerprint)s) "
         "RETURNING version) INSERT INTO truedy.call_versions (call_id, version, updated_at, observed_at, is_late, "
         "fingerprint, raw) SELECT %(id)s, version, %(updated_at)s, %(observed_at)s, true, %(fingerprint)s, "
-        "%(raw)s::jsonb FROM next",
+        "%(raw)s::jsonb FROM next RETURNING call_id, version",
         {
             "id": late.call.id,
             "fingerprint": late.call.fingerprint,
@@ -241,4 +242,4 @@ def _append_late(tx: psycopg.Connection[Any], late: VersionRow) -> None:
             "observed_at": late.observed_at,
             "raw": late.call.raw,
         },
-    )
+    ).fetchone()

@@ -43,6 +43,7 @@ from replicator.sync.engine.freshness import age_classes
 from replicator.sync.engine.state import failing
 from replicator.sync.protocol.results import Committed
 from replicator.sync.pseudonyms import name_parties
+from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,6 +75,8 @@ class Committer:
     looks_since: datetime
     """Details that are first looked at from now on count together from this instant (content/habit.py)."""
     pseudonyms: Pseudonyms | None = None
+    seals: bool = False
+    """Whether what is stored is sealed in the archive's chain, too."""
     suppressing: Suppressing | None = None
     """Recognises what was erased, so that it does not come back; None: without a secret, which an empty list needs not."""
     counters: runs.Counters = field(default_factory=runs.Counters)
@@ -91,12 +94,13 @@ class Committer:
         counters = replace(self.counters)
         counters.pages += batch.pages
         counters.rows_received += batch.rows
-        details, gained = self._merge(tx, position, batch, counters, suppressing, now)
-        details += self._details(tx, batch, counters)
+        notes = Notes(self.account) if self.seals else None
+        details, gained = self._merge(tx, position, batch, counters, notes, suppressing, now)
+        details = one_each(details + self._details(tx, batch, counters))
         if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
             details = [row for row in details if row.call_id not in erased]
         if details:
-            counters.segments_stored += stored_details.write_details(tx, self.account, one_each(details))
+            counters.segments_stored += stored_details.write_details(tx, self.account, details)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, suppressing.unread(tx, batch.bad))
         if position.has_quarantine:
@@ -105,6 +109,11 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        if notes is not None:
+            notes.note_details(details)
+            notes.note_coverage(removed, added)
+            notes.absences = [one.id for one in batch.absences if one.state == "deleted"]
+            notes.seal(tx, now)
         if position.state.left:
             stored_coverage.save_failing(tx, self.account, map(_failing, failing(position.state)))
         state, source = position.state, position.source
@@ -144,6 +153,7 @@ class Committer:
         position: Position,
         batch: Batch,
         counters: runs.Counters,
+        notes: Notes | None,
         suppressing: Suppressing,
         now: datetime,
     ) -> tuple[list[DetailRow], int]:
@@ -161,7 +171,9 @@ class Committer:
             ]
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
-        stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
+        if notes is not None:
+            notes.note_calls(settled, late)
         stored_calls.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:

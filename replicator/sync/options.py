@@ -63,6 +63,8 @@ class Options:
     """How long the run waits for an unavailable database, at its start and later."""
     pseudonyms: Pseudonyms | None = None
     """Makes the pseudonyms of phone numbers; None: no pseudonyms are stored."""
+    seals: bool = False
+    """Whether what is stored is sealed in the archive, in the same transaction."""
     guard: Guard | None = None
     """Knows what was erased, and erases it again where a restored database has brought it back."""
     max_seconds: float | None = None

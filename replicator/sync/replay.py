@@ -31,6 +31,7 @@ from replicator.sync.content.calls import Change, Observation, Policy, Settled, 
 from replicator.sync.content.details import one_each
 from replicator.sync.content.stages import Stages
 from replicator.sync.pseudonyms import catch_up, name_parties
+from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -131,9 +132,12 @@ def replay(
     row_id: int | None = None,
     pseudonyms: Pseudonyms | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    seals: bool = False,
     suppressing: Suppressing | None = None,
 ) -> Replayed:
-    """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this.
+    """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this. `seals`: what
+    is stored is sealed in the archive, too.
 
     Raises LeaseHeld or a DatabaseError.
     """
@@ -147,7 +151,10 @@ def replay(
         for ids in batches(wanted):
             with database.transaction() as tx:
                 lease.hold(tx, held)
-                done += _replay(tx, account, policy, pseudonyms, ids, clock(), suppressing or Suppressing(account))
+                notes = Notes(account) if seals else None
+                done += _replay(
+                    tx, account, policy, pseudonyms, ids, clock(), notes, suppressing or Suppressing(account)
+                )
     finally:
         lease.release(database, held)
     return done
@@ -160,6 +167,7 @@ def _replay(
     pseudonyms: Pseudonyms | None,
     ids: Sequence[int],
     now: datetime,
+    notes: Notes | None,
     suppressing: Suppressing,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
@@ -178,12 +186,16 @@ def _replay(
     if erased := suppressing.erased(tx, [call for _, call in found], now):
         found = [(kept, reduced(call) if call.id in erased else call) for kept, call in found]
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
-    stored_calls.write_calls(tx, account, settled.calls, settled.versions)
+    late = stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     source_state.recount(tx, account)
     details = [row for row in one_each(details_of_all(tx, settled, seen, policy)) if row.call_id not in erased]
     stored_details.write_details(tx, account, details)
+    if notes is not None:
+        notes.note_calls(settled, late)
+        notes.note_details(details)
+        notes.seal(tx, now)
     aside = [
         UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
         for kept, call in found

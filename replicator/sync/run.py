@@ -153,8 +153,9 @@ class Run:
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
         suppressing = Suppressing(account, guard.keys if guard is not None else None)
+        seals = self._options.seals
         self._committer = Committer(
-            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, suppressing
+            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, seals, suppressing
         )
         for reader in self._careful:
             reader.is_apart = recovered.is_apart

@@ -13,10 +13,11 @@ from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
+from replicator.archive.suppression import as_stored
 from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
-from replicator.store import source_state, stages, verification
+from replicator.store import governance, source_state, stages, verification
 from replicator.store.schema_check import check
 from replicator.sync.commit import load_ledger
 from replicator.sync.content.stages import Stages
@@ -45,13 +46,6 @@ MOST_ASKED_BY_ID = 5
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _as_stored(page: Page, erased: Collection[UUID]) -> Page:
-    """Return the page with the erased calls in the reduced form in which they are stored."""
-    if not erased:
-        return page
-    return replace(page, calls=tuple(reduced(call) if call.id in erased else call for call in page.calls))
 
 
 class Verification:
@@ -296,7 +290,7 @@ class Verification:
         account, top = self._account, self._ledger.top
         with self._database.connection() as connection:
             stored = verification.stored_calls(connection, account, ids)
-            page = _as_stored(page, governance.erased_ids(connection, ids))
+            page = as_stored(page, governance.erased_ids(connection, ids))
             inside = []
             if interval is not None:
                 inside = verification.live_between(connection, account, interval.since, interval.until, asked_at)
