@@ -17,6 +17,7 @@ from replicator.archive.kinds import Kind
 from replicator.archive.plan import Verdict, verdict
 from replicator.archive.precedence import Decision
 from replicator.archive.sealing import Entry
+from replicator.archive.suppressing import counted
 from replicator.archive.suppression import MARK, Keys, is_reduced, reduced, reduced_bytes
 from replicator.errors import UnknownCall
 from replicator.records import Call
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from replicator.archive.objects import Store
     from replicator.archive.spellings import Spelling
+    from replicator.archive.suppression import Counted
     from replicator.archive.suppression_file import SuppressionFile
     from replicator.store.database import Database
 
@@ -262,11 +264,12 @@ class _Eraser:
         stored = erasing.payloads(tx, account, call_id)
         assert stored is not None  # noqa: S101 - the call is a candidate of this transaction
         current, versions = stored
+        found_counted = counted(tx)
         erasing.reduce_call(
             tx,
             call_id,
-            _reduced_text(call_id, current),
-            {number: _reduced_text(call_id, raw) for number, raw in versions.items()},
+            _reduced_text(call_id, current, found_counted),
+            {number: _reduced_text(call_id, raw, found_counted) for number, raw in versions.items()},
         )
         segments, history = erasing.remove_details(tx, call_id)
         unread = [
@@ -319,14 +322,14 @@ def _reduced_versions(tx: psycopg.Connection[Any], account: str, call_id: UUID) 
     return [Entry(Kind.CALL, call_id, one.observed_at, contents.of_call(account, one)) for one in found]
 
 
-def _reduced_text(call_id: UUID, raw: str) -> tuple[str, bytes]:
-    """Return the reduced form (JSON text, fingerprint) of a stored payload."""
+def _reduced_text(call_id: UUID, raw: str, rules: Counted) -> erasing.Reduced:
+    """Return the reduced form of a stored payload."""
     found = parse_row(raw.encode())
     if isinstance(found, Call):
-        short = reduced(found)
-        return short.raw, short.fingerprint
+        short = reduced(found, rules)
+        return erasing.Reduced(short.raw, short.fingerprint, short.context)
     text = chain.canonical({"id": str(call_id), MARK: True})  # an earlier release could read it, and this one cannot
-    return text.decode(), sha256(text).digest()
+    return erasing.Reduced(text.decode(), sha256(text).digest(), None)
 
 
 def _quarantined(keys: Keys, call_id: UUID, name: str | None, raw: bytes) -> tuple[bytes, bytes]:

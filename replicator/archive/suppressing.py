@@ -7,15 +7,14 @@ same table decides as in an erasure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive import holds
 from replicator.archive.plan import Candidate, verdict
-from replicator.archive.suppression import reduced, reduced_bytes
-from replicator.source import jsontext
-from replicator.source.jsontext import MalformedError
-from replicator.store import governance
+from replicator.archive.suppression import Counted, reduced, reduced_bytes, word_at
+from replicator.store import erasing, governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,8 +24,44 @@ if TYPE_CHECKING:
     import psycopg
 
     from replicator.archive.suppression import Keys
-    from replicator.records import Call
+    from replicator.records import Call, Page
     from replicator.store.rows import UnreadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The erased calls of a batch, and what of their payloads is counted."""
+
+    ids: frozenset[UUID] = frozenset()
+    counted: Counted = field(default_factory=Counted)
+
+    def __contains__(self, call_id: object) -> bool:
+        return call_id in self.ids
+
+    def of(self, call: Call) -> Call:
+        """Return the call as it may be stored."""
+        return reduced(call, self.counted) if call.id in self.ids else call
+
+
+NOTHING = Erased()
+
+
+def counted(connection: psycopg.Connection[Any]) -> Counted:
+    """Return what the reports count, by their present rules."""
+    campaign, goal, values, errors, stages = governance.counted(connection)
+    return Counted(
+        tuple(campaign or ()), tuple(goal or ()), frozenset(one.lower() for one in values or ()), tuple(errors or ()),
+        tuple((tuple(path), value) for path, value in stages),
+    )  # fmt: skip
+
+
+def as_stored(connection: psycopg.Connection[Any], page: Page) -> Page:
+    """Return a page of the source with the erased calls in the reduced form in which they are stored."""
+    gone = governance.erased_ids(connection, [call.id for call in page.calls])
+    if not gone:
+        return page
+    erased = Erased(frozenset(gone), counted(connection))
+    return replace(page, calls=tuple(map(erased.of, page.calls)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +76,14 @@ class Suppressing:
         key_ids = governance.key_ids(tx, self.account)
         return holds.needed(self.keys, key_ids) if key_ids else None
 
-    def reduced(self, tx: psycopg.Connection[Any], calls: Sequence[Call], at: datetime) -> dict[UUID, Call]:
-        """Return {id: the last of these calls with it in its reduced form} for those that are on the list and are not kept.
+    def erased(self, tx: psycopg.Connection[Any], calls: Sequence[Call], at: datetime) -> Erased:
+        """Return those of these calls of which nothing but the reduced form may be stored.
 
         Calls that are found by their number are added to the list by their id.
         """
-        found = self.erased(tx, calls, at)
-        return {call.id: reduced(call) for call in calls if call.id in found}
-
-    def erased(self, tx: psycopg.Connection[Any], calls: Sequence[Call], at: datetime) -> frozenset[UUID]:
-        """Return the ids of those of these calls of which nothing but the reduced form may be stored."""
         keys = self._keys(tx)
         if keys is None or not calls:
-            return frozenset()
+            return NOTHING
         by_key: dict[str, set[UUID]] = {}
         for call in calls:
             numbers = (keys.of_number(one) for one in (call.phone_number, call.from_number) if one)
@@ -62,14 +92,22 @@ class Suppressing:
         listed = governance.listed_keys(tx, self.account, list(by_key))
         hits = {call_id for key in listed for call_id in by_key[key]}
         if not hits:
-            return frozenset()
+            return NOTHING
         gone = governance.erased_ids(tx, list(hits))
-        rules, path = holds.rules(tx, self.account, keys), governance.campaign_path(tx)
+        rules, found_counted = holds.rules(tx, self.account, keys), counted(tx)
+        path = found_counted.campaign_path
         asked = [_candidate(call, keys, path, at) for call in calls if call.id in hits - gone]
         found = frozenset(gone | {one.id for one in asked if verdict(one, rules, at, is_erasure_asked=True).is_removal})
         entries = [("call", keys.of_call(call_id)) for call_id in sorted(found)]
         governance.suppress(tx, self.account, keys.key_id, entries, at)
-        return found
+        return Erased(found, found_counted)
+
+    def clean(self, tx: psycopg.Connection[Any], rows: Sequence[tuple[int, bytes]]) -> None:
+        """Take the bytes of rows in quarantine away, because they are an erased call's: (id, bytes)."""
+        keys = self._keys(tx)
+        if keys is not None:
+            texts = [(row_id, reduced_bytes(keys, raw)) for row_id, raw in rows]
+            erasing.remove_quarantined(tx, [(row_id, text, sha256(text).digest()) for row_id, text in texts])
 
     def stay_away(self, tx: psycopg.Connection[Any], ids: Iterable[UUID]) -> set[UUID]:
         """Return those of these calls that are erased, so that no transcript and no recording of them is stored."""
@@ -101,19 +139,6 @@ def _candidate(call: Call, keys: Keys, path: Sequence[str], at: datetime) -> Can
         call.ended_at or call.created_at or at,
         call.direction,
         call.agent_id,
-        _campaign(call, path),
+        word_at(call.context, path),
         hashes,
     )
-
-
-def _campaign(call: Call, path: Sequence[str]) -> str | None:
-    """Return the campaign as the views read it."""
-    if call.context is None:
-        return None
-    try:
-        value: Any = jsontext.decode(call.context.encode())
-    except (MalformedError, UnicodeEncodeError):
-        return None
-    for step in path:
-        value = value.get(step) if isinstance(value, dict) else None
-    return str(value)[:200] if isinstance(value, str | int) and not isinstance(value, bool) else None

@@ -23,18 +23,63 @@ from replicator.source import jsontext
 from replicator.source.jsontext import MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Sequence
     from uuid import UUID
 
     from replicator.archive.spellings import Spelling
-    from replicator.records import Call, Page
+    from replicator.records import Call
 
 MARK = "_erased"
 """The member of a payload that says that it is a reduced one."""
-CODE = re.compile(r"[A-Za-z][A-Za-z_.-]{0,63}\Z")
-"""A word of the source that is no text of people: letters without spaces and digits."""
-CODES = ("end_reason", "ended_reason", "error_code", "type")
-"""Undocumented members of a payload whose codes stay: rules of the reports may read them."""
+LABEL = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
+"""A campaign's id that is no text of people: without spaces."""
+IDENTIFIER = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
+MOST_DIGITS = 6
+"""A label with more digits, that is no UUID, may hold a phone number, and does not stay."""
+OTHER_ERROR = "-"
+"""Stands for the text of an error that no rule of the reports knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the reports count of a payload, by their rules. It stays where it is a label or a word of a rule, and no text."""
+
+    campaign_path: tuple[str, ...] = ()
+    goal_path: tuple[str, ...] = ()
+    goal_values: frozenset[str] = frozenset()
+    errors: tuple[str, ...] = ()
+    """What the rules of error classes look for, in their order."""
+    stages: tuple[tuple[tuple[str, ...], str], ...] = ()
+    """Paths of the payload, and the value at each that is a rule's."""
+
+    def of_context(self, context: str | None) -> dict[str, Any]:
+        """Return the part of a context that stays."""
+        found = _decoded(context)
+        kept: dict[str, Any] = {}
+        campaign = _at(found, self.campaign_path)
+        if self.campaign_path and _is_label(campaign):
+            _put(kept, self.campaign_path, campaign)
+        goal = _at(found, self.goal_path)
+        if self.goal_path and (_word(goal) or "").lower() in self.goal_values:
+            _put(kept, self.goal_path, goal)
+        error = found.get("last_error") if isinstance(found, dict) else None
+        if isinstance(error, str) and error.strip():
+            known = (word for word in self.errors if word.lower() in error[:1000].lower())
+            kept["last_error"] = next(known, OTHER_ERROR)
+        return kept
+
+    def of_payload(self, raw: str) -> dict[str, Any]:
+        """Return the words of a payload by which rules set the stage of a call."""
+        found = _decoded(raw) if self.stages else None
+        kept: dict[str, Any] = {}
+        for path, value in self.stages:
+            if path and path[0] not in KEPT_MEMBERS and _word(_at(found, path)) == value:
+                _put(kept, path, _at(found, path))
+        return kept
+
+
+KEPT_MEMBERS = ("id", "context", "phone_number", "from_number", "to", "from", "summary", "transcript", "recording_url")
+"""Members of a payload of which no rule keeps anything here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +118,27 @@ class Keys:
         ]
 
 
-def reduced(call: Call) -> Call:
-    """Return a call without the person: no number, text, link or context. What is counted and summed stays."""
+def reduced(call: Call, counted: Counted = Counted()) -> Call:
+    """Return a call without the person: no number, text or link. What is counted and summed stays."""
     # The same amount has one form here, however many zeros it was received with.
     cost = None if call.cost_usd is None else Decimal(format(call.cost_usd.normalize(), "f"))
-    kept: dict[str, Any] = {
+    context = counted.of_context(call.context)
+    kept: dict[str, Any] = counted.of_payload(call.raw) | {
         "id": str(call.id),
         "agent_id": None if call.agent_id is None else str(call.agent_id),
         "direction": call.direction,
         "status": call.status,
         "duration_seconds": call.duration_seconds,
         "cost_usd": cost,
+        "context": context or None,
         MARK: True,
-    } | {name: _text(getattr(call, name)) for name in ("started_at", "ended_at", "created_at")}
-    kept |= _codes(call.raw)
+    }
+    kept |= {name: _text(getattr(call, name)) for name in ("started_at", "ended_at", "created_at")}
     return replace(
-        call, phone_number=None, from_number=None, summary=None, recording_url=None,
-        recording_expires_at=None, context=None, transcript=None, has_escapes=False, problems=(), set_aside=(),
+        call, phone_number=None, from_number=None, summary=None, recording_url=None, recording_expires_at=None,
+        context=jsontext.encode(context) if context else None, transcript=None, has_escapes=False, problems=(), set_aside=(),
         raw=jsontext.encode(kept | {"updated_at": _text(call.updated_at)}), fingerprint=sha256(jsontext.canonical(kept)).digest(),
     )  # fmt: skip
-
-
-def as_stored(page: Page, erased: Collection[UUID]) -> Page:
-    """Return a page with the erased calls in the reduced form in which they are stored."""
-    if not erased:
-        return page
-    return replace(page, calls=tuple(reduced(call) if call.id in erased else call for call in page.calls))
 
 
 def reduced_bytes(keys: Keys, raw: bytes) -> bytes:
@@ -111,13 +151,47 @@ def is_reduced(raw: str) -> bool:
     return f'"{MARK}"' in raw
 
 
-def _codes(raw: str) -> dict[str, str]:
+def word_at(context: str | None, path: Sequence[str]) -> str | None:
+    """Return the campaign of a context as the views read it: at most 200 characters."""
+    word = _word(_at(_decoded(context), path)) if path else None
+    return None if word is None else word[:200]
+
+
+def _decoded(text: str | None) -> Any:
     try:
-        row = jsontext.decode(raw.encode())
+        return None if text is None else jsontext.decode(text.encode())
     except (MalformedError, UnicodeEncodeError):
-        return {}
-    found = {name: row.get(name) for name in CODES} if isinstance(row, dict) else {}
-    return {name: value for name, value in found.items() if isinstance(value, str) and CODE.match(value)}
+        return None
+
+
+def _at(value: Any, path: Sequence[str]) -> Any:
+    """Return what stands at a path of members, or None."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _put(into: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for step in path[:-1]:
+        inner = into.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return
+        into = inner
+    into[path[-1]] = value
+
+
+def _word(value: Any) -> str | None:
+    """Return a value as PostgreSQL's #>> shows it; None for what is no single value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | Decimal) else None
+
+
+def _is_label(value: Any) -> bool:
+    word = None if isinstance(value, bool) else _word(value)
+    if word is None or not LABEL.match(word):
+        return False
+    return bool(IDENTIFIER.match(word)) or sum(one.isdigit() for one in word) <= MOST_DIGITS
 
 
 def _text(at: Any) -> str | None:

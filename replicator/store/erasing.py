@@ -7,7 +7,7 @@ stay. Its transcript and its recording are `denied` with the reason `erased`: so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,14 @@ CONTENT = ("call", "transcript", "recording")
 """The kinds of sealed records that hold what was observed of a call."""
 
 _DETAIL = "state = 'denied', due_at = NULL, deadline_at = NULL, waits_last = false, has_escapes = false, raw = NULL, last_error = 'erased'"
+
+
+class Reduced(NamedTuple):
+    """The reduced form of a payload: its JSON text, its fingerprint, and the part of the context that stays."""
+
+    raw: str
+    fingerprint: bytes
+    context: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +56,16 @@ def versions_of(tx: psycopg.Connection[Any], call_id: UUID) -> list[tuple[int, b
     ).fetchall()
 
 
-def reduce_call(
-    tx: psycopg.Connection[Any], call_id: UUID, current: tuple[str, bytes], versions: Mapping[int, tuple[str, bytes]]
-) -> None:
-    """Write the reduced forms (JSON text, fingerprint) of a call and of its versions, and empty its columns."""
+def reduce_call(tx: psycopg.Connection[Any], call_id: UUID, current: Reduced, versions: Mapping[int, Reduced]) -> None:
+    """Write the reduced forms of a call and of its versions, and empty its columns."""
     tx.execute(
-        "UPDATE truedy.calls SET phone_number = NULL, from_number = NULL, summary = NULL, recording_url = NULL, context = NULL, "
-        "raw = %s::jsonb, fingerprint = %b, problems = '{}', has_escapes = false WHERE id = %s",
-        [current[0], current[1], call_id],
+        "UPDATE truedy.calls SET phone_number = NULL, from_number = NULL, summary = NULL, recording_url = NULL, "
+        "context = %s::jsonb, raw = %s::jsonb, fingerprint = %b, problems = '{}', has_escapes = false WHERE id = %s",
+        [current.context, current.raw, current.fingerprint, call_id],
     )
     tx.cursor().executemany(
         "UPDATE truedy.call_versions SET raw = %s::jsonb, fingerprint = %b WHERE call_id = %s AND version = %s",
-        [(raw, fingerprint, call_id, version) for version, (raw, fingerprint) in versions.items()],
+        [(one.raw, one.fingerprint, call_id, version) for version, one in versions.items()],
     )
 
 

@@ -224,10 +224,16 @@ def erased_ids(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> set[
     return {row[0] for row in rows}
 
 
-def campaign_path(connection: psycopg.Connection[Any]) -> list[str]:
-    """Return where in a call's context its campaign stands."""
-    row = connection.execute("SELECT campaign_path FROM replicator.reporting").fetchone()
-    return list(row[0]) if row else []
+def counted(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
+    """Return the reports' rules about payloads: (campaign's path, goal's path, its values, what error classes look for,
+    the paths and values of stage rules).
+    """
+    row = connection.execute(
+        "SELECT campaign_path, goal_path, goal_values, (SELECT array_agg(contains ORDER BY position) FROM replicator.error_classes) "
+        "FROM replicator.reporting"
+    ).fetchone()
+    rules = connection.execute("SELECT path, value FROM replicator.stage_rules ORDER BY position").fetchall()
+    return (*(row or (None, None, None, None)), rules)
 
 
 # Erasures ------------------------------------------------------------------------------------------------------------
@@ -295,3 +301,22 @@ def actions(
         "ORDER BY sequence DESC LIMIT %(limit)s",
         {"account": account, "call_id": call_id, "text": str(call_id), "limit": limit},
     ).fetchall()
+
+
+def erasure(connection: psycopg.Connection[Any], account: str, erasure_id: int) -> dict[str, Any] | None:
+    """Return the facts of an erasure."""
+    cursor = connection.cursor(row_factory=dict_row)
+    return cursor.execute(
+        "SELECT id, account, kind, asked_by, asked_at, reason, numbers, finished_at FROM archive.erasures "
+        "WHERE account = %s AND id = %s",
+        [account, erasure_id],
+    ).fetchone()
+
+
+def contents(connection: psycopg.Connection[Any], account: str, sequences: Sequence[int]) -> dict[int, bytes]:
+    """Return the sealed content of records by sequence; those that were erased are left out."""
+    rows = connection.execute(
+        "SELECT sequence, bytes FROM archive.records WHERE account = %s AND sequence = ANY(%s) AND bytes IS NOT NULL",
+        [account, list(sequences)],
+    )
+    return dict(rows.fetchall())

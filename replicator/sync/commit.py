@@ -12,7 +12,6 @@ from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.suppressing import Suppressing
-from replicator.archive.suppression import reduced
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
@@ -165,10 +164,8 @@ class Committer:
         ]
         if not observations:
             return [], 0
-        if erased := suppressing.erased(tx, [seen.call for seen in observations], now):
-            observations = [
-                replace(seen, call=reduced(seen.call)) if seen.call.id in erased else seen for seen in observations
-            ]
+        if (erased := suppressing.erased(tx, [seen.call for seen in observations], now)).ids:
+            observations = [replace(seen, call=erased.of(seen.call)) for seen in observations]
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
         late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)

@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.suppressing import Suppressing
-from replicator.archive.suppression import reduced
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
@@ -183,8 +182,9 @@ def _replay(
             found.append((kept, call))
         else:
             unread.append(kept.id)
-    if erased := suppressing.erased(tx, [call for _, call in found], now):
-        found = [(kept, reduced(call) if call.id in erased else call) for kept, call in found]
+    erased = suppressing.erased(tx, [call for _, call in found], now)
+    suppressing.clean(tx, [(kept.id, kept.raw) for kept, call in found if call.id in erased])
+    found = [(kept, erased.of(call)) for kept, call in found]
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
     late = stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
