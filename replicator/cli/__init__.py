@@ -1,10 +1,11 @@
 """The command line: its entry point, and one module for each group of commands. No other room imports this one."""
 
-from replicator.cli import accounts, archive_governance, commands, quarantine, sync, tools
+from replicator.cli import accounts, archive, archive_governance, commands, quarantine, sync, tools
 from replicator.cli.front import app, main
 
 app.add_typer(accounts.app, name="accounts")
-app.add_typer(archive_governance.app, name="archive")
+archive_governance.attach(archive.app)
+app.add_typer(archive.app, name="archive")
 app.add_typer(quarantine.app, name="quarantine")
 
-__all__ = ["accounts", "app", "archive_governance", "commands", "main", "quarantine", "sync", "tools"]
+__all__ = ["accounts", "app", "archive", "archive_governance", "commands", "main", "quarantine", "sync", "tools"]

@@ -362,13 +362,10 @@ def _show(verdicts: Sequence[Verdict], done: Done | None, path: Path | None, *, 
 
 
 def attach(to: typer.Typer) -> None:
-    """Add these commands to the app of `replicator archive`."""
+    """Add these commands to those of `replicator archive`."""
     to.add_typer(hold, name="hold")
     to.add_typer(retention, name="retention")
-    if to is not app:
-        to.registered_commands += app.registered_commands
+    to.registered_commands += app.registered_commands
 
 
-attach(app)
-
-__all__ = ["app", "attach"]
+__all__ = ["attach"]
