@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
+    from uuid import UUID
 
     from replicator.archive.objects import Store
     from replicator.archive.restoring import Guard
@@ -177,9 +178,50 @@ def suppression_keys(settings: Settings) -> Keys | None:
 
 def guard(settings: Settings) -> Guard:
     """Return what keeps out what was erased. The embedded database exists by now."""
+    from replicator.archive import deeds
     from replicator.archive.restoring import Guard
 
-    return Guard(suppression_keys(settings), suppression_file(settings), partial(archive_store, settings))
+    names = (
+        "replicator_archive", "replicator_archive_store", "replicator_archive_anchor_to", "replicator_archive_tsa",
+        "replicator_archive_allow_hosts", "replicator_archive_suppressions", "replicator_account",
+    )  # fmt: skip
+    seen = {
+        name.removeprefix("replicator_"): str(value)
+        for name in names
+        if (value := getattr(settings, name, None)) is not None
+    }
+    by = deeds.actor(settings.replicator_actor)
+    return Guard(suppression_keys(settings), suppression_file(settings), partial(archive_store, settings), seen, by)
+
+
+def refuse_erased(database: Database, call_id: UUID) -> None:
+    """Raise UnknownCall where the call is erased: nothing of it is asked for again."""
+    from replicator.errors import UnknownCall
+    from replicator.store import governance
+
+    with database.connection() as connection:
+        if governance.erased_ids(connection, [call_id]):
+            raise UnknownCall(f"call {call_id} is erased", advice="see: replicator archive log --call ID")
+
+
+def seal_read(
+    settings: Settings, database: Database, what: str, reason: str | None, *, call_id: UUID | None = None, **more: Any
+) -> None:
+    """Seal that somebody reads or exports content, where the archive is on. Nothing may be shown before it returns."""
+    from datetime import UTC, datetime
+
+    from replicator.archive import deeds
+    from replicator.archive.kinds import Kind
+
+    if not settings.is_archived:
+        return
+    given = reason or settings.replicator_reason
+    with database.transaction() as tx:
+        deeds.seal(
+            tx, settings.replicator_account, Kind.EXPORT if what == "export" else Kind.READ, datetime.now(UTC),
+            by=deeds.actor(settings.replicator_actor), reason=deeds.reason_of(given) if given else "(not given)",
+            subject=call_id, what=what, **more,
+        )  # fmt: skip
 
 
 def suppression_file(settings: Settings) -> SuppressionFile:
@@ -397,6 +439,8 @@ __all__ = [
     "pseudonyms",
     "psql",
     "readers",
+    "refuse_erased",
+    "seal_read",
     "signing_key",
     "stopping",
     "suppression_file",

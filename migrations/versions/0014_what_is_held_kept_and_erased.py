@@ -134,6 +134,14 @@ def _tables() -> None:
     )
     op.create_index("ix_erasure_calls_call_id", "erasure_calls", ["call_id"], schema="archive")
     op.create_table(
+        "settings_seen",
+        sa.Column("account", text, nullable=False),
+        sa.Column("facts", postgresql.JSONB(), nullable=False),
+        sa.Column("seen_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_settings_seen")),
+        schema="archive",
+    )
+    op.create_table(
         "suppressions",
         sa.Column("account", text, nullable=False),
         sa.Column("kind", text, nullable=False),
@@ -148,6 +156,11 @@ def _tables() -> None:
 
 def upgrade() -> None:
     _tables()
+    # Of what people do there are few records among many: `archive log` reads them by this index.
+    op.create_index(
+        "ix_records_deeds", "records", ["account", "sequence"], schema="archive",
+        postgresql_where=sa.text("kind NOT IN ('call', 'transcript', 'recording', 'tombstone', 'gap')"),
+    )  # fmt: skip
     op.execute(REFUSE)
     for table, columns in CHANGES.items():
         op.execute(

@@ -9,18 +9,19 @@ import getpass
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive import chain, sealing
+from replicator.archive.kinds import Kind
 from replicator.archive.sealing import Entry
 from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
+from replicator.store import governance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     import psycopg
 
-    from replicator.archive.kinds import Kind
     from replicator.archive.spellings import Spelling
 
 LONGEST = 1000
@@ -74,4 +75,19 @@ def seal(
     return sealing.append(tx, account, [Entry(kind, subject, at, chain.canonical(content)), *besides], at).first
 
 
-__all__ = ["actor", "reason_of", "seal"]
+def note_settings(
+    tx: psycopg.Connection[Any], account: str, facts: Mapping[str, Any], at: datetime, *, by: str
+) -> int | None:
+    """Seal the archive's settings where they are others than at the last start; return the record's sequence, if any.
+
+    Where the archive is off and never was on, nothing is sealed.
+    """
+    before = governance.settings_seen(tx, account)
+    if before == facts or (before is None and facts.get("archive") != "on"):
+        return None
+    governance.see_settings(tx, account, facts, at)
+    reason = "first seen" if before is None else "changed"
+    return seal(tx, account, Kind.CONFIGURATION, at, by=by, reason=reason, settings=dict(facts), before=before)
+
+
+__all__ = ["actor", "note_settings", "reason_of", "seal"]

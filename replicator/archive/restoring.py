@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import holds
+from replicator.archive import deeds, holds
 from replicator.archive.erasure import Done, Plan, Request, Tools, perform
 from replicator.archive.kinds import Kind
 from replicator.archive.plan import verdict
@@ -19,7 +19,7 @@ from replicator.errors import ConfigurationError, RightMissing
 from replicator.store import governance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -41,6 +41,16 @@ class Guard:
     keys: Keys | None
     file: SuppressionFile
     open_store: Callable[[], AbstractContextManager[Store]]
+    settings: Mapping[str, Any] | None = None
+    """The archive's settings, of which a change is sealed at the start of a run; None: not looked at."""
+    by: str = BY
+
+    def begin(self, database: Database, account: str, now: datetime) -> None:
+        """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back."""
+        if self.settings is not None:
+            with database.transaction() as tx:
+                deeds.note_settings(tx, account, self.settings, now, by=self.by)
+        self.reapply(database, account, now)
 
     def reapply(self, database: Database, account: str, now: datetime) -> Done | None:
         """Bring the two lists together, and erase again what the database did not know; return what was erased, if any.

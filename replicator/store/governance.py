@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -146,6 +147,21 @@ def write_terms(tx: psycopg.Connection[Any], account: str, terms: Sequence[tuple
         "WHERE o.account = %s AND o.call_id = s.id AND (o.retain_until IS NULL OR o.retain_until < s.until)",
         [[one[0] for one in terms], [one[1] for one in terms], account],
     ).rowcount
+
+
+def settings_seen(tx: psycopg.Connection[Any], account: str) -> dict[str, Any] | None:
+    """Return the archive's settings as the last run saw them."""
+    row = tx.execute("SELECT facts FROM archive.settings_seen WHERE account = %s", [account]).fetchone()
+    return row[0] if row else None
+
+
+def see_settings(tx: psycopg.Connection[Any], account: str, facts: Mapping[str, Any], at: datetime) -> None:
+    """Store the archive's settings as this run sees them."""
+    tx.execute(
+        "INSERT INTO archive.settings_seen (account, facts, seen_at) VALUES (%s, %s, %s) "
+        "ON CONFLICT (account) DO UPDATE SET facts = excluded.facts, seen_at = excluded.seen_at",
+        [account, Jsonb(dict(facts)), at],
+    )
 
 
 # Candidates ----------------------------------------------------------------------------------------------------------

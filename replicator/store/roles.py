@@ -44,6 +44,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "archive.heads": MOVE,
     "archive.objects": MOVE,
     "archive.records": ADD,
+    "archive.settings_seen": MOVE,
     "archive.suppressions": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,

@@ -7,7 +7,7 @@ release of a hold, the end of an erasure, and what became of each call.
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from replicator.store.tables.base import Count, Instant, metadata
 
@@ -103,6 +103,16 @@ erasure_calls = sa.Table(
     sa.CheckConstraint("decision in ('keep', 'erase', 'dispose')", name="decision"),
     sa.CheckConstraint("found_by in ('call', 'number', 'mention', 'retention', 'list')", name="found_by"),
     sa.Index("ix_erasure_calls_call_id", "call_id"),
+    schema="archive",
+)
+
+# The archive's settings as the last run saw them: a change is sealed as a record `configuration`.
+settings_seen = sa.Table(
+    "settings_seen",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("facts", JSONB, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
     schema="archive",
 )
 
