@@ -23,6 +23,8 @@ from functools import cached_property
 from replicator.errors import ConfigurationError
 
 LEAST_INTERNATIONAL, MOST_DIGITS = 8, 15
+LEAST_NUMBER, LEAST_ADDRESS = 5, 6
+"""The least digits of a column that is compared as a number, and the least characters of an address."""
 LEAST_BARE = 9
 """A number without country code and leading zero is looked for only if it has this many digits."""
 LEAST_WITH_ZERO = 9
@@ -33,8 +35,55 @@ MOST_SEPARATORS = 24
 EXITS = ("", "00", "011")
 """What may stand before the country's code. A plus sign is a separator here."""
 TWO_DIGIT_CODES = frozenset(
-    "20 27 28 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 83 84 86 "
-    "89 90 91 92 93 94 95 98".split()
+    [
+        "20",
+        "27",
+        "28",
+        "30",
+        "31",
+        "32",
+        "33",
+        "34",
+        "36",
+        "39",
+        "40",
+        "41",
+        "43",
+        "44",
+        "45",
+        "46",
+        "47",
+        "48",
+        "49",
+        "51",
+        "52",
+        "53",
+        "54",
+        "55",
+        "56",
+        "57",
+        "58",
+        "60",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "66",
+        "81",
+        "82",
+        "83",
+        "84",
+        "86",
+        "89",
+        "90",
+        "91",
+        "92",
+        "93",
+        "94",
+        "95",
+        "98",
+    ]
 )
 """Country codes with two digits (ITU-T E.164). 1 and 7 have one; all others have three."""
 
@@ -64,14 +113,78 @@ _SOFT = {
     "too": 2,
     "for": 4,
 }
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 DIGIT_WORDS = {word: digit for digit, words in enumerate(_SAID) for word in words.split()}
 TIMES = {"double": 2, "doppel": 2, "doble": 2, "doppio": 2, "triple": 3, "treble": 3, "dreimal": 3, "tripla": 3}
 FILLERS = frozenset(
-    "uh um er ah eh hm hmm mhm huh äh ähm öh and und y et e en then dann dash hyphen bindestrich space point dot comma komma "
-    "plus mas más piu più slash ok okay yes yeah ja si sí oui right so code area vorwahl open close bracket klammer like well "
-    "agent contact tool system speaker text timestamp role assistant user start end".split()
+    [
+        "uh",
+        "um",
+        "er",
+        "ah",
+        "eh",
+        "hm",
+        "hmm",
+        "mhm",
+        "huh",
+        "äh",
+        "ähm",
+        "öh",
+        "and",
+        "und",
+        "y",
+        "et",
+        "e",
+        "en",
+        "then",
+        "dann",
+        "dash",
+        "hyphen",
+        "bindestrich",
+        "space",
+        "point",
+        "dot",
+        "comma",
+        "komma",
+        "plus",
+        "mas",
+        "más",
+        "piu",
+        "più",
+        "slash",
+        "ok",
+        "okay",
+        "yes",
+        "yeah",
+        "ja",
+        "si",
+        "sí",
+        "oui",
+        "right",
+        "so",
+        "code",
+        "area",
+        "vorwahl",
+        "open",
+        "close",
+        "bracket",
+        "klammer",
+        "like",
+        "well",
+        "agent",
+        "contact",
+        "tool",
+        "system",
+        "speaker",
+        "text",
+        "timestamp",
+        "role",
+        "assistant",
+        "user",
+        "start",
+        "end",
+    ]
 )
 """Words that may stand between digits; the last are the keys of a transcript's JSON."""
 _SCHEME = re.compile(r"\s*(?:tel|sips?):", re.IGNORECASE)
@@ -157,7 +270,7 @@ def plain(value: str) -> str:
     """
     address = _SCHEME.sub("", re.split("[@;]", value, maxsplit=1)[0])
     digits = "".join(str(int(one)) for one in address if one.isdecimal())
-    if len(digits) < 5 or any(one.isalpha() for one in address):
+    if len(digits) < LEAST_NUMBER or any(one.isalpha() for one in address):
         return value.strip().casefold()
     for prefix in ("011", "00"):
         if digits.startswith(prefix) and len(digits) - len(prefix) >= LEAST_INTERNATIONAL:
@@ -241,7 +354,7 @@ def spelling(number: str) -> Spelling:
     Raises ConfigurationError where it is neither, without repeating it.
     """
     text = number.strip()
-    if "@" in text and not any(one.isdecimal() for one in text.partition("@")[0]) and len(text) >= 6:
+    if "@" in text and not any(one.isdecimal() for one in text.partition("@")[0]) and len(text) >= LEAST_ADDRESS:
         return Spelling("", text.casefold())
     digits = plain(text)
     wrong = not digits.isdecimal() or not LEAST_INTERNATIONAL <= len(digits) <= MOST_DIGITS or digits.startswith("0")

@@ -1,11 +1,12 @@
 """The command line: its entry point, and one module for each group of commands. No other room imports this one."""
 
-from replicator.cli import accounts, archive, commands, quarantine, reconcile, sync, tools
+from replicator.cli import accounts, archive, archive_governance, commands, quarantine, reconcile, sync, tools
 from replicator.cli.front import app, main
 
 app.add_typer(accounts.app, name="accounts")
+archive_governance.attach(archive.app)
 app.add_typer(archive.app, name="archive")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reconcile.app, name="reconcile")
 
-__all__ = ["accounts", "app", "archive", "commands", "main", "quarantine", "reconcile", "sync", "tools"]
+__all__ = ["accounts", "app", "archive", "archive_governance", "commands", "main", "quarantine", "reconcile", "sync", "tools"]

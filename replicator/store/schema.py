@@ -13,7 +13,19 @@ the source is rounded.
 
 from __future__ import annotations
 
-from replicator.store.tables import archive, archived, billing, books, mirror, payment, reconciliation, rules
+from replicator.store.tables import (
+    archive,
+    archived,
+    billing,
+    books,
+    governance,
+    mirror,
+    payment,
+    reconciliation,
+    rules,
+)
 from replicator.store.tables.base import metadata
 
-__all__ = ["archive", "archived", "billing", "books", "metadata", "mirror", "payment", "reconciliation", "rules"]
+__all__ = [
+    "archive", "archived", "billing", "books", "governance", "metadata", "mirror", "payment", "reconciliation", "rules",
+]  # fmt: skip

@@ -23,6 +23,8 @@ WRITES: Mapping[str, frozenset[str]] = {
     "archive.payment_rules": READ,
     "archive.payment_scans": ALL,
     "archive.records": ADD,
+    "archive.settings_seen": MOVE,
+    "archive.suppressions": ADD,
     "billing.bridge_steps": ADD,
     "billing.close_amounts": ADD,
     "billing.closes": ADD,
@@ -63,7 +65,12 @@ schema archive that is not named here is only read by it.
 
 ARCHIVES: Mapping[str, frozenset[str]] = {
     "archive.blocks": ADD,
+    "archive.erasure_calls": MOVE,
+    "archive.erasures": MOVE,
+    "archive.holds": MOVE,
     "archive.records": MOVE,
+    "archive.retention_classes": ADD,
+    "archive.suppressions": ADD,
     "replicator.parties": ALL,
     "replicator.quarantine": ALL,
 }

@@ -71,7 +71,7 @@ def test_a_number_without_leading_zero_needs_its_area() -> None:
 def test_random_spellings_are_all_found() -> None:
     """2,000 random numbers, each written at random: every one is found, and none of another number."""
     chance = random.Random(7)
-    words = "zero one two three four five six seven eight nine".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     missed = wrong = 0
     for _ in range(2000):
         number = (
@@ -97,7 +97,7 @@ def test_random_spellings_are_all_found() -> None:
 def test_false_hits_are_as_rare_as_is_said() -> None:
     """In 60,000 random digits, spoken one by one, numbers of 12 and 11 digits are not found."""
     chance = random.Random(3)
-    words = "zero one two three four five six seven eight nine".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     hits = 0
     for _ in range(20):
         text = " ".join(chance.choices(words, k=3000))
