@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from replicator.store.sealed_contents import (
-    CONTENT_OF_TRANSCRIPT,
-    RAW_OF_CALL,
+    HASH_OF_CALL,
+    HASH_OF_TRANSCRIPT,
+    INSTANT,
     SEGMENTS,
     SEGMENTS_OF_VERSION,
 )
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 FETCHED = 500
 """Rows in memory at once."""
 MOST_LEAVES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One version of a call: its payload's text, the hash that is sealed, and updated_at, observed_at and `late`."""
+
+    raw: str
+    digest: bytes
+    stamps: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTranscript:
+    """One transcript: its summary, the JSON of each segment on a line (None: no segment), the hash that is sealed."""
+
+    summary: str | None
+    segments: str | None
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,16 @@ def records(tx: psycopg.Connection[Any], chosen: Chosen) -> Iterator[tuple[Any, 
     yield from _fetched(tx, "FETCH 500 FROM produced_records")
 
 
+def of_block(tx: psycopg.Connection[Any], account: str, block: int) -> list[tuple[Any, ...]]:
+    """Return the records of a small block, as `records` yields them."""
+    return tx.execute(
+        "SELECT r.sequence, r.kind, r.subject, r.salt, r.bytes, r.commitment, r.block FROM archive.records r "
+        "JOIN archive.blocks b ON b.account = r.account AND r.sequence BETWEEN b.first_sequence AND b.last_sequence "
+        "WHERE b.account = %s AND b.block = %s ORDER BY r.sequence",
+        [account, block],
+    ).fetchall()
+
+
 def blocks(tx: psycopg.Connection[Any], account: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     """Yield (block, first sequence, last sequence, root, previous, sealed_at, hash) of blocks, in their order."""
     tx.execute(
@@ -142,32 +171,29 @@ def leaves(tx: psycopg.Connection[Any], account: str, first: int, last: int) -> 
 
 def call_payloads(
     tx: psycopg.Connection[Any], versions: Sequence[tuple[UUID, int]]
-) -> dict[tuple[UUID, int], tuple[str, str]]:
-    """Return (JSON text, its SHA-256 in hex) of versions of calls."""
+) -> dict[tuple[UUID, int], StoredCall]:
+    """Return versions of calls, as they are stored."""
     ids, numbers = [call_id for call_id, _ in versions], [version for _, version in versions]
     rows = tx.execute(
-        f"SELECT v.call_id, v.version, v.raw::text, encode({RAW_OF_CALL}, 'hex') "
+        f"SELECT v.call_id, v.version, v.raw::text, {HASH_OF_CALL}, {INSTANT % 'v.updated_at'}, "
+        f"{INSTANT % 'v.observed_at'}, CASE WHEN v.is_late THEN 'late' ELSE '' END "
         "FROM unnest(%b::uuid[], %b::integer[]) w (call_id, version) JOIN truedy.call_versions v USING (call_id, version)",
         [ids, numbers],
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    return {(row[0], row[1]): StoredCall(row[2], row[3], (row[4], row[5], row[6])) for row in rows}
 
 
-def transcript_payloads(
-    tx: psycopg.Connection[Any], call_ids: Sequence[UUID]
-) -> dict[UUID, list[tuple[str | None, str | None, str]]]:
-    """Return (summary, the JSON of each segment on a line or None, SHA-256 of both in hex) of all transcripts of calls, the
-    current one of each call first.
-    """
-    found: dict[UUID, list[tuple[str | None, str | None, str]]] = {}
+def transcript_payloads(tx: psycopg.Connection[Any], call_ids: Sequence[UUID]) -> dict[UUID, list[StoredTranscript]]:
+    """Return all transcripts of calls, the current one of each call first."""
+    found: dict[UUID, list[StoredTranscript]] = {}
     for table, segments in (("transcripts", SEGMENTS), ("transcript_versions", SEGMENTS_OF_VERSION)):
         rows = tx.execute(
-            f"SELECT t.call_id, t.summary, g.content, encode({CONTENT_OF_TRANSCRIPT}, 'hex') FROM truedy.{table} t "
+            f"SELECT t.call_id, t.summary, g.content, {HASH_OF_TRANSCRIPT} FROM truedy.{table} t "
             f"CROSS JOIN LATERAL {segments} g WHERE t.call_id = ANY(%b) AND t.fetched_at IS NOT NULL ORDER BY t.fetched_at",
             [list(call_ids)],
         )
         for call_id, summary, content, digest in rows:
-            found.setdefault(call_id, []).append((summary, content, digest))
+            found.setdefault(call_id, []).append(StoredTranscript(summary, content, digest))
     return found
 
 
@@ -196,6 +222,6 @@ def _fetched(tx: psycopg.Connection[Any], fetch: str) -> Iterator[tuple[Any, ...
 
 
 __all__ = [
-    "Chosen", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "records",
+    "Chosen", "StoredCall", "StoredTranscript", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "of_block", "records",
     "transcript_payloads", "unknown_calls",
 ]  # fmt: skip
