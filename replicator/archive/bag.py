@@ -113,7 +113,7 @@ def documents(record: Sealed, payload: Payload | None) -> Documents:
     row["OBSERVED_AT"] = readable.value_text(content.get("observed_at", content.get("source_at", observed)))
     folder = f"data/calls/{record.subject}" if record.subject else "data/account"
     stem = f"{folder}/{number}-{record.kind}"
-    native = record.content if record.kind not in PAYLOADS else payload and payload.file
+    native = record.content if record.kind not in PAYLOADS else payload.file if payload is not None else None
     row |= {"NATIVE_PATH": f"{stem}.json", "SHA256": "" if native is None else sha256(native).hexdigest()}
     if native is None:
         return Documents((), None, tuple(row.values()))

@@ -165,7 +165,8 @@ def _with_payloads(
         payload = None
         if record.subject is not None and content and record.kind == Kind.CALL:
             row = calls.get((record.subject, int(content["version"])))
-            payload = row and bag.Payload(row.raw.encode(), text_of(row.digest), row.stamps)
+            if row is not None:
+                payload = bag.Payload(row.raw.encode(), text_of(row.digest), row.stamps)
         elif record.subject is not None and content and record.kind == Kind.TRANSCRIPT:
             payload = _transcript(transcripts.get(record.subject, ()), content.get("sha256"))
         yield producing.Item(record, tree.path(record.sequence - block.first), payload)

@@ -99,7 +99,7 @@ def _write_item(folder: Folder, item: Item, audio: Callable[[Audio], Iterable[by
         else:
             if written != found.audio.sha256:
                 done.damaged.append(f"the audio of record {record.sequence} is not what was sealed")
-    folder.append(bag.RECORDS, bag.record_line(record, item.path, payload and payload.stamps))
+    folder.append(bag.RECORDS, bag.record_line(record, item.path, None if payload is None else payload.stamps))
     folder.append(bag.CSV, load_files.csv_line(found.row))
     folder.append(bag.DAT, load_files.dat_line(found.row))
 

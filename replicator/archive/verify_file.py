@@ -35,6 +35,10 @@ OWN = ("data/proof/bag.json", "data/proof/blocks.jsonl", "data/proof/records.jso
        "data/load/load.dat")  # fmt: skip
 HEAD = re.compile(r"data/proof/heads/[0-9]{12}(?:-[0-9a-f]{16})?\.(json|tsr)", re.ASCII)
 BLOCK_FIELDS = {"block", "first", "last", "root", "previous", "sealed_at", "hash"}
+HEAD_FORMAT = "truedy-archive-head-1"
+HEAD_FIELDS = {
+    "format", "account", "block", "last_sequence", "hash", "sealed_at", "signed_at", "key", "signature",
+}  # fmt: skip
 RECORD_FIELDS = {"sequence", "kind", "subject", "block", "commitment", "salt", "bytes", "path", "stamps"}
 COLUMNS = (
     "BEGDOC ENDDOC GROUPID KIND STATE OBSERVED_AT CREATED_AT STARTED_AT ENDED_AT DIRECTION STATUS FROM_NUMBER "
@@ -627,18 +631,23 @@ class Verification:
     def read_heads(self):
         """Read the signed heads that lie in the bag."""
         for name in sorted(one for one in self.bag.files if HEAD.fullmatch(one) and one.endswith(".json")):
-            head = parsed(self.bag.read(name), name)
-            need(isinstance(head, dict), name + " is no object")
+            data = self.bag.read(name)
+            head = parsed(data, name)
+            is_right = isinstance(head, dict) and data == json.dumps(head, indent=1).encode() + b"\n"
+            need(is_right, name + " is no object in its one form")
             self.heads.setdefault(count(head.get("block"), name), []).append((name, head))
             token = name[:-5] + ".tsr"
             if token in self.bag.files:
-                is_about_it = sha(self.bag.read(name)) in self.bag.read(token)
+                token_bytes = self.bag.read(token)
+                is_about_it = sha(data) in token_bytes or hashlib.sha512(data).digest() in token_bytes
                 need(is_about_it, token + " is a time stamp of something else than the head beside it")
                 self.said.append("%s stamps that head; check who signed it: openssl ts -verify -in it" % token)
 
     def head(self, name, head, block):
         """Check that a head names this block and is signed."""
-        need(head.get("account") == self.account, name + " is of another account")
+        need(set(head) == HEAD_FIELDS, name + " has other fields")
+        said = [head["format"], head["account"], head["last_sequence"], head["sealed_at"]]
+        need(said == [HEAD_FORMAT, self.account, block["last"], block["sealed_at"]], name + " is about something else")
         need(
             head.get("hash") == block["hash"],
             "%s: the chain was rewritten: block %d has another hash" % (name, block["block"]),

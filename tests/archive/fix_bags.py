@@ -30,12 +30,20 @@ AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(64)
 
 def signed_head(block: chain.Block, key: Ed25519PrivateKey = KEY) -> dict[str, object]:
     head = {
+        "format": verify_file.HEAD_FORMAT,
         "account": block.account,
         "block": block.block,
+        "last_sequence": block.last,
         "hash": block.hash.hex(),
+        "sealed_at": chain.instant(block.sealed_at),
+        "signed_at": chain.instant(START),
         "key": key.public_key().public_bytes_raw().hex(),
     }
     return {**head, "signature": key.sign(verify_file.head_message(head)).hex()}
+
+
+def head_file(block: chain.Block, key: Ed25519PrivateKey = KEY) -> bytes:
+    return json.dumps(signed_head(block, key), indent=1).encode() + b"\n"
 
 
 @dataclass
@@ -184,9 +192,7 @@ def write(
     chosen = [number for number, rows in made.records.items() if any(map(wanted, rows))]
     first, last = (min(chosen), max(chosen)) if chosen else (1, 0)
     heads = [made.blocks[last - 1]] if signed and chosen else []
-    proofs = [
-        (f"data/proof/heads/{block.block:012d}.json", json.dumps(signed_head(block, key)).encode()) for block in heads
-    ]
+    proofs = [(f"data/proof/heads/{block.block:012d}.json", head_file(block, key)) for block in heads]
     with bag_folder.making(target) as folder:
         done = producing.write(folder, ACCOUNT, made.parts(wanted, first, last), made.audio, proofs)
         folder.finish()

@@ -64,7 +64,10 @@ def test_everything_that_was_sealed_is_in_the_bag(synced: Setting, tmp_path: Pat
     assert kinds["call"] == synced.value("SELECT count(*) FROM truedy.call_versions")
     stored = {row[0] for row in synced.rows("SELECT raw::text FROM truedy.call_versions")}
     assert {path.read_text() for path in tmp_path.rglob("*-call.json")} == stored
-    said = {path.parent: len(json.loads(path.read_text())["segments"]) for path in sorted(tmp_path.rglob("*-transcript.json"))}
+    said = {
+        path.parent: len(json.loads(path.read_text())["segments"])
+        for path in sorted(tmp_path.rglob("*-transcript.json"))
+    }
     assert sum(said.values()) == synced.value("SELECT count(*) FROM truedy.transcript_segments")
 
 
