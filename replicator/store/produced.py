@@ -19,7 +19,7 @@ from replicator.store.sealed_contents import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import date
     from uuid import UUID
 
     import psycopg
@@ -49,15 +49,15 @@ class StoredTranscript:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which calls. Ids and numbers (digits only) add up; the instants of `created_at` (from, before) and the hold's calls
-    narrow. With nothing given it is every call.
+    """Which calls. Ids and numbers (digits only) add up; the days of `created_at` in the reporting time zone (both
+    included) and the hold's calls narrow. With nothing given it is every call.
     """
 
     account: str
     call_ids: tuple[UUID, ...] | None = None
     numbers: tuple[str, ...] | None = None
-    since: datetime | None = None
-    before: datetime | None = None
+    since: date | None = None
+    until: date | None = None
     hold_ids: tuple[UUID, ...] | None = None
 
     def parameters(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Chosen:
             "ids": None if self.call_ids is None else list(self.call_ids),
             "numbers": None if self.numbers is None else list(self.numbers),
             "since": self.since,
-            "before": self.before,
+            "until": self.until,
             "hold": None if self.hold_ids is None else list(self.hold_ids),
         }
 
@@ -84,8 +84,10 @@ WITH chosen AS MATERIALIZED (
                 SELECT FROM truedy.call_versions v WHERE v.call_id = c.id AND (
                     regexp_replace(v.raw ->> 'phone_number', '[^0-9]', '', 'g') = ANY(%(numbers)b::text[])
                     OR regexp_replace(v.raw ->> 'from_number', '[^0-9]', '', 'g') = ANY(%(numbers)b::text[]))))
-        AND (%(since)b::timestamptz IS NULL OR c.created_at >= %(since)b::timestamptz)
-        AND (%(before)b::timestamptz IS NULL OR c.created_at < %(before)b::timestamptz)
+        AND (%(since)b::date IS NULL OR c.created_at >= %(since)b::date::timestamp
+            AT TIME ZONE (SELECT time_zone FROM replicator.reporting))
+        AND (%(until)b::date IS NULL OR c.created_at < (%(until)b::date + 1)::timestamp
+            AT TIME ZONE (SELECT time_zone FROM replicator.reporting))
         AND (%(hold)b::uuid[] IS NULL OR c.id = ANY(%(hold)b::uuid[]))
 ), own AS MATERIALIZED (
     SELECT r.sequence, r.block, r.bytes IS NULL AS is_erased FROM archive.records r

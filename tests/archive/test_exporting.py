@@ -114,18 +114,22 @@ def test_what_fails_leaves_neither_a_bag_nor_a_record(synced: Setting, tmp_path:
 
 def test_what_is_chosen(synced: Setting, tmp_path: Path) -> None:
     """Ids and numbers add up; days and a hold narrow; a number of an earlier version counts; an unknown id is named."""
-    rows = synced.rows("SELECT id, phone_number, created_at FROM truedy.calls ORDER BY created_at")
+    rows = synced.rows("SELECT id, phone_number, created_at::date FROM truedy.calls ORDER BY created_at")
+    day = rows[20][2]
+    that_day = {row[0] for row in rows if row[2] == day}
     synced.rows(
         'UPDATE truedy.call_versions SET raw = raw || \'{"phone_number": "+99 (123) 456"}\' WHERE '
         f"call_id = '{rows[0][0]}' RETURNING 1"
     )
+    assert rows[0][2] < day < rows[-1][2]
     unknown = uuid.uuid4()
     cases: list[tuple[dict[str, Any], set[uuid.UUID]]] = [
         ({"call_ids": (rows[1][0], unknown)}, {rows[1][0]}),
         ({"numbers": ("99123456",)}, {rows[0][0]}),
         ({"call_ids": (rows[1][0],), "numbers": ("99123456",)}, {rows[0][0], rows[1][0]}),
-        ({"since": rows[3][2], "before": rows[5][2]}, {rows[3][0], rows[4][0]}),
-        ({"since": rows[3][2], "call_ids": (rows[1][0], rows[7][0])}, {rows[7][0]}),
+        ({"since": day, "until": day}, that_day),
+        ({"since": day, "call_ids": (rows[0][0], rows[-1][0])}, {rows[-1][0]}),
+        ({"until": day, "call_ids": (rows[0][0], rows[-1][0])}, {rows[0][0]}),
         ({"hold_ids": (rows[2][0],)}, {rows[2][0]}),
         ({"numbers": ("1",)}, set()),
     ]
