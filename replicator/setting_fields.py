@@ -162,6 +162,14 @@ class SettingFields(BaseModel):
             description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
         ),
     ] = None
+    replicator_actor: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Who works with the program, for what is kept with a name: who imported a statement, for example. "
+            "Default: the user of the operating system.",
+        ),
+    ] = None
     replicator_role_prefix: Annotated[
         str,
         Field(
@@ -178,6 +186,13 @@ class SettingFields(BaseModel):
             "([archive.md](archive.md)). What was stored before is sealed by `replicator archive run`.",
         ),
     ] = "off"
+    replicator_archive_store: Annotated[
+        str,
+        Field(
+            description="Where recordings are kept: a folder, or `s3://bucket/prefix` (`pip install 'truedy-replicator[s3]'`; "
+            "credentials and region as boto3 takes them). Default: the folder `archive` in the data directory.",
+        ),
+    ] = ""
     replicator_archive_key_file: Annotated[
         Path | None,
         Field(

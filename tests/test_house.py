@@ -111,6 +111,7 @@ DOORS = {
         "cli/commands.py",
         "cli/accounts.py",
         "cli/archive.py",
+        "cli/archive_export.py",
         "cli/quarantine.py",
         "cli/sync.py",
         "cli/tools.py",

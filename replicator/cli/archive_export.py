@@ -94,7 +94,7 @@ def signer(settings: Settings) -> Callable[[Block], Mapping[str, Any]] | None:
     if not path.exists():
         return None
     with_key = signing.load(path, may_make=False)
-    return lambda block: json.loads(with_key.sign(block, datetime.now(UTC)))  # type: ignore[no-any-return]
+    return lambda block: json.loads(with_key.sign(block, datetime.now(UTC)))
 
 
 def facts(done: Done, folder: Path) -> dict[str, Any]:
