@@ -17,8 +17,7 @@ from replicator.archive.kinds import Kind
 from replicator.errors import ConfigurationError
 from replicator.simulator.switches import Switches
 from replicator.store.produced import Chosen
-from tests.archive import fix_bags
-from tests.archive.fix_sound import wav
+from tests.archive import fix_bags, fix_recordings
 from tests.archive.fix_texts import HOSTILE
 from tests.archive.test_bag import assert_bagit_accepts, files
 from tests.sync.fix_source import Setting, source
@@ -143,19 +142,8 @@ def test_what_is_chosen(synced: Setting, tmp_path: Path) -> None:
 def test_recordings_and_what_was_erased(synced: Setting, tmp_path: Path) -> None:
     """Audio comes from the store; one that is gone is named. An erased record stays in its place, with its erasure."""
     ids = [row[0] for row in synced.rows("SELECT id FROM truedy.calls ORDER BY id LIMIT 3")]
-    store, digests = FolderStore(tmp_path / "store"), []
-    for place, call_id in enumerate(ids):
-        content = wav(fill=bytes([place]))
-        digests.append(sha256(content).hexdigest())
-        store.working.mkdir(parents=True, exist_ok=True)
-        part = store.working / "part"
-        part.write_bytes(content)
-        store.put(part, digests[-1], "audio/wav")
-        part.unlink()
-        sealed = {"kind": "recording", "account": "default", "call_id": str(call_id), "sha256": digests[-1],
-                  "media_type": "audio/wav", "bytes": len(content), "source_at": chain.instant(AT)}  # fmt: skip
-        with synced.database.transaction() as tx:
-            sealing.append(tx, "default", [sealing.Entry(Kind.RECORDING, call_id, AT, chain.canonical(sealed))], AT)
+    store = FolderStore(tmp_path / "store")
+    digests = fix_recordings.store_and_seal(synced.database, store, ids)
     done = export(synced, tmp_path / "whole", store, call_ids=tuple(ids))
     assert done.is_whole
     assert verify_file.verify(str(tmp_path / "whole"))[0] == []
