@@ -37,9 +37,9 @@ RUNGS = {
     "verify": {"errors", "records", "source", "store", "budget", "sync"},
     "simulator": {"errors"},
     "export": {"errors", "atomic_file", "store"},
-    "report": {"errors", "records", "store", "sync", "verify"},
+    "report": {"errors", "records", "store", "sync", "verify", "archive"},
     "service": {"errors", "records", "store", "sync", "report", "archive", "reconcile"},
-    "setting_values": {"sync"},
+    "setting_values": {"sync", "archive"},
     "setting_fields": {"setting_values", "sync"},
     "settings_page": {"setting_fields"},
     "settings": {"errors", "env_file", "origins", "setting_fields", "setting_values", "trusted_files"},
@@ -71,8 +71,9 @@ FLOORS = {
 """Each room inside the engine's house, and what of it it may import."""
 
 PURE = (
-    "archive/audit_path.py", "archive/bag.py", "archive/chain.py", "archive/comparison.py", "archive/contents.py",
-    "archive/gaps.py", "archive/kinds.py", "archive/load_files.py", "archive/readable.py", "archive/verification.py",
+    "archive/addresses.py", "archive/audit_path.py", "archive/bag.py", "archive/chain.py", "archive/comparison.py",
+    "archive/contents.py", "archive/failures.py", "archive/gaps.py", "archive/kinds.py", "archive/load_files.py",
+    "archive/media.py", "archive/queue_rules.py", "archive/readable.py", "archive/verification.py",
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
     "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
@@ -112,6 +113,7 @@ DOORS = {
         "cli/accounts.py",
         "cli/archive.py",
         "cli/archive_export.py",
+        "cli/recordings.py",
         "cli/quarantine.py",
         "cli/sync.py",
         "cli/tools.py",
@@ -120,8 +122,8 @@ DOORS = {
     "pyarrow": {"export/parquet.py"},
     "cryptography": {"archive/signing.py", "archive/timestamps.py"},
     "rfc3161_client": {"archive/timestamps.py"},
-    "boto3": {"archive/anchor_places.py"},
-    "botocore": {"archive/anchor_places.py"},
+    "boto3": {"archive/anchor_places.py", "archive/s3_store.py"},
+    "botocore": {"archive/anchor_places.py", "archive/s3_store.py"},
 }
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
 

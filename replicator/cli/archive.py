@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replicator.cli import recordings
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
@@ -44,9 +45,12 @@ app = typer.Typer(
 @app.command()
 def run(
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
+    again: recordings.Again = False,
+    compare: recordings.Compare = False,
+    fetch_lost: recordings.FetchLost = False,
     as_json: Json = False,
 ) -> None:
-    """Seal what was stored while the archive was off. Records that are sealed so say it."""
+    """Seal what was stored while the archive was off, and download the recordings that are due."""
     from replicator.archive import late
     from replicator.report import terminal
 
@@ -63,13 +67,14 @@ def run(
             lambda: datetime.now(UTC),
             is_over=lambda: until is not None and time.monotonic() >= until,
         )
-        if as_json:
-            typer.echo(
-                terminal.as_json({"records": done.records, "blocks": done.blocks, "is_finished": done.is_finished})
-            )
-        else:
-            left = "" if done.is_finished else "; more is left: run it again"
+        left = "" if done.is_finished else "; more is left: run it again"
+        if not as_json:
             typer.echo(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
+        wanted = recordings.Wanted(until, is_again=again, compares_now=compare, fetches_lost=fetch_lost)
+        kept = recordings.run(settings, database, wanted, is_told=not as_json)
+        if as_json:
+            facts = {"records": done.records, "blocks": done.blocks, "is_finished": done.is_finished}
+            typer.echo(terminal.as_json(facts | {"recordings": kept}))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
     absences,
+    archived,
     detail_habits,
     quarantine,
     runs,
@@ -45,7 +46,7 @@ from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     import psycopg
@@ -75,6 +76,8 @@ class Committer:
     pseudonyms: Pseudonyms | None = None
     seals: bool = False
     """Whether what is stored is sealed in the archive's chain, too."""
+    vendor_keeps: timedelta | None = None
+    """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -94,6 +97,9 @@ class Committer:
         details = one_each(details + self._details(tx, batch, counters))
         if details:
             counters.segments_stored += stored_details.write_details(tx, self.account, details)
+            if self.vendor_keeps is not None:
+                found = [row.call_id for row in details if row.recording is not None]
+                archived.queue(tx, self.account, found, self.vendor_keeps, now)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:
