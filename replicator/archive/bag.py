@@ -41,10 +41,11 @@ CSV, DAT = "data/load/load.csv", "data/load/load.dat"
 FACTS, RECORDS, BLOCKS = "data/proof/bag.json", "data/proof/records.jsonl", "data/proof/blocks.jsonl"
 STATED: Final = (CUSTODY, EXPORT, INFO, TAG_MANIFEST)
 """The files in which two bags of one selection differ."""
-PAYLOADS: Final[Mapping[str, str]] = {Kind.CALL: "raw_sha256", Kind.TRANSCRIPT: "content_sha256"}
-"""The kinds whose payload is stored in truedy.*, and the field that holds its hash."""
+PAYLOADS: Final = frozenset({Kind.CALL, Kind.TRANSCRIPT})
+"""The kinds whose payload is stored in truedy.*; the field `sha256` of their records holds its hash (archive/kinds.py)."""
 _ENDINGS: Final = {
     "audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "m4a",
+    "audio/webm": "webm", "audio/amr": "amr",
 }  # fmt: skip
 
 
@@ -66,6 +67,19 @@ class Sealed:
         return found if isinstance(found, dict) else {}
 
 
+Stamps = tuple[str, str, str]
+"""updated_at, observed_at and `late` (or nothing) of a call's version, as they are sealed with its payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a record seals in truedy.*: the file, its hash as it is sealed, and the stamps of a call's version."""
+
+    file: bytes
+    sha256: str
+    stamps: Stamps | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """A stored file that belongs into the bag: where, and which bytes."""
@@ -83,9 +97,9 @@ class Documents:
     row: Sequence[str]
 
 
-def documents(record: Sealed, payload: bytes | None) -> Documents:
-    """Return a record's documents. `payload` is the JSON file of a call or transcript; None for the other kinds, and where
-    it is not stored any more: then there is no file, which verify.py finds.
+def documents(record: Sealed, payload: Payload | None) -> Documents:
+    """Return a record's documents. `payload` is that of a call or transcript; None for the other kinds, and where it is
+    not stored any more: then there is no file, which verify.py finds.
     """
     number = f"{record.sequence:012d}"
     row = dict.fromkeys(load_files.COLUMNS, "") | {
@@ -95,10 +109,11 @@ def documents(record: Sealed, payload: bytes | None) -> Documents:
     if record.content is None:
         return Documents((), None, tuple(row.values()))
     content = record.fields()
-    row["OBSERVED_AT"] = readable.value_text(content.get("observed_at"))
+    observed = payload.stamps[1] if payload is not None and payload.stamps is not None else None
+    row["OBSERVED_AT"] = readable.value_text(content.get("observed_at", content.get("source_at", observed)))
     folder = f"data/calls/{record.subject}" if record.subject else "data/account"
     stem = f"{folder}/{number}-{record.kind}"
-    native = payload if record.kind in PAYLOADS else record.content
+    native = record.content if record.kind not in PAYLOADS else payload.file if payload is not None else None
     row |= {"NATIVE_PATH": f"{stem}.json", "SHA256": "" if native is None else sha256(native).hexdigest()}
     if native is None:
         return Documents((), None, tuple(row.values()))
@@ -129,12 +144,12 @@ def _call_cells(native: bytes) -> dict[str, str]:
     return {name.upper(): readable.value_text(call.get(name)) for name in load_files.CALL_FIELDS}
 
 
-def record_line(record: Sealed, path: Sequence[bytes]) -> bytes:
+def record_line(record: Sealed, path: Sequence[bytes], stamps: Stamps | None) -> bytes:
     """Return a record's line in records.jsonl, with its audit path in its block."""
-    return _line(proof(record, path))
+    return _line(proof(record, path, stamps))
 
 
-def proof(record: Sealed, path: Sequence[bytes]) -> dict[str, Any]:
+def proof(record: Sealed, path: Sequence[bytes], stamps: Stamps | None = None) -> dict[str, Any]:
     """Return a record with all that proves its place in its block, as JSON values."""
     return {
         "sequence": record.sequence,
@@ -145,6 +160,7 @@ def proof(record: Sealed, path: Sequence[bytes]) -> dict[str, Any]:
         "salt": None if record.salt is None else record.salt.hex(),
         "bytes": None if record.content is None else base64.b64encode(record.content).decode(),
         "path": [one.hex() for one in path],
+        "stamps": None if stamps is None else list(stamps),
     }
 
 
@@ -220,6 +236,6 @@ are shown as \\u and their number. The JSON files have the exact text.
 
 __all__ = [
     "BLOCKS", "CSV", "CUSTODY", "DAT", "DECLARATION", "EXPORT", "FACTS", "FORMAT", "INFO", "MANIFEST", "PAYLOADS", "README", "READ_ME",
-    "RECORDS", "STATED", "TAG_MANIFEST", "VERIFIER", "Audio", "Documents", "Sealed", "block_fields", "block_line", "documents",
+    "RECORDS", "STATED", "TAG_MANIFEST", "VERIFIER", "Audio", "Documents", "Payload", "Sealed", "block_fields", "block_line", "documents",
     "facts", "info", "manifest_line", "page", "proof", "record_line", "transcript_file",
 ]  # fmt: skip

@@ -109,9 +109,9 @@ class Folder:
         return total.hexdigest()
 
     def _open(self, name: str) -> BinaryIO:
-        path = self.place / name
+        path = os.path.join(self.place, name)  # noqa: PTH118 - pathlib keeps every part of every path for good
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - the same
             return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
         except OSError as error:
             raise failed(error) from None

@@ -15,21 +15,18 @@ from replicator.errors import ReplicatorError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from replicator.archive.bag import Audio, Sealed
+    from replicator.archive.bag import Audio, Payload, Sealed
     from replicator.archive.bag_folder import Folder
     from replicator.archive.chain import Block
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One record with its audit path. `payload` is the file of what it seals in truedy.*, `payload_sha256` the hash (hex)
-    as it is sealed; both are None where there is none, or none any more.
-    """
+    """One record with its audit path, and what it seals in truedy.*: None where that is nothing, or is gone."""
 
     record: Sealed
     path: Sequence[bytes]
-    payload: bytes | None = None
-    payload_sha256: str | None = None
+    payload: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +81,13 @@ def _write_item(folder: Folder, item: Item, audio: Callable[[Audio], Iterable[by
     done.records += 1
     done.erased += record.content is None
     done.kinds[record.kind] = done.kinds.get(record.kind, 0) + 1
-    field_name = bag.PAYLOADS.get(record.kind)
-    sealed = record.fields().get(field_name) if field_name else None
-    if sealed is not None and item.payload_sha256 != sealed:
-        what = "is not stored any more" if item.payload is None else "is not what was sealed"
-        done.damaged.append(f"the payload of record {record.sequence} {what}")
-    found = bag.documents(record, item.payload)
+    payload = item.payload
+    if record.content is not None and record.kind in bag.PAYLOADS:
+        if payload is None:
+            done.damaged.append(f"the payload of record {record.sequence} is not stored any more")
+        elif payload.sha256 != record.fields().get("sha256"):
+            done.damaged.append(f"the payload of record {record.sequence} is not what was sealed")
+    found = bag.documents(record, payload)
     for name, content in found.files:
         folder.write(name, [content])
     if found.audio is not None:
@@ -101,7 +99,7 @@ def _write_item(folder: Folder, item: Item, audio: Callable[[Audio], Iterable[by
         else:
             if written != found.audio.sha256:
                 done.damaged.append(f"the audio of record {record.sequence} is not what was sealed")
-    folder.append(bag.RECORDS, bag.record_line(record, item.path))
+    folder.append(bag.RECORDS, bag.record_line(record, item.path, None if payload is None else payload.stamps))
     folder.append(bag.CSV, load_files.csv_line(found.row))
     folder.append(bag.DAT, load_files.dat_line(found.row))
 

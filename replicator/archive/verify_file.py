@@ -35,12 +35,17 @@ OWN = ("data/proof/bag.json", "data/proof/blocks.jsonl", "data/proof/records.jso
        "data/load/load.dat")  # fmt: skip
 HEAD = re.compile(r"data/proof/heads/[0-9]{12}(?:-[0-9a-f]{16})?\.(json|tsr)", re.ASCII)
 BLOCK_FIELDS = {"block", "first", "last", "root", "previous", "sealed_at", "hash"}
-RECORD_FIELDS = {"sequence", "kind", "subject", "block", "commitment", "salt", "bytes", "path"}
+HEAD_FORMAT = "truedy-archive-head-1"
+HEAD_FIELDS = {
+    "format", "account", "block", "last_sequence", "hash", "sealed_at", "signed_at", "key", "signature",
+}  # fmt: skip
+RECORD_FIELDS = {"sequence", "kind", "subject", "block", "commitment", "salt", "bytes", "path", "stamps"}
 COLUMNS = (
     "BEGDOC ENDDOC GROUPID KIND STATE OBSERVED_AT CREATED_AT STARTED_AT ENDED_AT DIRECTION STATUS FROM_NUMBER "
     "PHONE_NUMBER DURATION_SECONDS COST_USD AGENT_ID SUMMARY MEDIA_TYPE SHA256 NATIVE_PATH TEXT_PATH HTML_PATH"
 ).split()
-MEDIA = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "m4a"}
+MEDIA = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg", "audio/flac": "flac", "audio/mp4": "m4a",
+         "audio/webm": "webm", "audio/amr": "amr"}  # fmt: skip
 UNSEEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -428,6 +433,26 @@ def row_texts(summary, lines):
         yield b"(" + summary + b"," + content + b")"
 
 
+def stamps_of(record):
+    """Return updated_at, observed_at and `late` of a call's version, which are sealed with its payload."""
+    stamps = record.get("stamps")
+    if stamps is None:
+        return "", "", ""
+    need(record["kind"] == "call" and isinstance(stamps, list) and len(stamps) == 3, "a record has wrong stamps")
+    need(
+        all(isinstance(one, str) and re.fullmatch("[0-9TZ:.-]*|late", one) for one in stamps),
+        "a record has wrong stamps",
+    )
+    return tuple(stamps)
+
+
+def short_digest(content):
+    """Return the hash that a call's or a transcript's record seals: base64url without padding."""
+    text = content.get("sha256")
+    need(isinstance(text, str) and re.fullmatch("[A-Za-z0-9_-]{43}", text), "a record seals no hash")
+    return base64.urlsafe_b64decode(text + "=")
+
+
 def documents(record, content, bag):
     """Return the files that a record has in the bag, (name, SHA-256 in hex) each, and its row in the load files."""
     kind, subject, number = record["kind"], record["subject"], "%012d" % record["sequence"]
@@ -436,7 +461,8 @@ def documents(record, content, bag):
     row.update(STATE="erased" if content is None else "sealed")
     if content is None:
         return [], row
-    row.update(OBSERVED_AT=text_of(content.get("observed_at")))
+    stamps = stamps_of(record)
+    row.update(OBSERVED_AT=text_of(content.get("observed_at", content.get("source_at", stamps[1]))))
     stem = "data/calls/%s/%s-%s" % (subject, number, kind) if subject else "data/account/%s-%s" % (number, kind)
     native = stem + ".json"
     data = bag.content(native)
@@ -444,11 +470,12 @@ def documents(record, content, bag):
     files = [(native, hashlib.sha256(content["\0"]).hexdigest())]
     row.update(NATIVE_PATH=native, SHA256=here)
     if kind == "call":
-        files = [(native, digest(content.get("raw_sha256"), "raw_sha256").hex())]
+        sealed = None if data is None else sha(b"\n".join([data, *(one.encode() for one in stamps)]))
+        files = [(native, here if sealed == short_digest(content) else "")]
         call = bag.json(native)
         row.update({name: text_of(call.get(name.lower())) for name in COLUMNS[6:17]} if isinstance(call, dict) else {})
     elif kind == "transcript":
-        sealed, said = digest(content.get("content_sha256"), "content_sha256"), data and transcript_of(data)
+        sealed, said = short_digest(content), data and transcript_of(data)
         files = [(native, here if said and sealed in map(sha, row_texts(*said)) else "")]
         if data is not None:
             text, page = readable(record, bag.json(native))
@@ -604,18 +631,23 @@ class Verification:
     def read_heads(self):
         """Read the signed heads that lie in the bag."""
         for name in sorted(one for one in self.bag.files if HEAD.fullmatch(one) and one.endswith(".json")):
-            head = parsed(self.bag.read(name), name)
-            need(isinstance(head, dict), name + " is no object")
+            data = self.bag.read(name)
+            head = parsed(data, name)
+            is_right = isinstance(head, dict) and data == json.dumps(head, indent=1).encode() + b"\n"
+            need(is_right, name + " is no object in its one form")
             self.heads.setdefault(count(head.get("block"), name), []).append((name, head))
             token = name[:-5] + ".tsr"
             if token in self.bag.files:
-                is_about_it = sha(self.bag.read(name)) in self.bag.read(token)
+                token_bytes = self.bag.read(token)
+                is_about_it = sha(data) in token_bytes or hashlib.sha512(data).digest() in token_bytes
                 need(is_about_it, token + " is a time stamp of something else than the head beside it")
                 self.said.append("%s stamps that head; check who signed it: openssl ts -verify -in it" % token)
 
     def head(self, name, head, block):
         """Check that a head names this block and is signed."""
-        need(head.get("account") == self.account, name + " is of another account")
+        need(set(head) == HEAD_FIELDS, name + " has other fields")
+        said = [head["format"], head["account"], head["last_sequence"], head["sealed_at"]]
+        need(said == [HEAD_FORMAT, self.account, block["last"], block["sealed_at"]], name + " is about something else")
         need(
             head.get("hash") == block["hash"],
             "%s: the chain was rewritten: block %d has another hash" % (name, block["block"]),

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from replicator.store.sealed_contents import (
-    CONTENT_OF_TRANSCRIPT,
-    RAW_OF_CALL,
+    HASH_OF_CALL,
+    HASH_OF_TRANSCRIPT,
+    INSTANT,
     SEGMENTS,
     SEGMENTS_OF_VERSION,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import date
     from uuid import UUID
 
     import psycopg
@@ -29,16 +30,34 @@ MOST_LEAVES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One version of a call: its payload's text, the hash that is sealed, and updated_at, observed_at and `late`."""
+
+    raw: str
+    digest: bytes
+    stamps: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTranscript:
+    """One transcript: its summary, the JSON of each segment on a line (None: no segment), the hash that is sealed."""
+
+    summary: str | None
+    segments: str | None
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which calls. Ids and numbers (digits only) add up; the instants of `created_at` (from, before) and the hold's calls
-    narrow. With nothing given it is every call.
+    """Which calls. Ids and numbers (digits only) add up; the days of `created_at` in the reporting time zone (both
+    included) and the hold's calls narrow. With nothing given it is every call.
     """
 
     account: str
     call_ids: tuple[UUID, ...] | None = None
     numbers: tuple[str, ...] | None = None
-    since: datetime | None = None
-    before: datetime | None = None
+    since: date | None = None
+    until: date | None = None
     hold_ids: tuple[UUID, ...] | None = None
 
     def parameters(self) -> dict[str, Any]:
@@ -47,7 +66,7 @@ class Chosen:
             "ids": None if self.call_ids is None else list(self.call_ids),
             "numbers": None if self.numbers is None else list(self.numbers),
             "since": self.since,
-            "before": self.before,
+            "until": self.until,
             "hold": None if self.hold_ids is None else list(self.hold_ids),
         }
 
@@ -65,8 +84,10 @@ WITH chosen AS MATERIALIZED (
                 SELECT FROM truedy.call_versions v WHERE v.call_id = c.id AND (
                     regexp_replace(v.raw ->> 'phone_number', '[^0-9]', '', 'g') = ANY(%(numbers)b::text[])
                     OR regexp_replace(v.raw ->> 'from_number', '[^0-9]', '', 'g') = ANY(%(numbers)b::text[]))))
-        AND (%(since)b::timestamptz IS NULL OR c.created_at >= %(since)b::timestamptz)
-        AND (%(before)b::timestamptz IS NULL OR c.created_at < %(before)b::timestamptz)
+        AND (%(since)b::date IS NULL OR c.created_at >= %(since)b::date::timestamp
+            AT TIME ZONE (SELECT time_zone FROM replicator.reporting))
+        AND (%(until)b::date IS NULL OR c.created_at < (%(until)b::date + 1)::timestamp
+            AT TIME ZONE (SELECT time_zone FROM replicator.reporting))
         AND (%(hold)b::uuid[] IS NULL OR c.id = ANY(%(hold)b::uuid[]))
 ), own AS MATERIALIZED (
     SELECT r.sequence, r.block, r.bytes IS NULL AS is_erased FROM archive.records r
@@ -120,6 +141,16 @@ def records(tx: psycopg.Connection[Any], chosen: Chosen) -> Iterator[tuple[Any, 
     yield from _fetched(tx, "FETCH 500 FROM produced_records")
 
 
+def of_block(tx: psycopg.Connection[Any], account: str, block: int) -> list[tuple[Any, ...]]:
+    """Return the records of a small block, as `records` yields them."""
+    return tx.execute(
+        "SELECT r.sequence, r.kind, r.subject, r.salt, r.bytes, r.commitment, r.block FROM archive.records r "
+        "JOIN archive.blocks b ON b.account = r.account AND r.sequence BETWEEN b.first_sequence AND b.last_sequence "
+        "WHERE b.account = %s AND b.block = %s ORDER BY r.sequence",
+        [account, block],
+    ).fetchall()
+
+
 def blocks(tx: psycopg.Connection[Any], account: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
     """Yield (block, first sequence, last sequence, root, previous, sealed_at, hash) of blocks, in their order."""
     tx.execute(
@@ -142,32 +173,29 @@ def leaves(tx: psycopg.Connection[Any], account: str, first: int, last: int) -> 
 
 def call_payloads(
     tx: psycopg.Connection[Any], versions: Sequence[tuple[UUID, int]]
-) -> dict[tuple[UUID, int], tuple[str, str]]:
-    """Return (JSON text, its SHA-256 in hex) of versions of calls."""
+) -> dict[tuple[UUID, int], StoredCall]:
+    """Return versions of calls, as they are stored."""
     ids, numbers = [call_id for call_id, _ in versions], [version for _, version in versions]
     rows = tx.execute(
-        f"SELECT v.call_id, v.version, v.raw::text, encode({RAW_OF_CALL}, 'hex') "
+        f"SELECT v.call_id, v.version, v.raw::text, {HASH_OF_CALL}, {INSTANT % 'v.updated_at'}, "
+        f"{INSTANT % 'v.observed_at'}, CASE WHEN v.is_late THEN 'late' ELSE '' END "
         "FROM unnest(%b::uuid[], %b::integer[]) w (call_id, version) JOIN truedy.call_versions v USING (call_id, version)",
         [ids, numbers],
     )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    return {(row[0], row[1]): StoredCall(row[2], row[3], (row[4], row[5], row[6])) for row in rows}
 
 
-def transcript_payloads(
-    tx: psycopg.Connection[Any], call_ids: Sequence[UUID]
-) -> dict[UUID, list[tuple[str | None, str | None, str]]]:
-    """Return (summary, the JSON of each segment on a line or None, SHA-256 of both in hex) of all transcripts of calls, the
-    current one of each call first.
-    """
-    found: dict[UUID, list[tuple[str | None, str | None, str]]] = {}
+def transcript_payloads(tx: psycopg.Connection[Any], call_ids: Sequence[UUID]) -> dict[UUID, list[StoredTranscript]]:
+    """Return all transcripts of calls, the current one of each call first."""
+    found: dict[UUID, list[StoredTranscript]] = {}
     for table, segments in (("transcripts", SEGMENTS), ("transcript_versions", SEGMENTS_OF_VERSION)):
         rows = tx.execute(
-            f"SELECT t.call_id, t.summary, g.content, encode({CONTENT_OF_TRANSCRIPT}, 'hex') FROM truedy.{table} t "
+            f"SELECT t.call_id, t.summary, g.content, {HASH_OF_TRANSCRIPT} FROM truedy.{table} t "
             f"CROSS JOIN LATERAL {segments} g WHERE t.call_id = ANY(%b) AND t.fetched_at IS NOT NULL ORDER BY t.fetched_at",
             [list(call_ids)],
         )
         for call_id, summary, content, digest in rows:
-            found.setdefault(call_id, []).append((summary, content, digest))
+            found.setdefault(call_id, []).append(StoredTranscript(summary, content, digest))
     return found
 
 
@@ -196,6 +224,6 @@ def _fetched(tx: psycopg.Connection[Any], fetch: str) -> Iterator[tuple[Any, ...
 
 
 __all__ = [
-    "Chosen", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "records",
+    "Chosen", "StoredCall", "StoredTranscript", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "of_block", "records",
     "transcript_payloads", "unknown_calls",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from replicator.archive import audit_path, bag, bag_folder, chain, producing, verify_file
+from replicator.archive import audit_path, bag, bag_folder, chain, contents, producing, verify_file
 from replicator.archive.kinds import Kind
 
 if TYPE_CHECKING:
@@ -30,12 +30,20 @@ AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(64)
 
 def signed_head(block: chain.Block, key: Ed25519PrivateKey = KEY) -> dict[str, object]:
     head = {
+        "format": verify_file.HEAD_FORMAT,
         "account": block.account,
         "block": block.block,
+        "last_sequence": block.last,
         "hash": block.hash.hex(),
+        "sealed_at": chain.instant(block.sealed_at),
+        "signed_at": chain.instant(START),
         "key": key.public_key().public_bytes_raw().hex(),
     }
     return {**head, "signature": key.sign(verify_file.head_message(head)).hex()}
+
+
+def head_file(block: chain.Block, key: Ed25519PrivateKey = KEY) -> bytes:
+    return json.dumps(signed_head(block, key), indent=1).encode() + b"\n"
 
 
 @dataclass
@@ -63,7 +71,7 @@ class Archive:
                 **more,
             }
             if payload is not None:
-                fields[bag.PAYLOADS[kind]] = sealed_hash(payload)
+                fields["sha256"] = sealed(payload).sha256
             contents.append(chain.canonical(fields))
             salts.append(self.chance.randbytes(32))
         made = [chain.commitment(salt, content) for salt, content in zip(salts, contents, strict=True)]
@@ -99,8 +107,7 @@ class Archive:
                     producing.Item(
                         one,
                         tree.path(one.sequence - block.first),
-                        payload := self.payloads.get(one.sequence),
-                        payload and sealed_hash(payload),
+                        (file := self.payloads.get(one.sequence)) and sealed(file),
                     )
                     for one in rows
                     if wanted(one)
@@ -128,13 +135,18 @@ def transcript(*said: tuple[str, str], summary: str | None = "in short") -> byte
     return bag.transcript_file(summary, "\n".join(lines) or None)
 
 
-def sealed_hash(payload: bytes) -> str:
-    """What a record seals of a call's or a transcript's file."""
-    found = json.loads(payload)
+STAMPS = ("2026-11-30T11:59:00.000000Z", "2026-11-30T12:00:00.000000Z", "")
+
+
+def sealed(file: bytes) -> bag.Payload:
+    """The payload that a call's or a transcript's file is, with the hash that its record seals."""
+    found = json.loads(file)
     if "segments" not in found:
-        return sha256(payload).hexdigest()
-    lines = verify_file.transcript_of(payload)[1]
-    return sha256(next(verify_file.row_texts(found["summary"], lines))).hexdigest()
+        lines = "\n".join(["", *STAMPS]).encode()
+        return bag.Payload(file, contents.text_of(sha256(file + lines).digest()), STAMPS)
+    lines = verify_file.transcript_of(file)[1]
+    row = next(verify_file.row_texts(found["summary"], lines))
+    return bag.Payload(file, contents.text_of(sha256(row).digest()))
 
 
 def subject(number: int) -> uuid.UUID:
@@ -180,9 +192,7 @@ def write(
     chosen = [number for number, rows in made.records.items() if any(map(wanted, rows))]
     first, last = (min(chosen), max(chosen)) if chosen else (1, 0)
     heads = [made.blocks[last - 1]] if signed and chosen else []
-    proofs = [
-        (f"data/proof/heads/{block.block:012d}.json", json.dumps(signed_head(block, key)).encode()) for block in heads
-    ]
+    proofs = [(f"data/proof/heads/{block.block:012d}.json", head_file(block, key)) for block in heads]
     with bag_folder.making(target) as folder:
         done = producing.write(folder, ACCOUNT, made.parts(wanted, first, last), made.audio, proofs)
         folder.finish()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.archive import bag, verify_file
+from replicator.archive import audit_path, bag, chain, producing, verify_file
 from replicator.archive.kinds import Kind
+from tests import fix_commands
 from tests.archive import fix_bags
 from tests.archive.fix_texts import HOSTILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -99,3 +103,75 @@ def test_a_transcript_can_be_taken_out_of_its_file(summary: str | None) -> None:
         file = bag.transcript_file(summary, "\n".join(lines) or None)
         assert verify_file.transcript_of(file) == (summary, [line.encode() for line in lines])
         assert len(json.loads(file)["segments"]) == len(lines)
+
+
+def many(calls: int) -> Iterator[producing.Part]:
+    """The blocks of many calls, each made when it is asked for; a kilobyte or two for each call."""
+    before, chance = None, random.Random(1)
+    for number in range(1, calls + 1):
+        one, rows = fix_bags.subject(number), []
+        files = (
+            (Kind.CALL, fix_bags.sealed(fix_bags.call(number=number, context="x" * 1000))),
+            (Kind.TRANSCRIPT, fix_bags.sealed(fix_bags.transcript(("agent", "y" * 1000)))),
+            (Kind.RECORDING, None),
+        )
+        for kind, payload in files:
+            digest = sha256(fix_bags.AUDIO).hexdigest() if payload is None else payload.sha256
+            content = chain.canonical(
+                {
+                    "kind": kind,
+                    "account": fix_bags.ACCOUNT,
+                    "call_id": str(one),
+                    "sha256": digest,
+                    "media_type": "audio/wav",
+                }
+            )
+            salt = chance.randbytes(32)
+            rows.append((kind, payload, salt, content, chain.commitment(salt, content)))
+        before = chain.next_block(
+            fix_bags.ACCOUNT, before, [row[0] for row in rows], [row[4] for row in rows], fix_bags.START
+        )
+        tree = audit_path.Tree(chain.leaf(before.first + place, row[0], row[4]) for place, row in enumerate(rows))
+        yield producing.Part(before, [
+            producing.Item(
+                bag.Sealed(before.first + place, kind, one, salt, content, made, before.block), tree.path(place), payload
+            )
+            for place, (kind, payload, salt, content, made) in enumerate(rows)
+        ])  # fmt: skip
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from replicator.archive import bag, bag_folder, producing, verify_file
+from tests.archive import fix_bags, test_bag
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def write(calls, target):
+    with bag_folder.making(Path(target)) as folder:
+        folder.write("data/calls/long-recording.wav", (bytes(2**20) for _ in range(40)))
+        producing.write(folder, fix_bags.ACCOUNT, test_bag.many(calls), lambda _: [fix_bags.AUDIO], ())
+        folder.finish()
+        folder.write_tags({bag.README: b"", bag.CUSTODY: b"", bag.INFO: bag.info(folder.files, folder.bytes, fix_bags.START, "x")})
+        folder.complete(b"{}\\n")
+    return verify_file.verify(target)[0]
+write(20, "few")
+before = most()
+faults = write(int(sys.argv[1]), "many")
+print(most() - before, *faults, sep="\\n")
+"""
+
+
+def test_memory_does_not_grow_with_the_calls(tmp_path: Path) -> None:
+    """2,000 calls with audio, 14,000 files, one of them of 40 MB: writer and verifier together need at most 12 MB more than
+    for 20 calls. (The verifier keeps some 300 bytes for each file.)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "2000"], capture_output=True, text=True, check=False, cwd=tmp_path,
+        env=fix_commands.environment({}),
+    )  # fmt: skip
+    kilobytes, *faults = done.stdout.splitlines()
+    assert faults == [
+        "data/calls/long-recording.wav belongs to no record of the bag", "export.json is not the proof of an export"
+    ], done.stderr  # fmt: skip
+    assert int(kilobytes) < 12_000

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_a_broken_export_leaves_nothing(tmp_path: Path) -> None:
     """An error in the middle removes all of it; the name was never there."""
-    with pytest.raises(ZeroDivisionError), bag_folder.making(tmp_path / "bag") as folder:
+    with pytest.raises(ZeroDivisionError), bag_folder.making(tmp_path / "bag") as folder:  # noqa: PT012
         folder.write("data/x.json", [b"{}"])
         folder.append("data/y.jsonl", b"1\n")
         assert not (tmp_path / "bag").exists()
@@ -46,7 +46,7 @@ def test_a_folder_that_holds_anything_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_was_filled_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     """Who came first keeps the place."""
-    with pytest.raises(ConfigurationError), bag_folder.making(tmp_path / "bag"):
+    with pytest.raises(ConfigurationError), bag_folder.making(tmp_path / "bag"):  # noqa: PT012
         (tmp_path / "bag").mkdir()
         (tmp_path / "bag" / "mine").write_text("mine")
     assert [path.name for path in tmp_path.rglob("*")] == ["bag", "mine"]
@@ -78,7 +78,7 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(OutputFailed, match="No space"), bag_folder.making(tmp_path / "bag") as folder:
+    with pytest.raises(OutputFailed, match="No space"), bag_folder.making(tmp_path / "bag") as folder:  # noqa: PT012
         monkeypatch.setattr(bag_folder.Folder, "_open", full)
         folder.write("data/x.json", [b"{}"])
     assert list(tmp_path.iterdir()) == []

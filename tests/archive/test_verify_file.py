@@ -211,7 +211,7 @@ def test_who_signs_with_another_key_is_found(tmp_path: Path) -> None:
     fix_bags.write(honest, tmp_path / "honest")
     fix_bags.write(forged, tmp_path / "forged", key=theirs)
     head = tmp_path / "head.json"
-    head.write_text(json.dumps(fix_bags.signed_head(honest.blocks[-1])))
+    head.write_bytes(fix_bags.head_file(honest.blocks[-1]))
     assert "NOT checked" in fix_bags.run(tmp_path / "forged").stdout
     for options in (["--key", fix_bags.PUBLIC], ["--head", str(head)]):
         assert fix_bags.run(tmp_path / "honest", *options).returncode == 0

@@ -1,0 +1,131 @@
+"""The command `replicator archive export`: a selection of calls as a bag that is verified offline."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID  # noqa: TC003 - typer reads the annotations
+
+import typer
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from replicator.archive.chain import Block
+    from replicator.archive.exporting import Done
+    from replicator.settings import Settings
+
+Day = datetime | None
+SHOWN = 20
+"""So many faults are shown; custody.json has all of them."""
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
+    call: Annotated[list[UUID] | None, typer.Option(help="This call; repeatable.")] = None,
+    number: Annotated[list[str] | None, typer.Option(help="Calls from or to this number; repeatable.")] = None,
+    since: Annotated[
+        Day, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="Created on this day or later.")
+    ] = None,
+    until: Annotated[
+        Day, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="Created on this day or earlier.")
+    ] = None,
+    hold: Annotated[str | None, typer.Option(metavar="NAME", help="Only calls that this legal hold covers.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is sealed with the export.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write what the archive has of calls into a folder (BagIt) with transcripts, recordings, load files and proofs. The
+    verifier that lies in it checks it offline. --call and --number add up; days and hold narrow.
+    """
+    from replicator import assembly
+    from replicator.archive import bag_folder, exporting, objects
+    from replicator.report import terminal
+    from replicator.store import schema_check
+    from replicator.store.produced import Chosen
+
+    if since and until and since > until:
+        raise typer.BadParameter("--since is a later day than --until")
+    numbers = None if number is None else tuple(digits(one) for one in number)
+    with guarded(as_json=as_json) as settings, assembly.interruptible(), ExitStack() as stack:
+        bag_folder.check(folder)
+        database = stack.enter_context(assembly.opened(settings))
+        schema_check.check(database)
+        sign = signer(settings)
+        chosen = Chosen(
+            settings.replicator_account, None if call is None else tuple(sorted(set(call))), numbers,
+            since and since.date(), until and until.date(), None,
+        )  # fmt: skip
+        store = stack.enter_context(objects.opened(settings.replicator_archive_store, assembly.data_dir(settings)))
+        query = {
+            "calls": None if call is None else sorted(map(str, call)), "numbers": number, "since": since and f"{since:%Y-%m-%d}",
+            "until": until and f"{until:%Y-%m-%d}", "hold": hold,
+        }  # fmt: skip
+        request = exporting.Request(
+            chosen, {name: value for name, value in query.items() if value}, settings.actor, reason
+        )
+        done = exporting.export(database, request, folder, store, datetime.now(UTC), sign)
+    typer.echo(terminal.as_json(facts(done, folder))) if as_json else say(done, folder)
+    if not done.is_whole:
+        raise typer.Exit(1)
+
+
+def digits(number: str) -> str:
+    """Return the digits of a number as numbers are compared: without the zeros of an international prefix."""
+    found = "".join(filter(str.isdigit, number))
+    if not found.strip("0"):
+        raise typer.BadParameter("a number has digits, such as +4930901820", param_hint="--number")
+    return found.removeprefix("00")
+
+
+def signer(settings: Settings) -> Callable[[Block], Mapping[str, Any]] | None:
+    """Return what signs the export, or None where the archive has no key yet."""
+    import json
+
+    from replicator import assembly
+    from replicator.archive import signing
+
+    path = assembly.signing_key(settings)
+    if not path.exists():
+        return None
+    with_key = signing.load(path, may_make=False)
+    return lambda block: json.loads(with_key.sign(block, datetime.now(UTC)))
+
+
+def facts(done: Done, folder: Path) -> dict[str, Any]:
+    """Return what was exported, for a program."""
+    return {
+        "folder": str(folder), "calls": done.calls, "records": done.tally.records, "kinds": dict(sorted(done.tally.kinds.items())),
+        "erased": done.tally.erased, "files": done.files, "bytes": done.bytes, "sequence": done.sequence,
+        "is_signed": done.is_signed, "not_in_the_archive": list(done.unknown), "not_as_sealed": done.tally.damaged,
+    }  # fmt: skip
+
+
+def say(done: Done, folder: Path) -> None:
+    """Say what was exported, and what to do with it."""
+    tally = done.tally
+    if not done.calls:
+        typer.echo("no call matches; the bag says so, and the archive that it was asked for")
+    of_each = ", ".join(f"{count:,} {kind}" for kind, count in sorted(tally.kinds.items()))
+    typer.echo(
+        f"{done.calls:,} calls, {tally.records:,} records{f' ({of_each})' if of_each else ''}, {done.files:,} files, "
+        f"{done.bytes:,} bytes; {tally.erased:,} of the records are erased"
+    )
+    typer.echo(
+        f"sealed as record {done.sequence}, {'signed' if done.is_signed else 'not signed: the archive has no key yet'}"
+    )
+    for one in done.unknown[:SHOWN]:
+        typer.echo(f"not in the archive: {one}", err=True)
+    for one in tally.damaged[:SHOWN]:
+        typer.echo(f"not as it was sealed: {shown(one)}", err=True)
+    if len(done.unknown) > SHOWN or len(tally.damaged) > SHOWN:
+        typer.echo("and more, in custody.json", err=True)
+    typer.echo(f"verify it: python {shown(str(folder / 'verify.py'))} {shown(str(folder))}")
+
+
+__all__ = ["digits", "export", "signer"]
