@@ -36,6 +36,17 @@ class RuleKind(StrEnum):
     """Words that ask for the month in which a card expires."""
 
 
+class PaymentData(StrEnum):
+    """What is done with the text in which payment data was found (REPLICATOR_ARCHIVE_PAYMENT_DATA)."""
+
+    KEEP = "keep"
+    """It is stored and sealed as it came, and masked in the views."""
+    MASK = "mask"
+    """Card numbers, security codes and expiry months are replaced by marks before it is stored and sealed."""
+    DROP_TRANSCRIPT = "drop-transcript"
+    """No text of a transcript with payment data is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row of archive.payment_rules. `prefixes` are digits (`34`) or ranges of them (`51-55`); `words` are words or

@@ -44,13 +44,10 @@ WRITES: Mapping[str, frozenset[str]] = {
     "archive.disclosure_rules": READ,
     "archive.disclosures": ADD | {"DELETE"},
     "archive.heads": MOVE,
-<<<<<<< HEAD
+    "archive.objects": MOVE,
     "archive.payment_findings": ADD | {"DELETE"},
     "archive.payment_rules": READ,
     "archive.payment_scans": ALL,
-=======
-    "archive.objects": MOVE,
->>>>>>> recordings
     "archive.records": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,

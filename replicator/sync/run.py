@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import lease, quarantine, runs, source_state, stored_details
+from replicator.store import lease, quarantine, runs, source_state, stored_details, stored_payment
 from replicator.store.schema_check import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -136,6 +136,8 @@ class Run:
 
         def write() -> Recovered:
             with self._database.transaction() as tx:
+                if not self._options.seals:
+                    stored_payment.note_unwatched(tx, self._options.account)
                 return begin(tx, held, self._options, keys, now)
 
         recovered = self._retrying(write)
@@ -149,7 +151,15 @@ class Run:
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
         self._committer = Committer(
-            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, self._options.seals
+            account,
+            held,
+            recovered.run_id,
+            details,
+            self._key_budgets,
+            since,
+            pseudonyms,
+            self._options.seals,
+            self._options.payment_data,
         )
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
