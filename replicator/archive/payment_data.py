@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from replicator.archive.payment_cards import SHORTEST, find_cards
 from replicator.archive.payment_expiry import find_written, is_expiry
-from replicator.archive.payment_numbers import APART, SPOKEN, Run, Text, Token, read_runs
+from replicator.archive.payment_numbers import APART, SPOKEN, Run, Text, Token, are_together, read_runs
 from replicator.archive.payment_rules import RuleKind
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ class Found(NamedTuple):
     rule: str
 
 
-WORDS_OF_A_CARD = 6
-"""No card number is said or written in fewer numbers than these ("4111 1111 1111 1111" has 16, being counted by digits)."""
 SHORTEST_CODE, LONGEST_CODE, LONGEST_REST = 3, 4, 10
 """Digits of a security code, and of all that is said behind a card number."""
 WORDS_BESIDE_A_CODE = 4
@@ -61,21 +59,22 @@ OTHER_CHARACTERS_BACK, WEAK_CHARACTERS_BACK = 40, 12
 _NUMBER = re.compile(r"\W{0,3}(?:\w{0,20}(?:number|nummer)|número|numero|no|nr|id|code)(?!\w)|(?<=nummer)")
 SEGMENTS_AFTER = 2
 """A security code without a prompt follows its card number within these many segments of the same speaker."""
-_TO_SPACE = str.maketrans(dict.fromkeys("-.,;:/_*|()[]{}\"'!?\n\t", " "))
+TO_SPACE = str.maketrans(dict.fromkeys("-.,;:/_*|()[]{}\"'!?\n\t", " "))
+_DIGIT = re.compile(r"\d")
 
 
 def may_hold(texts: Sequence[Text], rules: Rules) -> bool:
     """Say quickly whether there can be payment data at all; most transcripts hold too few numbers."""
-    counted = 0
+    digits: dict[str, int] = {}
     asks = False
-    for text in texts:
-        words = text.text.lower().translate(_TO_SPACE).split()
-        counted += sum(map(SPOKEN.__contains__, words))
-        counted += sum(map(str.isdecimal, text.text))
-        if counted >= WORDS_OF_A_CARD:
-            return True
-        asks = asks or not rules.prompt_words.isdisjoint(words)
-    return asks and counted > 0
+    for _, speaker, text in texts:
+        words = text.lower().translate(TO_SPACE).split()
+        count = sum([SPOKEN[word] for word in words if word in SPOKEN]) + len(_DIGIT.findall(text))
+        if count:
+            digits[speaker] = digits.get(speaker, 0) + count
+        asks = asks or rules.asks_for_a_code(text, words)
+    most = max(digits.values(), default=0)
+    return (asks and most > 0) or (most >= SHORTEST and are_together(texts, SHORTEST))
 
 
 def find(texts: Sequence[Text], rules: Rules) -> list[Found]:
@@ -121,10 +120,13 @@ class _Prompts:
         for index, text in enumerate(texts):
             latest.append(last)
             lowered = text.text.lower()
+            is_any = rules.prompts is not None and not rules.prompt_words.isdisjoint(
+                lowered.translate(TO_SPACE).split()
+            )
             found = [
                 _Prompt(match.end(), kind, kind != RuleKind.OTHER_WORDS or bool(_NUMBER.search(lowered, *match.span())
                         or _NUMBER.match(lowered, match.end())))
-                for match in (rules.prompts.finditer(lowered) if rules.prompts else ())
+                for match in (rules.prompts.finditer(lowered) if rules.prompts and is_any else ())
                 for kind in (RuleKind(match.lastgroup or ""),)
             ]  # fmt: skip
             prompts.append(found)

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class Text(NamedTuple):
@@ -167,7 +167,10 @@ def _lexicon() -> dict[str, Word]:
 
 
 WORDS: Mapping[str, Word] = _lexicon()
-SPOKEN = frozenset(WORDS) | frozenset(TIMES)
+SPOKEN: Mapping[str, int] = {word: len(one.digits) for word, one in WORDS.items()} | {
+    word: times - 1 for word, times in TIMES.items()
+}
+"""By word, how many digits it says, or adds to what follows it."""
 
 _LEXEME = re.compile(r"\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _CUT = re.compile(r"[/:%$€£¥+=@#()\[\]{}<>\"\\]")
@@ -321,6 +324,25 @@ class Reader:
             self._is_card = self.near_card(token.segment, token.start)
         self._run.tokens.append(token)
         self._strange, self._times = 0, 1
+
+
+def are_together(texts: Iterable[Text], digits: int) -> bool:
+    """Say quickly whether one speaker says so many digits in what can be one run; it may be none."""
+    said: dict[str, tuple[int, int]] = {}
+    for _, speaker, text in texts:
+        count, strange = said.get(speaker, (0, 0))
+        for lexeme in _LEXEME.findall(text.lower()):
+            more = len(lexeme) if lexeme[0].isdecimal() else SPOKEN.get(lexeme, 0)
+            if more:
+                count, strange = count + more, 0
+                if count >= digits:
+                    return True
+            elif count and lexeme not in FILLERS:
+                strange += 1
+                if strange > MOST_STRANGE_WORDS:
+                    count = 0
+        said[speaker] = (count, strange)
+    return False
 
 
 def read_runs(
