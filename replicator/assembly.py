@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -186,9 +186,29 @@ def options(
         payment_data=PaymentData(settings.replicator_archive_payment_data),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         database_patience_seconds=settings.replicator_database_patience_seconds,
+        seals=settings.is_archived,
         max_seconds=max_seconds,
         max_requests=max_requests,
     )
+
+
+def signing_key(settings: Settings) -> Path:
+    """Return the file of the key that signs the archive's heads."""
+    chosen = settings.replicator_archive_key_file
+    return data_dir(settings) / "archive-signing-key" if chosen is None else chosen
+
+
+def anchoring(settings: Settings, database: Database, stop: threading.Event) -> AbstractContextManager[None]:
+    """Return a context manager inside which the archive's heads are written outside, where the settings say so."""
+    to = settings.replicator_archive_anchor_to
+    if to is None or not settings.is_archived:
+        return nullcontext()
+    from replicator.archive import signing
+    from replicator.service import anchoring
+
+    schedule = anchoring.Schedule(to, settings.replicator_archive_anchor_seconds, settings.replicator_archive_tsa)
+    signer = signing.load(signing_key(settings))
+    return anchoring.anchored(database, settings.replicator_account, signer, schedule, stop)
 
 
 def details(settings: Settings) -> Policy:
@@ -322,6 +342,7 @@ def psql(where: Place, arguments: Sequence[str]) -> int:
 __all__ = [
     "Place",
     "absences",
+    "anchoring",
     "connected",
     "data_dir",
     "details",
@@ -338,5 +359,6 @@ __all__ = [
     "pseudonyms",
     "psql",
     "readers",
+    "signing_key",
     "stopping",
 ]

@@ -297,6 +297,14 @@ class CommitsLost(LeaseLost):
     advice = "nothing: the next sync goes on from what the database holds, and asks again for what it lost"
 
 
+class AuthorityUnavailable(ReplicatorError):
+    """A time-stamping authority gave no token."""
+
+    fault = "the time-stamping authority"
+    waiting_helps = True
+    advice = "the head is kept, and its token is asked for later"
+
+
 class UnknownCall(ReplicatorError):
     """A call that was asked for by its id is not stored."""
 

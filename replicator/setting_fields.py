@@ -170,11 +170,43 @@ class SettingFields(BaseModel):
             "`_reader`, `_auditor` and `_archivist` follow. Small letters, digits and `_`.",
         ),
     ] = "truedy"
+    replicator_archive: Annotated[
+        str,
+        Field(
+            pattern="^(on|off)$",
+            description="`on`: everything that is stored is sealed in the compliance archive, in the same transaction "
+            "([archive.md](archive.md)). What was stored before is sealed by `replicator archive run`.",
+        ),
+    ] = "off"
+    replicator_archive_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the key (Ed25519, PEM) that signs the archive's heads. Nobody else may be able to read it. "
+            "`archive anchor` makes it where it does not exist. Default: `archive-signing-key` in the data directory.",
+        ),
+    ] = None
+    replicator_archive_anchor_to: Annotated[
+        str | None,
+        Field(
+            description="Folder, or `s3://bucket/prefix`, into which `serve` writes the signed head of the archive. It should "
+            "be out of reach of the database's owner. Without it, `serve` writes none.",
+        ),
+    ] = None
+    replicator_archive_anchor_seconds: Annotated[
+        float,
+        Field(ge=1, le=30 * 86400, description="How often `serve` writes it. What came after it is the open window."),
+    ] = 3600.0
+    replicator_archive_tsa: Annotated[
+        str | None,
+        Field(
+            description="Address of a time-stamping authority (RFC 3161) that `serve` asks for a token over each head it writes.",
+        ),
+    ] = None
     replicator_schemas: Annotated[
         str | None,
         Field(
             description="Other names for the replicator's schemas, where the database has one of somebody else: pairs such as "
-            "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `replicator`, `rollup` and `truedy`. Every command "
+            "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `archive`, `replicator`, `rollup` and `truedy`. Every command "
             "needs it as the first `migrate` had it.",
         ),
     ] = None
@@ -226,6 +258,11 @@ class SettingFields(BaseModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether what is stored is sealed in the archive, too."""
+        return self.replicator_archive == "on"
 
     @field_validator("replicator_http_names", mode="before")
     @classmethod

@@ -57,6 +57,7 @@ def serve() -> None:
                     url = stack.enter_context(assembly.live_page(settings, database, stop))
                     logging.getLogger("replicator.serve").info("the report is at %s", url)
                 stack.enter_context(refreshed(database, stop))
+                stack.enter_context(assembly.anchoring(settings, database, stop))
                 Service(
                     database,
                     once,

@@ -168,7 +168,8 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
     if number is not None:
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
-    done = replay.replay(database, account, details, number, assembly.pseudonyms(settings))
+    pseudonyms, seals = assembly.pseudonyms(settings), settings.is_archived
+    done = replay.replay(database, account, details, number, pseudonyms, seals=seals)
     typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
     if done.left:
         raise typer.Exit(1)

@@ -37,6 +37,11 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
             raise ConfigurationError(
                 f"there is no account {old} in this database", advice="list them: replicator accounts list"
             )
+        if _holds(connection, "archive.chains", old):
+            raise ConfigurationError(
+                f"the account {old} has records in the archive, which name it and cannot be changed",
+                advice="keep the name; what it is called in reports can be changed there",
+            )
         if _holds(connection, "truedy.calls", new):
             raise ConfigurationError(
                 f"calls are stored under the account {new} already; two accounts cannot be made one",

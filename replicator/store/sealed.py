@@ -38,6 +38,23 @@ def head(connection: psycopg.Connection[Any], account: str) -> tuple[Any, ...] |
     ).fetchone()
 
 
+def begin_late_run(tx: psycopg.Connection[Any], account: str) -> int:
+    """Begin a run that seals rows from before; return its number. An earlier run ends with its next batch."""
+    lock(tx, account)
+    row = tx.execute(
+        "UPDATE archive.chains SET late_run = late_run + 1 WHERE account = %s RETURNING late_run", [account]
+    ).fetchone()
+    assert row is not None  # noqa: S101 - the row is locked by us
+    return int(row[0])
+
+
+def late_run(tx: psycopg.Connection[Any], account: str) -> int:
+    """Lock the chain of an account, and return the number of the present run that seals rows from before."""
+    lock(tx, account)
+    row = tx.execute("SELECT late_run FROM archive.chains WHERE account = %s", [account]).fetchone()
+    return int(row[0]) if row else 0
+
+
 def add_records(tx: psycopg.Connection[Any], account: str, block: int, rows: Iterable[RecordRow]) -> None:
     """Append records by COPY. The text is made here, as it is faster than one call for each value."""
     owner = escaped(account)
@@ -58,4 +75,4 @@ def add_block(tx: psycopg.Connection[Any], row: BlockRow) -> None:
     )
 
 
-__all__ = ["BlockRow", "RecordRow", "add_block", "add_records", "head", "lock"]
+__all__ = ["BlockRow", "RecordRow", "add_block", "add_records", "begin_late_run", "head", "late_run", "lock"]

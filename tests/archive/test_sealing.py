@@ -53,7 +53,7 @@ def test_what_is_rolled_back_leaves_no_gap(database: Database) -> None:
     """A transaction that fails takes its block with it."""
     with database.transaction() as tx:
         sealing.append(tx, "a", entries(1), AT)
-    with pytest.raises(RuntimeError), database.transaction() as tx:
+    with pytest.raises(RuntimeError), database.transaction() as tx:  # noqa: PT012 - the block is what is undone
         sealing.append(tx, "a", entries(1), AT)
         raise RuntimeError
     with database.transaction() as tx:

@@ -1,0 +1,260 @@
+"""The commands `replicator archive`: seal what is new, show the state, write signed heads outside, verify."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.errors import ConfigurationError
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replicator.archive.anchors import Found
+    from replicator.archive.verify import Verdict
+    from replicator.settings import Settings
+    from replicator.store.database import Database
+
+TOLD_SECONDS = 2.0
+
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="DIR|s3://BUCKET/PREFIX", help="Where the head is written (default: the setting)."),
+]
+Anchors = Annotated[
+    str | None,
+    typer.Option("--anchors", metavar="DIR|s3://BUCKET/PREFIX", help="Compare with the heads that lie there."),
+]
+
+app = typer.Typer(
+    help="The compliance archive: seal what is stored, write signed heads outside, verify everything.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def run(
+    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Seal what was stored while the archive was off. Records that are sealed so say it."""
+    from replicator.archive import late
+    from replicator.report import terminal
+
+    with _database(as_json=as_json) as (settings, database):
+        if not settings.is_archived:
+            raise ConfigurationError(
+                "the archive is off",
+                advice="set REPLICATOR_ARCHIVE=on, for `sync` and `serve` too: they seal what they store",
+            )
+        until = None if max_seconds is None else time.monotonic() + max_seconds
+        done = late.seal(
+            database,
+            settings.replicator_account,
+            lambda: datetime.now(UTC),
+            is_over=lambda: until is not None and time.monotonic() >= until,
+        )
+        if as_json:
+            typer.echo(
+                terminal.as_json({"records": done.records, "blocks": done.blocks, "is_finished": done.is_finished})
+            )
+        else:
+            left = "" if done.is_finished else "; more is left: run it again"
+            typer.echo(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the newest block, the newest head outside, and the open window behind it."""
+    from replicator.report import terminal
+    from replicator.store import sealed_heads
+
+    with _database(as_json=as_json) as (settings, database):
+        with database.connection() as connection:
+            facts = sealed_heads.summary(connection, settings.replicator_account)
+        facts["hash"] = None if facts["hash"] is None else bytes(facts["hash"]).hex()
+        facts["is_on"] = settings.is_archived
+        now = datetime.now(UTC)
+        facts["open_seconds"] = (
+            None if facts["open_since"] is None else max(0, round((now - facts["open_since"]).total_seconds()))
+        )
+        typer.echo(terminal.as_json(facts) if as_json else "\n".join(_status_lines(facts)))
+
+
+def _status_lines(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"archive        {'on' if facts['is_on'] else 'off'}"
+    if facts["block"] is None:
+        yield "chain          nothing is sealed yet"
+        return
+    yield f"chain          {facts['records']:,} records in {facts['block']:,} blocks, the newest of {facts['sealed_at']:%Y-%m-%d %H:%M:%S} UTC"
+    if facts["anchored_block"] is None:
+        yield "head outside   none: run `replicator archive anchor --to DIR`"
+    else:
+        yield (
+            f"head outside   block {facts['anchored_block']:,}, written {facts['anchored_at']:%Y-%m-%d %H:%M:%S} UTC to "
+            f"{shown(facts['anchored_at_place'])}"
+        )
+    if facts["open_since"] is None:
+        yield "open window    none: every record lies before the newest head outside"
+    else:
+        yield (
+            f"open window    {facts['open_records']:,} records, for {facts['open_seconds']:,} s: the database's owner could "
+            "change them without a trace"
+        )
+    if facts["tokens_waiting"]:
+        why = f": {shown(facts['token_error'])}" if facts["token_error"] else ""
+        yield (
+            f"time stamps    warning: {facts['tokens_waiting']:,} heads wait since "
+            f"{facts['tokens_wait_since']:%Y-%m-%d %H:%M:%S} UTC{why}"
+        )
+
+
+@app.command()
+def anchor(
+    to: To = None,
+    tsa: Annotated[
+        str | None,
+        typer.Option("--tsa", metavar="URL", help="Ask this authority for a time stamp (default: the setting)."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the signed head of the chain outside of the database. Ends with 1 where a time stamp has to wait."""
+    from replicator import assembly
+    from replicator.archive import anchor_places, anchors, signing
+    from replicator.report import terminal
+
+    with _database(as_json=as_json) as (settings, database):
+        where = to or settings.replicator_archive_anchor_to
+        if where is None:
+            raise ConfigurationError(
+                "where to? no place is named", advice="add --to DIR, or set REPLICATOR_ARCHIVE_ANCHOR_TO"
+            )
+        signer = signing.load(assembly.signing_key(settings))
+        place = anchor_places.of(where)
+        authority = tsa or settings.replicator_archive_tsa
+        done = anchors.anchor(
+            database, settings.replicator_account, signer, place, lambda: datetime.now(UTC), authority=authority
+        )
+        if as_json:
+            names = ("block", "last_sequence", "file", "tokens", "waiting", "token_error")
+            typer.echo(terminal.as_json({name: getattr(done, name) for name in names} | {"key": signer.public_key}))
+        elif done.block is None:
+            typer.echo("nothing is sealed yet, so there is no head")
+        else:
+            typer.echo(
+                f"block {done.block:,} with the last sequence {done.last_sequence:,}: {shown(place.name)}/{done.file}"
+            )
+            typer.echo(f"public key: {signer.public_key}")
+        if done.token_error is not None:
+            typer.echo(f"{done.waiting:,} heads wait for their time stamp: {shown(done.token_error)}", err=True)
+            raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    anchor_place: Anchors = None,
+    public_key: Annotated[
+        str | None, typer.Option("--public-key", metavar="HEX", help="The key that must have signed the heads.")
+    ] = None,
+    tsa_ca: Annotated[
+        Path | None, typer.Option("--tsa-ca", metavar="FILE", help="Certificates (PEM) of the time-stamping authority.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
+    from replicator.archive import anchors
+    from replicator.archive import verify as verifying
+
+    with _database(as_json=as_json) as (settings, database):
+        account = settings.replicator_account
+        outside = _outside(settings, anchor_place, public_key, tsa_ca)
+        stored = anchors.kept(database, account)
+        heads = (*outside.heads, *stored.heads)
+        verdict = verifying.verify(database, account, heads, (lambda *_: None) if quiet else _progress())
+        verdict.heads_outside = len(outside.heads)
+        for fault in (*outside.faults, *stored.faults):
+            verdict.note(fault)
+        _show(verdict, outside, is_compared=anchor_place is not None, as_json=as_json)
+        if not verdict.is_whole:
+            raise typer.Exit(1)
+
+
+def _outside(settings: Settings, place: str | None, public_key: str | None, tsa_ca: Path | None) -> Found:
+    """Return the heads outside; none where no place is named."""
+    from replicator import assembly
+    from replicator.archive import anchor_places, anchors, signing
+
+    if place is None:
+        return anchors.Found((), ())
+    key_file = assembly.signing_key(settings)
+    if public_key is None and key_file.exists():
+        public_key = signing.load(key_file, may_make=False).public_key
+    try:
+        roots = None if tsa_ca is None else tsa_ca.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{tsa_ca} cannot be read: {(error.strerror or '').lower()}") from None
+    return anchors.find(settings.replicator_account, anchor_places.of(place), key=public_key, roots=roots)
+
+
+def _show(verdict: Verdict, outside: Found, *, is_compared: bool, as_json: bool) -> None:
+    from replicator.report import terminal
+
+    if as_json:
+        facts = {
+            "account": verdict.account, "is_whole": verdict.is_whole, "records": verdict.records, "blocks": verdict.blocks,
+            "head": verdict.head, "heads_outside": verdict.heads_outside, "time_stamps": outside.tokens,
+            "public_key": outside.key, "unsealed": verdict.unsealed, "faults_untold": verdict.faults_untold,
+            "faults": [one._asdict() for one in verdict.faults],
+        }  # fmt: skip
+        typer.echo(terminal.as_json(facts))
+        return
+    for fault in verdict.faults:
+        typer.echo(shown(str(fault)))
+    if verdict.faults_untold:
+        typer.echo(f"archive: {verdict.faults_untold:,} further faults are not told [more]")
+    if verdict.unsealed:
+        typer.echo(
+            f"archive: {verdict.unsealed:,} stored rows have no record: they were written while the archive was off, or not "
+            "by this program; `replicator archive run` seals them, and says when [unsealed]"
+        )
+    against = f"{verdict.heads_outside:,} heads outside" if is_compared else "no head outside (--anchors names them)"
+    what = "whole" if verdict.is_whole else "NOT whole"
+    typer.echo(f"{what}: {verdict.records:,} records in {verdict.blocks:,} blocks, compared with {against}")
+    if verdict.head is not None:
+        typer.echo(f"newest block: {verdict.head}")
+
+
+def _progress() -> Any:
+    """Return a function that shows the progress on standard error, now and then."""
+    last = [time.monotonic()]
+
+    def tell(what: str, done: int, total: int) -> None:
+        if time.monotonic() - last[0] >= TOLD_SECONDS:
+            last[0] = time.monotonic()
+            sys.stderr.write(f"verifying {what}: {done:,} of {total:,} records\n")
+
+    return tell
+
+
+@contextmanager
+def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, after checking that its schema fits."""
+    from replicator import assembly
+    from replicator.store import schema_check
+
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema_check.check(database)
+        yield settings, database
+
+
+__all__ = ["app"]
