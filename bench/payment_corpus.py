@@ -25,12 +25,12 @@ TEST_NUMBERS = (
 PREFIXES = (("4", 16), ("4", 16), ("51", 16), ("53", 16), ("2720", 16), ("34", 15), ("37", 15), ("6011", 16), ("36", 14),
             ("3540", 16), ("62", 16), ("6763", 16), ("2202", 16), ("65", 16))  # fmt: skip
 DIGITS = {
-    "en": "zero one two three four five six seven eight nine".split(),
-    "de": "null eins zwei drei vier fünf sechs sieben acht neun".split(),
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve".split(),
+    "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+    "de": ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"],
+    "es": ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"],
 }
-TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SHORT = (
     "okay",
     "mm-hm",
@@ -58,7 +58,7 @@ OPENINGS = {
     "de": ("Meine Kartennummer ist ", "Ja, ", "", "Die Kreditkarte lautet "),
     "es": ("Mi tarjeta es ", "Claro, es ", "", "El número de tarjeta es "),
 }
-WORDS = "I wanted to ask about my appointment and whether somebody can call me back because the last invoice seems wrong".split()
+WORDS = ["I", "wanted", "to", "ask", "about", "my", "appointment", "and", "whether", "somebody", "can", "call", "me", "back", "because", "the", "last", "invoice", "seems", "wrong"]
 
 
 class Part(NamedTuple):
@@ -193,7 +193,7 @@ def one_segment(
 def written(chance: Chance, sample: Sample) -> None:
     number = card(chance)
     groups = chance.choice(([number], groups_of(number), groups_of(number)))
-    joint = chance.choice((" ", " ", "-", "  ", ". ", ", ", "\n", "\u00a0", "–"))
+    joint = chance.choice((" ", " ", "-", "  ", ". ", ", ", "\n", "\u00a0", "\u2013"))
     before = chance.choice(OPENINGS["en"])
     position = sample.say("contact", before + joint.join(groups) + chance.choice(("", ".", " thanks")))
     gold = Gold("card_number")
@@ -288,7 +288,7 @@ def with_code(chance: Chance, sample: Sample) -> None:
     written(chance, sample)
     month, year = chance.randrange(1, 13), chance.randrange(26, 33)
     sample.say("agent", chance.choice(("And the expiry date?", "When does it expire?", "Valid until?")))
-    name = "January February March April May June July August September October November December".split()[month - 1]
+    name = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"][month - 1]
     forms = (
         f"{month:02}/{year}", f"{month:02} {year}", f"{name} 20{year}",
         f"{' '.join(w for w, _ in in_pairs(f'{month:02}'))} {' '.join(w for w, _ in in_pairs(str(year)))}",
@@ -395,7 +395,7 @@ NEGATIVES: dict[str, Callable[[Chance], str]] = {
     "coordinates": lambda c: f"we are at 52.{some_digits(c, 6)}, 13.{some_digits(c, 6)}",
     "one-time code": lambda c: f"your verification code is {some_digits(c, 6)}, not {some_digits(c, 4)}",
     "time stamp": lambda c: f"event 17{some_digits(c, 11)} and 2026-11-{c.randrange(10, 30)}T{c.randrange(10, 24)}:10:12.{some_digits(c, 6)}",
-    "counting": lambda c: "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen",
+    "counting": lambda c: f"{c.choice(('', 'zero '))}one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen",
     "years": lambda c: "it happened in " + ", ".join(str(c.randrange(1950, 2026)) for _ in range(5)),
     "four last digits": lambda c: f"the card that ends in {some_digits(c, 4)}",
     "customer number in words": lambda c: f"my customer number is {_said(c, some_digits(c, 12))}",
@@ -404,7 +404,7 @@ NEGATIVES: dict[str, Callable[[Chance], str]] = {
 
 def transcripts(seed: int, each: int) -> Iterator[Sample]:
     """Yield `each` transcripts of every kind, always the same for a seed."""
-    chance = Chance(seed)  # noqa: S311 - examples, not secrets
+    chance = Chance(seed)
     for name, make in POSITIVES.items():
         for _ in range(each):
             sample = Sample(name)

@@ -251,6 +251,7 @@ def options(
     settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
 ) -> Options:
     """Return a run's options from the settings."""
+    from replicator.archive.payment_rules import PaymentData
     from replicator.sync.run import Options
 
     return Options(
@@ -263,6 +264,7 @@ def options(
         renewal_share=settings.replicator_renewal_share,
         details=details(settings),
         limits=limits(settings),
+        payment_data=PaymentData(settings.replicator_archive_payment_data),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         database_patience_seconds=settings.replicator_database_patience_seconds,
         vendor_keeps=timedelta(days=settings.replicator_archive_vendor_keeps_days) if settings.is_archived else None,

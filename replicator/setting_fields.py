@@ -322,6 +322,19 @@ class SettingFields(BaseModel):
             "then needs the right to bypass that. 0: only what the bucket itself sets.",
         ),
     ] = 0
+    replicator_archive_payment_data: Annotated[
+        str,
+        Field(
+            pattern="^(keep|mask|drop-transcript)$",
+            description="What is done, where the archive is on, with texts in which card numbers, security codes or expiry "
+            "months are found. `keep`: they are stored and sealed as they came and masked in the views, so who reads the "
+            "tables, an export of the archive or a backup sees them: PCI DSS applies to all of these, and forbids to keep "
+            "security codes at all. `mask`: they are replaced by marks before the text is stored and sealed; the archive then "
+            "cannot prove the masked words, and what was taken for payment data by mistake is lost. `drop-transcript`: no "
+            "text of such a transcript is stored; nothing of the conversation can be shown later. The audio is never changed: "
+            "`analytics.payment_data` names the calls. Texts that are stored already stay as they are.",
+        ),
+    ] = "keep"
     replicator_log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
     ] = "INFO"

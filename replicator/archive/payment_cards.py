@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from replicator.archive.payment_rules import Issuer
 
 SHORTEST, LONGEST = 12, 19
+LARGEST, LARGEST_MIXED = 4, 6
+"""Digits of the largest group where there are many groups, and where some are in words."""
 MOST_COUNTED = 4
 """More numbers that go up one by one are counting, not a card number."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -125,12 +127,13 @@ class _Search:
         if len(tokens) > MOST_COUNTED and _is_counting(tokens):
             return False
         if any(token.is_word for token in tokens):
-            return max(sizes) <= 6
+            return max(sizes) <= LARGEST_MIXED
         if len(sizes) == 1 or sizes in _GROUPINGS:
             return True
         ends, largest = set(accumulate(sizes)), max(sizes)
-        is_even = all(size == largest for size in sizes[:-1]) and largest <= 4
-        return is_even or (ends >= {4, 8, 12} and largest <= 4) or (ends >= {4, 10} and end - first in {14, 15})
+        is_small = largest <= LARGEST
+        is_even = is_small and all(size == largest for size in sizes[:-1])
+        return is_even or (is_small and ends >= {4, 8, 12}) or (ends >= {4, 10} and end - first in {14, 15})
 
 
 def _is_counting(tokens: Sequence[Token]) -> bool:

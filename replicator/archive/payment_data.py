@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from replicator.archive.payment_cards import SHORTEST, find_cards
 from replicator.archive.payment_expiry import find_written, is_expiry
-from replicator.archive.payment_numbers import APART, SPOKEN, Run, Text, Token, read_runs
+from replicator.archive.payment_numbers import APART, SPOKEN, Run, Text, Token, are_together, read_runs
 from replicator.archive.payment_rules import RuleKind
 
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class Found(NamedTuple):
     rule: str
 
 
-WORDS_OF_A_CARD = 6
-"""No card number is said or written in fewer numbers than these ("4111 1111 1111 1111" has 16, being counted by digits)."""
+SHORTEST_CODE, LONGEST_CODE, LONGEST_REST = 3, 4, 10
+"""Digits of a security code, and of all that is said behind a card number."""
+WORDS_BESIDE_A_CODE = 4
 MOST_IN_A_CODE = 10
 """Numbers in which a security code and an expiry month are said."""
 MOST_TOKENS = 40
@@ -58,21 +59,22 @@ OTHER_CHARACTERS_BACK, WEAK_CHARACTERS_BACK = 40, 12
 _NUMBER = re.compile(r"\W{0,3}(?:\w{0,20}(?:number|nummer)|número|numero|no|nr|id|code)(?!\w)|(?<=nummer)")
 SEGMENTS_AFTER = 2
 """A security code without a prompt follows its card number within these many segments of the same speaker."""
-_TO_SPACE = str.maketrans(dict.fromkeys("-.,;:/_*|()[]{}\"'!?\n\t", " "))
+TO_SPACE = str.maketrans(dict.fromkeys("-.,;:/_*|()[]{}\"'!?\n\t", " "))
+_DIGIT = re.compile(r"\d")
 
 
 def may_hold(texts: Sequence[Text], rules: Rules) -> bool:
     """Say quickly whether there can be payment data at all; most transcripts hold too few numbers."""
-    counted = 0
+    digits: dict[str, int] = {}
     asks = False
-    for text in texts:
-        words = text.text.lower().translate(_TO_SPACE).split()
-        counted += sum(map(SPOKEN.__contains__, words))
-        counted += sum(map(str.isdecimal, text.text))
-        if counted >= WORDS_OF_A_CARD:
-            return True
-        asks = asks or not rules.prompt_words.isdisjoint(words)
-    return asks and counted > 0
+    for _, speaker, text in texts:
+        words = text.lower().translate(TO_SPACE).split()
+        count = sum([SPOKEN[word] for word in words if word in SPOKEN]) + len(_DIGIT.findall(text))
+        if count:
+            digits[speaker] = digits.get(speaker, 0) + count
+        asks = asks or rules.asks_for_a_code(text, words)
+    most = max(digits.values(), default=0)
+    return (asks and most > 0) or (most >= SHORTEST and are_together(texts, SHORTEST))
 
 
 def find(texts: Sequence[Text], rules: Rules) -> list[Found]:
@@ -118,10 +120,13 @@ class _Prompts:
         for index, text in enumerate(texts):
             latest.append(last)
             lowered = text.text.lower()
+            is_any = rules.prompts is not None and not rules.prompt_words.isdisjoint(
+                lowered.translate(TO_SPACE).split()
+            )
             found = [
                 _Prompt(match.end(), kind, kind != RuleKind.OTHER_WORDS or bool(_NUMBER.search(lowered, *match.span())
                         or _NUMBER.match(lowered, match.end())))
-                for match in (rules.prompts.finditer(lowered) if rules.prompts else ())
+                for match in (rules.prompts.finditer(lowered) if rules.prompts and is_any else ())
                 for kind in (RuleKind(match.lastgroup or ""),)
             ]  # fmt: skip
             prompts.append(found)
@@ -174,7 +179,7 @@ class _Search:
         for number, card in enumerate(cards):
             self._add(tokens, begins, (card.first, card.end, card.hidden_end), PaymentKind.CARD_NUMBER, card.rule)
             last = bisect_left(begins, card.end) - 1
-            self.ends.setdefault(self.texts[tokens[last].index].speaker, []).append(tokens[last].index)
+            self.ends.setdefault(self.texts[tokens[last].segment].speaker, []).append(tokens[last].segment)
             until = cards[number + 1].first if number + 1 < len(cards) else begins[-1]
             self._rest(Run(tokens[last + 1 : bisect_left(begins, until)]))
         return bool(cards)
@@ -182,7 +187,7 @@ class _Search:
     def _rest(self, rest: Run) -> None:
         """Take the digits right behind a card number: an expiry month, a security code, or both."""
         digits = "".join(token.digits for token in rest.tokens[: MOST_IN_A_CODE + 1])
-        if not 3 <= len(digits) <= 10 or len(rest.tokens) > MOST_IN_A_CODE:
+        if not SHORTEST_CODE <= len(digits) <= LONGEST_REST or len(rest.tokens) > MOST_IN_A_CODE:
             return
         tokens = rest.tokens
         month = next((n for n in (4, 6) if len(digits) >= n and is_expiry(digits[:n]) and _ends_at(tokens, n)), 0)
@@ -201,20 +206,20 @@ class _Search:
         parts: dict[int, list[Token]] = {}
         for token in run.tokens:
             if not self._is_used(token):
-                parts.setdefault(token.index, []).append(token)
+                parts.setdefault(token.segment, []).append(token)
         for tokens in parts.values():
             if len(tokens) <= MOST_IN_A_CODE:
                 self._code(tokens)
 
     def _code(self, tokens: Sequence[Token]) -> None:
         digits = "".join(token.digits for token in tokens)
-        prompt = self.prompts.before(tokens[0].index, tokens[0].start)
+        prompt = self.prompts.before(tokens[0].segment, tokens[0].start)
         if prompt == RuleKind.SECURITY_CODE and len(digits) in {3, 4}:
             self._all(tokens, PaymentKind.SECURITY_CODE, "security_code")
         elif prompt == RuleKind.EXPIRY and self.ends and is_expiry(digits):
             self._all(tokens, PaymentKind.EXPIRY, "expiry")
-        elif prompt == RuleKind.SECURITY_CODE and 4 < len(digits) <= 10 and self.ends:
-            self._rest(Run(tokens))
+        elif prompt == RuleKind.SECURITY_CODE and LONGEST_CODE < len(digits) <= LONGEST_REST and self.ends:
+            self._rest(Run(list(tokens)))
         elif len(digits) in {3, 4} and self._is_alone_after_a_card(tokens):
             kind = PaymentKind.EXPIRY if is_expiry(digits) else PaymentKind.SECURITY_CODE
             self._all(tokens, kind, kind.value)
@@ -234,13 +239,13 @@ class _Search:
 
     def _is_used(self, token: Token) -> bool:
         """Say whether a number belongs to a finding already."""
-        months = self.months.get(token.index, [])
+        months = self.months.get(token.segment, [])
         at = bisect_left(months, (token.start + 1,)) - 1
-        return (token.index, token.start) in self.used or (at >= 0 and token.start < months[at][1])
+        return (token.segment, token.start) in self.used or (at >= 0 and token.start < months[at][1])
 
     def _is_alone_after_a_card(self, tokens: Sequence[Token]) -> bool:
         """Say whether a segment holds little but these digits, and a card number ends in it or shortly before it."""
-        index = tokens[0].index
+        index = tokens[0].segment
         text = self.texts[index]
         ends = self.ends.get(text.speaker, [])
         at = bisect_left(ends, index + 1)
@@ -248,10 +253,10 @@ class _Search:
             return False
         around = text.text[: tokens[0].start] if ends[at - 1] != index else ""
         words = (around + " " + text.text[tokens[-1].end :])[:200].split()
-        return tokens[-1].index == index and len(words) <= 4
+        return tokens[-1].segment == index and len(words) <= WORDS_BESIDE_A_CODE
 
     def _is_after_card(self, token: Token) -> bool | None:
-        prompt = self.prompts.before(token.index, token.start)
+        prompt = self.prompts.before(token.segment, token.start)
         return {RuleKind.CARD_WORDS: True, RuleKind.OTHER_WORDS: False}.get(prompt) if prompt else None
 
     def _all(self, tokens: Sequence[Token], kind: PaymentKind, rule: str) -> None:
@@ -269,14 +274,14 @@ class _Search:
         parts: dict[int, tuple[int, int, int]] = {}
         for at in range(bisect_left(begins, first + 1) - 1, bisect_left(begins, end)):
             token = tokens[at]
-            self.used.add((token.index, token.start))
+            self.used.add((token.segment, token.start))
             start, stop = _cut(token, first - begins[at], 0), _cut(token, end - begins[at], 1)
             hidden = _cut(token, hidden_end - begins[at], 1) if hidden_end > begins[at] else start
-            before = parts.get(token.index)
+            before = parts.get(token.segment)
             if before is None:
-                parts[token.index] = (start, stop, hidden)
+                parts[token.segment] = (start, stop, hidden)
             else:
-                parts[token.index] = (before[0], stop, hidden if hidden > start else before[2])
+                parts[token.segment] = (before[0], stop, hidden if hidden > start else before[2])
         for index, (start, stop, hidden) in parts.items():
             self.found.append(Found(self.texts[index].position, start, stop, hidden, kind, rule))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 FIRST_YEAR, LAST_YEAR = 20, 49
+_DIGITS = re.compile(r"(?:0?[1-9]|1[0-2])(?:20)?([0-9]{2})")
 _MONTHS = (
     "jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|märz|maerz|apr(?:il)?|may|mai|june?|juni|july?|juli|aug(?:ust)?|"
     "sept?(?:ember)?|oct(?:ober)?|okt(?:ober)?|nov(?:ember)?|dec(?:ember)?|dez(?:ember)?|enero|febrero|marzo|abril|mayo|"
@@ -24,11 +25,8 @@ _WRITTEN = re.compile(
 
 def is_expiry(digits: str) -> bool:
     """Say whether digits are a month and a year: 1227, 122027 or 927."""
-    if len(digits) == 3:
-        digits = f"0{digits}"
-    if len(digits) == 6 and digits[2:4] == "20":
-        digits = digits[:2] + digits[4:]
-    return len(digits) == 4 and 1 <= int(digits[:2]) <= 12 and FIRST_YEAR <= int(digits[2:]) <= LAST_YEAR
+    match = _DIGITS.fullmatch(digits)
+    return match is not None and FIRST_YEAR <= int(match[1]) <= LAST_YEAR
 
 
 def find_written(text: str) -> list[tuple[int, int]]:

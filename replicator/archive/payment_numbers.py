@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class Text(NamedTuple):
@@ -24,11 +24,11 @@ class Text(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A number as it stands in a text: its digits, and its place [start, end) in characters of the text with the index
-    `index`. `is_cut`: something stands before it that card numbers do not have inside, such as a slash.
+    """A number as it stands in a text: its digits, and its place [start, end) in characters of the text number
+    `segment`. `is_cut`: something stands before it that card numbers do not have inside, such as a slash.
     """
 
-    index: int
+    segment: int
     start: int
     end: int
     digits: str
@@ -54,7 +54,7 @@ class Run:
         """Yield the run, and the other ways to understand what it says ("seventy two" is 72, or 70 and 2)."""
         yield self
         places = [place for place, token in enumerate(self.tokens) if token.parts]
-        for chosen in [places[-1:], places] if 0 < len(places) and len(self.tokens) <= LONGEST_READ_TWICE else []:
+        for chosen in [places[-1:], places] if len(places) > 0 and len(self.tokens) <= LONGEST_READ_TWICE else []:
             yield Run([
                 part for place, token in enumerate(self.tokens)
                 for part in ([token._replace(digits=one, parts=()) for one in token.parts] if place in chosen else [token])
@@ -76,8 +76,52 @@ TIMES = {
     "viermal": 4, "doble": 2,
 }  # fmt: skip
 FILLERS = frozenset(
-    "and then uh um er erm ehm hmm mm ah so okay ok right yes yeah dash hyphen space point dot comma next is "
-    "und dann äh ähm also ja minus strich leerzeichen y eh este luego después guion espacio sí si that's it's".split()
+    [
+        "and",
+        "then",
+        "uh",
+        "um",
+        "er",
+        "erm",
+        "ehm",
+        "hmm",
+        "mm",
+        "ah",
+        "so",
+        "okay",
+        "ok",
+        "right",
+        "yes",
+        "yeah",
+        "dash",
+        "hyphen",
+        "space",
+        "point",
+        "dot",
+        "comma",
+        "next",
+        "is",
+        "und",
+        "dann",
+        "äh",
+        "ähm",
+        "also",
+        "ja",
+        "minus",
+        "strich",
+        "leerzeichen",
+        "y",
+        "eh",
+        "este",
+        "luego",
+        "después",
+        "guion",
+        "espacio",
+        "sí",
+        "si",
+        "that's",
+        "it's",
+    ]
 )
 _UNITS = {
     "en": "zero one two three four five six seven eight nine",
@@ -116,23 +160,28 @@ def _lexicon() -> dict[str, Word]:
         for unit, prefix in enumerate(units, 1):
             words[f"{prefix}und{name}"] = Word(f"{ten}{unit}", "de")
             words[f"{prefix}und{name}".replace("ß", "ss").replace("ü", "ue")] = Word(f"{ten}{unit}", "de")
-    for unit, name in enumerate("uno dós trés cuatro cinco séis siete ocho nueve".split(), 1):
+    for unit, name in enumerate(["uno", "dós", "trés", "cuatro", "cinco", "séis", "siete", "ocho", "nueve"], 1):
         words["veinti" + name] = Word(f"2{unit}", "es")
         words["veinti" + _UNITS["es"].split()[unit]] = Word(f"2{unit}", "es")
     return words
 
 
 WORDS: Mapping[str, Word] = _lexicon()
-SPOKEN = frozenset(WORDS) | frozenset(TIMES)
+SPOKEN: Mapping[str, int] = {word: len(one.digits) for word, one in WORDS.items()} | {
+    word: times - 1 for word, times in TIMES.items()
+}
+"""By word, how many digits it says, or adds to what follows it."""
 
-_LEXEME = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)?")
+_LEXEME = re.compile(r"\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _CUT = re.compile(r"[/:%$€£¥+=@#()\[\]{}<>\"\\]")
 _HARD = re.compile(r"[:%$€£¥+=@{}<>\"\\]")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
-_JOINS_TENS = re.compile(r"[\s\-‐‑]{0,3}(?:y\s{1,3})?\Z")
+_JOINS_TENS = re.compile(r"[\s\-\u2010\u2011]{0,3}(?:y\s{1,3})?\Z")
 
 APART = frozenset({"tool", "system"})
 """Speakers whose segments are texts of their own."""
+LONGEST_JOINT = 8
+"""Characters between "forty" and "one" where they are one number."""
 LONGEST_READ_TWICE = 60
 """A run of more numbers is understood in one way only."""
 MOST_WORDS_BETWEEN = 16
@@ -257,9 +306,9 @@ class Reader:
             self._language = self._language or word.language
         before = self._run.tokens[-1] if self._run.tokens else None
         is_unit = len(word.digits) == 1 and word.digits != "0"
-        if before is not None and self._tens_at >= 0 and is_unit and before.index == index and self._times == 1:
+        if before is not None and self._tens_at >= 0 and is_unit and before.segment == index and self._times == 1:
             between = text[self._tens_at : start]
-            if len(between) <= 8 and _JOINS_TENS.match(between):
+            if len(between) <= LONGEST_JOINT and _JOINS_TENS.match(between):
                 parts = () if "-" in between or "y" in between else (before.digits, word.digits)
                 self._run.tokens[-1] = before._replace(end=end, digits=before.digits[:-1] + word.digits, parts=parts)
                 self._tens_at = -1
@@ -272,9 +321,28 @@ class Reader:
 
     def _append(self, token: Token) -> None:
         if not self._run.tokens:
-            self._is_card = self.near_card(token.index, token.start)
+            self._is_card = self.near_card(token.segment, token.start)
         self._run.tokens.append(token)
         self._strange, self._times = 0, 1
+
+
+def are_together(texts: Iterable[Text], digits: int) -> bool:
+    """Say quickly whether one speaker says so many digits in what can be one run; it may be none."""
+    said: dict[str, tuple[int, int]] = {}
+    for _, speaker, text in texts:
+        count, strange = said.get(speaker, (0, 0))
+        for lexeme in _LEXEME.findall(text.lower()):
+            more = len(lexeme) if lexeme[0].isdecimal() else SPOKEN.get(lexeme, 0)
+            if more:
+                count, strange = count + more, 0
+                if count >= digits:
+                    return True
+            elif count and lexeme not in FILLERS:
+                strange += 1
+                if strange > MOST_STRANGE_WORDS:
+                    count = 0
+        said[speaker] = (count, strange)
+    return False
 
 
 def read_runs(

@@ -36,6 +36,17 @@ class RuleKind(StrEnum):
     """Words that ask for the month in which a card expires."""
 
 
+class PaymentData(StrEnum):
+    """What is done with the text in which payment data was found (REPLICATOR_ARCHIVE_PAYMENT_DATA)."""
+
+    KEEP = "keep"
+    """It is stored and sealed as it came, and masked in the views."""
+    MASK = "mask"
+    """Card numbers, security codes and expiry months are replaced by marks before it is stored and sealed."""
+    DROP_TRANSCRIPT = "drop-transcript"
+    """No text of a transcript with payment data is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One row of archive.payment_rules. `prefixes` are digits (`34`) or ranges of them (`51-55`); `words` are words or
@@ -107,6 +118,10 @@ SHIPPED = (
 )  # fmt: skip
 
 
+PROMPTS = (RuleKind.SECURITY_CODE, RuleKind.EXPIRY, RuleKind.CARD_WORDS, RuleKind.OTHER_WORDS)
+"""Rules of words that say what a number is; where two begin at the same place, the first of these counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """Card numbers whose first six digits, as a number, lie from `low` to `high`."""
@@ -151,11 +166,17 @@ class Rules:
     @cached_property
     def prompts(self) -> re.Pattern[str] | None:
         """All words that say what a number is; the group that matched is `RuleKind`'s word. None where there are none."""
-        kinds = (RuleKind.SECURITY_CODE, RuleKind.EXPIRY, RuleKind.CARD_WORDS, RuleKind.OTHER_WORDS)
+        return self._pattern(PROMPTS)
+
+    @cached_property
+    def _codes(self) -> re.Pattern[str] | None:
+        return self._pattern([RuleKind.SECURITY_CODE])
+
+    def _pattern(self, kinds: Iterable[RuleKind]) -> re.Pattern[str] | None:
         parts = []
         for kind in kinds:
-            words = sorted({word.strip().lower() for rule in self._on(kind) for word in rule.words if word.strip()})
-            longest_first = sorted(words, key=len, reverse=True)
+            words = {word.strip().lower() for rule in self._on(kind) for word in rule.words if word.strip()}
+            longest_first = sorted(words, key=lambda word: (-len(word), word))
             phrases = [_BLANK.join(map(re.escape, word.split())) for word in longest_first]
             if phrases:
                 parts.append(f"(?P<{kind.value}>{'|'.join(phrases)})")
@@ -163,10 +184,22 @@ class Rules:
 
     @cached_property
     def prompt_words(self) -> frozenset[str]:
-        """The first words of the prompts for a security code, for a quick look."""
-        return frozenset(
-            word.split()[0].lower() for rule in self._on(RuleKind.SECURITY_CODE) for word in rule.words if word.strip()
-        )
+        """The first words of all prompts, for a quick look."""
+        return self._first_words(*PROMPTS)
+
+    @cached_property
+    def _code_words(self) -> frozenset[str]:
+        return self._first_words(RuleKind.SECURITY_CODE)
+
+    def asks_for_a_code(self, text: str, words: Iterable[str]) -> bool:
+        """Say whether a text, which has these words, holds a prompt for a security code."""
+        if self._codes is None or self._code_words.isdisjoint(words):
+            return False
+        return self._codes.search(text.lower()) is not None
+
+    def _first_words(self, *kinds: RuleKind) -> frozenset[str]:
+        words = (word.lower() for kind in kinds for rule in self._on(kind) for word in rule.words)
+        return frozenset(re.split(r"[\W_]+", word.strip())[0] for word in words if word.strip())
 
     def _on(self, kind: RuleKind) -> list[Rule]:
         return [rule for rule in self.rows if rule.is_on and rule.kind == kind]

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.disclosure import DisclosureRule, DisclosureRules
 from replicator.archive.payment_data import Found, find, may_hold
 from replicator.archive.payment_masking import ALONE, masked_call, masked_transcript
 from replicator.archive.payment_numbers import Text
-from replicator.archive.payment_rules import Rule, RuleKind, Rules
+from replicator.archive.payment_rules import PaymentData, Rule, RuleKind, Rules
 from replicator.records import Segment
 from replicator.store import stored_payment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -33,17 +32,6 @@ if TYPE_CHECKING:
 
 SCANNED_AT_ONCE = 500
 """Calls that one transaction of a scan looks at."""
-
-
-class PaymentData(StrEnum):
-    """What is done with the text in which payment data was found (REPLICATOR_ARCHIVE_PAYMENT_DATA)."""
-
-    KEEP = "keep"
-    """It is stored and sealed as it came, and masked in the views."""
-    MASK = "mask"
-    """Card numbers, security codes and expiry months are replaced by marks before it is stored and sealed."""
-    DROP_TRANSCRIPT = "drop-transcript"
-    """No text of a transcript with payment data is stored."""
 
 
 @dataclass(slots=True)
@@ -76,16 +64,22 @@ class Watch:
             mode,
         )
 
+    def anew(self) -> Watch:
+        """Return a watch with the same rules that has seen nothing."""
+        return Watch(self.account, self.rules, self.notices, self.mode)
+
     def call(self, call: Call, *, is_new: bool) -> Call:
         """Look at a call that is about to be stored as the current content; return it as it has to be stored."""
         if not is_new:
             for place in ("summary", "context"):
                 self._renewed.setdefault(place, []).append(call.id)
-        stored = self.version(call)
-        self._look(call.id, "summary", stored.summary)
-        if stored.context and find([Text(0, ALONE, stored.context)], self.rules):
-            self._contexts.append(call.id)
-        return stored
+        self._note(call.id, "summary", self._standing(self._find(call.summary)))
+        if found := self._find(call.context):
+            if self.mode is PaymentData.KEEP:
+                self._contexts.append(call.id)
+            else:
+                self._note(call.id, "context", self._standing(found))
+        return self.version(call)
 
     def version(self, call: Call) -> Call:
         """Return a content of a call as it has to be stored, without looking at what was found before."""
@@ -97,43 +91,60 @@ class Watch:
     def details(self, rows: Iterable[DetailRow]) -> list[DetailRow]:
         """Look at the transcripts that are about to be stored; return the rows as they have to be stored."""
         return [
-            row
-            if row.transcript is None or row.is_same_content
-            else replace(row, transcript=self._transcript(row, row.transcript))
+            row if row.transcript is None else replace(row, transcript=self._transcript(row, row.transcript))
             for row in rows
         ]
 
     def _transcript(self, row: DetailRow, transcript: Transcript) -> Transcript:
-        if not row.is_new:
-            for place in ("segment", "transcript_summary"):
-                self._renewed.setdefault(place, []).append(row.call_id)
-            self._renewed_notices.append(row.call_id)
-        return self.transcript(row.call_id, transcript)
+        """Look at a transcript. Where its content is the stored one, only what stands beside the segments is written anew."""
+        found = self._find_in(transcript) if not row.is_same_content or self.mode is not PaymentData.KEEP else []
+        beside = self._find(transcript.summary)
+        self._renew(row, ["transcript_summary"] if row.is_same_content else ["segment", "transcript_summary"])
+        if not row.is_same_content:
+            if (notice := self.notices.find(transcript.segments)) is not None:
+                self._noticed.append((row.call_id, *notice))
+            self._note(row.call_id, "segment", self._standing(found))
+        self._note(row.call_id, "transcript_summary", self._standing(beside))
+        if self.mode is PaymentData.KEEP or not (found or beside):
+            return transcript
+        return masked_transcript(transcript, found, self.rules, is_dropped=self.mode is PaymentData.DROP_TRANSCRIPT)
 
-    def transcript(self, call_id: UUID, transcript: Transcript) -> Transcript:
-        """Look at a transcript; return it as it has to be stored."""
-        if (notice := self.notices.find(transcript.segments)) is not None:
-            self._noticed.append((call_id, *notice))
-        found = find(texts_of(transcript.segments), self.rules)
-        beside = find([Text(0, ALONE, transcript.summary)], self.rules) if transcript.summary else []
-        if (found or beside) and self.mode is not PaymentData.KEEP:
-            is_dropped = self.mode is PaymentData.DROP_TRANSCRIPT
-            transcript = masked_transcript(transcript, found, self.rules, is_dropped=is_dropped)
-            # What is stored holds no digit any more: the finding says only where there was one.
-            found = [one._replace(start=0, end=0, masked_end=0) for one in _first_of_each(found)]
-            beside = [one._replace(start=0, end=0, masked_end=0) for one in beside[:1]]
-        self._note(call_id, "segment", found)
-        self._note(call_id, "transcript_summary", beside)
-        return transcript
+    def _renew(self, row: DetailRow, places: Sequence[str]) -> None:
+        if row.is_new:
+            return
+        for place in places:
+            self._renewed.setdefault(place, []).append(row.call_id)
+        if not row.is_same_content:
+            self._renewed_notices.append(row.call_id)
+
+    def _find(self, text: str | None) -> list[Found]:
+        return find([Text(0, ALONE, text)], self.rules) if text else []
+
+    def _find_in(self, transcript: Transcript) -> list[Found]:
+        return find(texts_of(transcript.segments), self.rules)
+
+    def _standing(self, found: list[Found]) -> list[Found]:
+        """Return findings as they are stored: a text that is stored without digits says only that there were some."""
+        if self.mode is PaymentData.KEEP:
+            return found
+        first = {one.position: one for one in reversed(found)}
+        return [one._replace(start=0, end=0, masked_end=0) for one in first.values()]
 
     def _look(self, call_id: UUID, place: str, text: str | None) -> None:
-        if text:
-            self._note(call_id, place, find([Text(0, ALONE, text)], self.rules))
+        self._note(call_id, place, self._find(text))
 
     def _note(self, call_id: UUID, place: str, found: Iterable[Found]) -> None:
         self._found += [
             (call_id, place, one.position, one.start, one.end, one.masked_end, one.kind, one.rule) for one in found
         ]
+
+    def stored(self, call_id: UUID, segments: Sequence[Segment], beside: Mapping[str, str | None]) -> None:
+        """Look at the texts of a call as they are stored: its segments, and the others by place."""
+        if (notice := self.notices.find(segments)) is not None:
+            self._noticed.append((call_id, *notice))
+        self._note(call_id, "segment", find(texts_of(segments), self.rules))
+        for place, text in beside.items():
+            self._look(call_id, place, text)
 
     def save(self, tx: psycopg.Connection[Any], at: datetime) -> int:
         """Store what was found, after the texts were stored in the same transaction; return how many findings."""
@@ -155,11 +166,6 @@ class Watch:
 def texts_of(segments: Iterable[Segment]) -> list[Text]:
     """Return segments as texts to look at."""
     return [Text(one.position, one.speaker, one.text) for one in segments]
-
-
-def _first_of_each(found: Sequence[Found]) -> list[Found]:
-    """Return one finding of each segment: in a text without digits all would stand at the same place."""
-    return list({one.position: one for one in reversed(found)}.values())
 
 
 def rules_key(rules: Rules, notices: DisclosureRules) -> str:
@@ -215,13 +221,9 @@ def _scan(
     stored_payment.forget_found(tx, ids)
     stored_payment.forget_disclosures(tx, ids)
     for call_id, summary, context, beside in some:
-        segments = said.get(call_id, [])
-        if (notice := watch.notices.find(segments)) is not None:
-            watch._noticed.append((call_id, *notice))  # noqa: SLF001 - the same module
-        watch._note(call_id, "segment", find(texts_of(segments), watch.rules))  # noqa: SLF001
-        for place, text in (("summary", summary), ("context", context), ("transcript_summary", beside)):
-            watch._look(call_id, place, text)  # noqa: SLF001
+        texts = {"summary": summary, "context": context, "transcript_summary": beside}
+        watch.stored(call_id, said.get(call_id, []), texts)
     return watch.save(tx, at)
 
 
-__all__ = ["PaymentData", "Scanned", "Watch", "rules_key", "scan", "texts_of"]
+__all__ = ["Scanned", "Watch", "rules_key", "scan", "texts_of"]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.payment_rules import PaymentData
 from replicator.archive.suppressing import Suppressing
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
@@ -41,6 +42,7 @@ from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, END, Ledger, Piece, difference
 from replicator.sync.engine.freshness import age_classes
 from replicator.sync.engine.state import failing
+from replicator.sync.payment import Watching, watched
 from replicator.sync.protocol.results import Committed
 from replicator.sync.pseudonyms import name_parties
 from replicator.sync.seal import Notes
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from replicator.archive.payment_watch import Watch
     from replicator.budget.durable import DurableBudget
     from replicator.records import Call
     from replicator.store.lease import Lease
@@ -81,6 +84,8 @@ class Committer:
     """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
     suppressing: Suppressing | None = None
     """Recognises what was erased, so that it does not come back; None: without a secret, which an empty list needs not."""
+    payment_data: PaymentData = PaymentData.KEEP
+    """What is done with texts in which payment data is found, where the archive is on."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -97,10 +102,13 @@ class Committer:
         counters.pages += batch.pages
         counters.rows_received += batch.rows
         notes = Notes(self.account) if self.seals else None
-        details, gained = self._merge(tx, position, batch, counters, notes, suppressing, now)
+        watch = self._watching.begin(tx) if self.seals else None
+        details, gained = self._merge(tx, position, batch, counters, notes, suppressing, watch, now)
         details = one_each(details + self._details(tx, batch, counters))
         if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
             details = [row for row in details if row.call_id not in erased]
+        if watch is not None:
+            details = watch.details(details)
         if details:
             counters.segments_stored += stored_details.write_details(tx, self.account, details)
             if self.vendor_keeps is not None:
@@ -114,6 +122,8 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
+        if watch is not None:
+            watch.save(tx, now)
         if notes is not None:
             notes.note_details(details)
             notes.note_coverage(removed, added)
@@ -143,6 +153,7 @@ class Committer:
     def reload_stages(self, tx: psycopg.Connection[Any]) -> None:
         """Read replicator.status_stages again, because its rows may have changed since the run began."""
         self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
+        self._watching.reload()
 
     def committed(self) -> None:
         """Record that the last commit succeeded: its counters and the budgets' charges are stored."""
@@ -151,6 +162,10 @@ class Committer:
             key_budget.saved()
 
     _next: runs.Counters = field(default_factory=runs.Counters)
+    _watching: Watching = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._watching = Watching(self.account, self.payment_data)
 
     def _merge(
         self,
@@ -160,6 +175,7 @@ class Committer:
         counters: runs.Counters,
         notes: Notes | None,
         suppressing: Suppressing,
+        watch: Watch | None,
         now: datetime,
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return the rows for their details, and by how many the live calls increased."""
@@ -174,6 +190,8 @@ class Committer:
             observations = [replace(seen, call=erased.of(seen.call)) for seen in observations]
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
+        if watch is not None:
+            settled = watched(settled, watch)
         late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
         if notes is not None:
             notes.note_calls(settled, late)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
+from replicator.archive.payment_rules import PaymentData
 from replicator.budget.key_budget import Limits
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, RenewalPolicy
@@ -69,6 +70,8 @@ class Options:
     """Whether what is stored is sealed in the archive, in the same transaction."""
     guard: Guard | None = None
     """Knows what was erased, and erases it again where a restored database has brought it back."""
+    payment_data: PaymentData = PaymentData.KEEP
+    """What is done with texts in which payment data is found, where `seals`."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

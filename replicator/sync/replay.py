@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.payment_rules import PaymentData
+from replicator.archive.payment_watch import Watch
 from replicator.archive.suppressing import Suppressing
 from replicator.records import Call
 from replicator.source.parsing import parse_row
@@ -29,6 +31,7 @@ from replicator.sync.commit import details_of_all, load_ledger, verified_at
 from replicator.sync.content.calls import Change, Observation, Policy, Settled, settle
 from replicator.sync.content.details import one_each
 from replicator.sync.content.stages import Stages
+from replicator.sync.payment import watched
 from replicator.sync.pseudonyms import catch_up, name_parties
 from replicator.sync.seal import Notes
 
@@ -134,9 +137,10 @@ def replay(
     *,
     seals: bool = False,
     suppressing: Suppressing | None = None,
+    payment_data: PaymentData = PaymentData.KEEP,
 ) -> Replayed:
     """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this. `seals`: what
-    is stored is sealed in the archive, too.
+    is stored is sealed in the archive, too, and looked at for payment data.
 
     Raises LeaseHeld or a DatabaseError.
     """
@@ -151,8 +155,9 @@ def replay(
             with database.transaction() as tx:
                 lease.hold(tx, held)
                 notes = Notes(account) if seals else None
+                watch = Watch.load(tx, account, payment_data) if seals else None
                 done += _replay(
-                    tx, account, policy, pseudonyms, ids, clock(), notes, suppressing or Suppressing(account)
+                    tx, account, policy, pseudonyms, ids, clock(), notes, suppressing or Suppressing(account), watch
                 )
     finally:
         lease.release(database, held)
@@ -168,6 +173,7 @@ def _replay(
     now: datetime,
     notes: Notes | None,
     suppressing: Suppressing,
+    watch: Watch | None,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
     policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
@@ -186,12 +192,18 @@ def _replay(
     suppressing.clean(tx, [(kept.id, kept.raw) for kept, call in found if call.id in erased])
     found = [(kept, erased.of(call)) for kept, call in found]
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
+    if watch is not None:
+        settled = watched(settled, watch)
     late = stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     source_state.recount(tx, account)
     details = [row for row in one_each(details_of_all(tx, settled, seen, policy)) if row.call_id not in erased]
+    if watch is not None:
+        details = watch.details(details)
     stored_details.write_details(tx, account, details)
+    if watch is not None:
+        watch.save(tx, now)
     if notes is not None:
         notes.note_calls(settled, late)
         notes.note_details(details)

@@ -17,7 +17,7 @@ from replicator.archive.suppressing import Suppressing
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
-from replicator.store import lease, quarantine, runs, source_state, stored_details
+from replicator.store import lease, quarantine, runs, source_state, stored_details, stored_payment
 from replicator.store.schema_check import check
 from replicator.sync.clock import steady_clock
 from replicator.sync.commit import Committer, load_ledger
@@ -140,6 +140,8 @@ class Run:
 
         def write() -> Recovered:
             with self._database.transaction() as tx:
+                if not self._options.seals:
+                    stored_payment.note_unwatched(tx, self._options.account)
                 return begin(tx, held, self._options, keys, now)
 
         recovered = self._retrying(write)
@@ -155,9 +157,18 @@ class Run:
         suppressing = Suppressing(account, guard.keys if guard is not None else None)
         seals = self._options.seals
         self._committer = Committer(
-            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, seals,
-            self._options.vendor_keeps, suppressing,
-        )  # fmt: skip
+            account,
+            held,
+            recovered.run_id,
+            details,
+            self._key_budgets,
+            since,
+            pseudonyms,
+            seals=seals,
+            vendor_keeps=self._options.vendor_keeps,
+            suppressing=suppressing,
+            payment_data=self._options.payment_data,
+        )
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
         for key_budget in self._key_budgets:

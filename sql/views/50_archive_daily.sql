@@ -19,7 +19,7 @@ SELECT
     k.refused_recordings,
     k.removed_recordings,
     k.stored_bytes,
-    k.transcribed_calls,
+    k.transcript_calls,
     k.disclosure_calls,
     k.payment_calls,
     k.payment_findings,
@@ -39,7 +39,7 @@ FROM (
         count(*) FILTER (WHERE o.state = 'refused') AS refused_recordings,
         count(*) FILTER (WHERE o.state IN ('erased', 'disposed')) AS removed_recordings,
         coalesce(sum(o.bytes) FILTER (WHERE o.state = 'stored'), 0)::bigint AS stored_bytes,
-        count(*) FILTER (WHERE t.segment_count > 0) AS transcribed_calls,
+        count(*) FILTER (WHERE t.segment_count > 0) AS transcript_calls,
         count(d.call_id) AS disclosure_calls,
         count(f.call_id) AS payment_calls,
         coalesce(sum(f.findings), 0)::bigint AS payment_findings
