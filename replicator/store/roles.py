@@ -37,7 +37,13 @@ MOVE = ADD | {"UPDATE"}
 ALL = MOVE | {"DELETE"}
 
 WRITES: Mapping[str, frozenset[str]] = {
+    "billing.bridge_steps": ADD,
+    "billing.close_amounts": ADD,
+    "billing.closes": ADD,
+    "billing.decisions": ADD,
+    "billing.items": ADD | {"DELETE"},
     "billing.lines": ADD,
+    "billing.matchings": MOVE,
     "billing.statements": MOVE,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,

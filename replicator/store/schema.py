@@ -12,7 +12,7 @@ the source is rounded.
 
 from __future__ import annotations
 
-from replicator.store.tables import billing, books, mirror, rules
+from replicator.store.tables import billing, books, mirror, reconciliation, rules
 from replicator.store.tables.base import metadata
 
-__all__ = ["billing", "books", "metadata", "mirror", "rules"]
+__all__ = ["billing", "books", "metadata", "mirror", "reconciliation", "rules"]

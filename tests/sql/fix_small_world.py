@@ -18,6 +18,8 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
+from tests.sql import fix_small_money
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -170,6 +172,7 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
         "resolved_at) VALUES ('main', 'list', %s, '', '', now(), now(), %s)",
         [("no id", None), ("no id, once", at("2025-12-01T00:00:00"))],
     )
+    fix_small_money.build(connection, time_zone, OURS, THEIRS)
     connection.commit()
     analyze(connection)
     connection.commit()

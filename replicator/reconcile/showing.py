@@ -1,0 +1,142 @@
+"""Reads the state of a month for `reconcile show`, and says whether what is open is above the tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from replicator.errors import ConfigurationError
+from replicator.reconcile import closing, month_matching, readiness
+from replicator.reconcile.lines import VENDOR
+from replicator.reconcile.sides import ZERO
+from replicator.store import closes, comparisons, matchings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import psycopg
+
+    from replicator.reconcile.months import Month
+    from replicator.store.closes import Close
+    from replicator.store.database import Database
+
+LISTED = 20
+"""Open items that are shown unless told otherwise."""
+SHARE = Decimal("0.001")
+"""The tolerance: what is open over the statement's total."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartyMonth:
+    """A month's comparison with one party."""
+
+    party: str
+    matched_at: datetime
+    statement_usd: Decimal
+    unreadable: int
+    classes: Sequence[Mapping[str, Any]]
+    bridge: Sequence[Mapping[str, Any]]
+    items: Sequence[Mapping[str, Any]]
+    """The open items with the largest differences."""
+    stale: Sequence[str]
+    is_inverted: bool = False
+    """Most usage is negative: the mapping's sign is probably wrong."""
+
+    @property
+    def beyond_usd(self) -> Decimal:
+        """What the statement's own total has on no line, without its sign."""
+        return sum((abs(step["amount_usd"]) for step in self.bridge if step["step"] == "not_on_lines"), ZERO)
+
+    @property
+    def open_usd(self) -> Decimal:
+        """What waits for a person, each difference without its sign."""
+        return sum((row["open_usd"] for row in self.classes), self.beyond_usd)
+
+    @property
+    def open_items(self) -> int:
+        return int(sum(row["open_items"] for row in self.classes))
+
+    def is_within(self, share: Decimal) -> bool:
+        """Say whether nothing is open above the tolerance, everything was read, and the comparison is of now."""
+        return self.open_usd <= abs(self.statement_usd) * share and not self.unreadable and not self.stale
+
+    def as_dict(self, share: Decimal) -> dict[str, Any]:
+        """Return the facts, for JSON."""
+        return {
+            "party": self.party, "matched_at": self.matched_at, "statement_usd": self.statement_usd, "open_usd": self.open_usd,
+            "open_items": self.open_items, "tolerance_usd": abs(self.statement_usd) * share, "is_within_tolerance": self.is_within(share),
+            "unreadable": self.unreadable, "stale": list(self.stale), "is_inverted": self.is_inverted,
+            "classes": [dict(row) for row in self.classes], "bridge": [dict(row) for row in self.bridge],
+            "items": [dict(row) for row in self.items],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything about a month."""
+
+    account: str
+    period: str
+    parties: Sequence[PartyMonth]
+    unmatched: Sequence[str]
+    """Parties with a statement that was not matched yet."""
+    close: Close | None = None
+    is_whole: bool = True
+    """The frozen amounts have the close's hash."""
+    changes: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    def is_within(self, share: Decimal) -> bool:
+        """Say whether the month is settled with each party, within the tolerance."""
+        return self.is_whole and not self.unmatched and all(one.is_within(share) for one in self.parties)
+
+    def as_dict(self, share: Decimal) -> dict[str, Any]:
+        """Return the facts, for JSON."""
+        closed = None if self.close is None else closing.Closed(self.close).as_dict() | {"is_whole": self.is_whole}
+        if closed is not None:
+            del closed["is_new"]
+        return {
+            "account": self.account, "period": self.period, "is_within_tolerance": self.is_within(share),
+            "parties": [one.as_dict(share) for one in self.parties], "unmatched": list(self.unmatched), "close": closed,
+            "changes": [dict(row) for row in self.changes],
+        }  # fmt: skip
+
+
+def read(database: Database, account: str, period: str, most: int = LISTED) -> Shown:
+    """Read a month. Raises ConfigurationError where there is neither a statement of it nor a close."""
+    with database.transaction() as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        month, _ = month_matching.month_of(tx, account, period)
+        there = sorted(matchings.parties(tx, account, period), key=lambda party: (party != VENDOR, party))
+        close = closes.newest(tx, account, period)
+        if not there and close is None:
+            raise ConfigurationError(
+                f"there is no statement for {period}",
+                advice=f"import one: replicator reconcile import FILE --period {period}",
+            )
+        found = [_party(tx, account, party, month, most) for party in there]
+        return Shown(
+            account,
+            period,
+            [one for one in found if one is not None],
+            [party for party, one in zip(there, found, strict=True) if one is None],
+            close,
+            close is None or closing.is_whole(tx, close),
+            () if close is None else comparisons.changes(tx, account, period, close.number),
+        )
+
+
+def _party(tx: psycopg.Connection[Any], account: str, party: str, month: Month, most: int) -> PartyMonth | None:
+    newest = matchings.newest(tx, account, party, month.name)
+    if newest is None:
+        return None
+    where = (account, party, month.name)
+    stale = readiness.stale(closing.state_of(tx, account, month, party))
+    return PartyMonth(
+        party, newest.made_at, newest.statement_usd, newest.unreadable, comparisons.summary(tx, *where),
+        comparisons.bridge(tx, *where), comparisons.open_items(tx, *where, most), stale, matchings.is_inverted(tx, newest.statements),
+    )  # fmt: skip
+
+
+__all__ = ["LISTED", "SHARE", "PartyMonth", "Shown", "read"]
