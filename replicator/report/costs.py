@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from replicator.report import periods, plots, wording
 from replicator.report.axis import labels, names
-from replicator.report.blocks import Column, empty, figure, paragraph, section, table
+from replicator.report.blocks import Column, empty, figure, paragraph, section, strong, table
 from replicator.report.markup import Child, Markup, element, joined
 from replicator.report.plots import Canvas, Chart, Series
 from replicator.report.wording import count, percent, plural, share
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from replicator.report.rows import Adjustment, Costs, Figures, Month
+    from replicator.report.rows import Adjustment, BudgetLine, Costs, Figures, Month
 
 
 def day_of(row: Costs) -> date:
@@ -83,6 +83,7 @@ def cost(figures: Figures) -> Markup:
         element("h3", "By month"),
         _months(figures.months, figures),
         _adjusted(figures.adjustments),
+        _budgets(figures.budgets),
     )
 
 
@@ -211,6 +212,29 @@ def _adjusted(rows: Sequence[Adjustment]) -> Markup:
         " in all; that is in the sums above.",
         cls="note",
     )
+
+
+def _budgets(rows: Sequence[BudgetLine]) -> Markup | None:
+    """Return the budgets that run, if there are any, with what will be passed."""
+    if not rows:
+        return None
+    words = {"passed": "passed", "will_be_passed": "will be passed", "within": "within"}
+    cells: list[list[Child]] = [
+        [
+            row.period,
+            f"{row.scope} {row.scope_value}".strip(),
+            amount(row.budget_usd),
+            amount(row.spent_usd),
+            amount(row.forecast_usd),
+            strong(words[row.state]) if row.state != "within" else words[row.state],
+        ]
+        for row in rows
+    ]
+    columns = [
+        Column("Month", is_number=False), Column("Of", is_number=False), Column("Budget"), Column("Known cost so far"),
+        Column("Forecast to the month's end"), Column("State", is_number=False),
+    ]  # fmt: skip
+    return joined(element("h3", "Budgets"), table("Budgets that run", columns, cells))
 
 
 __all__ = ["amount", "cost", "ratio"]

@@ -288,6 +288,21 @@ class Pulse:
 
     is_lease_held: bool
     lag_seconds: float | None
+    budgets_exceeded: int = 0
+    """Budgets that run and were passed, or will be by the forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A budget that runs: what was spent, and what its month will cost. `state` is within, will_be_passed or passed."""
+
+    period: str
+    scope: str
+    scope_value: str
+    budget_usd: Decimal
+    spent_usd: Decimal
+    forecast_usd: Decimal
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,3 +340,4 @@ class Figures:
     quarantine: tuple[Aside, ...]
     runs: tuple[RunLine, ...]
     delays: tuple[Delay, ...]
+    budgets: tuple[BudgetLine, ...] = ()

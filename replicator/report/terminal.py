@@ -117,6 +117,7 @@ def show_status(status: Status, requests_per_minute: float | None) -> None:
         out.print("parties    other_party_key and our_number_key are null: REPLICATOR_PSEUDONYM_KEY is not set")
     out.print(f"quarantine {status.quarantine['open']:,} open, {status.quarantine['ever']:,} ever")
     _show_budgets(out, status)
+    _show_spending(out, status.spending)
     out.print(f"writer     {cell(status.lease['holder']) if status.lease else 'nobody at the moment'}")
     _show_days(out, status)
     _show_delays(out, status.delays)
@@ -181,6 +182,20 @@ def _show_budgets(out: Console, status: Status) -> None:
         limit = f" (the source allows us {budget['learned_limit']})" if budget["learned_limit"] else ""
         out.print(
             f"budget     key {budget['key_id']}: {budget['charged']} requests in this window of {budget['window_seconds']:g} s{limit}{wait}"
+        )
+
+
+def _show_spending(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        of = f"{row['scope']} {cell(row['scope_value'])}".strip()
+        if row["budget_state"] == "within":
+            state = "within"
+        else:
+            state = "PASSED" if row["budget_state"] == "passed" else "will be PASSED"
+        out.print(
+            f"money      {row['period']}, {of}: {state}; {row['spent_usd']:,.2f} of {row['budget_usd']:,.2f} US dollars spent, "
+            f"{row['forecast_usd']:,.2f} by the month's end",
+            soft_wrap=True,
         )
 
 

@@ -109,6 +109,10 @@ ABSENCES = (
     "AS deleted, count(*) FILTER (WHERE state = 'reappeared') AS reappeared, count(*) FILTER (WHERE state = "
     "'refuted') AS refuted FROM replicator.absences WHERE account = %(account)s"
 )
+SPENDING = (
+    "SELECT period, scope, scope_value, budget_usd, spent_usd, forecast_usd, budget_state FROM analytics.budgets "
+    "WHERE account = %(account)s AND is_month_running ORDER BY period, scope, scope_value"
+)
 LEASE = "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()"
 
 
@@ -139,6 +143,8 @@ class Status:
     quarantine: Row
     absences: Row
     lease: Row | None
+    spending: list[Row] = field(default_factory=list)
+    """The budgets of money that run: what was spent, and what their months will cost."""
     waves: list[Row] = field(default_factory=list)
     """Kinds of details of which far more are absent than usual (`kind`, `since`): who reads this fills it in."""
 
@@ -181,4 +187,5 @@ def read(database: Database, account: str, *, runs: int = 5) -> Status:
             quarantine=row(QUARANTINE),
             absences=row(ABSENCES),
             lease=row_or_none(LEASE),
+            spending=rows(SPENDING),
         )
