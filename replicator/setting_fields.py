@@ -162,6 +162,14 @@ class SettingFields(BaseModel):
             description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
         ),
     ] = None
+    replicator_actor: Annotated[
+        str | None,
+        Field(
+            max_length=200,
+            description="Who works with the program, for what is kept with a name: who imported a statement, for example. "
+            "Default: the user of the operating system.",
+        ),
+    ] = None
     replicator_role_prefix: Annotated[
         str,
         Field(
@@ -174,7 +182,7 @@ class SettingFields(BaseModel):
         str | None,
         Field(
             description="Other names for the replicator's schemas, where the database has one of somebody else: pairs such as "
-            "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `replicator`, `rollup` and `truedy`. Every command "
+            "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `billing`, `replicator`, `rollup` and `truedy`. Every command "
             "needs it as the first `migrate` had it.",
         ),
     ] = None

@@ -6,6 +6,7 @@ each setting keeps its origin. setting_fields.py defines the settings.
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +38,16 @@ class Settings(SettingFields):
     def has_libpq_variables(self) -> bool:
         """Say whether libpq's own variables name a database."""
         return any(os.environ.get(name) for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"))
+
+    @property
+    def actor(self) -> str:
+        """Who works with the program: as REPLICATOR_ACTOR says, or the user of the operating system."""
+        if self.replicator_actor and self.replicator_actor.strip():
+            return self.replicator_actor.strip()
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # a user without a name, as in some containers
+            return f"user {os.getuid()}"
 
     @property
     def names_a_database(self) -> bool:

@@ -72,7 +72,8 @@ FLOORS = {
 
 PURE = (
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
+    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/lines.py", "reconcile/mapping.py",
+    "reconcile/reading.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
     "report/plots.py", "report/rows.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
     "simulator/wire.py", "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py",
@@ -109,11 +110,15 @@ DOORS = {
         "cli/commands.py",
         "cli/accounts.py",
         "cli/quarantine.py",
+        "cli/reconcile.py",
+        "cli/reconcile_match.py",
+        "cli/reconcile_rates.py",
         "cli/sync.py",
         "cli/tools.py",
         "demo.py",
     },
     "pyarrow": {"export/parquet.py"},
+    "openpyxl": {"reconcile/xlsx_file.py"},
 }
 """Where a dependency may be imported; psycopg and SQLAlchemy have the store for theirs."""
 

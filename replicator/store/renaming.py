@@ -1,6 +1,6 @@
 """Gives an account another name, in all tables that hold its rows.
 
-These are all tables of the schemas truedy and replicator that have a column `account`; the roll-ups follow by their
+These are all tables of the schemas truedy, replicator and billing that have a column `account`; the roll-ups follow by their
 triggers.
 """
 
@@ -58,7 +58,16 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
         return int(count.scalar_one())
 
 
-HISTORY = frozenset({"replicator.runs", "replicator.verifications", "truedy.calls"})
+HISTORY = frozenset(
+    {
+        "billing.budgets",
+        "billing.rate_cards",
+        "billing.statements",
+        "replicator.runs",
+        "replicator.verifications",
+        "truedy.calls",
+    }
+)
 """Tables in which rows of both names may be kept."""
 STAY = frozenset({"replicator.lease"})
 """Tables whose rows keep their name: the epoch of a lease only grows, also after its account was renamed."""
@@ -75,7 +84,7 @@ def _tables() -> Sequence[str]:
         f"{table.schema}.{table.name}"
         for table in metadata.sorted_tables
         if "account" in table.columns
-        and table.schema in {"truedy", "replicator"}
+        and table.schema in {"truedy", "replicator", "billing"}
         and f"{table.schema}.{table.name}" not in STAY
     ]
 

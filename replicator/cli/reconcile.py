@@ -1,0 +1,121 @@
+"""The commands `replicator reconcile` about what other parties charge: import a statement, list statements."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from replicator.reconcile.importing import Imported
+    from replicator.settings import Settings
+    from replicator.store.database import Database
+    from replicator.store.statements import Stored
+
+app = typer.Typer(help="Compare what the vendor and carriers charge with our calls.", no_args_is_help=True)
+
+Period = Annotated[str, typer.Option("--period", metavar="MONTH", help="The month, such as 2026-10.")]
+
+
+@contextmanager
+def opened(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, after checking that its schema fits."""
+    from replicator import assembly
+    from replicator.store import schema_check
+
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema_check.check(database)
+        yield settings, database
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The party's file: CSV or XLSX.")],
+    period: Period,
+    mapping: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE.toml", help="Which column is what: a shipped mapping, or a file.")
+    ] = None,
+    statement: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The statement's name (default: the file's). One of the same name is replaced."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a statement: an invoice's lines or an export of usage. Ends with 1 where lines cannot be read."""
+    from replicator.reconcile import importing, mapping_file
+    from replicator.report import terminal
+
+    with opened(as_json=as_json) as (settings, database):
+        done = importing.run(
+            database, settings.replicator_account, file, mapping_file.load(mapping), period=period, by=settings.actor, name=statement
+        )  # fmt: skip
+        typer.echo(terminal.as_json(done.as_dict()) if as_json else described(done))
+        if done.statement.unreadable and done.statement.is_in_force:
+            raise typer.Exit(1)
+
+
+@app.command("statements")
+def show_statements(
+    period: Annotated[str | None, typer.Option("--period", metavar="MONTH", help="Only of this month.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the imported statements, oldest first."""
+    from replicator.report import terminal
+    from replicator.store import statements
+
+    with opened(as_json=as_json) as (settings, database):
+        with database.connection() as connection:
+            found = statements.listed(connection, settings.replicator_account, period)
+        if as_json:
+            names = statements.Stored.__dataclass_fields__
+            typer.echo(terminal.as_json([{name: getattr(one, name) for name in names} for one in found]))
+        else:
+            for one in found:
+                typer.echo(shown(_line(one)))
+            if not found:
+                typer.echo("no statement was imported; see: replicator reconcile import --help")
+
+
+def described(done: Imported) -> str:
+    """Return what an import did, in a few lines."""
+    lines = [_line(done.statement)]
+    if not done.is_new:
+        lines.insert(0, "this file was imported before with this mapping; nothing was done")
+        if not done.statement.is_in_force:
+            lines.append(f"since then statement {done.statement.replaced_by} has replaced it")
+    lines += [f"it replaces {_line(old)}" for old in done.replaced]
+    if done.statement.unreadable:
+        lines.append("lines that cannot be read, which keep the month from being closed:")
+        lines += [f"  line {number}: {reason}" for number, reason in done.problems]
+        if done.statement.unreadable > len(done.problems):
+            lines.append(f"  and {done.statement.unreadable - len(done.problems):,} more")
+        lines.append("correct the mapping and import the file again, or ask the party for a corrected file")
+    if done.beside:
+        names = ", ".join(other.name for other in done.beside)
+        lines.append(
+            f"beside it, {done.statement.period} has of {done.statement.party}: {names}. Where this file corrects one of them, "
+            "import it with --statement and that name"
+        )
+    return "\n".join(shown(line) for line in lines)
+
+
+def _line(one: Stored) -> str:
+    total = ", ".join(f"{amount} {code}" for code, amount in one.total.items()) or "nothing"
+    unread = f", {one.unreadable:,} of them unreadable" if one.unreadable else ""
+    gone = "" if one.is_in_force else f" (replaced by statement {one.replaced_by})"
+    return (
+        f"statement {one.id}: {one.party} {one.period} {one.name!r}, {one.lines:,} lines{unread}, total {total}{gone}"
+    )
+
+
+__all__ = ["Period", "app", "opened"]
