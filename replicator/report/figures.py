@@ -16,7 +16,9 @@ from replicator.report.rows import (
     Aside,
     Attempts,
     Band,
+    BridgeStep,
     Campaign,
+    ClosedMonth,
     Costs,
     CoveredDay,
     Delay,
@@ -28,6 +30,7 @@ from replicator.report.rows import (
     Month,
     Outstanding,
     Pulse,
+    Reconciled,
     RunLine,
     StatusWord,
     UnsureStretch,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 MOST_AGENTS = 12
 MOST_NAMES = 10
 MOST_LINES = 8
+MOST_MONTHS = 24
 PULSE_SECONDS = 5
 _FILE = re.compile(r"\d\d_([a-z]+)\.sql\Z")
 
@@ -52,6 +56,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "adjustments": Adjustment, "hours": Hour, "agents": Agent, "campaigns": Campaign, "statuses": StatusWord,
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
     "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse,
+    "reconciled": Reconciled, "bridge": BridgeStep, "closes": ClosedMonth,
 }  # fmt: skip
 """{name of a query: dataclass of its rows}."""
 
@@ -102,6 +107,9 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             quarantine=rows("quarantine", Aside, MOST_LINES),
             runs=rows("runs", RunLine, MOST_LINES),
             delays=rows("delays", Delay),
+            reconciled=rows("reconciled", Reconciled),
+            bridge=rows("bridge", BridgeStep),
+            closes=rows("closes", ClosedMonth, MOST_MONTHS),
         )
 
 
