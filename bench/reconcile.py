@@ -65,17 +65,23 @@ def measure() -> dict[str, Any]:
         for lines in SIZES:
             path = Path(folder) / f"{lines}.csv"
             write(path, lines)
-            out = subprocess.run(
-                [sys.executable, "-m", "bench.reconcile", url, str(path)], check=True, capture_output=True, text=True
-            )
+            command = [sys.executable, "-m", "bench.reconcile", url, str(path)]
+            out = subprocess.run(command, check=True, capture_output=True, text=True)
             found[str(lines)] = json.loads(out.stdout) | {"file_mb": round(path.stat().st_size / 1e6, 1)}
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute("TRUNCATE billing.statements, billing.lines")
     return found
 
 
+def main() -> None:
+    """Write the figures of the import beside those that are there."""
+    file = common.RESULTS / "reconcile.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    common.write("reconcile", before | {"import": measure()})
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(json.dumps(import_one(*sys.argv[1:])))
     else:
-        common.save("reconcile", {"import": measure()})
+        main()

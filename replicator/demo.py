@@ -150,7 +150,7 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
 def _empty(url: str) -> None:
     """Empty the database, because the simulated account is different each time."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS analytics, rollup, truedy, replicator CASCADE")
+        connection.execute("DROP SCHEMA IF EXISTS analytics, billing, rollup, truedy, replicator CASCADE")
 
 
 def _report(url: str) -> None:

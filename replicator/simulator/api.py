@@ -8,12 +8,13 @@ lock.
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from collections import deque
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.simulator import reading, writing
+from replicator.simulator import reading, statement, writing
 from replicator.simulator.births import from_us, to_us
 from replicator.simulator.deployment import Deployment
 from replicator.simulator.exchange import ApiError, Request, Response, error_response
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BASE = "/api/public/v1"
 KEY = "truedy_simulated_key"
 _STORAGE = "/storage/"
+_STATEMENTS = "/statements/"
 _OK = 200
 _CREATED = 201
 _ERROR = 500
@@ -57,6 +59,7 @@ class Api(Deployment):
         self.script: deque[int | Response | None] = deque()
         self._known = {f"Bearer {key}": key for key in keys}
         self._limiter = Limiter()
+        self._statements: dict[str, statement.Statement] = {}
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -81,6 +84,8 @@ class Api(Deployment):
         switches = self.switches
         if kind == "storage":
             return reading.stored_audio(self, request, request.path.removeprefix(_STORAGE), now)
+        if kind == "statement":
+            return self._portal(request)
         if kind == "unknown":
             raise ApiError(404, "not_found", "no such path")
         key = self._known.get(request.headers.get("authorization", ""))
@@ -97,6 +102,27 @@ class Api(Deployment):
             raise ApiError(scripted, _CODES.get(scripted, "internal_error"), "scripted")
         self._refuse()
         return self._dispatch(request, kind, key, request_id, now)
+
+    def _portal(self, request: Request) -> Response:
+        """Answer what the vendor's portal has beside the API: a month's statement, what was planted in it, and a correction
+        after the month. It counts against no limit.
+        """
+        if request.headers.get("authorization", "") not in self._known:
+            raise ApiError(401, "unauthorized", "the API key is missing or unknown")
+        period, _, what = request.path.removeprefix(_STATEMENTS).partition(".")
+        try:
+            issued = self._statements.get(period) or statement.issue(self.world, period)
+        except ValueError:
+            raise ApiError(404, "not_found", "no such month") from None
+        self._statements[period] = issued
+        match what, request.method:
+            case "csv", "GET":
+                return Response(_OK, issued.text.encode(), (("content-type", "text/csv; charset=utf-8"),))
+            case "json", "GET":
+                return Response(_OK, json.dumps(issued.as_dict()).encode())
+            case "correction", "POST":
+                return Response(_OK, json.dumps(statement.correct(self.world, issued)).encode())
+        raise ApiError(405, "method_not_allowed", "method not allowed")
 
     def _refuse(self) -> None:
         """Raise the error with which the account or the deployment answers every request, if there is one."""
@@ -168,6 +194,8 @@ def _kind(request: Request) -> str:
             return "call"
         if parts[0] == "" and len(parts) == 3 and parts[2] in {"transcript", "recording"}:  # noqa: PLR2004 - /{id}/…
             return parts[2]
+    if path.startswith(_STATEMENTS):
+        return "statement"
     return "storage" if path.startswith(_STORAGE) else "unknown"
 
 

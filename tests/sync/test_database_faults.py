@@ -95,5 +95,5 @@ def test_a_migration_that_is_killed_changes_nothing(empty_database: str) -> None
         assert (row[0] > 10) == is_versioned
         if is_versioned:
             with psycopg.connect(empty_database, autocommit=True) as connection:
-                connection.execute("DROP SCHEMA truedy, replicator, rollup, analytics CASCADE")
+                connection.execute("DROP SCHEMA truedy, replicator, rollup, billing, analytics CASCADE")
     assert migrate.migrate(empty_database).after == schema_check.revisions()[-1]
