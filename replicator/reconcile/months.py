@@ -40,7 +40,8 @@ class Month:
     def is_surely_inside(self, *instants: datetime | None) -> bool:
         """Say whether both sides count a call with these instants in the month, whichever of them each goes by."""
         return all(
-            at is None or (self.since <= at < self.until and self.their_since <= at < self.their_until) for at in instants
+            at is None or (self.since <= at < self.until and self.their_since <= at < self.their_until)
+            for at in instants
         )
 
     def is_near_border(self, *instants: datetime | None) -> bool:
