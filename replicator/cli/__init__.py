@@ -1,6 +1,6 @@
 """The command line: its entry point, and one module for each group of commands. No other room imports this one."""
 
-from replicator.cli import accounts, archive, archive_export, archive_governance, commands, quarantine, reconcile, reconcile_rates, sync, tools
+from replicator.cli import accounts, archive, archive_export, archive_governance, commands, quarantine, reconcile, reconcile_match, reconcile_rates, sync, tools
 from replicator.cli.front import app, main
 
 archive.app.command("export")(archive_export.export)
@@ -11,4 +11,4 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reconcile.app, name="reconcile")
 
-__all__ = ["accounts", "app", "archive", "archive_export", "archive_governance", "commands", "main", "quarantine", "reconcile", "reconcile_rates", "sync", "tools"]
+__all__ = ["accounts", "app", "archive", "archive_export", "archive_governance", "commands", "main", "quarantine", "reconcile", "reconcile_match", "reconcile_rates", "sync", "tools"]
