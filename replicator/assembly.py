@@ -102,6 +102,18 @@ def opened(settings: Settings) -> Iterator[Database]:
             yield database
 
 
+def connection_url(settings: Settings) -> str:
+    """Return what other tools connect to, without a password; where it is the embedded database, it must be running."""
+    from replicator.store import connection_url, embedded
+
+    if settings.database_url is not None:
+        return connection_url.shareable(settings.database_url.get_secret_value())
+    if settings.has_libpq_variables:
+        return connection_url.shareable("postgresql://")
+    with embedded.running(data_dir(settings)) as server:
+        return connection_url.shareable(server.tcp_url, {})
+
+
 def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> Migrated:
     """Bring the database up to date. The report settings are written if `is_asked_for`, and into a new database.
 
@@ -322,6 +334,7 @@ __all__ = [
     "Place",
     "absences",
     "connected",
+    "connection_url",
     "data_dir",
     "details",
     "interruptible",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import typer
 from pydantic import SecretStr
+from rich.text import Text
 
 from replicator import assembly, atomic_file, child
 from replicator.errors import ReplicatorError
@@ -24,7 +25,7 @@ from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
 from replicator.safe_text import shown
 from replicator.service.rollup_refresh import refreshed
-from replicator.store import embedded, status
+from replicator.store import status
 from replicator.sync.run import Run
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ REPORTS = (
     ),
     (
         "Status funnel by campaign  (analytics.status_funnel_daily)",
-        "SELECT coalesce(campaign_id, 'none') AS campaign, sum(calls)::bigint AS calls, sum(open_calls)::bigint AS open, "
-        "sum(not_placed_calls)::bigint AS not_placed, sum(busy_calls)::bigint AS busy, "
-        "sum(not_answered_calls)::bigint AS not_answered, sum(machine_calls)::bigint AS machine, "
-        "sum(answered_calls)::bigint AS answered, "
-        "round(100.0 * sum(conversations) / nullif(sum(terminal_calls), 0), 1) AS conversations_percent "
-        "FROM analytics.status_funnel_daily GROUP BY 1 ORDER BY 2 DESC LIMIT 8",
+        "SELECT coalesce(n.name, f.campaign_id, 'no campaign') AS campaign, sum(calls)::bigint AS calls, "
+        "sum(placed_calls)::bigint AS placed, sum(answered_calls)::bigint AS answered, sum(machine_calls)::bigint AS machine, "
+        "sum(conversations)::bigint AS conversations, "
+        "round(100.0 * sum(conversations) / nullif(sum(terminal_calls), 0), 1) AS percent_of_calls "
+        "FROM analytics.status_funnel_daily f LEFT JOIN replicator.campaigns n USING (campaign_id) "
+        "GROUP BY 1 ORDER BY 2 DESC LIMIT 8",
     ),
     (
         "Freshness and completeness  (analytics.replication_freshness)",
@@ -180,12 +181,12 @@ def _connect(where: assembly.Place, *, seconds: float) -> None:
     out = terminal.console()
     out.print()
     out.print(f"All of that took {seconds:.1f} s. Look around with psql or any BI tool:")
-    out.print(f"  {assembly.program()} psql --demo   (starts the database if necessary, and opens psql on it)")
+    out.print(Text(f"  {shown(assembly.program())} psql --demo"), soft_wrap=True)
+    out.print("  which starts the database if necessary, and opens psql on it;")
     if server is not None:
-        out.print(
-            f"  host 127.0.0.1, port {server.port}, database {embedded.DATABASE}, user {embedded.USER}, "
-            f"password in {shown(str(server.data_dir / 'password'))}   (while the demo stays up)"
-        )
+        # The password is that of this database of made-up calls, on this machine's loopback.
+        out.print("  or, while the demo stays up, with this URL:")
+        out.print(Text(f"  {server.tcp_url}"), soft_wrap=True)
     out.print("Then try:  SELECT * FROM analytics.calls ORDER BY created_at DESC LIMIT 10;")
 
 

@@ -80,12 +80,16 @@ def status(as_json: Json = False) -> None:
         check(database)
         found = read(database, settings.replicator_account)
         found = replace(found, waves=assembly.waves(settings, database))
+        url = assembly.connection_url(settings)
         if as_json:
-            typer.echo(terminal.as_json(dict(found.as_dict())))
+            typer.echo(terminal.as_json({**found.as_dict(), "connection_url": url}))
         else:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
-            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds, url)
+            if not settings.names_a_database:
+                password = visible(str(assembly.data_dir(settings) / "password"))
+                typer.echo(f"           (while a command such as serve keeps it running; its password is in {password})")
             from replicator.report import sparks
 
             sparks.show(terminal.console(), found.recent)
