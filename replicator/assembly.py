@@ -22,7 +22,7 @@ from replicator.store import naming
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -114,10 +114,12 @@ def connection_url(settings: Settings) -> str:
         return connection_url.shareable(server.tcp_url, {})
 
 
-def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> Migrated:
+def migrated(
+    settings: Settings, where: Place, *, is_asked_for: bool = False, on_step: Callable[[str], None] = lambda _step: None
+) -> Migrated:
     """Bring the database up to date. The report settings are written if `is_asked_for`, and into a new database.
 
-    So a command that only reads changes no setting.
+    So a command that only reads changes no setting. `on_step` is told each step as it begins.
     """
     from replicator.store import migrate
 
@@ -128,6 +130,7 @@ def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) ->
         is_time_zone_for_new=not is_asked_for,
         role_prefix=settings.replicator_role_prefix,
         schemas=naming.parse(settings.replicator_schemas),
+        on_step=on_step,
     )
 
 

@@ -111,7 +111,8 @@ def choose(there: Offer, view: View, asked: Asked) -> Choice:
         day = next((by_name[name] for name in DAY_COLUMNS if name in by_name and by_name[name].type == "date"), None)
         if day is None:
             raise ConfigurationError(
-                f"{view.full_name} has no day or month to choose by", advice="leave out --since and --until: export all of it"
+                f"{view.full_name} has no day or month to choose by",
+                advice="leave out --since and --until: export all of it",
             )
     if asked.account is not None and "account" not in by_name:
         raise ConfigurationError(f"{view.full_name} has no column 'account'", advice="leave out --account")
@@ -119,7 +120,9 @@ def choose(there: Offer, view: View, asked: Asked) -> Choice:
     used = [*columns, *([day] if day else []), *([by_name["account"]] if asked.account is not None else [])]
     _check_rights(there, view, used, asked.columns is not None)
     # A row of months is chosen if the month has one of the days.
-    since = asked.since.replace(day=1) if asked.since is not None and day is not None and day.name == MONTH else asked.since
+    since = (
+        asked.since.replace(day=1) if asked.since is not None and day is not None and day.name == MONTH else asked.since
+    )
     return Choice(view, columns, day, since, asked.until, asked.account)
 
 

@@ -95,7 +95,9 @@ class Writer:
         self._end_sheet()
         base = self._name[:24]
         names = [base if n == 1 else f"{base} ({n})" for n in range(1, self._sheets + 1)]
-        listed = "".join(f'<sheet name="{attribute(name)}" sheetId="{n}" r:id="s{n}"/>' for n, name in enumerate(names, 1))
+        listed = "".join(
+            f'<sheet name="{attribute(name)}" sheetId="{n}" r:id="s{n}"/>' for n, name in enumerate(names, 1)
+        )
         links = "".join(
             f'<Relationship Id="s{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
             for n in range(1, self._sheets + 1)
@@ -105,7 +107,9 @@ class Writer:
             for n in range(1, self._sheets + 1)
         )
         self._put("xl/styles.xml", STYLES)
-        self._put("xl/workbook.xml", f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{listed}</sheets></workbook>')
+        self._put(
+            "xl/workbook.xml", f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{listed}</sheets></workbook>'
+        )
         self._put(
             "xl/_rels/workbook.xml.rels",
             f'{XML}<Relationships xmlns="{PARTS}/relationships">{links}'
@@ -192,7 +196,9 @@ def text(value: str, style: int, column: str = "") -> str:
     """Return a cell of text. Raises UnfitValue where Excel's cells cannot hold it."""
     # Excel counts in UTF-16.
     if len(value) > MOST_CHARACTERS // 2 and len(value.encode("utf-16-le")) // 2 > MOST_CHARACTERS:
-        raise UnfitValue(f"the column {column!r} holds a text of more than {MOST_CHARACTERS:,} characters, which no cell of Excel holds")
+        raise UnfitValue(
+            f"the column {column!r} holds a text of more than {MOST_CHARACTERS:,} characters, which no cell of Excel holds"
+        )
     said = escape(_UNSAYABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", value))
     return f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">{said}</t></is></c>'
 

@@ -34,7 +34,9 @@ def shareable(text: str, filled: Mapping[str, str] | None = None) -> str:
     user = quote(parts.get("user", ""), safe="")
     name = quote(parts.get("dbname") or parts.get("user", ""), safe="")
     # The default of libpq is not worth a place in the URL.
-    more = "&".join(f"{one}={quote(parts[one], safe='/')}" for one in KEPT if parts.get(one) not in {None, "", "prefer", "any"})
+    more = "&".join(
+        f"{one}={quote(parts[one], safe='/')}" for one in KEPT if parts.get(one) not in {None, "", "prefer", "any"}
+    )
     return target.printable(f"postgresql://{f'{user}@' if user else ''}{where}/{name}{f'?{more}' if more else ''}")
 
 

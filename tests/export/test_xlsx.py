@@ -25,8 +25,21 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-EVIL = ("=1+1", "+12025550123", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "＝1", '"><c><f>1</f></c>')
-TEXTS = (*EVIL, "", " two  spaces ", "line\r\nbreak", "\x01\x1f", "_x0041_", "_x005F_", "\ufffe", "émoji 😀", "0123", "1e5", "&<>")
+EVIL = ("=1+1", "+12025550123", "-2", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "\uff1d1", '"><c><f>1</f></c>')
+TEXTS = (
+    *EVIL,
+    "",
+    " two  spaces ",
+    "line\r\nbreak",
+    "\x01\x1f",
+    "_x0041_",
+    "_x005F_",
+    "\ufffe",
+    "émoji 😀",
+    "0123",
+    "1e5",
+    "&<>",
+)
 
 
 class Memory(Sink):

@@ -38,7 +38,14 @@ def shown(monkeypatch: pytest.MonkeyPatch, width: int | None) -> Iterator[io.Str
     out = io.StringIO()
 
     def console(**_how: Any) -> Console:
-        made = Console(file=out, force_terminal=width is not None, width=width or 200, color_system=None, markup=False, highlight=False)
+        made = Console(
+            file=out,
+            force_terminal=width is not None,
+            width=width or 200,
+            color_system=None,
+            markup=False,
+            highlight=False,
+        )
         made.legacy_windows = False
         return made
 
@@ -67,7 +74,9 @@ def test_the_tables_of_the_demo(database_url: str, monkeypatch: pytest.MonkeyPat
         for title, statement in demo.REPORTS:
             described = connection.execute(statement.encode()).description or ()
             row = [samples.get(one.type_code, "appointment-reminder") for one in described]
-            terminal.show_table(terminal.console(), title, [one.name.replace("_", " ") for one in described], [row, row])
+            terminal.show_table(
+                terminal.console(), title, [one.name.replace("_", " ") for one in described], [row, row]
+            )
             check(out.getvalue(), row, width)
 
 
@@ -144,13 +153,18 @@ def test_what_fits_is_one_line_and_what_does_not_is_broken_between_words() -> No
         "        5  four",
     ]
     assert tables.lay_out(headings, rows, 14, plain=True)[-3:] == ["1,234  one two", "       three", "    5  four"]
-    assert tables.lay_out(headings, rows, 11, plain=True)[:2] == ["calls of a day  1,234", "what was said   one two three"]
+    assert tables.lay_out(headings, rows, 11, plain=True)[:2] == [
+        "calls of a day  1,234",
+        "what was said   one two three",
+    ]
 
 
 @pytest.mark.pure
 def test_a_pipe_breaks_nothing() -> None:
     """However long a text is, its row is one line, so that grep and awk find it whole."""
-    lines = tables.lay_out([Heading("text", is_text=True), Heading("n", is_number=True)], [["word " * 100, "1"]], None, plain=True)
+    lines = tables.lay_out(
+        [Heading("text", is_text=True), Heading("n", is_number=True)], [["word " * 100, "1"]], None, plain=True
+    )
     assert len(lines) == 3
 
 
