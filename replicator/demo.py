@@ -12,7 +12,8 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 import typer
@@ -25,11 +26,12 @@ from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
 from replicator.safe_text import shown
 from replicator.service.rollup_refresh import refreshed
-from replicator.store import status
+from replicator.store import names, naming, status
+from replicator.store.migrate import ROLE_PREFIX
 from replicator.sync.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from threading import Event
 
     from replicator.settings import Settings
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 REQUESTS_PER_WINDOW = 1_000_000
 START_SECONDS = 30.0
 REPORT_DAYS = 30
+CAMPAIGNS = ("spring-greeting", "renewal-reminder", "feedback-round", "appointment-check")
+"""The campaigns of the simulated account."""
 
 REPORTS = (
     (
@@ -95,6 +99,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                     f"a simulated Truedy with {calls:,} calls listens at {source['base_url']}; its rate limit is generous: "
                     f"{REQUESTS_PER_WINDOW:,} requests a minute instead of 100, or this would take hours"
                 )
+                _name(where.url, source["agents"])
                 _sync(settings, where.url, source, stop)
             if stop.is_set():
                 raise typer.Exit(1)
@@ -106,7 +111,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                 stop.wait()
 
 
-def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> None:
+def _sync(settings: Settings, url: str, source: dict[str, Any], stop: Event) -> None:
     theirs = settings.but(
         truedy_base_url=source["base_url"],
         truedy_api_key=SecretStr(source["key"]),
@@ -122,11 +127,11 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
 
 
 @contextmanager
-def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
+def _simulator(calls: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield a simulated source in its own process, which ends with this one."""
     command = [
         *child.command("replicator.simulator"), "--calls", str(calls), "--seed", str(seed),
-        "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
+        "--preset", "lifelike", "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
@@ -152,6 +157,24 @@ def _empty(url: str) -> None:
     """Empty the database, because the simulated account is different each time."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS analytics, rollup, truedy, replicator CASCADE")
+
+
+def _name(url: str, agents: Mapping[str, str]) -> None:
+    """Give agents and campaigns names, as `replicator names import` does. Of the calls that were put through, those with
+    something said count as conversations.
+    """
+    teams = ("Front desk", "Renewals")
+    names.save(
+        url,
+        [(UUID(one), name, teams[n % len(teams)]) for n, (one, name) in enumerate(agents.items())],
+        [(one, one.replace("-", " ").capitalize()) for one in CAMPAIGNS],
+        role_prefix=ROLE_PREFIX,
+        schemas=naming.THE_USUAL,
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE replicator.reporting SET conversation_seconds = 5, goal_path = '{outcome}', goal_values = '{booked}'"
+        )
 
 
 def _report(url: str) -> None:

@@ -72,9 +72,9 @@ FLOORS = {
 
 PURE = (
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
+    "export/delimited.py", "export/names_file.py", "export/xlsx.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
-    "report/plots.py", "report/rows.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
+    "report/plots.py", "report/rows.py", "report/tables.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
     "simulator/wire.py", "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py",
     "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",
     "store/doubts.py", "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage",
@@ -108,6 +108,7 @@ DOORS = {
         "cli/frame.py",
         "cli/commands.py",
         "cli/accounts.py",
+        "cli/names.py",
         "cli/quarantine.py",
         "cli/sync.py",
         "cli/tools.py",

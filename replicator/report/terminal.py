@@ -250,6 +250,22 @@ def show_accounts(found: Sequence[Mapping[str, Any]]) -> None:
     show_table(console(), "Accounts", columns, rows)
 
 
+def show_names(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print agents and campaigns with their names."""
+    columns = ("kind", "id", "name", "team", "calls")
+    rows = [
+        (
+            "agent" if row["agent_id"] else "campaign",
+            row["agent_id"] or row["campaign_id"],
+            row["name"],
+            row["team"],
+            row["calls"],
+        )
+        for row in found
+    ]
+    show_table(console(), "Names", columns, rows)
+
+
 def percent(share: float | None) -> str:
     """Return a share as text; never 100 % if something is missing, and never 0 % if something exists."""
     if share is None:
