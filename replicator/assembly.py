@@ -23,7 +23,7 @@ from replicator.store import naming
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
     from uuid import UUID
@@ -108,10 +108,24 @@ def opened(settings: Settings) -> Iterator[Database]:
             yield database
 
 
-def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) -> Migrated:
+def connection_url(settings: Settings) -> str:
+    """Return what other tools connect to, without a password; where it is the embedded database, it must be running."""
+    from replicator.store import connection_url, embedded
+
+    if settings.database_url is not None:
+        return connection_url.shareable(settings.database_url.get_secret_value())
+    if settings.has_libpq_variables:
+        return connection_url.shareable("postgresql://")
+    with embedded.running(data_dir(settings)) as server:
+        return connection_url.shareable(server.tcp_url, {})
+
+
+def migrated(
+    settings: Settings, where: Place, *, is_asked_for: bool = False, on_step: Callable[[str], None] = lambda _step: None
+) -> Migrated:
     """Bring the database up to date. The report settings are written if `is_asked_for`, and into a new database.
 
-    So a command that only reads changes no setting.
+    So a command that only reads changes no setting. `on_step` is told each step as it begins.
     """
     from replicator.store import migrate
 
@@ -122,6 +136,7 @@ def migrated(settings: Settings, where: Place, *, is_asked_for: bool = False) ->
         is_time_zone_for_new=not is_asked_for,
         role_prefix=settings.replicator_role_prefix,
         schemas=naming.parse(settings.replicator_schemas),
+        on_step=on_step,
     )
 
 
@@ -427,6 +442,7 @@ __all__ = [
     "anchoring",
     "archive_store",
     "connected",
+    "connection_url",
     "data_dir",
     "details",
     "guard",

@@ -13,11 +13,13 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import psycopg
 import typer
 from pydantic import SecretStr
+from rich.text import Text
 
 from replicator import assembly, atomic_file, child, demo_money
 from replicator.errors import ReplicatorError
@@ -25,12 +27,13 @@ from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
 from replicator.safe_text import shown, shown_lines
 from replicator.service.rollup_refresh import refreshed
-from replicator.store import embedded, status
+from replicator.store import embedded, names, naming, status
+from replicator.store.migrate import ROLE_PREFIX
 from replicator.sync.options import Asked
 from replicator.sync.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from threading import Event
 
     from replicator.settings import Settings
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 REQUESTS_PER_WINDOW = 1_000_000
 START_SECONDS = 30.0
 REPORT_DAYS = 30
+CAMPAIGNS = ("spring-greeting", "renewal-reminder", "feedback-round", "appointment-check")
+"""The campaigns of the simulated account."""
 
 REPORTS = (
     (
@@ -57,12 +62,12 @@ REPORTS = (
     ),
     (
         "Status funnel by campaign  (analytics.status_funnel_daily)",
-        "SELECT coalesce(campaign_id, 'none') AS campaign, sum(calls)::bigint AS calls, sum(open_calls)::bigint AS open, "
-        "sum(not_placed_calls)::bigint AS not_placed, sum(busy_calls)::bigint AS busy, "
-        "sum(not_answered_calls)::bigint AS not_answered, sum(machine_calls)::bigint AS machine, "
-        "sum(answered_calls)::bigint AS answered, "
-        "round(100.0 * sum(conversations) / nullif(sum(terminal_calls), 0), 1) AS conversations_percent "
-        "FROM analytics.status_funnel_daily GROUP BY 1 ORDER BY 2 DESC LIMIT 8",
+        "SELECT coalesce(n.name, f.campaign_id, 'no campaign') AS campaign, sum(calls)::bigint AS calls, "
+        "sum(placed_calls)::bigint AS placed, sum(answered_calls)::bigint AS answered, sum(machine_calls)::bigint AS machine, "
+        "sum(conversations)::bigint AS conversations, "
+        "round(100.0 * sum(conversations) / nullif(sum(terminal_calls), 0), 1) AS percent_of_calls "
+        "FROM analytics.status_funnel_daily f LEFT JOIN replicator.campaigns n USING (campaign_id) "
+        "GROUP BY 1 ORDER BY 2 DESC LIMIT 8",
     ),
     (
         "Freshness and completeness  (analytics.replication_freshness)",
@@ -96,6 +101,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                     f"a simulated Truedy with {calls:,} calls listens at {source['base_url']}; its rate limit is generous: "
                     f"{REQUESTS_PER_WINDOW:,} requests a minute instead of 100, or this would take hours"
                 )
+                _name(where.url, source["agents"])
                 _sync(settings, where.url, source, stop)
                 if not stop.is_set():
                     _money(settings, where.url, source, stop)
@@ -109,7 +115,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                 stop.wait()
 
 
-def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event, asked: Asked | None = None) -> None:
+def _sync(settings: Settings, url: str, source: dict[str, Any], stop: Event, asked: Asked | None = None) -> None:
     theirs = settings.but(
         truedy_base_url=source["base_url"],
         truedy_api_key=SecretStr(source["key"]),
@@ -145,11 +151,11 @@ def _money(settings: Settings, url: str, source: dict[str, str], stop: Event) ->
 
 
 @contextmanager
-def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
+def _simulator(calls: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield a simulated source in its own process, which ends with this one."""
     command = [
         *child.command("replicator.simulator"), "--calls", str(calls), "--seed", str(seed),
-        "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
+        "--preset", "lifelike", "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True
@@ -174,7 +180,25 @@ def _simulator(calls: int, seed: int) -> Iterator[dict[str, str]]:
 def _empty(url: str) -> None:
     """Empty the database, because the simulated account is different each time."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS analytics, billing, rollup, truedy, replicator CASCADE")
+        connection.execute("DROP SCHEMA IF EXISTS analytics, archive, billing, rollup, truedy, replicator CASCADE")
+
+
+def _name(url: str, agents: Mapping[str, str]) -> None:
+    """Give agents and campaigns names, as `replicator names import` does. Of the calls that were put through, those with
+    something said count as conversations.
+    """
+    teams = ("Front desk", "Renewals")
+    names.save(
+        url,
+        [(UUID(one), name, teams[n % len(teams)]) for n, (one, name) in enumerate(agents.items())],
+        [(one, one.replace("-", " ").capitalize()) for one in CAMPAIGNS],
+        role_prefix=ROLE_PREFIX,
+        schemas=naming.THE_USUAL,
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE replicator.reporting SET conversation_seconds = 5, goal_path = '{outcome}', goal_values = '{booked}'"
+        )
 
 
 def _report(url: str) -> None:
@@ -204,12 +228,12 @@ def _connect(where: assembly.Place, *, seconds: float) -> None:
     out = terminal.console()
     out.print()
     out.print(f"All of that took {seconds:.1f} s. Look around with psql or any BI tool:")
-    out.print(f"  {assembly.program()} psql --demo   (starts the database if necessary, and opens psql on it)")
+    out.print(Text(f"  {shown(assembly.program())} psql --demo"), soft_wrap=True)
+    out.print("  which starts the database if necessary, and opens psql on it;")
     if server is not None:
-        out.print(
-            f"  host 127.0.0.1, port {server.port}, database {embedded.DATABASE}, user {embedded.USER}, "
-            f"password in {shown(str(server.data_dir / 'password'))}   (while the demo stays up)"
-        )
+        # The password is that of this database of made-up calls, on this machine's loopback.
+        out.print("  or, while the demo stays up, with this URL:")
+        out.print(Text(f"  {server.tcp_url}"), soft_wrap=True)
     out.print("Then try:  SELECT * FROM analytics.calls ORDER BY created_at DESC LIMIT 10;")
 
 

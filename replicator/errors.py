@@ -24,6 +24,7 @@ Only this module and safe_text, which makes its texts safe to show, may be impor
     ├── OutputFailed              a file or standard output takes no more            exit 1
     ├── UnfitValue                a value that the chosen file format cannot hold    exit 1
     └── Incomplete                the run ended before its work was done             exit 1
+        └── Stopped · BoundReached · NeverSynced    by a signal; by an option; nothing is there yet
 
 Each class states whose fault it is, whether waiting helps and what the operator should do. A message never holds a
 payload, a phone number, a transcript, a signed URL or a secret.
@@ -331,3 +332,27 @@ class Incomplete(ReplicatorError):
 
     fault = "the source"
     waiting_helps = True
+
+
+class Stopped(Incomplete):
+    """A signal ended the run (Ctrl-C, SIGTERM): no part of the system failed."""
+
+    fault = "nobody: it was stopped from outside"
+    waiting_helps = False
+    advice = "start it again"
+
+
+class BoundReached(Incomplete):
+    """The run used up what an option allowed before its work was done."""
+
+    fault = "the command line"
+    waiting_helps = False
+    advice = "allow more"
+
+
+class NeverSynced(Incomplete):
+    """There is nothing to work on: nothing was synced into this database yet."""
+
+    fault = "the operator"
+    waiting_helps = False
+    advice = "run: replicator sync"

@@ -37,9 +37,11 @@ PLAIN = {
     "float_parsing": "expected a number",
     "finite_number": "expected a number",
     "string_too_short": "expected a text that is not empty",
-    "string_pattern_mismatch": "expected a text of the form {pattern}",
     "string_too_long": "expected at most {max_length} characters",
 }
+WORDS_OF_PATTERN = re.compile(r"\^\((\w+(?:\|\w+)*)\)\$")
+PATTERNS = {"^[a-z_][a-z0-9_]{0,40}$": "expected small letters, digits and _, and no digit first, at most 41 in all"}
+"""What a pattern means in words."""
 _PASSWORD = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
 
 
@@ -79,6 +81,12 @@ def unreadable(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def expected(error: ErrorDetails) -> str:
     """Return what the value of a setting should have been."""
     kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        listed = WORDS_OF_PATTERN.fullmatch(pattern)
+        if listed is not None:
+            return f"expected one of {', '.join(listed[1].split('|'))}"
+        return PATTERNS.get(pattern, f"expected a text of the form {pattern}")
     if kind in BOUNDS:
         words, bound = BOUNDS[kind]
         return f"expected a number that is {words} {context[bound]:g}"

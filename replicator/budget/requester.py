@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from replicator.budget.durable import DurableBudget, Limits, claim
 from replicator.budget.rules import Completion
-from replicator.errors import Incomplete, RateLimited, SourceError, SourceUnavailable, UnreadableAnswer
+from replicator.errors import RateLimited, SourceError, SourceUnavailable, Stopped, UnreadableAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +37,7 @@ class Requester:
     """Sends at most `most` requests, with one reader per key.
 
     Before each wait for the budget of a second or more, `on_wait` is called with the number of seconds.
+    `on_request` is called with the number of requests so far and the most that are allowed.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Requester:
         base_url: str,
         stop: Event | None = None,
         on_wait: Callable[[float], None] | None = None,
+        on_request: Callable[[int, int], None] | None = None,
     ) -> None:
         self._database = database
         self._account = account
@@ -62,6 +64,7 @@ class Requester:
         self._clock = clock
         self._stop = stop
         self._on_wait = on_wait
+        self._on_request = on_request
         self.most = most
         self.requests = 0
         self.sent_at = clock()
@@ -87,6 +90,8 @@ class Requester:
             key = self._charged()
             sent_at = self.sent_at = self._clock()
             self.requests += 1
+            if self._on_request is not None:
+                self._on_request(self.requests, self.most)
             try:
                 answer = do(self._readers[key])
             except SourceError as error:
@@ -138,7 +143,7 @@ class Requester:
             elif self._stop.wait(min(left, WAIT_SLICE_SECONDS)):
                 break
         if self._stop is not None and self._stop.is_set():
-            raise Incomplete("stopped by a signal; nothing was stored", advice="start it again")
+            raise Stopped("stopped by a signal; nothing was stored")
 
 
 __all__ = ["Requester", "SpentError"]

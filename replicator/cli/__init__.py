@@ -12,3 +12,11 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reconcile.app, name="reconcile")
 
 __all__ = ["accounts", "app", "archive", "archive_export", "archive_governance", "commands", "main", "quarantine", "reconcile", "reconcile_match", "reconcile_rates", "sync", "tools"]
+from replicator.cli import accounts, commands, names, quarantine, sync, tools
+from replicator.cli.front import app, main
+
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(names.app, name="names")
+app.add_typer(quarantine.app, name="quarantine")
+
+__all__ = ["accounts", "app", "commands", "main", "names", "quarantine", "sync", "tools"]

@@ -34,6 +34,7 @@ def serve() -> None:
 
     from replicator import assembly
     from replicator.cli import recordings
+    from replicator.report import progress
     from replicator.service.rollup_refresh import refreshed
     from replicator.service.schedule import Service
     from replicator.sync.run import Run
@@ -45,7 +46,10 @@ def serve() -> None:
             options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
 
             def once(held: Lease, pulse: Callable[[], None]) -> Report:
-                return Run(database, readers, options, stop=stop, pulse=pulse).perform(held)
+                log = logging.getLogger("replicator.serve")
+                return Run(
+                    database, readers, options, stop=stop, pulse=pulse, on_progress=progress.logged(log)
+                ).perform(held)
 
             logging.getLogger("replicator.serve").info(
                 "serving account %s into %s, every %g s",
@@ -84,12 +88,18 @@ def status(as_json: Json = False) -> None:
         check(database)
         found = read(database, settings.replicator_account)
         found = replace(found, waves=assembly.waves(settings, database))
+        url = assembly.connection_url(settings)
         if as_json:
-            typer.echo(terminal.as_json(dict(found.as_dict())))
+            typer.echo(terminal.as_json({**found.as_dict(), "connection_url": url}))
         else:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
-            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds)
+            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds, url)
+            if not settings.names_a_database:
+                password = visible(str(assembly.data_dir(settings) / "password"))
+                typer.echo(
+                    f"           (while a command such as serve keeps it running; its password is in {password})"
+                )
             from replicator.report import sparks
 
             sparks.show(terminal.console(), found.recent)
@@ -168,12 +178,16 @@ def verify(
     import secrets
 
     from replicator import assembly
-    from replicator.report import terminal
+    from replicator.report import progress, terminal
     from replicator.report.verification import show_verification
     from replicator.verify.run import Verification
 
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
-        with assembly.readers(settings) as readers, assembly.opened(settings) as database:
+        with (
+            assembly.readers(settings) as readers,
+            assembly.opened(settings) as database,
+            progress.counted("requests") as show,
+        ):
             found = Verification(
                 database,
                 readers,
@@ -184,6 +198,7 @@ def verify(
                 seed=secrets.randbelow(2**31) if seed is None else seed,
                 stop=stop,
                 on_wait=lambda seconds: typer.echo(f"waiting {seconds:.0f} s for the request budget", err=True),
+                on_request=show,
             ).perform()
         if as_json:
             typer.echo(terminal.as_json(found.facts))
@@ -225,10 +240,11 @@ def recording(
 def migrate(as_json: Json = False) -> None:
     """Bring the database's tables and views up to date."""
     from replicator import assembly
-    from replicator.report import terminal
+    from replicator.report import progress, terminal
 
     with guarded(as_json=as_json) as settings, assembly.place(settings) as where:
-        done = assembly.migrated(settings, where, is_asked_for=True)
+        with progress.steps() as begin:
+            done = assembly.migrated(settings, where, is_asked_for=True, on_step=begin)
         if as_json:
             typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
         else:

@@ -48,7 +48,9 @@ def run(app: Callable[..., Any]) -> None:
         code = 1
     except Usage as error:
         # The words of the command line may come from a stranger.
-        error.message = shown(error.message)
+        from replicator.cli import usage
+
+        error.message = usage.plain(shown(error.message))
         error.show()
         code = error.exit_code
     except ReplicatorError as error:

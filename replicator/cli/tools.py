@@ -45,7 +45,7 @@ def export(
     output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
     chosen: Annotated[
         str | None,
-        typer.Option("--format", help="csv, spreadsheet or parquet (default: by the file's ending; csv for -)."),
+        typer.Option("--format", help="csv, spreadsheet, xlsx or parquet (default: by the file's ending; csv for -)."),
     ] = None,
     columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b")] = None,
     since: Annotated[
@@ -64,7 +64,7 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
+    """Write a view into a file: CSV, CSV that is safe in spreadsheets, an Excel workbook, or Parquet. It appears when it is complete."""
     from replicator import assembly
     from replicator.export import question, running
     from replicator.report import exporting, terminal
@@ -99,6 +99,12 @@ def export(
             typer.echo(
                 exporting.describe(done.view, done.file, done.rows, done.bytes, done.sha256 or "", done.snapshot_at)
             )
+            if done.numbers_as_text:
+                typer.echo(
+                    f"{terminal.plural(done.numbers_as_text, 'number')} with more than 15 digits, or without a value, "
+                    "stand as text: Excel would round them",
+                    err=True,
+                )
 
 
 @app.command()

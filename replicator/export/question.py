@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from replicator.store.catalogue import Column, Offer, View
 
-CSV, SPREADSHEET, PARQUET = "csv", "spreadsheet", "parquet"
-FORMATS = (CSV, SPREADSHEET, PARQUET)
-ENDINGS = {".csv": CSV, ".parquet": PARQUET, ".pq": PARQUET}
+CSV, SPREADSHEET, PARQUET, XLSX = "csv", "spreadsheet", "parquet", "xlsx"
+FORMATS = (CSV, SPREADSHEET, XLSX, PARQUET)
+ENDINGS = {".csv": CSV, ".xlsx": XLSX, ".parquet": PARQUET, ".pq": PARQUET}
 STDOUT = "-"
-DAY_COLUMNS = ("day", "created_on")
+MONTH = "month_on"
+DAY_COLUMNS = ("day", "created_on", MONTH)
 PERSONAL = "personal data"
 """Views and columns with personal data have these words in their comments."""
 
@@ -110,14 +111,19 @@ def choose(there: Offer, view: View, asked: Asked) -> Choice:
         day = next((by_name[name] for name in DAY_COLUMNS if name in by_name and by_name[name].type == "date"), None)
         if day is None:
             raise ConfigurationError(
-                f"{view.full_name} has no day to choose by", advice="leave out --since and --until: export all of it"
+                f"{view.full_name} has no day or month to choose by",
+                advice="leave out --since and --until: export all of it",
             )
     if asked.account is not None and "account" not in by_name:
         raise ConfigurationError(f"{view.full_name} has no column 'account'", advice="leave out --account")
     columns = tuple(by_name[name] for name in wanted)
     used = [*columns, *([day] if day else []), *([by_name["account"]] if asked.account is not None else [])]
     _check_rights(there, view, used, asked.columns is not None)
-    return Choice(view, columns, day, asked.since, asked.until, asked.account)
+    # A row of months is chosen if the month has one of the days.
+    since = (
+        asked.since.replace(day=1) if asked.since is not None and day is not None and day.name == MONTH else asked.since
+    )
+    return Choice(view, columns, day, since, asked.until, asked.account)
 
 
 def _check_rights(there: Offer, view: View, used: Sequence[Column], is_part: bool) -> None:

@@ -54,6 +54,8 @@ class Exported:
     snapshot_at: datetime
     seconds: float
     columns: tuple[str, ...]
+    numbers_as_text: int = 0
+    """Numbers with more digits than Excel keeps, which a workbook has as text."""
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "seconds": round(self.seconds, 3)}
@@ -65,10 +67,11 @@ def check(target: Target, *, is_terminal: bool) -> None:
         from replicator.export import parquet  # noqa: PLC0415 - as below
 
         parquet.require()
-        if not target.is_file and is_terminal:
-            raise ConfigurationError(
-                "Parquet is not for a terminal", advice="name a file with --output, or pipe standard output into one"
-            )
+    if target.format in {question.PARQUET, question.XLSX} and not target.is_file and is_terminal:
+        raise ConfigurationError(
+            f"{'Parquet' if target.format == question.PARQUET else 'a workbook'} is not for a terminal",
+            advice="name a file with --output, or pipe standard output into one",
+        )
     if target.is_file:
         atomic_file.check(Path(target.output), may_replace=target.may_replace)
 
@@ -92,7 +95,7 @@ def export(
         # Closed here, because a COPY that is broken off must be cancelled before its transaction can end.
         with _opened(target) as sink, closing(catalogue.rows(tx, choice)) as read:
             facts = {"view": choice.view.full_name, "snapshot_at": snapshot_at.isoformat()}
-            write = _write_parquet if target.format == question.PARQUET else _write_text
+            write = WRITERS.get(target.format, _write_text)
             rows = write(read, sink, choice, target.format, facts, on_progress)
     return Exported(
         view=choice.view.full_name,
@@ -104,6 +107,7 @@ def export(
         snapshot_at=snapshot_at,
         seconds=time.monotonic() - started,
         columns=tuple(column.name for column in choice.columns),
+        numbers_as_text=int(facts.get("numbers_as_text", 0)),
     )
 
 
@@ -163,3 +167,32 @@ def _write_parquet(
     writer.finish()
     on_progress(count, sink.bytes)
     return count
+
+
+def _write_xlsx(
+    rows: Iterator[catalogue.Row],
+    sink: Sink,
+    choice: Choice,
+    _chosen: str,
+    facts: dict[str, str],
+    on_progress: Callable[[int, int], None],
+) -> int:
+    from replicator.export import xlsx  # noqa: PLC0415 - no other format needs zip files
+
+    writer, count = xlsx.Writer(sink, choice.columns, choice.view.name), 0
+    try:
+        for count, row in enumerate(rows, 1):
+            writer.write(row)
+            if count % PROGRESS_ROWS == 0:
+                on_progress(count, sink.bytes)
+        writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
+    facts["numbers_as_text"] = str(writer.texts)
+    on_progress(count, sink.bytes)
+    return count
+
+
+WRITERS = {question.PARQUET: _write_parquet, question.XLSX: _write_xlsx}
+"""The formats that are not lines of text."""

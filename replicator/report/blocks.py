@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from replicator.report.wording import Clock
 
 
+MANY, WIDE, WIDEST = 4, 7, 11
+"""A table with so many columns is wider than a telephone, than a tablet, than the page. A narrower one may say so too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A table's column; numbers are aligned right."""
@@ -31,7 +35,7 @@ def table(
     caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Child]], foot: Sequence[Child] | None = None
 ) -> Markup:
     """Return a table with a caption and headers for its columns and rows. A table that is too wide scrolls, also by
-    keyboard.
+    keyboard; one of many columns says so on a narrow screen.
     """
     head = element("tr", *(element("th", column.title, scope="col", cls=column.classes) for column in columns))
 
@@ -51,7 +55,11 @@ def table(
         element("tbody", *(row(cells) for cells in rows)),
         element("tfoot", row(foot)) if foot is not None else None,
     )
-    return element("div", made, cls="scroll", tabindex=0, role="region", aria_label=caption)
+    scrolled = element("div", made, cls="scroll", tabindex=0, role="region", aria_label=caption)
+    if len(columns) < MANY:
+        return scrolled
+    cls = "hint widest" if len(columns) >= WIDEST else "hint wide" if len(columns) >= WIDE else "hint"
+    return joined(element("p", "If columns are cut off, scroll the table sideways \u2192", cls=cls), scrolled)
 
 
 def folded(summary: str, content: Markup) -> Markup:

@@ -251,7 +251,11 @@ def _campaigns(figures: Figures) -> Markup:
     most = max((row.calls for row in rows), default=0)
     cells: list[list[Child]] = []
     for row in rows:
-        name: Child = source_text(row.title or row.name, none="no campaign") if row.members == 1 else f"{count(row.members)} others"
+        name: Child = (
+            source_text(row.title or row.name, none="no campaign")
+            if row.members == 1
+            else f"{count(row.members)} others"
+        )
         cells.append(
             [
                 name, count(row.calls), percent(share(row.answered_calls, row.placed_calls)),
@@ -285,9 +289,7 @@ def _campaigns(figures: Figures) -> Markup:
 
 def errors(figures: Figures, clock: Clock) -> Markup:
     """Return the error texts of the calls."""
-    lead = (
-        "Error messages (context.last_error), most frequent first; digits, addresses and links are left out."
-    )
+    lead = "Error messages (context.last_error), most frequent first; digits, addresses and links are left out."
     if not figures.errors:
         return section("errors", "Errors", lead, empty("No call of this period says anything of an error."))
     cells: list[list[Child]] = [

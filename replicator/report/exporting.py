@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from replicator import safe_text
 from replicator.report import terminal
-from replicator.report.progress import QUIET_SECONDS
+from replicator.report.progress import QUIET_SECONDS, Pace
 from replicator.report.terminal import plural
 
 if TYPE_CHECKING:
@@ -24,16 +24,17 @@ MEGABYTE = 10**6
 
 @contextmanager
 def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows rows and bytes so far, if wanted: always in a terminal, as occasional lines in a
-    pipe.
+    """Yield a function that shows rows and bytes so far: always in a terminal; in a pipe one line a minute, and if it is
+    wanted every few seconds.
     """
     console = terminal.console(stderr=True)
-    if not (console.is_terminal if is_wanted is None else is_wanted):
+    if is_wanted is False:
         yield lambda _rows, _bytes: None
         return
     started = time.monotonic()
     if not console.is_terminal:
-        yield _lines(console, started)
+        pace = Pace(started, every=QUIET_SECONDS) if is_wanted else Pace(started)
+        yield _lines(console, started, pace)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, refresh_per_second=10) as bar:
@@ -41,14 +42,10 @@ def shown(*, is_wanted: bool | None) -> Iterator[Callable[[int, int], None]]:
         yield lambda rows, size: bar.update(task, description=line(rows, size, time.monotonic() - started))
 
 
-def _lines(console: Console, started: float) -> Callable[[int, int], None]:
-    last = started
-
+def _lines(console: Console, started: float, pace: Pace) -> Callable[[int, int], None]:
     def show(rows: int, size: int) -> None:
-        nonlocal last
         now = time.monotonic()
-        if now - last >= QUIET_SECONDS:
-            last = now
+        if pace.is_due(now):
             console.print(line(rows, size, now - started), soft_wrap=True)
 
     return show

@@ -68,20 +68,25 @@ def _plain(value: object) -> object:
 
 
 def show_table(out: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a title and a table; numbers are aligned right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    """Print a title and a table that fits the terminal; numbers are aligned right and never shortened."""
     from rich.text import Text
 
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for index, column in enumerate(columns):
-        is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-        made.add_column(Text(column), justify="right" if is_number else "left", no_wrap=True)
-    for row in rows:
-        made.add_row(*(Text(cell(value)) for value in row))
+    from replicator.report.tables import Heading, lay_out
+
+    headings = [
+        Heading(
+            column,
+            is_number=any(isinstance(row[index], int | float | Decimal) for row in rows),
+            is_text=all(row[index] is None or isinstance(row[index], str) for row in rows),
+        )
+        for index, column in enumerate(columns)
+    ]
+    texts = [[cell(value) for value in row] for row in rows]
+    is_plain = not (out.is_terminal and out.encoding.lower().replace("-", "") == "utf8")
     out.print()
     out.print(Text(title, style="bold"))
-    out.print(made)
+    for line in lay_out(headings, texts, out.width if out.is_terminal else None, plain=is_plain):
+        out.print(Text(line), soft_wrap=True)
 
 
 def cell(value: object) -> str:
@@ -103,10 +108,16 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def show_status(status: Status, requests_per_minute: float | None) -> None:
-    """Print the status. `requests_per_minute` is what the budget allows, for the estimate of the backlog."""
+def show_status(status: Status, requests_per_minute: float | None, url: str | None = None) -> None:
+    """Print the status. `requests_per_minute` is what the budget allows, for the estimate of the backlog; `url` is what
+    other tools connect to, without a password.
+    """
+    from rich.text import Text
+
     out = console()
     out.print(f"replica of account {cell(status.account)} in {cell(status.place)}")
+    if url is not None:
+        out.print(Text(f"connect    {cell(url)}"), soft_wrap=True)
     _show_source(out, status.source)
     _show_calls(out, status)
     _show_backlog(out, status.details, requests_per_minute)
@@ -252,6 +263,22 @@ def show_accounts(found: Sequence[Mapping[str, Any]]) -> None:
         for row in found
     ]  # fmt: skip
     show_table(console(), "Accounts", columns, rows)
+
+
+def show_names(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print agents and campaigns with their names."""
+    columns = ("kind", "id", "name", "team", "calls")
+    rows = [
+        (
+            "agent" if row["agent_id"] else "campaign",
+            row["agent_id"] or row["campaign_id"],
+            row["name"],
+            row["team"],
+            row["calls"],
+        )
+        for row in found
+    ]
+    show_table(console(), "Names", columns, rows)
 
 
 def percent(share: float | None) -> str:

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     def ready(base_url: str) -> None:
         if own_recordings:
             api.switches = switches.but(recording_base_url=base_url.partition("/api/")[0])
-        sys.stdout.write(json.dumps({"base_url": base_url, "key": keys[0]}) + "\n")
+        sys.stdout.write(json.dumps({"base_url": base_url, "key": keys[0], "agents": world.agents}) + "\n")
         sys.stdout.flush()
 
     if chosen.until_stdin_ends:

@@ -230,6 +230,8 @@ def life(seed: int, index: int, created: int, agents: int, switches: Switches, f
     connected = outcome in {"completed", "ended", "voicemail", ""}
     pickup = ringing + random.randrange(2 * SECOND, 25 * SECOND)
     seconds = max(3, min(3000, int(random.lognormvariate(4.6, 0.75)))) if outcome != "voicemail" else 8 + drawn[20] // 8
+    if outcome in {"completed", "ended"} and _odd(seed, index, "short", switches.short_share):
+        seconds = max(0, drawn[20] % 16 - 6)  # picked up and hung up, or a few words
     ended = pickup + seconds * SECOND + random.randrange(SECOND) if connected else pickup
     bill = ended + random.randrange(30 * SECOND, 600 * SECOND)
     produced = ended + int(random.expovariate(1) * switches.transcript_late_seconds * SECOND) + SECOND
@@ -242,6 +244,8 @@ def life(seed: int, index: int, created: int, agents: int, switches: Switches, f
     has_audio = connected and ends and not _odd(seed, index, "recording missing", switches.recording_missing_share)
     is_cached = has_audio and luck(seed, index, "recording cached") < switches.recording_cached_share
     is_corrected = billed and _odd(seed, index, "correction", switches.correction_share)
+    if switches.outcomes and outcome in {"completed", "ended"} and seconds >= 30:  # noqa: PLR2004 - long enough for one
+        context["outcome"] = ("booked", "call back", "no interest")[drawn[25] % 3]
     if outcome in {"failed", "cancelled"}:
         context["last_error"] = texts.ERRORS[drawn[24] % len(texts.ERRORS)]
     return Life(

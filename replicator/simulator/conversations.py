@@ -27,7 +27,13 @@ class Segment:
 
 
 def conversation(
-    seed: int, life: Life, edition: int = 0, replaced: str = "", seconds_each: float = 8.5
+    seed: int,
+    life: Life,
+    edition: int = 0,
+    replaced: str = "",
+    seconds_each: float = 8.5,
+    *,
+    is_lifelike: bool = False,
 ) -> tuple[Segment, ...]:
     """Return the segments of a call in an edition: one for each `seconds_each`."""
     random = Random(int.from_bytes(digest(seed, life.index)[8:16]))  # noqa: S311 - a simulation
@@ -41,9 +47,27 @@ def conversation(
         start = round(number * step + random.random() * step / 4, 2)
         end = round(min(start + step * 0.7, (number + 1) * step), 2)
         of_agent = number % 2 == 0
+        if is_lifelike:
+            start, end = _lifelike(random, life.agent, number, count, step)
         text = texts.line(random, of_agent=of_agent, topic=life.topic)
         spoken.append(Segment("agent" if of_agent else "contact", text, start, max(start, end)))
     return tuple(spoken)
+
+
+def _lifelike(random: Random, agent: int, number: int, count: int, step: float) -> tuple[float, float]:
+    """Return when a turn begins and ends. Agents talk 45 to 69 % of a pair of turns, the contact most of the rest; what is
+    left are pauses. One turn of twelve begins before the other's end.
+    """
+    share = 0.45 + 0.06 * (agent % 5) + random.uniform(-0.04, 0.04)
+    pair = 2 * step
+    begin = (number // 2) * pair
+    if number % 2 == 0:
+        start, end = begin, begin + pair * share
+    else:
+        pause = -0.6 if random.random() < 1 / 12 else min(0.4 + random.random(), pair * 0.1)
+        start, end = max(begin, begin + pair * share + pause), begin + pair * 0.97
+    last = count * step
+    return round(min(start, last), 2), round(min(max(start, end), last), 2)
 
 
 def summary(life: Life, edition: int = 0) -> str:

@@ -80,12 +80,15 @@ class Switches:
     deep_json_share: float = 0.0
     deep_json_depth: int = 400
     correction_share: float = 0.01  # cost corrected days after the call
+    short_share: float = 0.0  # of the answered calls: over within nine seconds, nearly half of them at once
 
     # Transcripts.
     transcript_shape: TranscriptShape = "contact"
     transcript_in_rows: Literal["", "array", "object", "string"] = ""  # list rows carry it
     transcript_empty_in_detail: bool = False  # 200 with [] while the row holds the text
     seconds_per_segment: float = 8.5  # of a transcript, on average
+    outcomes: bool = False  # context.outcome says what came of a call: booked, call back or no interest
+    lifelike_turns: bool = False  # each agent talks its own share; pauses, and sometimes an interruption
     transcript_missing_share: float = 0.02  # never produced
     transcript_late_seconds: float = 45.0  # typical wait after the end
     transcript_replaced: Literal["", "longer", "shorter"] = ""
@@ -128,6 +131,18 @@ class Switches:
     def contract(cls) -> Self:
         """Return the API as documented."""
         return cls()
+
+    @classmethod
+    def lifelike(cls) -> Self:
+        """Return the API as documented, with an account in which every report has something to say: the demo's."""
+        return cls(
+            transcript_shape="role",
+            lifelike_turns=True,
+            outcomes=True,
+            short_share=0.12,
+            correction_share=0.03,
+            webrtc_share=0.03,
+        )
 
     @classmethod
     def observed(cls) -> Self:
@@ -210,4 +225,9 @@ class Switches:
         return replace(self, **changes)
 
 
-PRESETS = {"contract": Switches.contract, "observed": Switches.observed, "hostile": Switches.hostile}
+PRESETS = {
+    "contract": Switches.contract,
+    "lifelike": Switches.lifelike,
+    "observed": Switches.observed,
+    "hostile": Switches.hostile,
+}

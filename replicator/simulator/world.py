@@ -255,7 +255,9 @@ class World:
         edition, how = edition_at(life, self._at(index)), self.switches
         if edition is None:
             return None
-        return conversation(self.seed, life, edition, how.transcript_replaced, how.seconds_per_segment)
+        return conversation(
+            self.seed, life, edition, how.transcript_replaced, how.seconds_per_segment, is_lifelike=how.lifelike_turns
+        )
 
     def has_recording_at(self, index: int) -> bool:
         """Return whether there is audio by now."""

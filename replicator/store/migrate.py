@@ -41,7 +41,7 @@ from replicator.store.database import LOCK_TIMEOUT_SECONDS, translate, unavailab
 from replicator.store.engine import begin_migration, make_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROLE_PREFIX = "truedy"
 EARLIER_LOCK = 7_235_401_101
@@ -81,18 +81,20 @@ def migrate(
     is_time_zone_for_new: bool = False,
     role_prefix: str = ROLE_PREFIX,
     schemas: naming.Names = naming.THE_USUAL,
+    on_step: Callable[[str], None] = lambda _step: None,
 ) -> Migrated:
     """Bring tables and views up to date. `time_zone` and `cost_give_up_days` become the reports' settings; None
     leaves one unchanged.
 
-    With `is_time_zone_for_new` they are also left unchanged in a database that was migrated before. If the roles with this
+    `on_step` is told each step as it begins. With `is_time_zone_for_new` they are also left unchanged in a database that was migrated before. If the roles with this
     prefix are in use, the migration works as their owner and updates their rights. Raises ForeignObjects, with nothing
     changed, where an object of another user is in the way.
     """
     for _ in range(MOST_TRIES):
         with suppress(_RacedError):
             chosen = {"time_zone": time_zone, "cost_give_up_days": cost_give_up_days}
-            return _migrate(url, schemas, chosen, roles.Names.of(role_prefix), is_for_new=is_time_zone_for_new)
+            names = roles.Names.of(role_prefix)
+            return _migrate(url, schemas, chosen, names, on_step, is_for_new=is_time_zone_for_new)
     raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
 
 
@@ -101,10 +103,17 @@ class _RacedError(Exception):
 
 
 def _migrate(
-    url: str, schemas: naming.Names, chosen: Mapping[str, Any], names: roles.Names, *, is_for_new: bool
+    url: str,
+    schemas: naming.Names,
+    chosen: Mapping[str, Any],
+    names: roles.Names,
+    on_step: Callable[[str], None],
+    *,
+    is_for_new: bool,
 ) -> Migrated:
     kept, shown = rollups.load(schema_check.bundled("sql") / "rollups"), _views()
     wanted = _wanted(kept, shown)
+    on_step("waiting for the database, and for sessions that hold locks")
     with alone(url, schemas) as connection:
         has_roles = roles.assume(connection, names)
         standing = objects.read(connection, wanted)
@@ -119,11 +128,14 @@ def _migrate(
         if before != known[-1]:
             objects.refuse_without_rights(connection, standing)
             _make_first(connection, standing)
+            on_step(f"bringing the tables from {before or 'nothing'} to {known[-1]}")
             _upgrade(connection, schemas)
         if not (is_for_new and before is not None):
             _set_reporting(connection, **chosen)
         had = admin_settings.taken(connection, standing)
+        on_step("making roll-ups and views; conversations of stored transcripts are computed anew")
         applied = view_making.apply(connection, schema_check.bundled("sql"), standing)
+        on_step("recording what was made, and giving rights")
         objects.record(connection, standing, wanted, applied)
         admin_settings.give_back(connection, had, standing)
         rollup_making.identify(connection)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from replicator.archive.suppressing import as_stored
 from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
-from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
+from replicator.errors import BoundReached, NeverSynced, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
 from replicator.store import source_state, stages, verification
 from replicator.store.schema_check import check
 from replicator.sync.commit import load_ledger
@@ -63,6 +63,7 @@ class Verification:
         seed: int = 0,
         stop: Event | None = None,
         on_wait: Callable[[float], None] | None = None,
+        on_request: Callable[[int, int], None] | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._database = database
@@ -72,7 +73,7 @@ class Verification:
         self._clock = clock
         self._requester = Requester(
             database, readers, limits or Limits(), max_requests, account, clock, base_url=base_url, stop=stop,
-            on_wait=on_wait,
+            on_wait=on_wait, on_request=on_request,
         )  # fmt: skip
         self._found = Findings()
         self._ledger = Ledger()
@@ -97,8 +98,9 @@ class Verification:
             self._look_around()
         except SpentError:
             if not self._found.pages:
-                raise Incomplete(
-                    "the requests that were allowed were used up before one page was read", advice="allow more of them"
+                raise BoundReached(
+                    "the requests that were allowed were used up before one page was read",
+                    advice="allow more of them with --max-requests",
                 ) from None
         result = self._result(head_at)
         with self._database.transaction() as tx:
@@ -111,10 +113,7 @@ class Verification:
             self._ledger = load_ledger(connection, self._account)
             self._stages = Stages.of_rows(stages.load(connection))
         if source.head_at is None or not self._ledger.pieces:
-            raise Incomplete(
-                f"nothing to verify: account {self._account} was never synced into this database",
-                advice="run: replicator sync",
-            )
+            raise NeverSynced(f"nothing to verify: account {self._account} was never synced into this database")
         self._counts = self._count()
         if self._base_url and source.base_url != self._base_url:
             self._found.note("the replica was made from another base URL than the one that is asked now")

@@ -47,13 +47,13 @@ def test_the_format_is_chosen_or_guessed(output: str, chosen: str | None, format
 
 @pytest.mark.parametrize(
     ("output", "chosen", "says"),
-    [("a.xlsx", None, "does not tell"), ("a", None, "does not tell"), ("a.csv", "parqet", "did you mean parquet?")],
+    [("a.xls", None, "does not tell"), ("a", None, "does not tell"), ("a.csv", "parqet", "did you mean parquet?")],
 )
 def test_an_unknown_format_is_refused(output: str, chosen: str | None, says: str) -> None:
     """Nothing is guessed from an ending that says nothing, and the formats are listed."""
     with pytest.raises(ConfigurationError, match=says) as refused:
         question.format_of(output, chosen)
-    assert "csv, spreadsheet or parquet" in refused.value.hint
+    assert "csv, spreadsheet, xlsx or parquet" in refused.value.hint
 
 
 @pytest.mark.parametrize("asked", ["daily", "analytics.daily"])

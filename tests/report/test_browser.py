@@ -290,6 +290,32 @@ def test_nothing_is_wider_than_the_screen(opened: Browser, width: int) -> None:
     )
 
 
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_a_table_fits_or_says_that_it_scrolls(opened: Browser, width: int) -> None:
+    """Whatever table is wider than its place has a visible line above it that says so, tables in folded parts too."""
+    opened.look(width)
+    opened.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    silent = opened.value(
+        "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth + 1 && "
+        "!(one.previousElementSibling?.classList.contains('hint') && "
+        "getComputedStyle(one.previousElementSibling).display !== 'none')).map(one => one.ariaLabel)"
+    )
+    opened.value("document.querySelectorAll('details').forEach(one => one.open = false)")
+    assert silent == []
+
+
+def test_printed_tables_fit_the_paper(opened: Browser) -> None:
+    """On A4 nothing scrolls: no table that is printed goes over the right edge."""
+    opened.look(688)
+    opened.call("Emulation.setEmulatedMedia", media="print", features=[])
+    wide = opened.value(
+        "[...document.querySelectorAll('.scroll table')].filter(one => one.checkVisibility() && "
+        "one.getBoundingClientRect().right > 689).map(one => one.caption.innerText)"
+    )
+    opened.look(1280)
+    assert wide == []
+
+
 def test_the_labels_of_a_chart_do_not_cover_one_another(opened: Browser) -> None:
     """In the browser's own measure, at both sizes."""
     for width in (360, 1280):

@@ -72,8 +72,8 @@ PARTS = {
     "funnel": ("calls", "calls open_calls terminal_calls placed_calls answered_calls machine_calls conversations quick_hang_ups goal_calls error_calls"),
     "durations": ("measured_calls", "measured_calls duration_seconds longest_seconds"),
     "costs": (
-        "cost_known_calls + cost_pending_calls",
-        "cost_known_calls cost_pending_calls cost_usd timed_cost_usd timed_seconds conversation_cost_usd cost_known_conversations wasted_cost_usd",
+        "cost_known_calls + cost_pending_calls + cost_given_up_calls",
+        "cost_known_calls cost_pending_calls cost_given_up_calls cost_usd timed_cost_usd timed_seconds conversation_cost_usd cost_known_conversations wasted_cost_usd",
     ),
     "conversations": (
         "transcribed_calls",
