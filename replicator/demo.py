@@ -27,7 +27,7 @@ from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
 from replicator.safe_text import shown, shown_lines
 from replicator.service.rollup_refresh import refreshed
-from replicator.store import embedded, names, naming, status
+from replicator.store import names, naming, status
 from replicator.store.migrate import ROLE_PREFIX
 from replicator.sync.options import Asked
 from replicator.sync.run import Run
