@@ -197,14 +197,14 @@ def test_object_lock_is_used_where_the_bucket_has_it(aws: str, tmp_path: Path) -
     until = datetime.now(UTC) + timedelta(days=400)
     with objects.opened("s3://locked", tmp_path, lock_days=30) as store:
         place = store.put(finished(store.working), HASH, "audio/wav")
-        found = client.get_object_retention(Bucket="locked", Key=place)["Retention"]
-        assert found["Mode"] == "GOVERNANCE"
-        assert timedelta(days=29) < found["RetainUntilDate"] - datetime.now(UTC) <= timedelta(days=30)
+        found = client.head_object(Bucket="locked", Key=place)
+        assert found["ObjectLockMode"] == "GOVERNANCE"
+        assert timedelta(days=29) < found["ObjectLockRetainUntilDate"] - datetime.now(UTC) <= timedelta(days=30)
         with pytest.raises(StoreFailed):
             store.remove(place)
         other = hashlib.sha256(b"other").hexdigest()
         place = store.put(finished(store.working, b"other"), other, "audio/wav", until)
-        kept = client.get_object_retention(Bucket="locked", Key=place)["Retention"]["RetainUntilDate"]
+        kept = client.head_object(Bucket="locked", Key=place)["ObjectLockRetainUntilDate"]
         assert abs(kept - until) < timedelta(seconds=2)
     with objects.opened("s3://open", tmp_path, lock_days=30) as store:
         assert objects.examine(store, store.put(finished(store.working), HASH, "audio/wav")).is_whole
