@@ -162,14 +162,9 @@ def test_health(pulse: Callable[[], Pulse], status: int, database: bool, lease: 
     )
     assert facts["is_fine"] == (status == 200)
     assert set(facts) == {
-        "is_fine",
-        "database",
-        "lease",
-        "freshness",
-        "lag_seconds",
-        "most_lag_seconds",
-        "budgets_exceeded",
-    }
+        "is_fine", "database", "lease", "freshness", "lag_seconds", "most_lag_seconds", "budgets_exceeded",
+        "recordings_near_deadline",
+    }  # fmt: skip
     assert b"secret" not in answer.body
 
 
