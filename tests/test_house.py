@@ -50,8 +50,9 @@ RUNGS = {
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
     },
+    "demo_archive": {"errors", "store", "archive"},
     "demo": {
-        "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
+        "demo_archive", "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
     },
     "cli": {
         "errors", "atomic_file", "streams", "settings", "assembly", "store", "sync", "verify", "service", "export", "report",
