@@ -119,7 +119,9 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
         replicator_archive="on",
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
-        options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs))
+        options = replace(
+            assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs), guard=assembly.guard(theirs)
+        )
         with refreshed(database, stop):
             report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
     _say(describe(report))

@@ -162,12 +162,32 @@ class SettingFields(BaseModel):
             description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
         ),
     ] = None
+    replicator_archive_suppressions: Annotated[
+        Path | None,
+        Field(
+            description="File beside the keys that repeats the list of what was erased, as keyed hashes: after a restore of the "
+            "database, the next run erases it again. Default: `suppressions.jsonl` in the data directory.",
+        ),
+    ] = None
+    replicator_archive_suppression_key_file: Annotated[
+        Path | None,
+        Field(
+            description="File with the secret of that list's keyed hashes, where `REPLICATOR_PSEUDONYM_KEY` was changed since the "
+            "first erasure: the former key. Unset, it is the pseudonym key. Nobody else may be able to write it.",
+        ),
+    ] = None
     replicator_actor: Annotated[
         str | None,
         Field(
             max_length=200,
-            description="Who works with the program, for what is kept with a name: who imported a statement, for example. "
-            "Default: the user of the operating system.",
+            description="Who acts, in the archive's records. Default: the user of the operating system.",
+        ),
+    ] = None
+    replicator_reason: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            description="Why, in the archive's records of reads and exports, where a command has no `--reason` of its own.",
         ),
     ] = None
     replicator_role_prefix: Annotated[

@@ -156,6 +156,16 @@ class Settings(SettingFields):
         safe_text.hide(text.strip())
         return key
 
+    def suppression_key(self) -> bytes | None:
+        """Return the secret for the list of what was erased where it is not the pseudonym key; None where it is."""
+        if self.replicator_archive_suppression_key_file is None:
+            return None
+        text = trusted_files.secret(
+            "REPLICATOR_ARCHIVE_SUPPRESSION_KEY_FILE", self.replicator_archive_suppression_key_file
+        )
+        safe_text.hide(text.strip())
+        return text.strip().encode()
+
     def _secret(self, field: str) -> tuple[str, str]:
         """Return a secret and the field that gave it, directly or by a file; both are empty where neither is set."""
         name = origins.first((field, f"{field}_file"), self._origins)

@@ -34,7 +34,7 @@ RUNGS = {
     "archive": {"errors", "records", "atomic_file", "source", "store", "budget", "export"},
     "reconcile": {"errors", "records", "atomic_file", "store"},
     "sync": {"errors", "records", "source", "store", "budget", "archive"},
-    "verify": {"errors", "records", "source", "store", "budget", "sync"},
+    "verify": {"errors", "records", "source", "store", "budget", "archive", "sync"},
     "simulator": {"errors"},
     "export": {"errors", "atomic_file", "store"},
     "report": {"errors", "records", "store", "sync", "verify", "archive"},

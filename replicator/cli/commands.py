@@ -42,7 +42,7 @@ def serve() -> None:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
 
             def once(held: Lease, pulse: Callable[[], None]) -> Report:
                 return Run(database, readers, options, stop=stop, pulse=pulse).perform(held)
@@ -196,6 +196,9 @@ def verify(
 @app.command()
 def recording(
     call_id: Annotated[UUID, typer.Argument(help="The call's id.")],
+    reason: Annotated[
+        str | None, typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print a link to the recording of one call that works now; whoever has it can listen."""
@@ -209,6 +212,8 @@ def recording(
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             check(database)
             account, base_url = settings.replicator_account, settings.truedy_base_url
+            assembly.refuse_erased(database, call_id)
+            assembly.seal_read(settings, database, "recording", reason, call_id=call_id)
             found = link(database, readers, limits, account, call_id, base_url=base_url)
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))

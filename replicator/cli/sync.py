@@ -78,7 +78,7 @@ def sync(
             asked=asked,
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings))
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
             # A user who set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are correct without
             # them.
             at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0

@@ -59,6 +59,9 @@ def export(
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: in a terminal).")
     ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a view into a file: CSV, CSV that is safe in spreadsheets, or Parquet. It appears when it is complete."""
@@ -76,7 +79,17 @@ def export(
         running.check(target, is_terminal=sys.stdout.isatty())
         try:
             with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
-                done = running.export(database, asked, target, on_choice=_warn_of_personal_data, on_progress=show)
+
+                def chosen_view(choice: Choice) -> None:
+                    _warn_of_personal_data(choice)
+                    if question.is_personal(choice):
+                        about = {
+                            "view": choice.view.full_name, "columns": [column.name for column in choice.columns], "only": account,
+                            "since": f"{since:%F}" if since else None, "until": f"{until:%F}" if until else None,
+                        }  # fmt: skip
+                        assembly.seal_read(settings, database, "export", reason, about=about)
+
+                done = running.export(database, asked, target, on_choice=chosen_view, on_progress=show)
         except KeyboardInterrupt:
             typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
             raise

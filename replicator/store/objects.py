@@ -120,7 +120,7 @@ class Standing:
         ]
 
 
-ROUTINES = (("archive", "refuse_change()"),)
+ROUTINES = (("archive", "refuse_change()"), ("archive", "keep_history()"))
 """The functions that migrations make."""
 
 

@@ -44,6 +44,8 @@ WRITES: Mapping[str, frozenset[str]] = {
     "archive.heads": MOVE,
     "archive.objects": MOVE,
     "archive.records": ADD,
+    "archive.settings_seen": MOVE,
+    "archive.suppressions": ADD,
     "truedy.calls": MOVE,
     "truedy.call_versions": ADD,
     "truedy.transcript_segments": ADD | {"DELETE"},
@@ -76,7 +78,12 @@ schema archive that is not named here is only read by it.
 
 ARCHIVES: Mapping[str, frozenset[str]] = {
     "archive.blocks": ADD,
+    "archive.erasure_calls": MOVE,
+    "archive.erasures": MOVE,
+    "archive.holds": MOVE,
     "archive.records": MOVE,
+    "archive.retention_classes": ADD,
+    "archive.suppressions": ADD,
     "replicator.parties": ALL,
     "replicator.quarantine": ALL,
 }

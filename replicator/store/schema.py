@@ -12,7 +12,7 @@ the source is rounded.
 
 from __future__ import annotations
 
-from replicator.store.tables import archive, archived, books, mirror, rules
+from replicator.store.tables import archive, archived, books, governance, mirror, rules
 from replicator.store.tables.base import metadata
 
-__all__ = ["archive", "archived", "books", "metadata", "mirror", "rules"]
+__all__ = ["archive", "archived", "books", "governance", "metadata", "mirror", "rules"]

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.suppressing import Suppressing
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
@@ -78,6 +79,8 @@ class Committer:
     """Whether what is stored is sealed in the archive's chain, too."""
     vendor_keeps: timedelta | None = None
     """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
+    suppressing: Suppressing | None = None
+    """Recognises what was erased, so that it does not come back; None: without a secret, which an empty list needs not."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -86,6 +89,7 @@ class Committer:
         Raises CommitsLost where the database no longer has the run's earlier commits.
         """
         hold(tx, self.lease)
+        suppressing = self.suppressing or Suppressing(self.account)
         if not runs.has_committed(tx, self.run_id, self.counters, self._next):
             # The rows on which this run's proofs rest may be lost, so none of these proofs may be written.
             raise CommitsLost("the database was set back to an earlier state while this run was writing to it")
@@ -93,15 +97,17 @@ class Committer:
         counters.pages += batch.pages
         counters.rows_received += batch.rows
         notes = Notes(self.account) if self.seals else None
-        details, gained = self._merge(tx, position, batch, counters, notes)
+        details, gained = self._merge(tx, position, batch, counters, notes, suppressing, now)
         details = one_each(details + self._details(tx, batch, counters))
+        if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
+            details = [row for row in details if row.call_id not in erased]
         if details:
             counters.segments_stored += stored_details.write_details(tx, self.account, details)
             if self.vendor_keeps is not None:
                 found = [row.call_id for row in details if row.recording is not None]
                 archived.queue(tx, self.account, found, self.vendor_keeps, now)
         if batch.bad:
-            counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
+            counters.rows_quarantined += quarantine.keep(tx, self.account, suppressing.unread(tx, batch.bad))
         if position.has_quarantine:
             quarantine.resolve(tx, self.account, _seen_at(batch), _still_aside(batch))
         suspected, deleted = self._absences(tx, batch, counters)
@@ -153,6 +159,8 @@ class Committer:
         batch: Batch,
         counters: runs.Counters,
         notes: Notes | None,
+        suppressing: Suppressing,
+        now: datetime,
     ) -> tuple[list[DetailRow], int]:
         """Merge the calls of the batch; return the rows for their details, and by how many the live calls increased."""
         observations = [
@@ -162,6 +170,8 @@ class Committer:
         ]
         if not observations:
             return [], 0
+        if (erased := suppressing.erased(tx, [seen.call for seen in observations], now)).ids:
+            observations = [replace(seen, call=erased.of(seen.call)) for seen in observations]
         ids = list({seen.call.id for seen in observations})
         settled = settle(stored_calls.known_calls(tx, self.account, ids), observations)
         late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)

@@ -15,6 +15,7 @@ from replicator.sync.protocol.results import Gap, Result, Why
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from replicator.archive.restoring import Guard
     from replicator.store import runs
     from replicator.sync.pseudonyms import Pseudonyms
 
@@ -66,6 +67,8 @@ class Options:
     """How long the vendor keeps audio; None: the archive is off, and no recording is queued for download."""
     seals: bool = False
     """Whether what is stored is sealed in the archive, in the same transaction."""
+    guard: Guard | None = None
+    """Knows what was erased, and erases it again where a restored database has brought it back."""
     max_seconds: float | None = None
     max_requests: int | None = None
 

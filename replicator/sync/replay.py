@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from replicator.archive.suppressing import Suppressing
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
@@ -132,6 +133,7 @@ def replay(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     *,
     seals: bool = False,
+    suppressing: Suppressing | None = None,
 ) -> Replayed:
     """Read one row again (whether resolved or not), or all open rows, under a lease that is taken for this. `seals`: what
     is stored is sealed in the archive, too.
@@ -149,7 +151,9 @@ def replay(
             with database.transaction() as tx:
                 lease.hold(tx, held)
                 notes = Notes(account) if seals else None
-                done += _replay(tx, account, policy, pseudonyms, ids, clock(), notes)
+                done += _replay(
+                    tx, account, policy, pseudonyms, ids, clock(), notes, suppressing or Suppressing(account)
+                )
     finally:
         lease.release(database, held)
     return done
@@ -163,6 +167,7 @@ def _replay(
     ids: Sequence[int],
     now: datetime,
     notes: Notes | None,
+    suppressing: Suppressing,
 ) -> Replayed:
     ledger = load_ledger(tx, account)
     policy = replace(policy, stages=Stages.of_rows(stages.load(tx)))
@@ -177,12 +182,15 @@ def _replay(
             found.append((kept, call))
         else:
             unread.append(kept.id)
+    erased = suppressing.erased(tx, [call for _, call in found], now)
+    suppressing.clean(tx, [(kept.id, kept.raw) for kept, call in found if call.id in erased])
+    found = [(kept, erased.of(call)) for kept, call in found]
     settled, seen = settle_kept(stored_calls.known_calls(tx, account, [call.id for _, call in found]), found, ledger)
     late = stored_calls.write_calls(tx, account, settled.calls, settled.versions)
     stored_calls.note_conflicts(tx, account, settled.conflicts)
     name_parties(tx, account, settled.calls, pseudonyms)
     source_state.recount(tx, account)
-    details = one_each(details_of_all(tx, settled, seen, policy))
+    details = [row for row in one_each(details_of_all(tx, settled, seen, policy)) if row.call_id not in erased]
     stored_details.write_details(tx, account, details)
     if notes is not None:
         notes.note_calls(settled, late)

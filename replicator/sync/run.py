@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from replicator.archive.suppressing import Suppressing
 from replicator.budget.durable import DurableBudget
 from replicator.errors import CommitsLost, DatabaseUnavailable, LeaseLost, ReplicatorError, SourceError
 from replicator.source.isolated_reader import CarefulReader
@@ -132,6 +133,9 @@ class Run:
 
     def _begin(self, held: lease.Lease) -> None:
         """Open the run, and start from the state that the previous run left."""
+        guard, account = self._options.guard, self._options.account
+        if guard is not None:
+            self._retrying(lambda: guard.begin(self._database, account, self._clock()))
         now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
 
         def write() -> Recovered:
@@ -139,7 +143,7 @@ class Run:
                 return begin(tx, held, self._options, keys, now)
 
         recovered = self._retrying(write)
-        account, wanted = self._options.account, self._options.pseudonyms
+        wanted = self._options.pseudonyms
         pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop))
         after, is_same = self._options.confirm_after, self._options.is_same_account
         presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
@@ -148,9 +152,11 @@ class Run:
         details = replace(self._options.details, stages=recovered.stages)
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
+        suppressing = Suppressing(account, guard.keys if guard is not None else None)
+        seals = self._options.seals
         self._committer = Committer(
-            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, self._options.seals,
-            self._options.vendor_keeps,
+            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, seals, self._options.vendor_keeps,
+            suppressing,
         )  # fmt: skip
         for reader in self._careful:
             reader.is_apart = recovered.is_apart

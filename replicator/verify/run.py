@@ -13,6 +13,7 @@ from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
+from replicator.archive.suppressing import as_stored
 from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
 from replicator.errors import Incomplete, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
@@ -285,17 +286,17 @@ class Verification:
         self._found.pages += 1
         interval = prove(page.created, offset=page.offset, server_time=page.server_time)
         ids = [call.id for call in page.calls] + [row.call_id for row in page.unreadable if row.call_id is not None]
-        digests = [sha256(row.raw).digest() for row in page.unreadable]
-        account, top = self._account, self._ledger.top
+        digests, account = [sha256(row.raw).digest() for row in page.unreadable], self._account
         with self._database.connection() as connection:
             stored = verification.stored_calls(connection, account, ids)
+            page = as_stored(connection, page)
             inside = []
             if interval is not None:
                 inside = verification.live_between(connection, account, interval.since, interval.until, asked_at)
             quarantined = verification.in_quarantine(connection, account, ids, digests)
             self._found.points += [
                 Point(at, count, verification.count_until(connection, account, at), is_probe)
-                for at, count in sample.ranks(page, top)
+                for at, count in sample.ranks(page, self._ledger.top)
             ]
         comparison = compare.compare_page(
             page,

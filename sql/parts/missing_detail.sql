@@ -17,7 +17,7 @@ CASE t.state
         WHEN t.due_at <= now() THEN 'not there when it was last asked for; to be asked for again now'
         ELSE 'not there when it was last asked for; to be asked for again' END
     WHEN 'absent_final' THEN 'the source had none until the deadline'
-    WHEN 'denied' THEN 'the source refuses it'
+    WHEN 'denied' THEN CASE WHEN t.last_error = 'erased' THEN 'erased' ELSE 'the source refuses it' END
     WHEN 'gave_up' THEN 'the source failed until the deadline'
 END AS why,
 extract(epoch FROM now() - coalesce(f.ended_at, f.created_at))::double precision AS age_seconds,

@@ -36,6 +36,13 @@ records = sa.Table(
     sa.Column("bytes", BYTEA),
     sa.Column("commitment", BYTEA, nullable=False),
     sa.Column("block", Count, nullable=False),
+    # What people did, which is little among much that was observed (`archive log`).
+    sa.Index(
+        "ix_records_deeds",
+        "account",
+        "sequence",
+        postgresql_where=sa.text("kind NOT IN ('call', 'transcript', 'recording', 'tombstone', 'gap')"),
+    ),
     schema="archive",
 )
 

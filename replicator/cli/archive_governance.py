@@ -1,0 +1,371 @@
+"""The commands `replicator archive hold`, `retention`, `dispose`, `erase`, `reapply` and `log`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from replicator.cli.frame import guarded
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.errors import ConfigurationError
+from replicator.safe_text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from replicator.archive.erasure import Done, Plan, Request
+    from replicator.archive.plan import Verdict
+    from replicator.settings import Settings
+    from replicator.store.database import Database
+
+DAY = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
+Calls = Annotated[
+    list[UUID] | None, typer.Option("--call", metavar="ID", help="A call's id; several times for several.")
+]
+Numbers = Annotated[
+    list[str] | None, typer.Option("--number", help="A number with its country's code; several times for several.")
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is sealed and kept, so name a case and no person.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
+
+app = typer.Typer(
+    help="The compliance archive: holds, retention, disposal, erasure, and who did what.", no_args_is_help=True
+)
+hold = typer.Typer(help="Legal holds: nothing that a hold covers is erased or disposed of.", no_args_is_help=True)
+retention = typer.Typer(help="Retention classes: for how long which calls are kept.", no_args_is_help=True)
+
+
+@contextmanager
+def _opened(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
+    from replicator import assembly
+    from replicator.store import schema_check
+
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema_check.check(database)
+        yield settings, database
+
+
+def _actor(settings: Settings) -> str:
+    from replicator.archive import deeds
+
+    return deeds.actor(settings.replicator_actor)
+
+
+def _days(
+    database: Database, since: datetime | None, until: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the instants of days in the reporting time zone; the second one is not included."""
+    from replicator.store import stretches
+
+    if since is None and until is None:
+        return None, None
+    with database.connection() as connection:
+        return stretches.of_days(connection, since and since.date(), until and until.date())
+
+
+@hold.command("add")
+def add_hold(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name; it is never used again.")],
+    reason: Reason,
+    call: Calls = None,
+    number: Numbers = None,
+    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="The first day of creation, included.", **DAY)] = None,
+    until: Annotated[datetime | None, typer.Option(help="The last day of creation, included.", **DAY)] = None,
+    as_json: Json = False,
+) -> None:
+    """Place a hold on calls: those named, and all, also later ones, that are of the number, the agent and the days."""
+    from replicator import assembly
+    from replicator.archive import holds
+    from replicator.archive.spellings import spelling
+    from replicator.report import terminal
+
+    with _opened(as_json=as_json) as (settings, database):
+        bounds = _days(database, since, until)
+        selection = holds.Selection(tuple(call or ()), tuple(map(spelling, number or ())), agent, *bounds)
+        keys = assembly.suppression_keys(settings)
+        covered = holds.place(
+            database, settings.replicator_account, name, selection, keys,
+            by=_actor(settings), reason=reason, at=datetime.now(UTC),
+        )  # fmt: skip
+        found = {"name": name, "calls": covered}
+        typer.echo(
+            terminal.as_json(found) if as_json else f"the hold {name} is placed; it covers {covered:,} stored calls"
+        )
+
+
+@hold.command("list")
+def list_holds(
+    everything: Annotated[bool, typer.Option("--all", help="Show released ones, too.")] = False, as_json: Json = False
+) -> None:
+    """Show the holds."""
+    from replicator.report import terminal
+    from replicator.store import governance
+
+    with _opened(as_json=as_json) as (settings, database):
+        with database.connection() as connection:
+            rows = governance.holds(connection, settings.replicator_account, with_released=everything)
+        facts = [
+            {name: value for name, value in row.items() if name not in {"call_ids", "number_keys", "key_id"}}
+            | {"calls_named": len(row["call_ids"]), "is_by_number": bool(row["number_keys"])}
+            for row in rows
+        ]
+        if as_json:
+            typer.echo(terminal.as_json(facts))
+            return
+        columns = ("name", "placed_at", "placed_by", "reason", "calls_at_first", "released_at")
+        terminal.show_table(terminal.console(), "holds", columns, [[one[name] for name in columns] for one in facts])
+
+
+@hold.command("release")
+def release_hold(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name.")], reason: Reason, as_json: Json = False
+) -> None:
+    """Release a hold. Nothing is removed by it: run `archive dispose` for what was waiting."""
+    from replicator.archive import holds
+    from replicator.report import terminal
+
+    with _opened(as_json=as_json) as (settings, database):
+        holds.release(
+            database, settings.replicator_account, name, by=_actor(settings), reason=reason, at=datetime.now(UTC)
+        )
+        typer.echo(terminal.as_json({"released": name}) if as_json else f"the hold {name} is released")
+
+
+@retention.command("set")
+def set_retention(
+    name: Annotated[str, typer.Argument(metavar="CLASS", help="The class's name.")],
+    keep: Annotated[str, typer.Option(help="For how long after the call's end: 6y, 18m, 90d.")],
+    statutory: Annotated[
+        bool, typer.Option("--statutory/--business", help="Whether a law demands it: then erasure waits for its end.")
+    ] = False,
+    compliance: Annotated[
+        bool, typer.Option("--compliance/--governance", help="Whether it can never be shortened again.")
+    ] = False,
+    direction: Annotated[str | None, typer.Option(help="Only calls of this direction.")] = None,
+    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only calls of this campaign.")] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Set a retention class, or a new version of it. Of all classes that select a call, the longest counts."""
+    from replicator.archive import holds
+    from replicator.archive.retention import Basis, Mode, RetentionClass, parse_keep
+    from replicator.report import terminal
+
+    with _opened(as_json=as_json) as (settings, database):
+        basis = Basis.STATUTORY if statutory else Basis.BUSINESS
+        mode = Mode.COMPLIANCE if compliance else Mode.GOVERNANCE
+        new = RetentionClass(name, 0, basis, mode, parse_keep(keep), direction, agent, campaign)
+        version = holds.set_class(
+            database, settings.replicator_account, new, by=_actor(settings), reason=shown(reason), at=datetime.now(UTC)
+        )
+        said = f"the class {name} keeps for {new.keep} ({basis}, {mode}); this is version {version}"
+        typer.echo(terminal.as_json({"name": name, "version": version, "keep": str(new.keep)}) if as_json else said)
+
+
+@retention.command("list")
+def list_retention(as_json: Json = False) -> None:
+    """Show the retention classes that count now."""
+    from replicator.archive import holds
+    from replicator.archive.retention import binding
+    from replicator.report import terminal
+
+    with _opened(as_json=as_json) as (settings, database):
+        with database.connection() as connection:
+            classes = binding(holds.versions(connection, settings.replicator_account))
+        facts = [asdict(one) | {"keep": str(one.keep)} for one in classes]
+        if as_json:
+            typer.echo(terminal.as_json(facts))
+            return
+        columns = ("name", "version", "basis", "mode", "keep", "direction", "agent_id", "campaign_id")
+        terminal.show_table(
+            terminal.console(), "retention", columns, [[one[name] for name in columns] for one in facts]
+        )
+
+
+@app.command()
+def erase(
+    reason: Reason,
+    number: Numbers = None,
+    call: Calls = None,
+    parties_only: Annotated[
+        bool, typer.Option("--parties-only", help="Leave calls of others alone in which the number is only mentioned.")
+    ] = False,
+    certificate: Annotated[Path | None, typer.Option(help="Where to write the certificate (default: here).")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a person's calls, each as holds and retention allow, and keep them out from then on."""
+    from replicator import assembly
+    from replicator.archive import deeds, erasure
+    from replicator.archive.spellings import spelling
+
+    with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
+        numbers = tuple(map(spelling, number or ()))
+        if not numbers and not call:
+            raise ConfigurationError("whose calls? give --number or --call")
+        request = erasure.Request(
+            settings.replicator_account,
+            _actor(settings),
+            deeds.reason_of(reason, numbers),
+            numbers,
+            tuple(call or ()),
+            parties_only,
+        )
+        tools, now = _tools(settings), datetime.now(UTC)
+        with database.connection() as connection:
+            planned = erasure.plan(connection, request, tools.keys, now)
+        _do(database, request, planned, tools, now, certificate, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def dispose(
+    reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.")] = "retention",
+    certificate: Annotated[Path | None, typer.Option(help="Where to write the certificate (default: here).")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Remove the content of calls whose retention is over and that nothing holds, and do erasures that had to wait."""
+    from replicator import assembly
+    from replicator.archive import deeds, erasure
+
+    with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
+        request = erasure.Request(settings.replicator_account, _actor(settings), deeds.reason_of(reason))
+        now = datetime.now(UTC)
+        with database.connection() as connection:
+            planned = erasure.disposal_plan(
+                connection, settings.replicator_account, assembly.suppression_keys(settings), now
+            )
+        if not planned.removals:
+            _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
+            return
+        _do(database, request, planned, _tools(settings), now, certificate, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def reapply(as_json: Json = False) -> None:
+    """Erase again what a restored database has brought back. Each sync does this by itself, if it may."""
+    from replicator import assembly
+    from replicator.report import terminal
+
+    with _opened(as_json=as_json) as (settings, database):
+        done = assembly.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
+        _refresh(database)
+        calls = 0 if done is None else sum(one.is_removal for one in done.verdicts)
+        typer.echo(terminal.as_json({"erased": calls}) if as_json else f"{calls:,} calls erased again")
+
+
+@app.command()
+def log(
+    call: Annotated[
+        UUID | None, typer.Option("--call", metavar="ID", help="Only what was done with this call.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show who did what when, and why: reads, exports, holds, erasures, changes of settings."""
+    from replicator.report import terminal
+    from replicator.store import governance
+
+    with _opened(as_json=as_json) as (settings, database):
+        with database.connection() as connection:
+            rows = governance.actions(connection, settings.replicator_account, call, limit)
+        facts = [_deed(row) for row in rows]
+        if as_json:
+            typer.echo(terminal.as_json(facts))
+            return
+        columns = ("sequence", "at", "kind", "by", "reason", "call_id", "about")
+        terminal.show_table(
+            terminal.console(), "deeds", columns, [[one.get(name) for name in columns] for one in facts]
+        )
+
+
+def _deed(row: dict[str, Any]) -> dict[str, Any]:
+    content = json.loads(row["bytes"]) if row["bytes"] is not None else {}
+    about = {name: value for name, value in content.items()
+             if name not in {"kind", "account", "by", "reason", "call_id", "records", "number_keys"}}  # fmt: skip
+    return {"sequence": row["sequence"], "at": row["observed_at"], "kind": row["kind"], "by": content.get("by"),
+            "reason": content.get("reason"), "call_id": row["subject"],
+            "about": json.dumps(about, ensure_ascii=False, sort_keys=True)}  # fmt: skip
+
+
+def _tools(settings: Settings) -> Any:
+    from replicator import assembly
+    from replicator.archive.erasure import Tools
+
+    guard = assembly.guard(settings)
+    if guard.keys is None:
+        raise ConfigurationError(
+            "an erasure needs a secret for its list of keyed hashes, and none is set",
+            advice="set REPLICATOR_PSEUDONYM_KEY or REPLICATOR_PSEUDONYM_KEY_FILE (openssl rand -base64 32), and keep it",
+        )
+    return Tools(guard.keys, guard.file, guard.open_store)
+
+
+def _do(
+    database: Database, request: Request, planned: Plan, tools: Any, now: datetime, certificate: Path | None, *,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Show the plan, or do it and write the certificate."""
+    from pathlib import Path as Place
+
+    from replicator.archive import certificate as certificates
+    from replicator.archive import erasure
+
+    if dry_run:
+        _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
+        return
+    done = erasure.perform(database, request, planned, tools, now)
+    _refresh(database)
+    with database.connection() as connection:
+        facts = certificates.facts(connection, request.account, done.erasure_id)
+    path, _ = certificates.write(certificate or Place(f"{done.kind}-{done.erasure_id}.json"), facts)
+    _show(done.verdicts, done, path, is_plan=False, as_json=as_json)
+
+
+def _refresh(database: Database) -> None:
+    """Compute the touched days of the roll-ups anew: those that are kept hold numbers."""
+    from replicator.store import rollups
+    from replicator.store.schema_check import bundled
+
+    rollups.refresh(database, rollups.kept(bundled("sql")))
+
+
+def _show(verdicts: Sequence[Verdict], done: Done | None, path: Path | None, *, is_plan: bool, as_json: bool) -> None:
+    from replicator.archive.precedence import WORDS
+    from replicator.report import terminal
+
+    calls = [{name: value for name, value in asdict(one).items() if value is not None} for one in verdicts]
+    if as_json:
+        facts: dict[str, Any] = {"is_dry_run": is_plan, "calls": calls}
+        if done is not None:
+            facts |= {"erasure": done.erasure_id, "removed": done.removed, "certificate": str(path)}
+        typer.echo(terminal.as_json(facts))
+        return
+    for one in verdicts:
+        kept = f" ({one.kept_by})" if one.kept_by else ""
+        until = f" until {one.kept_until:%Y-%m-%d}" if one.kept_until else ""
+        typer.echo(f"{one.call_id}  {one.decision}  {WORDS[one.reason]}{shown(kept)}{until}; found by {one.found_by}")
+    removals = sum(one.is_removal for one in verdicts)
+    verb = "would be" if is_plan else "were"
+    typer.echo(f"{removals:,} calls {verb} erased or disposed of, {len(verdicts) - removals:,} are kept")
+    if path is not None:
+        typer.echo(f"certificate: {shown(str(path))}")
+
+
+def attach(to: typer.Typer) -> None:
+    """Add these commands to those of `replicator archive`."""
+    to.add_typer(hold, name="hold")
+    to.add_typer(retention, name="retention")
+    to.registered_commands += app.registered_commands
+
+
+__all__ = ["attach"]
