@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from moto.server import ThreadedMotoServer
 
-from replicator.archive import anchor_places, anchors, chain, sealing, signing, timestamps, verify
+from replicator.archive import anchor_places, anchors, chain, inspection, sealing, signing, timestamps
 from replicator.archive.kinds import Kind
 from replicator.archive.sealing import Entry
 from replicator.errors import AuthorityUnavailable, ConfigurationError, OutputFailed
@@ -45,7 +45,7 @@ def summary(database: Database) -> dict[str, Any]:
 
 
 def codes(database: Database, found: anchors.Found) -> list[str]:
-    verdict = verify.verify(database, "default", found.heads)
+    verdict = inspection.verify(database, "default", found.heads)
     return [fault.code for fault in (*found.faults, *verdict.faults)]
 
 

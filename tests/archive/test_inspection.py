@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from replicator.archive import late, sealing, verify
-from replicator.archive.verify import Verdict
+from replicator.archive import inspection, late, sealing
+from replicator.archive.inspection import Verdict
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
 from tests.sync.fix_source import Setting, source
@@ -24,19 +24,19 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ON = {"seals": True}
 
 
-def verdict(database: Database, *heads: verify.Head) -> Verdict:
-    return verify.verify(database, "default", heads)
+def verdict(database: Database, *heads: inspection.Head) -> Verdict:
+    return inspection.verify(database, "default", heads)
 
 
-def codes(database: Database, *heads: verify.Head) -> list[str]:
+def codes(database: Database, *heads: inspection.Head) -> list[str]:
     return [fault.code for fault in verdict(database, *heads).faults]
 
 
-def outside(database: Database) -> verify.Head:
+def outside(database: Database) -> inspection.Head:
     with database.connection() as connection:
         block = sealing.head(connection, "default")
     assert block is not None
-    return verify.Head("default", block.block, block.last, block.hash, "outside")
+    return inspection.Head("default", block.block, block.last, block.hash, "outside")
 
 
 @pytest.fixture
@@ -218,13 +218,13 @@ def in_transaction(connection: psycopg.Connection) -> Verdict:
     connection.execute(
         "SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO, YMD'"
     )
-    seen = verify.Checked("default")
-    for fault in verify.verification.check(
-        "default", verify._blocks(connection, "default"), verify._records(connection, "default"), (), seen
+    seen = inspection.Checked("default")
+    for fault in inspection.verification.check(
+        "default", inspection._blocks(connection, "default"), inspection._records(connection, "default"), (), seen
     ):
         found.note(fault)
-    for one in verify.compared(connection, "default"):
-        if isinstance(one, verify.Fault):
+    for one in inspection.compared(connection, "default"):
+        if isinstance(one, inspection.Fault):
             found.note(one)
         else:
             found.unsealed += 1
@@ -251,7 +251,7 @@ def test_a_service_may_write_meanwhile(there: Setting) -> None:
     def tell(*_: object) -> None:
         return None
 
-    real = verify.sealed_reading.size
+    real = inspection.sealed_reading.size
 
     def size(connection: psycopg.Connection, account: str) -> int:
         there.world.update(there.world.live_ids()[7], summary="meanwhile")
@@ -259,7 +259,7 @@ def test_a_service_may_write_meanwhile(there: Setting) -> None:
         return real(connection, account)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify.sealed_reading, "size", size)
-        found = verify.verify(there.database, "default", (), tell)
+        patch.setattr(inspection.sealed_reading, "size", size)
+        found = inspection.verify(there.database, "default", (), tell)
     assert found.is_whole
     assert verdict(there.database).records == found.records + 1
