@@ -148,7 +148,6 @@ class Runner:
     def _mend(self) -> None:
         """Bring rows and files together: what a crashed run left, and, once a day, all of them."""
         plan, store = self._plan, self._store
-        janitor.remove_finished_parts(self._database, store)
         while not self._is_over():
             with self._database.transaction() as tx:
                 rows = archived.claim(
@@ -160,6 +159,7 @@ class Runner:
                 self._report.found_again += self._found_again(row)
                 with self._database.transaction() as tx:
                     archived.release(tx, row.id, self._run)
+        janitor.remove_finished_parts(self._database, store)
         if not janitor.is_comparison_due(store, plan.compare_every_seconds):
             return
         found = janitor.compare(self._database, store, plan.account, lambda: not self._is_over())

@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 from replicator.errors import ConfigurationError
 from replicator.simulator.api import KEY, Api
-from replicator.simulator.server import running, serve
+from replicator.simulator.server import serve, storing
 from replicator.simulator.switches import PRESETS
 from replicator.simulator.world import World
 
@@ -33,14 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--recordings",
         default="",
-        help="base URL of the recordings; 'self' is this server, and what the observed preset does; 'other' is a second "
-        "address of this process, so that they are of another origin than the API",
+        help="base URL of the recordings; 'self' is this server, and what the observed preset does; 'other' is another "
+        "port of this process, as storage is another host",
     )
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does, with the parent")
     chosen = parser.parse_args(arguments)
     switches = PRESETS[chosen.preset]().but(limit=chosen.limit or None, window_seconds=chosen.window)
     own_recordings = chosen.recordings == "self" or (chosen.preset == "observed" and not chosen.recordings)
-    if chosen.recordings and not own_recordings and chosen.recordings != "other":
+    if chosen.recordings not in {"", "self", "other"}:
         switches = switches.but(recording_base_url=chosen.recordings)
     keys = chosen.key or [KEY]
     world = World(chosen.seed, chosen.calls, days=chosen.days, churn_per_minute=chosen.churn, switches=switches)
@@ -55,10 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
-        with ExitStack() as stack:
-            if chosen.recordings == "other":
-                storage = stack.enter_context(running(api)).partition("/api/")[0]
-                api.switches = switches.but(recording_base_url=storage)
+        with storing(api, host=chosen.host) if chosen.recordings == "other" else nullcontext():
             serve(api, host=chosen.host, port=chosen.port, ready=ready)
     except ConfigurationError as error:
         sys.stderr.write(error.explain() + "\n")
