@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from replicator import assembly, atomic_file, child, demo_money
+from replicator import assembly, atomic_file, child, demo_archive, demo_money
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
@@ -103,11 +104,14 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                 )
                 _name(where.url, source["agents"])
                 _sync(settings, where.url, source, stop)
+                archive = None if stop.is_set() else _archive(settings, where.url, stop)
                 if not stop.is_set():
                     _money(settings, where.url, source, stop)
             if stop.is_set():
                 raise typer.Exit(1)
             _report(where.url)
+            if archive is not None:
+                _show_archive(archive)
             _page(settings, where.url)
             _connect(where, seconds=time.monotonic() - started)
             if stay if stay is not None else is_watched:
@@ -122,6 +126,7 @@ def _sync(settings: Settings, url: str, source: dict[str, Any], stop: Event, ask
         truedy_requests_per_minute=REQUESTS_PER_WINDOW,
         truedy_window_seconds=60.0,
         replicator_pseudonym_key=SecretStr(assembly.own_key(settings).decode()),
+        replicator_archive="on",
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
         options = replace(
@@ -150,12 +155,30 @@ def _money(settings: Settings, url: str, source: dict[str, str], stop: Event) ->
             typer.echo(shown_lines(text))
 
 
+def _archive(settings: Settings, url: str, stop: Event) -> list[tuple[str, str]]:
+    """Keep recordings, sign, verify, tamper and export; return what happened, as (step, words)."""
+    folder = assembly.data_dir(settings)
+    with assembly.connected(url) as database:
+        return demo_archive.shown_steps(
+            database, settings.replicator_account, folder, assembly.signing_key(settings), stop, _say
+        )
+
+
+def _show_archive(steps: list[tuple[str, str]]) -> None:
+    out = terminal.console()
+    out.print()
+    out.print("The compliance archive", style="bold")
+    for name, words in steps:
+        for place, line in enumerate(textwrap.wrap(shown(words), 65, break_long_words=False, break_on_hyphens=False)):
+            out.print(f"  {name if not place else '':<12} {line}", soft_wrap=True, markup=False, highlight=False)
+
+
 @contextmanager
 def _simulator(calls: int, seed: int) -> Iterator[dict[str, Any]]:
     """Yield a simulated source in its own process, which ends with this one."""
     command = [
         *child.command("replicator.simulator"), "--calls", str(calls), "--seed", str(seed),
-        "--preset", "lifelike", "--limit", str(REQUESTS_PER_WINDOW), "--until-stdin-ends",
+        "--preset", "lifelike", "--limit", str(REQUESTS_PER_WINDOW), "--recordings", "other", "--until-stdin-ends",
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603 - our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, text=True

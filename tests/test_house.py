@@ -50,9 +50,11 @@ RUNGS = {
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
     },
+    "demo_archive": {"errors", "store", "archive"},
     "demo": {
         "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
         "demo_money",
+        "demo_archive", "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
     },
     "demo_money": {"errors", "atomic_file", "store", "reconcile"},
     "cli": {

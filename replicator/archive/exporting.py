@@ -12,15 +12,17 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import audit_path, bag, bag_folder, chain, objects, producing, readable, sealing
+from replicator.archive import audit_path, bag, bag_folder, chain, holds, objects, producing, readable, sealing
 from replicator.archive.contents import text_of
 from replicator.archive.kinds import Kind
-from replicator.store import produced
+from replicator.errors import ConfigurationError
+from replicator.store import governance, produced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+    from uuid import UUID
 
     import psycopg
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from replicator.archive.chain import Block
     from replicator.archive.objects import Store
     from replicator.archive.producing import Item, Part, Tally
+    from replicator.archive.suppression import Keys
     from replicator.store.database import Database
     from replicator.store.produced import Chosen, StoredTranscript
 
@@ -63,6 +66,21 @@ class Done:
     def is_whole(self) -> bool:
         """Whether everything that was asked for is there as it was sealed."""
         return not self.unknown and not self.tally.damaged
+
+
+def held(database: Database, account: str, name: str, keys: Keys | None) -> tuple[UUID, ...]:
+    """Return the calls that a hold covers now. Raises ConfigurationError where there is no such hold, or its numbers
+    cannot be recognised without their secret.
+    """
+    with database.connection() as connection:
+        placed = holds.rules(connection, account, keys).holds
+        hold = next((one for one in placed if one.name == name), None)
+        if hold is None:
+            raise ConfigurationError(
+                f"there is no hold {name} that is not released", advice="list them: replicator archive hold list"
+            )
+        found = (holds.candidate(row, keys) for row in governance.candidates(connection, account))
+        return tuple(one.id for one in found if hold.covers(one))
 
 
 def export(
@@ -200,4 +218,4 @@ def _record(row: tuple[Any, ...]) -> Sealed:
     return bag.Sealed(*row)
 
 
-__all__ = ["Done", "Request", "export"]
+__all__ = ["Done", "Request", "export", "held"]

@@ -59,7 +59,9 @@ def export(
         sign = signer(settings)
         chosen = Chosen(
             settings.replicator_account, None if call is None else tuple(sorted(set(call))), numbers,
-            since and since.date(), until and until.date(), None,
+            since and since.date(), until and until.date(),
+            None if hold is None
+            else exporting.held(database, settings.replicator_account, hold, assembly.suppression_keys(settings)),
         )  # fmt: skip
         store = stack.enter_context(objects.opened(settings.replicator_archive_store, assembly.data_dir(settings)))
         query = {
@@ -67,7 +69,10 @@ def export(
             "until": until and f"{until:%Y-%m-%d}", "hold": hold,
         }  # fmt: skip
         request = exporting.Request(
-            chosen, {name: value for name, value in query.items() if value}, settings.actor, reason
+            chosen,
+            {name: value for name, value in query.items() if value},
+            settings.actor,
+            reason or settings.replicator_reason,
         )
         done = exporting.export(database, request, folder, store, datetime.now(UTC), sign)
     typer.echo(terminal.as_json(facts(done, folder))) if as_json else say(done, folder)

@@ -125,6 +125,16 @@ def chosen_calls(tx: psycopg.Connection[Any], chosen: Chosen) -> int:
     return 0 if row is None else int(row[0])
 
 
+def newest_with_recording(connection: psycopg.Connection[Any], account: str, limit: int) -> list[UUID]:
+    """Return the newest calls that have a sealed recording."""
+    rows = connection.execute(
+        "SELECT c.id FROM truedy.calls c WHERE c.account = %s AND c.id IN (SELECT r.subject FROM archive.records r "
+        "WHERE r.account = %s AND r.kind = 'recording') ORDER BY c.created_at DESC LIMIT %s",
+        [account, account, limit],
+    )
+    return [row[0] for row in rows]
+
+
 def unknown_calls(tx: psycopg.Connection[Any], account: str, call_ids: Sequence[UUID]) -> list[UUID]:
     """Return those of these calls of which the archive has no record."""
     rows = tx.execute(
@@ -224,6 +234,6 @@ def _fetched(tx: psycopg.Connection[Any], fetch: str) -> Iterator[tuple[Any, ...
 
 
 __all__ = [
-    "Chosen", "StoredCall", "StoredTranscript", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "of_block", "records",
+    "Chosen", "StoredCall", "StoredTranscript", "blocks", "bounds", "call_payloads", "chosen_calls", "gaps", "heads", "leaves", "newest_with_recording", "of_block", "records",
     "transcript_payloads", "unknown_calls",
 ]  # fmt: skip

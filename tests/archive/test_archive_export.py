@@ -65,6 +65,25 @@ def test_what_is_not_there_ends_with_1(there: Setting, database_url: str, tmp_pa
     assert "not an empty folder" in again.stderr
 
 
+def test_a_hold_is_produced(there: Setting, database_url: str, tmp_path: Path) -> None:
+    """What a hold covers is what is exported; a hold that does not exist is refused before anything is written."""
+    ids = [str(row[0]) for row in there.rows("SELECT id FROM truedy.calls ORDER BY id LIMIT 2")]
+    settings = {"DATABASE_URL": database_url, "REPLICATOR_DATA_DIR": str(tmp_path / "data")}
+    placed = run(
+        *("archive", "hold", "add", "case-7", "--call", ids[0], "--call", ids[1], "--reason", "a letter"),
+        cwd=tmp_path,
+        **settings,
+    )
+    assert placed.returncode == 0, placed.stderr
+    done = run("archive", "export", "bag", "--hold", "case-7", "--json", cwd=tmp_path, **settings)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "bag" / "data" / "calls").iterdir()) == ids
+    assert json.loads((tmp_path / "bag" / "custody.json").read_text())["query"] == {"hold": "case-7"}
+    refused = run("archive", "export", "other", "--hold", "case-8", cwd=tmp_path, **settings)
+    assert refused.returncode == 2
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.pure
 def test_numbers_are_compared_by_their_digits() -> None:
     assert archive_export.digits("+49 (30) 90-18 20") == archive_export.digits("0049 30 901820") == "4930901820"

@@ -18,6 +18,7 @@ from replicator.store.database import Database
 from replicator.store.produced import Chosen
 from tests import fix_servers
 from tests.archive import fix_recordings
+from tests.archive.fix_governance import CANARIES, NUMBER, Replica, plant, replica
 from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
@@ -118,3 +119,35 @@ def produce(restored: Database, store: FolderStore, target: Path, key: str) -> N
     assert done.is_whole
     assert done.tally.kinds["recording"] == 3
     assert verify_file.verify(str(target), key)[0] == []
+
+
+def test_erasures_hold_after_a_restore(
+    database: Database, database_url: str, empty_database: str, postgres_server: embedded.Server, tmp_path: Path
+) -> None:
+    """A person was erased before the dump: after the restore the archive is whole, a sync brings nothing back, and a bag of
+    all calls has nothing of the person, says which records were erased, and is whole.
+    """
+    (tmp_path / "home").mkdir()
+    with replica(database, tmp_path / "home") as there:
+        plant(there)
+        there.erase(NUMBER)
+        dump(postgres_server, database_url, tmp_path / "dump")
+        restore(postgres_server, empty_database, tmp_path / "dump")
+        restored = Database(empty_database)
+        try:
+            assert whole(restored, anchors.Found((), ())).is_whole
+            again = Replica(there.there, restored, there.folder, there.ids)
+            there.there.database = restored
+            again.sync()
+            request = exporting.Request(Chosen("default"), {}, "anna", "drill")
+            with again.open_store() as store:
+                done = exporting.export(restored, request, tmp_path / "bag", store, datetime.now(UTC))
+        finally:
+            restored.close()
+    assert done.tally.erased
+    assert done.is_whole
+    faults, proven = verify_file.verify(str(tmp_path / "bag"))
+    assert faults == []
+    assert any(f"{done.tally.erased} of them were erased" in line for line in proven)
+    for path in (tmp_path / "bag").rglob("*"):
+        assert path.is_dir() or not any(canary.encode() in path.read_bytes() for canary in CANARIES), path.name
