@@ -13,6 +13,7 @@ from replicator.report.periods import last_days
 from replicator.report.rows import (
     Adjustment,
     Agent,
+    ArchiveDay,
     Aside,
     Attempts,
     Band,
@@ -51,7 +52,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "facts": Facts, "attempts": Attempts, "durations": Durations, "histogram": Band, "costs": Costs, "months": Month,
     "adjustments": Adjustment, "hours": Hour, "agents": Agent, "campaigns": Campaign, "statuses": StatusWord,
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
-    "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse,
+    "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse, "archive": ArchiveDay,
 }  # fmt: skip
 """{name of a query: dataclass of its rows}."""
 
@@ -102,6 +103,7 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             quarantine=rows("quarantine", Aside, MOST_LINES),
             runs=rows("runs", RunLine, MOST_LINES),
             delays=rows("delays", Delay),
+            archive=rows("archive", ArchiveDay),
         )
 
 
