@@ -108,7 +108,7 @@ def figures(result: dict[str, Any]) -> dict[str, str]:
         "found if the speaker corrects a digit in the middle": forms["corrected in the middle"],
         'found if speech recognition wrote "for" and "to" for four and two': forms["homophones (for, to, ate)"],
     }
-    return {name: f"{100 * value:.1f} %" for name, value in values.items()}
+    return {name: f"{100 * value:.2f} %" for name, value in values.items()}
 
 
 def write_page(result: dict[str, Any]) -> None:
@@ -116,7 +116,11 @@ def write_page(result: dict[str, Any]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     for name, value in figures(result).items():
         text = re.sub(rf"(?m)^\| {re.escape(name)} \| .* \|$", f"| {name} | {value} |", text)
-    text = re.sub(r"on \S+ made transcripts \(seed \S+\)", f"on {result['transcripts']:,} made transcripts (seed {result['seed']})", text)
+    text = re.sub(
+        r"on \S+ made transcripts \(seed \S+\)",
+        f"on {result['transcripts']:,} made transcripts (seed {result['seed']})",
+        text,
+    )
     PAGE.write_text(text, encoding="utf-8")
 
 

@@ -186,6 +186,7 @@ def options(
         payment_data=PaymentData(settings.replicator_archive_payment_data),
         confirm_after=timedelta(seconds=settings.replicator_confirm_seconds),
         database_patience_seconds=settings.replicator_database_patience_seconds,
+        vendor_keeps=timedelta(days=settings.replicator_archive_vendor_keeps_days) if settings.is_archived else None,
         seals=settings.is_archived,
         max_seconds=max_seconds,
         max_requests=max_requests,

@@ -175,7 +175,7 @@ class SettingFields(BaseModel):
         Field(
             pattern="^(on|off)$",
             description="`on`: everything that is stored is sealed in the compliance archive, in the same transaction "
-            "([archive.md](archive.md)). What was stored before is sealed by `replicator archive run`.",
+            "([archive.md](archive.md)), and recordings are downloaded and kept ([archive-recordings.md](archive-recordings.md)). What was stored before is sealed by `replicator archive run`.",
         ),
     ] = "off"
     replicator_archive_key_file: Annotated[
@@ -250,6 +250,52 @@ class SettingFields(BaseModel):
             "`analytics.payment_data` names the calls. Texts that are stored already stay as they are.",
         ),
     ] = "keep"
+    replicator_archive_store: Annotated[
+        str,
+        Field(
+            description="Where recordings are kept: a folder, or `s3://bucket/prefix` (`pip install 'truedy-replicator[s3]'`; "
+            "credentials and region as boto3 takes them). Default: the folder `archive` in the data directory.",
+        ),
+    ] = ""
+    replicator_archive_allow_hosts: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Names, addresses and networks of storage that may be private or loopback, or have no TLS or another port "
+            "than 443; comma separated. Downloads connect to nothing else that is not public.",
+        ),
+    ] = ()
+    replicator_archive_vendor_keeps_days: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=36500,
+            description="How long the vendor keeps the audio of a call: until then a recording is tried.",
+        ),
+    ] = 14.0
+    replicator_archive_downloads: Annotated[
+        int, Field(ge=1, le=32, description="Recordings that are downloaded at once.")
+    ] = 4
+    replicator_archive_bytes_per_second: Annotated[
+        int, Field(ge=0, description="Bandwidth of all downloads together. 0: no limit.")
+    ] = 0
+    replicator_archive_most_bytes: Annotated[int, Field(ge=1, description="A larger recording is refused.")] = (
+        5 * 1024**3
+    )
+    replicator_archive_download_seconds: Annotated[
+        float,
+        Field(
+            gt=0, le=86400, description="How long one attempt at a recording may take; the next one goes on from there."
+        ),
+    ] = 3600.0
+    replicator_archive_lock_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=36500,
+            description="For a bucket with Object Lock: new recordings are locked for so many days (mode GOVERNANCE). An erasure "
+            "then needs the right to bypass that. 0: only what the bucket itself sets.",
+        ),
+    ] = 0
     replicator_log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
     ] = "INFO"
@@ -273,6 +319,15 @@ class SettingFields(BaseModel):
         if any(not HOST_NAME.match(name) for name in names):
             raise ValueError("expected host names with commas between them, without scheme, port or path")
         return names
+
+    @field_validator("replicator_archive_allow_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        words = tuple(word.strip() for word in value.split(",") if word.strip())
+        setting_values.parse_hosts(words)
+        return words
 
     @field_validator("replicator_details", mode="before")
     @classmethod

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from replicator.archive.addresses import parse_allowed
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -92,6 +93,11 @@ def parts_of(secrets: Mapping[str, str]) -> set[str]:
         found |= {password, unquote(password), *password.split("@")}
         found |= {word.strip("'") for word in _PASSWORD.findall(url)}
     return found
+
+
+def parse_hosts(words: Iterable[str]) -> None:
+    """Raise ValueError where one of the words is no host name, address or network."""
+    parse_allowed(words)
 
 
 def parse_renewal(text: str) -> RenewalPolicy:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SUFFIX, MARK = ".part", ".json"
+SUFFIX, MARK, FRESH = ".part", ".json", ".new"
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 """A crash loses at most so much of a download."""
 READ_BYTES = 1024 * 1024
@@ -104,7 +104,7 @@ class Part:
             return
         os.fdatasync(self._descriptor)
         mark = Checkpoint(self.size, self.sha256, self.validator, self.origin, self.total)
-        fresh = self._mark.with_suffix(".new")
+        fresh = self._mark.with_suffix(FRESH)
         fresh.write_text(json.dumps({name: getattr(mark, name) for name in Checkpoint.__slots__}), encoding="utf-8")
         fresh.rename(self._mark)
         self._safe = self.size
@@ -128,7 +128,7 @@ class Part:
 
     def discard(self) -> None:
         """Remove the part: it is stored, or of no use."""
-        for path in (self.path, self._mark):
+        for path in (self._mark.with_suffix(FRESH), self._mark, self.path):
             path.unlink(missing_ok=True)
 
     @property
@@ -152,12 +152,13 @@ def opened(folder: Path, number: UUID) -> Iterator[Part]:
 
 
 def listed(folder: Path) -> list[UUID]:
-    """Return the recordings of which the folder has a part."""
-    found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []:
-        with suppress(ValueError):
-            found.append(UUID(path.stem))
-    return found
+    """Return the recordings of which the folder has a part, or what a crash has left of one."""
+    found = set()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in {SUFFIX, MARK, FRESH}:
+            with suppress(ValueError):
+                found.add(UUID(path.stem))
+    return sorted(found)
 
 
 def _locked(path: Path) -> int:

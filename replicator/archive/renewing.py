@@ -7,6 +7,7 @@ recording soon (queue_rules.renewal_reserve). One renewal is under way at a time
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import TYPE_CHECKING
 
 from replicator.archive.failures import FetchError
@@ -62,11 +63,16 @@ class Renewer:
         self.refusal: SourceError | None = None
         """The error for which no more links are asked for."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether the source may still be asked in this run."""
+        return self.refusal is None and (self._most is None or self.requests < self._most)
+
     def renew(self, call_id: UUID, deadline_at: datetime | None, is_stopped: Callable[[], bool]) -> str:
         """Return a new link, which is stored, too. Raises FetchError: the source has no recording, or cannot be asked."""
         with self._lock:
             while True:
-                if self.refusal is not None or (self._most is not None and self.requests >= self._most):
+                if not self.can_ask:
                     raise FetchError(Reason.SOURCE_FAILED)
                 key = self._charged(deadline_at, is_stopped)
                 asked_at = self._clock()
@@ -116,10 +122,20 @@ class Renewer:
             for key, budget in enumerate(self._budgets):
                 budget.load(now)  # the sync uses the same budget
                 reserve = renewal_reserve(budget.budget.limit, deadline_at, now)
-                if budget.free(now) > reserve and budget.charge(now, 1):
+                if budget.free(now) > 0 and _uncharged(budget, now) > reserve and budget.charge(now, 1):
                     return key
             if is_stopped() or self._stop.wait(LONGEST_WAIT_SECONDS):
                 raise FetchError(Reason.STOPPED)
+
+
+def _uncharged(budget: DurableBudget, now: datetime) -> float:
+    """Return how many requests of the present window nobody has charged. Until the first answer has shown when windows
+    begin, only one request is free at a time, however many are not charged.
+    """
+    state = budget.budget
+    if state.limit is None:
+        return inf
+    return state.limit - max(state.charged.get(window, 0) for window in state.windows(now))
 
 
 __all__ = ["Renewer"]

@@ -13,6 +13,7 @@ Each recording goes through these steps, and a crash between any two of them los
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -88,6 +89,8 @@ class Report:
     reasons: dict[str, int] = field(default_factory=dict)
     """How often an attempt failed for which reason."""
     is_stopped: bool = False
+    source_error: str = ""
+    """Why the source gives no more links; then nothing more is begun."""
     left: Counts | None = None
 
 
@@ -115,6 +118,7 @@ class Runner:
         self._until: float | None = None
         self._broken: StoreFailed | None = None
         self._report = Report()
+        self._counting = threading.Lock()
 
     def perform(self, max_seconds: float | None = None) -> Report:
         """Work until nothing is due, the time is over, or a stop is asked for.
@@ -131,7 +135,9 @@ class Runner:
         with self._database.connection() as connection:
             self._report.left = archived.counts(connection, self._plan.account, now, queue_rules.WARN_BEFORE)
         self._report.is_stopped = self._is_over()
-        self._report.links_renewed = self._renewer.requests if self._renewer is not None else 0
+        if self._renewer is not None:
+            self._report.links_renewed = self._renewer.requests
+            self._report.source_error = self._renewer.refusal.message if self._renewer.refusal is not None else ""
         return self._report
 
     def _is_over(self) -> bool:
@@ -142,7 +148,6 @@ class Runner:
     def _mend(self) -> None:
         """Bring rows and files together: what a crashed run left, and, once a day, all of them."""
         plan, store = self._plan, self._store
-        janitor.remove_finished_parts(self._database, store)
         while not self._is_over():
             with self._database.transaction() as tx:
                 rows = archived.claim(
@@ -154,6 +159,7 @@ class Runner:
                 self._report.found_again += self._found_again(row)
                 with self._database.transaction() as tx:
                     archived.release(tx, row.id, self._run)
+        janitor.remove_finished_parts(self._database, store)
         if not janitor.is_comparison_due(store, plan.compare_every_seconds):
             return
         found = janitor.compare(self._database, store, plan.account, lambda: not self._is_over())
@@ -195,7 +201,7 @@ class Runner:
             try:
                 while True:
                     room = self._plan.downloads - len(under_way)
-                    for row in self._claimed(room) if room and not self._is_over() and self._broken is None else ():
+                    for row in self._claimed(room) if room and self._goes_on() else ():
                         under_way[pool.submit(self._one, row)] = row
                     if not under_way:
                         return
@@ -212,6 +218,11 @@ class Runner:
                 self._until = time.monotonic()  # the others end soon
                 raise
 
+    def _goes_on(self) -> bool:
+        """Say whether more may be begun: not where each would fail for the same reason."""
+        can_renew = self._renewer is None or self._renewer.can_ask
+        return not self._is_over() and self._broken is None and can_renew
+
     def _claimed(self, room: int) -> list[Claimed]:
         with self._database.transaction() as tx:
             return archived.claim(tx, self._plan.account, self._run, self._plan.claim_seconds, self._clock(), room)
@@ -220,7 +231,7 @@ class Runner:
         """Take one recording through all steps."""
         try:
             if row.putting_sha256 is not None and self._found_again(row):
-                self._report.found_again += 1
+                self._count(found_again=1)
                 return
             with parts.opened(self._store.working, row.id) as part:
                 found = self._fetched(row, part)
@@ -229,8 +240,7 @@ class Runner:
                         return  # another run has it
                 self._store.put(part.path, found.sha256, found.media_type, row.retain_until)
                 if self._stored(row, found):
-                    self._report.stored += 1
-                    self._report.bytes += found.bytes
+                    self._count(stored=1, bytes=found.bytes)
                 part.discard()
         except parts.PartBusy:
             self._failed(row, FetchError(Reason.STOPPED), BUSY_PAUSE)
@@ -290,10 +300,15 @@ class Runner:
                 failures=verdict.failures, failing_since=verdict.failing_since, next_try_at=next_try_at, at=now,
             )  # fmt: skip
         if error.reason is not Reason.STOPPED:
-            self._report.reasons[error.reason] = self._report.reasons.get(error.reason, 0) + 1
-            self._report.failed += verdict.state is State.PENDING
-            self._report.missing += verdict.state is State.MISSING
-            self._report.refused += verdict.state is State.REFUSED
+            became = {State.MISSING: "missing", State.REFUSED: "refused"}.get(verdict.state, "failed")
+            self._count(error.reason, **{became: 1})
+
+    def _count(self, reason: Reason | None = None, **numbers: int) -> None:
+        with self._counting:
+            for name, number in numbers.items():
+                setattr(self._report, name, getattr(self._report, name) + number)
+            if reason is not None:
+                self._report.reasons[reason] = self._report.reasons.get(reason, 0) + 1
 
 
 def seal(tx: psycopg.Connection[object], account: str, call_id: UUID, found: Fetched, at: datetime) -> None:

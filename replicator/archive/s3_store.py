@@ -60,7 +60,10 @@ class S3Store:
                 else:
                     checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
                     with part.open("rb") as file:
-                        self._client.put_object(**shared, **more, Body=file, ChecksumSHA256=checksum, IfNoneMatch="*")
+                        self._client.put_object(
+                            **shared, **more, Body=file, IfNoneMatch="*",
+                            ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum,
+                        )  # fmt: skip
             if failed.code in _AGAIN and attempt < TRIES - 1:
                 continue  # another process is putting the same file
             if failed.code in _THERE:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replicator.cli import recordings
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replicator.archive.anchors import Found
-    from replicator.archive.verify import Verdict
+    from replicator.archive.inspection import Verdict
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -44,9 +45,12 @@ app = typer.Typer(
 @app.command()
 def run(
     max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
+    again: recordings.Again = False,
+    compare: recordings.Compare = False,
+    fetch_lost: recordings.FetchLost = False,
     as_json: Json = False,
 ) -> None:
-    """Seal what was stored while the archive was off. Records that are sealed so say it."""
+    """Seal what was stored while the archive was off, and download the recordings that are due."""
     from replicator.archive import late, payment_watch
     from replicator.report import terminal
 
@@ -67,23 +71,18 @@ def run(
         # Before it is sealed: what is found is flagged from the first record on.
         looked = payment_watch.scan(database, settings.replicator_account, now, is_over)
         done = late.seal(database, settings.replicator_account, now, is_over=is_over)
-        if as_json:
-            typer.echo(
-                terminal.as_json(
-                    {
-                        "records": done.records,
-                        "blocks": done.blocks,
-                        "calls_looked_at": looked.calls,
-                        "payment_findings": looked.findings,
-                        "is_finished": done.is_finished and looked.is_finished,
-                    }
-                )
-            )
-        else:
-            left = "" if done.is_finished and looked.is_finished else "; more is left: run it again"
+        left = "" if done.is_finished and looked.is_finished else "; more is left: run it again"
+        if not as_json:
             if looked.calls:
                 typer.echo(f"{looked.calls:,} calls looked at for payment data, {looked.findings:,} places found")
             typer.echo(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
+        wanted = recordings.Wanted(until, is_again=again, compares_now=compare, fetches_lost=fetch_lost)
+        kept = recordings.run(settings, database, wanted, is_told=not as_json)
+        if as_json:
+            is_finished = done.is_finished and looked.is_finished
+            facts = {"records": done.records, "blocks": done.blocks, "is_finished": is_finished}
+            facts |= {"calls_looked_at": looked.calls, "payment_findings": looked.findings}
+            typer.echo(terminal.as_json(facts | {"recordings": kept}))
 
 
 @app.command()
@@ -186,15 +185,14 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
-    from replicator.archive import anchors
-    from replicator.archive import verify as verifying
+    from replicator.archive import anchors, inspection
 
     with _database(as_json=as_json) as (settings, database):
         account = settings.replicator_account
         outside = _outside(settings, anchor_place, public_key, tsa_ca)
         stored = anchors.kept(database, account)
         heads = (*outside.heads, *stored.heads)
-        verdict = verifying.verify(database, account, heads, (lambda *_: None) if quiet else _progress())
+        verdict = inspection.verify(database, account, heads, (lambda *_: None) if quiet else _progress())
         verdict.heads_outside = len(outside.heads)
         for fault in (*outside.faults, *stored.faults):
             verdict.note(fault)

@@ -33,6 +33,7 @@ def serve() -> None:
     from contextlib import ExitStack
 
     from replicator import assembly
+    from replicator.cli import recordings
     from replicator.service.rollup_refresh import refreshed
     from replicator.service.schedule import Service
     from replicator.sync.run import Run
@@ -57,6 +58,8 @@ def serve() -> None:
                     url = stack.enter_context(assembly.live_page(settings, database, stop))
                     logging.getLogger("replicator.serve").info("the report is at %s", url)
                 stack.enter_context(refreshed(database, stop))
+                if settings.is_archived:
+                    stack.enter_context(recordings.beside_syncs(settings, database, readers, stop))
                 stack.enter_context(assembly.anchoring(settings, database, stop))
                 Service(
                     database,

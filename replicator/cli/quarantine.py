@@ -162,6 +162,7 @@ def _show(
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
     from replicator import assembly
+    from replicator.archive.payment_rules import PaymentData
     from replicator.report import quarantine_view, terminal
     from replicator.sync import replay
 
@@ -169,7 +170,8 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
     pseudonyms, seals = assembly.pseudonyms(settings), settings.is_archived
-    done = replay.replay(database, account, details, number, pseudonyms, seals=seals)
+    payment_data = PaymentData(settings.replicator_archive_payment_data)
+    done = replay.replay(database, account, details, number, pseudonyms, seals=seals, payment_data=payment_data)
     typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
     if done.left:
         raise typer.Exit(1)

@@ -65,6 +65,7 @@ def sync(
     """
     asked = _asked(full=full, since=since, until=until, details=details)
     from replicator import assembly
+    from replicator.cli import recordings
     from replicator.report import progress, terminal
     from replicator.report.run_line import describe
     from replicator.service.rollup_refresh import refreshed
@@ -83,10 +84,20 @@ def sync(
             at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0
             with refreshed(database, stop, at_the_end_seconds=at_the_end), progress.shown(is_quiet=quiet) as show:
                 report = Run(database, readers, options, stop=stop, on_progress=show).perform()
-        typer.echo(terminal.as_json(_facts(report)) if as_json else describe(report))
+            kept, trouble = recordings.after_sync(
+                settings, database, readers, stop,
+                seconds=None if max_seconds is None else max_seconds - report.seconds,
+                requests=None if max_requests is None else max_requests - report.counters.requests,
+            )  # fmt: skip
+        archived = {} if kept is None else {"archive": recordings.facts(kept)}
+        typer.echo(terminal.as_json(_facts(report) | archived) if as_json else describe(report))
+        if kept is not None and not as_json:
+            recordings.say(kept)
         _say_what_to_know(report)
         if not as_json:
             typer.echo(report.last_line)
+        if trouble is not None:
+            raise trouble
         if report.result == "stopped" or (require_complete and not report.is_complete):
             raise typer.Exit(1)
 

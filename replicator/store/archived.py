@@ -35,7 +35,7 @@ _COLUMNS = (
 _CLAIM = (
     "UPDATE archive.objects o SET claim = %(claim)s, claimed_until = clock_timestamp() + make_interval(secs => %(seconds)s) "
     "FROM (SELECT id FROM archive.objects WHERE account = %(account)s AND state = 'pending' AND next_try_at <= %(now)s "
-    "AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) {more} "
+    "AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) AND claim IS DISTINCT FROM %(claim)s {more} "
     "ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due WHERE o.id = due.id "
     "RETURNING " + _COLUMNS
 )

@@ -16,6 +16,7 @@ from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
     absences,
+    archived,
     detail_habits,
     quarantine,
     runs,
@@ -47,7 +48,7 @@ from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from uuid import UUID
 
     import psycopg
@@ -80,6 +81,8 @@ class Committer:
     """Whether what is stored is sealed in the archive's chain, too."""
     payment_data: PaymentData = PaymentData.KEEP
     """What is done with texts in which payment data is found, where the archive is on."""
+    vendor_keeps: timedelta | None = None
+    """How long the vendor keeps audio, where the archive is on: each recording of which a link comes in is queued."""
     counters: runs.Counters = field(default_factory=runs.Counters)
 
     def commit(self, tx: psycopg.Connection[Any], position: Position, batch: Batch, now: datetime) -> Committed:
@@ -102,6 +105,9 @@ class Committer:
             details = watch.details(details)
         if details:
             counters.segments_stored += stored_details.write_details(tx, self.account, details)
+            if self.vendor_keeps is not None:
+                found = [row.call_id for row in details if row.recording is not None]
+                archived.queue(tx, self.account, found, self.vendor_keeps, now)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, batch.bad)
         if position.has_quarantine:

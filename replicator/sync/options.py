@@ -63,6 +63,8 @@ class Options:
     """How long the run waits for an unavailable database, at its start and later."""
     pseudonyms: Pseudonyms | None = None
     """Makes the pseudonyms of phone numbers; None: no pseudonyms are stored."""
+    vendor_keeps: timedelta | None = None
+    """How long the vendor keeps audio; None: the archive is off, and no recording is queued for download."""
     seals: bool = False
     """Whether what is stored is sealed in the archive, in the same transaction."""
     payment_data: PaymentData = PaymentData.KEEP

@@ -151,16 +151,9 @@ class Run:
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
         self._committer = Committer(
-            account,
-            held,
-            recovered.run_id,
-            details,
-            self._key_budgets,
-            since,
-            pseudonyms,
-            self._options.seals,
-            self._options.payment_data,
-        )
+            account, held, recovered.run_id, details, self._key_budgets, since, pseudonyms, self._options.seals,
+            self._options.payment_data, self._options.vendor_keeps,
+        )  # fmt: skip
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
         for key_budget in self._key_budgets:
