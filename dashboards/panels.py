@@ -793,7 +793,7 @@ ARCHIVE = Dashboard(
                 total("refused", "refused_recordings"),
                 Measure("list not proven, hours", "sum(gap_seconds) / 3600", "decimal"),
             ),
-            by=(Column("day", "day"),),
+            by=(DAY,),
             where="sealed_calls < calls OR missing_recordings > 0 OR refused_recordings > 0 OR gap_seconds > 0",
             width=6,
             order="latest",

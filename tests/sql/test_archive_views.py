@@ -17,6 +17,7 @@ def test_a_day_is_counted(small: psycopg.Connection[Any]) -> None:
     """Expected recordings are stored, waiting, missing, refused and removed ones together; an account without an archive has
     no row.
     """
+    small.execute("DELETE FROM replicator.coverage")
     for number, state in enumerate(STATES, 300):
         fix_small_world.insert(small, fix_small_world.Call(number, f"{DAY}T10:00:00", "completed", 1, 60, "0.1000"))
         small.execute(
