@@ -7,9 +7,11 @@ payment_corpus.py, and the speed.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import common
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from bench.payment_corpus import Gold, Sample
     from replicator.archive.payment_data import Found
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "archive-payment.md"
+RESULT = common.RESULTS / "payment.json"
 EACH = 1000
 SEED = 14
 
@@ -89,6 +93,37 @@ def measure(seed: int, each: int) -> dict[str, Any]:
     }
 
 
+def figures(result: dict[str, Any]) -> dict[str, str]:
+    """Return the rows of the page's table."""
+    kinds, forms = result["recall_by_kind"], result["recall_by_form"]
+    values = {
+        "recall of the usual forms": result["recall"],
+        "of card numbers": kinds["card_number"],
+        "of security codes": kinds["security_code"],
+        "of expiry months": kinds["expiry"],
+        "precision: findings that are right": result["precision"],
+        "16 digits of an id, nothing said of it, taken for a card number": result["false_alarms_by_kind"][
+            "id of 16 digits, nothing said of it"
+        ],
+        "found if the speaker corrects a digit in the middle": forms["corrected in the middle"],
+        'found if speech recognition wrote "for" and "to" for four and two': forms["homophones (for, to, ate)"],
+    }
+    return {name: f"{100 * value:.2f} %" for name, value in values.items()}
+
+
+def write_page(result: dict[str, Any]) -> None:
+    """Write the figures into the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, value in figures(result).items():
+        text = re.sub(rf"(?m)^\| {re.escape(name)} \| .* \|$", f"| {name} | {value} |", text)
+    text = re.sub(
+        r"on \S+ made transcripts \(seed \S+\)",
+        f"on {result['transcripts']:,} made transcripts (seed {result['seed']})",
+        text,
+    )
+    PAGE.write_text(text, encoding="utf-8")
+
+
 def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=EACH)
@@ -103,6 +138,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             print(f"  {value:>8.2%}  {name}")
     if chosen.each == EACH and chosen.seed == SEED:
         common.write("payment", result)
+        write_page(result)
 
 
 if __name__ == "__main__":

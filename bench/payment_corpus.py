@@ -58,7 +58,28 @@ OPENINGS = {
     "de": ("Meine Kartennummer ist ", "Ja, ", "", "Die Kreditkarte lautet "),
     "es": ("Mi tarjeta es ", "Claro, es ", "", "El número de tarjeta es "),
 }
-WORDS = ["I", "wanted", "to", "ask", "about", "my", "appointment", "and", "whether", "somebody", "can", "call", "me", "back", "because", "the", "last", "invoice", "seems", "wrong"]
+WORDS = [
+    "I",
+    "wanted",
+    "to",
+    "ask",
+    "about",
+    "my",
+    "appointment",
+    "and",
+    "whether",
+    "somebody",
+    "can",
+    "call",
+    "me",
+    "back",
+    "because",
+    "the",
+    "last",
+    "invoice",
+    "seems",
+    "wrong",
+]
 
 
 class Part(NamedTuple):
@@ -288,7 +309,20 @@ def with_code(chance: Chance, sample: Sample) -> None:
     written(chance, sample)
     month, year = chance.randrange(1, 13), chance.randrange(26, 33)
     sample.say("agent", chance.choice(("And the expiry date?", "When does it expire?", "Valid until?")))
-    name = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"][month - 1]
+    name = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ][month - 1]
     forms = (
         f"{month:02}/{year}", f"{month:02} {year}", f"{name} 20{year}",
         f"{' '.join(w for w, _ in in_pairs(f'{month:02}'))} {' '.join(w for w, _ in in_pairs(str(year)))}",

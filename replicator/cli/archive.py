@@ -51,7 +51,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Seal what was stored while the archive was off, and download the recordings that are due."""
-    from replicator.archive import late
+    from replicator.archive import late, payment_watch
     from replicator.report import terminal
 
     with _database(as_json=as_json) as (settings, database):
@@ -61,19 +61,27 @@ def run(
                 advice="set REPLICATOR_ARCHIVE=on, for `sync` and `serve` too: they seal what they store",
             )
         until = None if max_seconds is None else time.monotonic() + max_seconds
-        done = late.seal(
-            database,
-            settings.replicator_account,
-            lambda: datetime.now(UTC),
-            is_over=lambda: until is not None and time.monotonic() >= until,
-        )
-        left = "" if done.is_finished else "; more is left: run it again"
+
+        def is_over() -> bool:
+            return until is not None and time.monotonic() >= until
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        # Before it is sealed: what is found is flagged from the first record on.
+        looked = payment_watch.scan(database, settings.replicator_account, now, is_over)
+        done = late.seal(database, settings.replicator_account, now, is_over=is_over)
+        left = "" if done.is_finished and looked.is_finished else "; more is left: run it again"
         if not as_json:
+            if looked.calls:
+                typer.echo(f"{looked.calls:,} calls looked at for payment data, {looked.findings:,} places found")
             typer.echo(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
         wanted = recordings.Wanted(until, is_again=again, compares_now=compare, fetches_lost=fetch_lost)
         kept = recordings.run(settings, database, wanted, is_told=not as_json)
         if as_json:
-            facts = {"records": done.records, "blocks": done.blocks, "is_finished": done.is_finished}
+            is_finished = done.is_finished and looked.is_finished
+            facts = {"records": done.records, "blocks": done.blocks, "is_finished": is_finished}
+            facts |= {"calls_looked_at": looked.calls, "payment_findings": looked.findings}
             typer.echo(terminal.as_json(facts | {"recordings": kept}))
 
 

@@ -162,6 +162,7 @@ def _show(
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
     from replicator import assembly
+    from replicator.archive.payment_rules import PaymentData
     from replicator.archive.suppressing import Suppressing
     from replicator.report import quarantine_view, terminal
     from replicator.sync import replay
@@ -170,8 +171,16 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
     pseudonyms, suppressing = assembly.pseudonyms(settings), Suppressing(account, assembly.suppression_keys(settings))
-    seals = settings.is_archived
-    done = replay.replay(database, account, details, number, pseudonyms, seals=seals, suppressing=suppressing)
+    done = replay.replay(
+        database,
+        account,
+        details,
+        number,
+        pseudonyms,
+        seals=settings.is_archived,
+        suppressing=suppressing,
+        payment_data=PaymentData(settings.replicator_archive_payment_data),
+    )
     typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
     if done.left:
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from replicator.report.periods import last_days
 from replicator.report.rows import (
     Adjustment,
     Agent,
+    ArchiveDay,
     Aside,
     Attempts,
     Band,
@@ -57,7 +58,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "adjustments": Adjustment, "hours": Hour, "agents": Agent, "campaigns": Campaign, "statuses": StatusWord,
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
     "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse, "budgets": BudgetLine,
-    "reconciled": Reconciled, "bridge": BridgeStep, "closes": ClosedMonth,
+    "reconciled": Reconciled, "bridge": BridgeStep, "closes": ClosedMonth, "archive": ArchiveDay,
 }  # fmt: skip
 """{name of a query: dataclass of its rows}."""
 
@@ -112,6 +113,7 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             reconciled=rows("reconciled", Reconciled),
             bridge=rows("bridge", BridgeStep),
             closes=rows("closes", ClosedMonth, MOST_MONTHS),
+            archive=rows("archive", ArchiveDay),
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator import __version__
-from replicator.report import calls, costs, data_quality, durations, headlines, reconciliation, wording
+from replicator.report import archive, calls, costs, data_quality, durations, headlines, reconciliation, wording
 from replicator.report.blocks import moment
 from replicator.report.markup import Markup, document, element, joined, raw_style, source_text
 
@@ -30,7 +30,7 @@ SECTIONS = (
     ("glance", "At a glance"), ("volume", "Volume"), ("funnel", "Funnel"), ("durations", "Duration"), ("cost", "Cost"),
     ("statements", "Reconciliation"),
     ("hours", "When"), ("agents", "Agents"), ("errors", "Errors"), ("final", "Not final"), ("coverage", "Coverage"),
-    ("aside", "Quarantine"), ("reading", "How to read"),
+    ("archive", "Archive"), ("aside", "Quarantine"), ("reading", "How to read"),
 )  # fmt: skip
 
 
@@ -90,6 +90,7 @@ def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:
             calls.errors(figures, clock),
             data_quality.outstanding(figures),
             data_quality.coverage(figures, clock),
+            archive.archive(figures),
             data_quality.aside(figures, clock),
             data_quality.definitions(),
             id="content",

@@ -261,6 +261,26 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveDay:
+    """What the archive holds of the calls created on one day."""
+
+    day: date
+    calls: int
+    sealed_calls: int
+    expected_recordings: int
+    stored_recordings: int
+    waiting_recordings: int
+    missing_recordings: int
+    refused_recordings: int
+    removed_recordings: int
+    stored_bytes: int
+    transcript_calls: int
+    disclosure_calls: int
+    payment_calls: int
+    gap_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunLine:
     """A run of the replicator."""
 
@@ -393,3 +413,5 @@ class Figures:
     bridge: tuple[BridgeStep, ...]
     closes: tuple[ClosedMonth, ...]
     budgets: tuple[BudgetLine, ...] = ()
+    archive: tuple[ArchiveDay, ...] = ()
+    """Empty where the account has no archive."""

@@ -208,12 +208,7 @@ def _replay(
         notes.note_calls(settled, late)
         notes.note_details(details)
         notes.seal(tx, now)
-    aside = [
-        UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
-        for kept, call in found
-        for one in call.set_aside
-    ]
-    quarantine.keep(tx, account, aside)
+    quarantine.keep(tx, account, _set_aside(found))
     quarantine.mark_read(tx, {kept.id: call.id for kept, call in found}, now)
     quarantine.mark_resolved(tx, proven, now)
     quarantine.mark_tried(tx, unread)
@@ -229,6 +224,15 @@ def _replay(
         unreadable=len(unread),
         without_bytes=len(empty),
     )
+
+
+def _set_aside(found: Iterable[tuple[KeptRow, Call]]) -> list[UnreadRow]:
+    """Return the fields that still cannot be stored, for the quarantine."""
+    return [
+        UnreadRow(call.id, kept.request, one.reason, one.raw, kept.last_seen_at, one.field)
+        for kept, call in found
+        for one in call.set_aside
+    ]
 
 
 def note_proven(tx: psycopg.Connection[Any], account: str, ledger: Ledger, now: datetime) -> None:

@@ -23,7 +23,7 @@ SELECT
     k.disclosure_calls,
     k.payment_calls,
     k.payment_findings,
-    v.unsure_seconds + v.never_compared_seconds AS gap_seconds,
+    v.gap_seconds,
     k.reporting_time_zone
 FROM (
     SELECT
@@ -55,4 +55,14 @@ FROM (
         ON r.account = c.account AND r.subject = c.id
     GROUP BY c.account, 2, z.time_zone
 ) k
-LEFT JOIN analytics.coverage_daily v ON v.account = k.account AND v.day = k.day;
+CROSS JOIN LATERAL (
+    SELECT greatest(extract(epoch FROM least(b.ends_at, now()) - b.begins_at) - coalesce((
+        SELECT sum(extract(epoch FROM least(x.until, b.ends_at, now()) - greatest(x.since, b.begins_at)))
+        FROM replicator.coverage x
+        WHERE x.account = k.account AND x.is_proven AND x.since < least(b.ends_at, now()) AND x.until > b.begins_at
+    ), 0), 0)::double precision AS gap_seconds
+    FROM (SELECT
+        k.day::timestamp AT TIME ZONE k.reporting_time_zone AS begins_at,
+        (k.day + 1)::timestamp AT TIME ZONE k.reporting_time_zone AS ends_at
+    ) b
+) v;

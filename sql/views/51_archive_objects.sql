@@ -15,7 +15,7 @@ SELECT
     o.bytes,
     o.media_type,
     o.stored_at,
-    o.retain_until,
+    o.retain_until AS retained_until_at,
     o.queued_at,
     o.tried_at,
     o.next_try_at,

@@ -128,7 +128,7 @@ def as_a_sync_writes(connection: psycopg.Connection[Any]) -> Iterator[None]:
 def analyze(connection: psycopg.Connection[Any]) -> None:
     """Make the planner's statistics, as every sync does: without them a server with JIT compiles each query for seconds."""
     tables = connection.execute(
-        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('truedy', 'replicator', 'rollup')"
+        "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('truedy', 'replicator', 'rollup', 'archive')"
     ).fetchall()
     names = [sql.Identifier(*(row.values() if isinstance(row, dict) else row)) for row in tables]
     connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(names)))
@@ -174,9 +174,29 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
         [("no id", None), ("no id, once", at("2025-12-01T00:00:00"))],
     )
     fix_small_money.build(connection, time_zone, OURS, THEIRS)
+    _archive(connection)
     connection.commit()
     analyze(connection)
     connection.commit()
+
+
+def _archive(connection: psycopg.Connection[Any]) -> None:
+    """Let the archive be on: a call of which one version is sealed, its recording waits, and payment data was taken out."""
+    connection.execute("INSERT INTO archive.chains (account) VALUES ('main')")
+    connection.execute(
+        "INSERT INTO archive.records (account, sequence, kind, subject, observed_at, commitment, block) "
+        "VALUES ('main', 1, 'call', %s, now(), '', 1)",
+        [call_id(2)],
+    )
+    connection.execute(
+        "INSERT INTO archive.objects (account, call_id, next_try_at) VALUES ('main', %s, now())", [call_id(2)]
+    )
+    connection.execute("INSERT INTO archive.disclosures VALUES (%s, 'main', 0, 'a rule')", [call_id(2)])
+    connection.execute(
+        "INSERT INTO archive.payment_findings (account, call_id, place, position, start_offset, end_offset, "
+        "masked_end_offset, kind, rule) VALUES ('main', %s, 'summary', 0, 0, 0, 0, 'card_number', 'visa')",
+        [call_id(2)],
+    )
 
 
 def insert_a_recent_one(connection: psycopg.Connection[Any]) -> None:
