@@ -12,19 +12,21 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
 import typer
 from pydantic import SecretStr
 
-from replicator import assembly, atomic_file, child
+from replicator import assembly, atomic_file, child, demo_money
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
-from replicator.safe_text import shown
+from replicator.safe_text import shown, shown_lines
 from replicator.service.rollup_refresh import refreshed
 from replicator.store import embedded, status
+from replicator.sync.options import Asked
 from replicator.sync.run import Run
 
 if TYPE_CHECKING:
@@ -95,6 +97,8 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                     f"{REQUESTS_PER_WINDOW:,} requests a minute instead of 100, or this would take hours"
                 )
                 _sync(settings, where.url, source, stop)
+                if not stop.is_set():
+                    _money(settings, where.url, source, stop)
             if stop.is_set():
                 raise typer.Exit(1)
             _report(where.url)
@@ -105,7 +109,7 @@ def show(settings: Settings, *, calls: int, seed: int, stay: bool | None) -> Non
                 stop.wait()
 
 
-def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> None:
+def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event, asked: Asked | None = None) -> None:
     theirs = settings.but(
         truedy_base_url=source["base_url"],
         truedy_api_key=SecretStr(source["key"]),
@@ -114,10 +118,26 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
         replicator_pseudonym_key=SecretStr(assembly.own_key(settings).decode()),
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
-        options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs))
+        options = replace(assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs), asked=asked)
+        if (
+            asked is not None
+        ):  # the simulated source's word is good: a deletion need not be asked for twice, minutes apart
+            options = replace(options, confirm_after=timedelta(0))
         with refreshed(database, stop):
             report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()
-    _say(describe(report))
+    if asked is None:
+        _say(describe(report))
+
+
+def _money(settings: Settings, url: str, source: dict[str, str], stop: Event) -> None:
+    """Show last month's statement against the calls."""
+    folder = assembly.data_dir(settings).parent
+    with assembly.connected(url) as database:
+        for text in demo_money.perform(
+            database, settings.replicator_account, folder, source,
+            lambda since, until: _sync(settings, url, source, stop, Asked(since, until)),
+        ):  # fmt: skip
+            typer.echo(shown_lines(text))
 
 
 @contextmanager

@@ -52,7 +52,9 @@ RUNGS = {
     },
     "demo": {
         "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
+        "demo_money",
     },
+    "demo_money": {"errors", "atomic_file", "store", "reconcile"},
     "cli": {
         "errors", "atomic_file", "streams", "settings", "assembly", "store", "sync", "verify", "service", "export", "report",
         "doctor", "demo", "simulator", "archive", "reconcile",

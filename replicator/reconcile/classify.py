@@ -142,7 +142,7 @@ def call_alone(call: OurCall, month: Month, terms: Terms, candidates: Sequence[s
         kind = Class.COST_PENDING
     elif call.cost_state == CostState.NOT_EXPECTED or (not ours and not call.is_connected):
         kind, note = Class.EXACT, Note.NOTHING_TO_BILL
-    elif call.billed_in is not None or not month.is_surely_theirs(call.created_at, call.started_at, call.ended_at):
+    elif call.billed_in is not None or not month.is_surely_inside(call.created_at, call.started_at, call.ended_at):
         kind = Class.PERIOD_BOUNDARY
     elif call.amount == 0:
         is_free = call.is_connected and bool(call.duration_seconds)

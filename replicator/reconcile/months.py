@@ -37,9 +37,12 @@ class Month:
         """Say whether an instant is of the month, in our time zone."""
         return at is not None and self.since <= at < self.until
 
-    def is_surely_theirs(self, *instants: datetime | None) -> bool:
-        """Say whether the statement's side counts a call with these instants in the month, whichever it goes by."""
-        return all(at is None or (self.their_since <= at < self.their_until) for at in instants)
+    def is_surely_inside(self, *instants: datetime | None) -> bool:
+        """Say whether both sides count a call with these instants in the month, whichever of them each goes by."""
+        return all(
+            at is None or (self.since <= at < self.until and self.their_since <= at < self.their_until)
+            for at in instants
+        )
 
     def is_near_border(self, *instants: datetime | None) -> bool:
         """Say whether one of the instants is so near to the month's border that its sides may disagree."""

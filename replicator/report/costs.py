@@ -173,7 +173,7 @@ def _cells(row: Costs, moved: Sequence[Adjustment]) -> list[Child]:
 
 
 def _months(rows: Sequence[Month], figures: Figures) -> Markup:
-    today = figures.period.today
+    today, closed = figures.period.today, {row.period for row in figures.closes}
     cells: list[list[Child]] = []
     for row in rows:
         is_this = (row.month.year, row.month.month) == (today.year, today.month)
@@ -185,7 +185,7 @@ def _months(rows: Sequence[Month], figures: Figures) -> Markup:
                 count(row.pending_calls),
                 amount(row.cost_usd),
                 amount(row.cost_to_this_day_usd),
-                "final" if row.is_final else "not final",
+                "closed" if f"{row.month:%Y-%m}" in closed else "final" if row.is_final else "not final",
             ]
         )
     columns = [

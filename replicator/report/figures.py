@@ -16,8 +16,10 @@ from replicator.report.rows import (
     Aside,
     Attempts,
     Band,
+    BridgeStep,
     BudgetLine,
     Campaign,
+    ClosedMonth,
     Costs,
     CoveredDay,
     Delay,
@@ -29,6 +31,7 @@ from replicator.report.rows import (
     Month,
     Outstanding,
     Pulse,
+    Reconciled,
     RunLine,
     StatusWord,
     UnsureStretch,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 MOST_AGENTS = 12
 MOST_NAMES = 10
 MOST_LINES = 8
+MOST_MONTHS = 24
 PULSE_SECONDS = 5
 _FILE = re.compile(r"\d\d_([a-z]+)\.sql\Z")
 
@@ -52,7 +56,8 @@ SHAPES: Mapping[str, type[Any]] = {
     "facts": Facts, "attempts": Attempts, "durations": Durations, "histogram": Band, "costs": Costs, "months": Month,
     "adjustments": Adjustment, "hours": Hour, "agents": Agent, "campaigns": Campaign, "statuses": StatusWord,
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
-    "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse, "budgets": BudgetLine,
+    "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse,
+    "reconciled": Reconciled, "bridge": BridgeStep, "closes": ClosedMonth, "budgets": BudgetLine,
 }  # fmt: skip
 """{name of a query: dataclass of its rows}."""
 
@@ -103,6 +108,9 @@ def read(database: Database, account: str, days: int, *, most_seconds: float = 0
             quarantine=rows("quarantine", Aside, MOST_LINES),
             runs=rows("runs", RunLine, MOST_LINES),
             delays=rows("delays", Delay),
+            reconciled=rows("reconciled", Reconciled),
+            bridge=rows("bridge", BridgeStep),
+            closes=rows("closes", ClosedMonth, MOST_MONTHS),
             budgets=rows("budgets", BudgetLine),
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from replicator import __version__
-from replicator.report import calls, costs, data_quality, durations, headlines, wording
+from replicator.report import calls, costs, data_quality, durations, headlines, reconciliation, wording
 from replicator.report.blocks import moment
 from replicator.report.markup import Markup, document, element, joined, raw_style, source_text
 
@@ -28,6 +28,7 @@ SPANS = (7, 30, 90, 365, 1095)
 """The numbers of days that the live page can show."""
 SECTIONS = (
     ("glance", "At a glance"), ("volume", "Volume"), ("funnel", "Funnel"), ("durations", "Duration"), ("cost", "Cost"),
+    ("statements", "Reconciliation"),
     ("hours", "When"), ("agents", "Agents"), ("errors", "Errors"), ("final", "Not final"), ("coverage", "Coverage"),
     ("aside", "Quarantine"), ("reading", "How to read"),
 )  # fmt: skip
@@ -83,6 +84,7 @@ def render(figures: Figures, *, refresh_seconds: int | None = None) -> str:
             calls.funnel(figures),
             durations.durations(figures),
             costs.cost(figures),
+            reconciliation.reconciliation(figures, clock),
             calls.hours(figures),
             calls.agents(figures),
             calls.errors(figures, clock),

@@ -307,6 +307,46 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A month's statements of one party, matched with the calls: how much of it waits for a person."""
+
+    period: str
+    party: str
+    statement_usd: Decimal
+    items: int
+    open_items: int
+    open_usd: Decimal
+    accepted_items: int
+    matched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeStep:
+    """One step from our sum to the statement's total."""
+
+    period: str
+    step: str
+    items: int
+    amount_usd: Decimal
+    running_usd: Decimal
+    is_sum: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedMonth:
+    """The newest close of a month, and what was seen to change since."""
+
+    period: str
+    close_number: int
+    closed_at: datetime
+    calls: int
+    our_sum_usd: Decimal
+    late_changes: int
+    late_changes_usd: Decimal
+    has_doubts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """All figures of the page, for one account at one moment."""
 
@@ -330,4 +370,7 @@ class Figures:
     quarantine: tuple[Aside, ...]
     runs: tuple[RunLine, ...]
     delays: tuple[Delay, ...]
+    reconciled: tuple[Reconciled, ...]
+    bridge: tuple[BridgeStep, ...]
+    closes: tuple[ClosedMonth, ...]
     budgets: tuple[BudgetLine, ...] = ()

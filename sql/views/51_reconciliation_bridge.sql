@@ -15,6 +15,7 @@ SELECT
     b.amount_usd::numeric(18, 6) AS amount_usd,
     b.running_usd::numeric(18, 6) AS running_usd,
     b.step IN ('our_sum', 'lines_sum', 'statement_total') AS is_sum,
+    m.period = max(m.period) OVER (PARTITION BY m.account, m.party) AS is_newest_period,
     m.made_at AS matched_at
 FROM billing.matchings m
 JOIN billing.bridge_steps b ON b.matching = m.id

@@ -51,6 +51,11 @@ PLANTS: dict[str, list[list[str]]] = {
         [f"UPDATE truedy.calls SET fingerprint = 'other' WHERE id = {SECOND}"],
         [f"UPDATE truedy.call_versions SET is_late = true WHERE call_id = {SECOND}"],
     ],
+    "closed_months_do_not_add_up": [
+        ["UPDATE billing.close_amounts SET amount_usd = amount_usd + 1 WHERE amount_usd > 0"],
+        ["DELETE FROM replicator.cost_changes"],
+        ["UPDATE billing.items SET theirs_usd = 1 WHERE line IS NOT NULL"],
+    ],
     "rows_without_their_call": [[f"DELETE FROM truedy.calls WHERE id = {SECOND}"]],
     "segments_without_a_transcript": [
         [f"DELETE FROM truedy.transcripts WHERE call_id = {SECOND}"],
