@@ -82,6 +82,8 @@ PURE = (
     "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",
     "store/doubts.py", "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage",
     "sync/deletions", "sync/engine", "sync/options.py", "sync/protocol", "verify/compare.py", "verify/sample.py",
+    "reconcile/bridge.py", "reconcile/classes.py", "reconcile/classify.py", "reconcile/frozen.py", "reconcile/matching.py", "reconcile/months.py",
+    "reconcile/nearness.py", "reconcile/readiness.py", "reconcile/sharing.py", "reconcile/sides.py", "reconcile/sums.py", "reconcile/wording.py",
 )  # fmt: skip
 """Modules, and rooms of them, that only decide. Who adds one writes it here; who makes one impure has to take it out."""
 
