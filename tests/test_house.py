@@ -74,7 +74,7 @@ FLOORS = {
 
 PURE = (
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/lines.py", "reconcile/mapping.py",
+    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/disputes.py", "reconcile/lines.py", "reconcile/mapping.py",
     "reconcile/reading.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
     "report/plots.py", "report/rows.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
@@ -115,6 +115,7 @@ DOORS = {
         "cli/accounts.py",
         "cli/quarantine.py",
         "cli/reconcile.py",
+        "cli/reconcile_disputes.py",
         "cli/reconcile_match.py",
         "cli/reconcile_rates.py",
         "cli/sync.py",
