@@ -85,7 +85,7 @@ PURE = (
     "archive/contents.py", "archive/failures.py", "archive/gaps.py", "archive/kinds.py", "archive/load_files.py",
     "archive/media.py", "archive/queue_rules.py", "archive/readable.py", "archive/verification.py",
     "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/lines.py", "reconcile/mapping.py",
+    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/disputes.py", "reconcile/lines.py", "reconcile/mapping.py",
     "reconcile/reading.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "export/delimited.py", "export/names_file.py", "export/xlsx.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
@@ -94,6 +94,8 @@ PURE = (
     "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",
     "store/doubts.py", "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage",
     "sync/deletions", "sync/engine", "sync/options.py", "sync/protocol", "verify/compare.py", "verify/sample.py",
+    "reconcile/bridge.py", "reconcile/classes.py", "reconcile/classify.py", "reconcile/frozen.py", "reconcile/matching.py", "reconcile/months.py",
+    "reconcile/nearness.py", "reconcile/readiness.py", "reconcile/sharing.py", "reconcile/sides.py", "reconcile/sums.py", "reconcile/wording.py",
 )  # fmt: skip
 """Modules, and rooms of them, that only decide. Who adds one writes it here; who makes one impure has to take it out."""
 
@@ -129,6 +131,7 @@ DOORS = {
         "cli/names.py",
         "cli/quarantine.py",
         "cli/reconcile.py",
+        "cli/reconcile_disputes.py",
         "cli/reconcile_match.py",
         "cli/reconcile_rates.py",
         "cli/sync.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,6 +101,10 @@ def described(done: Imported) -> str:
         if done.statement.unreadable > len(done.problems):
             lines.append(f"  and {done.statement.unreadable - len(done.problems):,} more")
         lines.append("correct the mapping and import the file again, or ask the party for a corrected file")
+    for code, amount in (done.statement.stated_total or {}).items():
+        summed = done.statement.total.get(code, "0")
+        if Decimal(amount) != Decimal(summed):
+            lines.append(f"the file states a total of {amount} {code}, and its lines add up to {summed}")
     if done.beside:
         names = ", ".join(other.name for other in done.beside)
         lines.append(

@@ -77,7 +77,7 @@ def perform(
             reason=None if before is None else (reopen or "").strip(),
             doubts=found,
             anyway_reason=(anyway or "").strip() if found else None,
-            time_zone=str(month.since.tzinfo),
+            time_zone=str(month.zone),
             calls=len(rows),
             pending_calls=sum(cost_state == CostState.PENDING for _, _, cost_state in rows),
             our_sum_usd=sum((amount for _, amount, _ in rows if amount is not None), ZERO),

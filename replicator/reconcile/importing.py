@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from replicator.errors import ConfigurationError
 from replicator.reconcile import statement_file
 from replicator.reconcile.amounts import EXACT
-from replicator.reconcile.lines import Unread
+from replicator.reconcile.lines import Total, Unread
 from replicator.store import statements
 from replicator.store.copying import NULL, escaped
 
@@ -56,6 +56,7 @@ class Imported:
             "statement": one.id, "is_new": self.is_new, "account": one.account, "party": one.party, "period": one.period,
             "name": one.name, "file": one.file_name, "sha256": one.sha256, "mapping": one.mapping_name,
             "mapping_version": one.mapping_version, "lines": one.lines, "unreadable": one.unreadable, "total": dict(one.total),
+            "stated_total": None if one.stated_total is None else dict(one.stated_total),
             "in_force": one.is_in_force, "replaced_by": one.replaced_by, "replaces": [old.id for old in self.replaced],
             "problems": [{"line": number, "reason": reason} for number, reason in self.problems],
             "beside": [other.id for other in self.beside],
@@ -88,7 +89,7 @@ def run(
         statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping), tally))
         statements.finish(
             tx, identity, [old.id for old in replaced], lines=tally.lines, unreadable=tally.unreadable,
-            total={code: f"{amount:f}" for code, amount in sorted(tally.total.items())},
+            total=_texts(tally.total), stated_total=_texts(tally.stated) if tally.stated else None,
         )  # fmt: skip
         made = next(one for one in statements.listed(tx, account, period) if one.id == identity)
         return Imported(made, True, replaced, _problems(tx, made), _beside(tx, made))
@@ -113,6 +114,8 @@ class _Tally:
         self.lines = 0
         self.unreadable = 0
         self.total: dict[str, Decimal] = {}
+        self.stated: dict[str, Decimal] = {}
+        """The totals that the file states: of several for a currency, the last."""
 
     def add(self, line: Line | Unread) -> None:
         self.lines += 1
@@ -126,6 +129,9 @@ def _pieces(statement: int, lines: Iterator[Read], tally: _Tally) -> Iterator[st
     """Yield the lines as text in COPY's format."""
     piece: list[str] = []
     for read in lines:
+        if isinstance(read.line, Total):
+            tally.stated[read.line.currency] = read.line.amount
+            continue
         tally.add(read.line)
         piece.append(_row(statement, read))
         if len(piece) == LINES_OF_A_PIECE:
@@ -134,8 +140,13 @@ def _pieces(statement: int, lines: Iterator[Read], tally: _Tally) -> Iterator[st
     yield "".join(piece)
 
 
+def _texts(amounts: dict[str, Decimal]) -> dict[str, str]:
+    return {code: f"{amount:f}" for code, amount in sorted(amounts.items())}
+
+
 def _row(statement: int, read: Read) -> str:
     line, original = read.line, escaped(read.original)
+    assert not isinstance(line, Total)  # noqa: S101 - it is counted, and not stored as a line
     if isinstance(line, Unread):
         return f"{statement}\t{line.number}" + f"\t{NULL}" * 12 + f"\t{original}\t{escaped(line.problem)}\n"
     return (

@@ -57,8 +57,17 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """A line with the file's own total. It is no line of the statement: it is compared with their sum."""
+
+    number: int
+    amount: Decimal
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """One line of a file: what it says, or why it cannot be read, and the text as it came."""
 
-    line: Line | Unread
+    line: Line | Unread | Total
     original: str = field(repr=False)

@@ -47,6 +47,8 @@ class Format:
     currency: str = USD
     skip_lines: int = 0
     sheet: str | None = None
+    totals: Sequence[str] = ("total", "grand total", "subtotal", "sub-total", "sum", "summe", "gesamt", "gesamtsumme")
+    """Words in small letters: a line that has one of them in a cell, and names no call, is the file's own total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Mapping:
         facts = asdict(self)
         facts["columns"] = {name: list(headers) for name, headers in self.columns.items()}
         facts["kinds"] = dict(self.kinds)
+        facts["format"]["totals"] = list(self.format.totals)
         return facts
 
 
@@ -123,7 +126,7 @@ def _format(given: Any, place: str) -> Format:
     table = _table(given, "format", place)
     allowed: dict[str, tuple[Any, ...] | type] = {
         "time_zone": str, "decimal": amounts.DECIMAL_SIGNS, "delimiter": DELIMITERS, "sign": SIGNS, "encoding": ENCODINGS,
-        "dates": instants.ORDERS, "durations": tuple(instants.UNITS), "currency": str, "skip_lines": tuple(range(101)), "sheet": str,
+        "dates": instants.ORDERS, "durations": tuple(instants.UNITS), "currency": str, "skip_lines": tuple(range(101)), "sheet": str, "totals": list,
     }  # fmt: skip
     for name, value in table.items():
         may = allowed.get(name)
@@ -132,6 +135,8 @@ def _format(given: Any, place: str) -> Format:
         if isinstance(may, tuple) and (isinstance(value, bool) or value not in may):
             said = "a number from 0 to 100" if name == "skip_lines" else f"one of {', '.join(map(repr, may))}"
             raise _wrong(place, f"{name} is {value!r}", said)
+        if may is list and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+            raise _wrong(place, f"{name} is no list of words", 'totals = ["Total"]')
         if may is str and not isinstance(value, str):
             raise _wrong(place, f"{name} is no text", "a text in quotes")
     try:
@@ -142,7 +147,8 @@ def _format(given: Any, place: str) -> Format:
         amounts.currency(table.get("currency", USD))
     except ValueError:
         raise _wrong(place, "its currency is not known", "an ISO code such as USD") from None
-    return Format(**table)
+    words = {"totals": tuple(_key(word) for word in table["totals"])} if "totals" in table else {}
+    return Format(**(table | words))
 
 
 def _table(given: Any, name: str, place: str) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def perform(database: Database, account: str, party: str, period: str, by: str) 
             party=party,
             period=period,
             made_by=by,
-            time_zone=str(sides.month.since.tzinfo),
+            time_zone=str(sides.month.zone),
             terms={name: str(value) for name, value in asdict(sides.terms).items()},
             statements=[one["id"] for one in sides.statements],
             calls=count,

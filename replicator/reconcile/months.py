@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.errors import ConfigurationError
@@ -16,7 +16,7 @@ from replicator.errors import ConfigurationError
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])\Z")
+FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])\Z", re.ASCII)
 AT_THE_BORDER = timedelta(hours=36)
 """So far from a month's first or last instant, its two sides may disagree about the month: time zones are up to 26 hours
 apart, and a call takes its time.
@@ -25,13 +25,17 @@ apart, and a call takes its time.
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month: from `since` (included) to `until` (not included), and the same in the statement's time zone."""
+    """A month: from `since` (included) to `until` (not included), and the same in the statement's time zone. The instants
+    are in UTC.
+    """
 
     name: str
     since: datetime
     until: datetime
     their_since: datetime
     their_until: datetime
+    zone: tzinfo
+    their_zone: tzinfo
 
     def holds(self, at: datetime | None) -> bool:
         """Say whether an instant is of the month, in our time zone."""
@@ -56,7 +60,7 @@ def month(name: str, zone: tzinfo, their_zone: tzinfo | None = None) -> Month:
     """Return the month with this name, such as 2026-10. Raises ConfigurationError for another form."""
     first, last = _bounds(name, zone)
     their_first, their_last = _bounds(name, their_zone or zone)
-    return Month(name, first, last, their_first, their_last)
+    return Month(name, first, last, their_first, their_last, zone, their_zone or zone)
 
 
 def of(at: datetime, zone: tzinfo) -> str:
@@ -70,7 +74,7 @@ def _bounds(name: str, zone: tzinfo) -> tuple[datetime, datetime]:
         raise ConfigurationError(f"{name!r} is no month", advice="expected a year and a month, such as 2026-10")
     year, number = int(form[1]), int(form[2])
     first = datetime(year, number, 1, tzinfo=zone)
-    return first, (first + timedelta(days=31)).replace(day=1)
+    return first.astimezone(UTC), (first + timedelta(days=31)).replace(day=1).astimezone(UTC)
 
 
 __all__ = ["AT_THE_BORDER", "Month", "month", "of"]

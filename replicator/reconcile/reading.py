@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from replicator.reconcile import amounts, instants
-from replicator.reconcile.lines import Kind, Line, Unread
+from replicator.reconcile.lines import Kind, Line, Total, Unread
 from replicator.reconcile.mapping import FIELDS
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _DIRECTIONS = (
     ("inbound", ("in", "incoming", "inbound", "terminating")),
     ("outbound", ("out", "outgoing", "outbound", "originating")),
 )
+_OF_CALLS = tuple(
+    FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "duration_seconds", "phone_number")
+)
+_AMOUNT, _CURRENCY = FIELDS.index("amount"), FIELDS.index("currency")
 _SHOWN_FIELDS = frozenset({"amount", "currency", "kind", "started_at", "duration_seconds"})
 """Fields whose text a reason may repeat: it is nobody's number and nobody's words."""
 
@@ -56,18 +60,32 @@ class Reader:
         self._zone = mapping.zone
         self._format = mapping.format
         self._kinds: dict[str, str] = {str(kind): str(kind) for kind in Kind} | dict(mapping.kinds)
+        self._totals = frozenset(mapping.format.totals)
         self._is_negative = mapping.format.sign == "negative"
 
-    def read(self, number: int, cells: Sequence[Cell]) -> Line | Unread:
-        """Return the line, or why it cannot be read."""
+    def read(self, number: int, cells: Sequence[Cell]) -> Line | Unread | Total:
+        """Return the line, why it cannot be read, or the file's own total."""
         if len(cells) != self._cells:
             if len(cells) < self._cells or any(cell not in {"", None} for cell in cells[self._cells :]):
                 return Unread(number, f"it has {len(cells)} cells, and the header has {self._cells}")
             cells = cells[: self._cells]
         try:
-            return self._line(number, [None if at < 0 else _content(cells[at]) for at in self._columns])
+            found = [None if at < 0 else _content(cells[at]) for at in self._columns]
+            if not any(found[at] is not None for at in _OF_CALLS) and self._is_total(cells):
+                return self._total(number, found)
+            return self._line(number, found)
         except UnreadableError as error:
             return Unread(number, str(error))
+
+    def _is_total(self, cells: Sequence[Cell]) -> bool:
+        return any(isinstance(cell, str) and cell.strip(" :").casefold() in self._totals for cell in cells)
+
+    def _total(self, number: int, cells: Sequence[Cell]) -> Total:
+        amount, currency = cells[_AMOUNT], cells[_CURRENCY]
+        if amount is None:
+            raise UnreadableError("amount", None, "it is a total without one")
+        value, beside = self._amount(amount)
+        return Total(number, value, self._currency(currency, beside))
 
     def _line(self, number: int, cells: Sequence[Cell]) -> Line:
         (

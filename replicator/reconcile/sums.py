@@ -41,7 +41,7 @@ def stands_for_many(line: Line, month: Month) -> bool:
         return False
     if line.started_at is None:
         return True
-    at = line.started_at.astimezone(month.their_since.tzinfo)
+    at = line.started_at.astimezone(month.their_zone)
     return not (at.hour or at.minute or at.second)
 
 
@@ -113,13 +113,13 @@ def _is_alike(theirs: Decimal, ours: Decimal) -> bool:
 def _of_line(line: Line, month: Month, agents: set[UUID]) -> Attributes:
     named = [UUID(word) for word in ID.findall(line.description or "")]
     agent = next((one for one in named if one in agents), None)
-    day = None if line.started_at is None else line.started_at.astimezone(month.their_since.tzinfo).date()
+    day = None if line.started_at is None else line.started_at.astimezone(month.their_zone).date()
     return day, agent, nearness.digits(line.from_number), nearness.digits(line.phone_number), line.direction
 
 
 def _of_call(call: OurCall, month: Month) -> Attributes:
     at = call.started_at or call.created_at
-    day: date | None = None if at is None else at.astimezone(month.their_since.tzinfo).date()
+    day: date | None = None if at is None else at.astimezone(month.their_zone).date()
     return day, call.agent_id, nearness.digits(call.from_number), nearness.digits(call.phone_number), call.direction
 
 

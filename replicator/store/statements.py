@@ -129,12 +129,13 @@ def finish(
     lines: int,
     unreadable: int,
     total: Mapping[str, str],
+    stated_total: Mapping[str, str] | None,
 ) -> None:
     """Put a statement in force, with the counts of its lines, and those that it replaces out of it."""
     tx.execute("UPDATE billing.statements SET replaced_by = %s WHERE id = ANY(%s)", [statement, list(replaced)])
     tx.execute(
-        "UPDATE billing.statements SET replaced_by = NULL, lines = %s, unreadable = %s, total = %s WHERE id = %s",
-        [lines, unreadable, Jsonb(dict(total)), statement],
+        "UPDATE billing.statements SET replaced_by = NULL, lines = %s, unreadable = %s, total = %s, stated_total = %s WHERE id = %s",
+        [lines, unreadable, Jsonb(dict(total)), None if stated_total is None else Jsonb(dict(stated_total)), statement],
     )
 
 

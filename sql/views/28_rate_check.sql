@@ -25,7 +25,7 @@ SELECT
     k.name AS rate_name,
     k.minimum_seconds,
     k.increment_seconds,
-    k.price_per_minute,
+    k.price_per_minute::numeric(18, 6) AS minute_price_usd,
     e.billed_seconds,
     e.expected_usd::numeric(18, 6) AS expected_usd,
     f.cost_usd,

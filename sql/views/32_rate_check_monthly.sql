@@ -1,7 +1,6 @@
 -- analytics.rate_check_monthly
 -- Grain: one row per month that the cost belongs to, account, rule of the rate card and what came of the check.
 -- Key: account, period, rate_name, rate_state.
--- Time: ended_at, else created_at.
 -- Units: calls, US dollars; months in the reporting time zone.
 -- All measures add up over rows. It reads all calls of accounts that have a rate card.
 CREATE OR REPLACE VIEW analytics.rate_check_monthly AS

@@ -1,7 +1,6 @@
 -- analytics.budgets
 -- Grain: one row per budget of a month: what was spent, and what the month will cost.
 -- Key: account, period, scope, scope_value.
--- Time: ended_at, else created_at.
 -- Units: US dollars, calls; days and months in the reporting time zone.
 -- The forecast is what is known, plus pending calls at the month's average cost of a call, plus for the rest of the month
 -- the average day of the last seven complete days (of fewer where the first call is younger). Of a month that is over,
@@ -15,7 +14,7 @@ SELECT
     b.amount_usd::numeric(18, 6) AS budget_usd,
     s.spent_usd::numeric(18, 6) AS spent_usd,
     s.cost_pending_calls,
-    w.usd_per_day::numeric(18, 6) AS recent_usd_per_day,
+    w.usd_per_day::numeric(18, 6) AS recent_daily_usd,
     f.forecast_usd::numeric(18, 6) AS forecast_usd,
     (f.forecast_usd / b.amount_usd)::double precision AS forecast_share,
     CASE WHEN s.spent_usd > b.amount_usd THEN 'passed' WHEN f.forecast_usd > b.amount_usd THEN 'will_be_passed' ELSE 'within' END

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from replicator.cli.reconcile import described
 from replicator.errors import ConfigurationError
 from replicator.reconcile import importing
 from replicator.reconcile.mapping import Format, Mapping
@@ -95,6 +96,22 @@ def test_parties_and_names_stand_side_by_side(database: Database, tmp_path: Path
     assert (carrier.replaced, carrier.beside) == ([], [])
     fees = bring(database, tmp_path / "fees.csv", HEADER + "F1,,,,5,USD,fee,\n")
     assert ([other.name for other in fees.beside], fees.replaced) == (["usage"], [])
+
+
+def test_the_files_own_total_is_compared_and_is_no_line(database: Database, tmp_path: Path) -> None:
+    """Of several the last one; a line that names a call is one, whatever it is called; a total without an amount is said."""
+    text = TWO + "L3,2026-10-31 23:30:00,65,+1555,1.00,USD,usage,Total\n,,,,1.00,USD,,Subtotal\nTotal:,,,,2.60,USD,,\n"
+    done = bring(database, tmp_path / "october.csv", text)
+    assert (done.statement.lines, done.statement.total["USD"], done.statement.stated_total) == (
+        3,
+        "2.50",
+        {"USD": "2.60"},
+    )
+    assert "the file states a total of 2.60 USD, and its lines add up to 2.50" in described(done)
+    done = bring(database, tmp_path / "october.csv", TWO + "Total,,,,,USD,,\n")
+    assert done.problems == [(4, "amount: it is a total without one")]
+    mapping = Mapping(format=Format(totals=()))
+    assert bring(database, tmp_path / "other.csv", HEADER + "Total,,,,5,USD,,\n", mapping).statement.lines == 1
 
 
 def test_a_failed_import_leaves_nothing(database: Database, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def spending(database: Database) -> Database:
 def budgets(database: Database) -> dict[tuple[str, str, str], tuple[Any, ...]]:
     with database.connection() as connection:
         rows = connection.execute(
-            "SELECT period, scope, scope_value, spent_usd, cost_pending_calls, recent_usd_per_day, forecast_usd, budget_state FROM analytics.budgets WHERE account = 'default'"
+            "SELECT period, scope, scope_value, spent_usd, cost_pending_calls, recent_daily_usd, forecast_usd, budget_state FROM analytics.budgets WHERE account = 'default'"
         ).fetchall()
     return {row[:3]: row[3:] for row in rows}
 

@@ -66,10 +66,14 @@ SELECT 'main', '2025-03', 1, '2025-04-02Z', 'test', %(zone)s, count(*), count(*)
     coalesce(sum(amount_usd), 0), 0.3500, repeat('a1', 32)
 FROM billing.close_amounts
 """
+RATES = """
+INSERT INTO billing.rate_cards (account, name, increment_seconds, price_per_minute, valid_from) VALUES ('main', 'all', 60, 0.1, '2020-01-01Z')
+"""
+BUDGET = "INSERT INTO billing.budgets (account, month, scope, scope_value, amount_usd) VALUES ('main', '2025-03', 'account', '', 1)"
 
 
 def build(connection: psycopg.Connection[Any], time_zone: str, ours: str, theirs: str) -> None:
     """Insert the statement, its matching and the close into the small world."""
     values = {"zone": time_zone, "ours": ours, "theirs": theirs}
-    for statement in (STATEMENT, MATCHING, ITEMS, STEPS, DECISION, AMOUNTS, CLOSE):
+    for statement in (STATEMENT, MATCHING, ITEMS, STEPS, DECISION, AMOUNTS, CLOSE, RATES, BUDGET):
         connection.execute(statement, values)

@@ -1,0 +1,61 @@
+"""The command `replicator reconcile disputes`: a file of what to claim from a party, with the evidence."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
+from replicator.cli.reconcile import Period, app, opened
+from replicator.safe_text import shown
+
+
+@app.command()
+def disputes(
+    period: Period,
+    output: Annotated[Path, typer.Option(metavar="FILE.csv", help="A new file.")],
+    party: Annotated[
+        str | None,
+        typer.Option("--party", metavar="NAME", help="Only this party: vendor, or a carrier (default: all)."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the lines that ask for more than our calls say, with their line, our call and why, for the party that made them."""
+    from replicator import atomic_file
+    from replicator.errors import ConfigurationError
+    from replicator.export.delimited import BYTE_ORDER_MARK, END, neutral, quoted
+    from replicator.reconcile.disputes import COLUMNS, NUMBERS, row
+    from replicator.report import terminal
+    from replicator.store import disputes as stored
+
+    count, total = 0, Decimal(0)
+    with opened(as_json=as_json) as (settings, database):
+        atomic_file.check(output, may_replace=overwrite)
+        account = settings.replicator_account
+        with database.connection() as connection:
+            if not stored.is_matched(connection, account, period):
+                raise ConfigurationError(
+                    f"{period} was not matched yet", advice=f"run: replicator reconcile match --period {period}"
+                )
+            with atomic_file.replacing(output, may_replace=overwrite) as sink:
+                # A spreadsheet must not take anything of the party's file for a formula.
+                sink.write((BYTE_ORDER_MARK + ",".join(COLUMNS) + END).encode())
+                for found in stored.lines(connection, account, period, party):
+                    cells = row(found)
+                    line = ",".join(
+                        cells[name] if name in NUMBERS else quoted(neutral(cells[name])) if cells[name] else ""
+                        for name in COLUMNS
+                    )
+                    sink.write((line + END).encode())
+                    count, total = count + 1, total + found["delta_usd"]
+        if as_json:
+            typer.echo(terminal.as_json({"file": str(output), "lines": count, "difference_usd": total}))
+        else:
+            typer.echo(shown(f"{output}: {count:,} lines, {total:f} US dollars more than our calls say"))
+
+
+__all__ = ["disputes"]
