@@ -68,9 +68,12 @@ def now(tx: psycopg.Connection[Any]) -> datetime:
 
 
 def begin(tx: psycopg.Connection[Any]) -> None:
-    """Let no other close begin before this one's transaction ends, and read everything as of one moment."""
+    """Let no other close and no matching begin before this one's transaction ends, and read everything as of one moment.
+
+    The lock is on the table of matchings: the writer may not update closes, so it may not lock them either.
+    """
     tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    tx.execute("LOCK TABLE billing.closes IN SHARE ROW EXCLUSIVE MODE")
+    tx.execute("LOCK TABLE billing.matchings IN SHARE ROW EXCLUSIVE MODE")
 
 
 def amounts(tx: psycopg.Connection[Any], account: str, since: datetime, until: datetime) -> list[Amount]:

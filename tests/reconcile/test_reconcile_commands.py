@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing as closing_of
 from typing import TYPE_CHECKING
 
-from replicator.reconcile import month_matching
+import psycopg
+import pytest
+
+from replicator.reconcile import closing, deciding, month_matching, showing
+from replicator.store.database import Database
 from tests.fix_commands import run
 from tests.reconcile.fix_month import ACCOUNT, Made, bring, call_id, insert, prove
 from tests.reconcile.test_hand_made_month import CALLS, STATEMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from replicator.store.database import Database
 
 
 def test_a_month_from_import_to_close(database_url: str, tmp_path: Path) -> None:
@@ -59,6 +62,30 @@ def test_a_statement_sees_the_calls_of_its_own_account_only(
     insert(database_url, [Made(1, "2026-10-05T10:00:00", 60, "0.0600")], account="other")
     bring(database, tmp_path / "october.csv", "\n".join(STATEMENT.splitlines()[:2]) + "\n")
     assert month_matching.perform(database, ACCOUNT, "vendor", "2026-10", "ann").classes == {"only_on_statement": 1}
+
+
+def test_the_writers_role_is_enough_and_takes_nothing_back(
+    logins: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    """A member of the writers imports, matches, decides and closes; decisions and closes are never changed or deleted."""
+    insert(database_url, [one for one in CALLS if one.number in {1, 10}])
+    with closing_of(Database(logins["writer"])) as theirs:
+        bring(theirs, tmp_path / "october.csv", "\n".join(STATEMENT.splitlines()[:2]) + "\n")
+        month_matching.perform(theirs, ACCOUNT, "vendor", "2026-10", "ann")
+        month_matching.perform(theirs, ACCOUNT, "vendor", "2026-10", "ann")
+        deciding.accept(theirs, ACCOUNT, str(call_id(10)), "free for us", "ann")
+        closing.perform(theirs, ACCOUNT, "2026-10", "ann", anyway="a test")
+        assert showing.read(theirs, ACCOUNT, "2026-10").is_within(showing.SHARE)
+    with psycopg.connect(logins["writer"], autocommit=True) as connection:
+        for table, column in (
+            ("decisions", "reason"),
+            ("closes", "reason"),
+            ("close_amounts", "cost_state"),
+            ("bridge_steps", "step"),
+        ):
+            for verb in (f"DELETE FROM billing.{table}", f"UPDATE billing.{table} SET {column} = 'x'"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(verb.encode())
 
 
 def test_a_wrong_sign_and_a_providers_id(database: Database, database_url: str, tmp_path: Path) -> None:
