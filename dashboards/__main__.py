@@ -8,11 +8,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from dashboards import grafana, superset
+from dashboards import dbt_sources, grafana, superset
 from dashboards.panels import DASHBOARDS
 from replicator.store import pages
 
 HERE = Path(__file__).resolve().parent
+DBT = HERE.parent / "dbt" / "models" / "truedy" / "sources.yml"
 
 
 def files() -> dict[Path, str]:
@@ -20,7 +21,9 @@ def files() -> dict[Path, str]:
     made: dict[Path, dict[str, Any]] = {
         HERE / "grafana" / f"{dashboard.name}.json": grafana.render(dashboard) for dashboard in DASHBOARDS
     }
-    columns = pages.columns_of(pages.DICTIONARY.read_text(encoding="utf-8"))
+    page = pages.DICTIONARY.read_text(encoding="utf-8")
+    columns = pages.columns_of(page)
+    made[DBT] = dbt_sources.render(page, columns)
     made |= {HERE / "superset" / path: content for path, content in superset.render(DASHBOARDS, columns).items()}
     return {path: json.dumps(content, ensure_ascii=False, indent=2) + "\n" for path, content in made.items()}
 
@@ -35,7 +38,8 @@ def pack(target: Path) -> None:
 
 def written() -> list[Path]:
     """Return the files that are there."""
-    return sorted(path for folder in ("grafana", "superset") for path in (HERE / folder).rglob("*.*"))
+    found = [path for folder in ("grafana", "superset") for path in (HERE / folder).rglob("*.*")]
+    return sorted([*found, *DBT.parent.glob("*.yml")])
 
 
 def main(arguments: list[str]) -> None:

@@ -14,7 +14,7 @@ SELECT
 FROM (VALUES
     ('answer_rate', 'Share of the placed calls that were answered, and not by a known machine.',
         'answered_calls', 'placed_calls',
-        'A machine is no answer here; carriers'' ASR counts it. A machine that nobody detected is one.'),
+        'A machine is no answer here; carriers'' ASR counts it. A voicemail that was not recognised counts as one.'),
     ('machine_rate', 'Share of the placed calls that a machine answered.', 'machine_calls', 'placed_calls',
         'Undetected machines are among the answered calls.'),
     ('placed_rate', 'Share of the calls that are over that reached the other end.',
@@ -85,7 +85,7 @@ FROM (VALUES
     ('peak_calls', 'How many connected calls went on at once, at the most.', NULL, NULL,
         'Of one account; peaks of accounts do not add up.'),
     ('conversations', 'Calls answered and connected, not shorter than conversation_seconds.', NULL, NULL,
-        'A machine that nobody detected is one.'),
+        'A voicemail that was not recognised counts as one.'),
     ('contacts', 'Different numbers called.', NULL, NULL,
         'Do not add up over days; people share numbers.'),
     ('attempt_number', 'Which attempt it was to reach a party, since the last conversation, within attempt_days.',
