@@ -141,7 +141,7 @@ def test_wrong_questions_end_with_two(url: str, tmp_path: Path) -> None:
         (("daily", "--output", "a.csv", "--columns", "n,fone"), "did you mean phone?"),
         (("said", "--output", "a.csv", "--since", "2026-03-01"), "no day or month to choose by"),
         (("daily", "--output", "a.csv", "--since", "yesterday"), "yesterday"),
-        (("daily", "--output", "a.xlsx"), "does not tell the format"),
+        (("daily", "--output", "a.xls"), "does not tell the format"),
         (("daily", "--output", "old.csv"), "--overwrite"),
         (("daily", "--output", "none/a.csv"), "No such file or directory"),
         (("daily", "--output", "pipe.csv", "--overwrite"), "no ordinary file"),
