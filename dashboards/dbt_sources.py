@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 VALUES = {
     "stage": ("open", "answered", "machine", "not_answered", "busy", "not_placed", "cancelled", "unmapped"),

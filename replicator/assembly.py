@@ -110,12 +110,14 @@ def opened(settings: Settings) -> Iterator[Database]:
 
 def connection_url(settings: Settings) -> str:
     """Return what other tools connect to, without a password; where it is the embedded database, it must be running."""
-    from replicator.store import connection_url, embedded
+    from replicator.store import connection_url
 
     if settings.database_url is not None:
         return connection_url.shareable(settings.database_url.get_secret_value())
     if settings.has_libpq_variables:
         return connection_url.shareable("postgresql://")
+    from replicator.store import embedded
+
     with embedded.running(data_dir(settings)) as server:
         return connection_url.shareable(server.tcp_url, {})
 

@@ -14,6 +14,7 @@ from replicator.simulator.births import digest
 
 if TYPE_CHECKING:
     from replicator.simulator.births import Life
+    from replicator.simulator.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +27,20 @@ class Segment:
     end_seconds: float
 
 
-def conversation(
-    seed: int,
-    life: Life,
-    edition: int = 0,
-    replaced: str = "",
-    seconds_each: float = 8.5,
-    *,
-    is_lifelike: bool = False,
-) -> tuple[Segment, ...]:
-    """Return the segments of a call in an edition: one for each `seconds_each`."""
+def conversation(seed: int, life: Life, switches: Switches, edition: int = 0) -> tuple[Segment, ...]:
+    """Return the segments of a call in an edition: one for each `seconds_per_segment`."""
     random = Random(int.from_bytes(digest(seed, life.index)[8:16]))  # noqa: S311 - a simulation
     seconds = float(life.duration_seconds or 0)
-    count = max(1, round(seconds / seconds_each)) if life.outcome != "voicemail" else 1
+    count = max(1, round(seconds / switches.seconds_per_segment)) if life.outcome != "voicemail" else 1
     if edition:
-        count = count + 3 if replaced == "longer" else max(1, count - 2)
+        count = count + 3 if switches.transcript_replaced == "longer" else max(1, count - 2)
     step = seconds / count if count else 0.0
     spoken = []
     for number in range(count):
         start = round(number * step + random.random() * step / 4, 2)
         end = round(min(start + step * 0.7, (number + 1) * step), 2)
         of_agent = number % 2 == 0
-        if is_lifelike:
+        if switches.lifelike_turns:
             start, end = _lifelike(random, life.agent, number, count, step)
         text = texts.line(random, of_agent=of_agent, topic=life.topic)
         spoken.append(Segment("agent" if of_agent else "contact", text, start, max(start, end)))

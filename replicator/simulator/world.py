@@ -252,12 +252,8 @@ class World:
         if self.settings.get(index, {}).get("transcription_enabled") is False:
             return None
         life = self._life(index)
-        edition, how = edition_at(life, self._at(index)), self.switches
-        if edition is None:
-            return None
-        return conversation(
-            self.seed, life, edition, how.transcript_replaced, how.seconds_per_segment, is_lifelike=how.lifelike_turns
-        )
+        edition = edition_at(life, self._at(index))
+        return None if edition is None else conversation(self.seed, life, self.switches, edition)
 
     def has_recording_at(self, index: int) -> bool:
         """Return whether there is audio by now."""

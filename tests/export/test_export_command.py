@@ -84,7 +84,7 @@ def test_a_view_becomes_a_file(url: str, tmp_path: Path) -> None:
         assert re.fullmatch(r"20\d\d-.*\+00:00", facts.pop("snapshot_at"))
         assert facts == {
             "view": "analytics.daily", "format": "csv" if name == "a.csv" else "parquet", "file": name, "rows": 10,
-            "bytes": len(content), "sha256": sha256(content).hexdigest(), "columns": ["day", "account", "n", "phone"],
+            "bytes": len(content), "sha256": sha256(content).hexdigest(), "columns": ["day", "account", "n", "phone"], "numbers_as_text": 0,
         }  # fmt: skip
     assert pq.read_table(tmp_path / "b.parquet").num_rows == 10
 
@@ -139,9 +139,9 @@ def test_wrong_questions_end_with_two(url: str, tmp_path: Path) -> None:
         (("dayly", "--output", "a.csv"), "did you mean daily?"),
         (("truedy.calls", "--output", "a.csv"), "only views of schema analytics"),
         (("daily", "--output", "a.csv", "--columns", "n,fone"), "did you mean phone?"),
-        (("said", "--output", "a.csv", "--since", "2026-03-01"), "no day to choose by"),
+        (("said", "--output", "a.csv", "--since", "2026-03-01"), "no day or month to choose by"),
         (("daily", "--output", "a.csv", "--since", "yesterday"), "yesterday"),
-        (("daily", "--output", "a.xlsx"), "does not tell the format"),
+        (("daily", "--output", "a.xls"), "does not tell the format"),
         (("daily", "--output", "old.csv"), "--overwrite"),
         (("daily", "--output", "none/a.csv"), "No such file or directory"),
         (("daily", "--output", "pipe.csv", "--overwrite"), "no ordinary file"),
