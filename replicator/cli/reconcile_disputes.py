@@ -30,21 +30,21 @@ def disputes(
     from replicator.export.delimited import BYTE_ORDER_MARK, END, neutral, quoted
     from replicator.reconcile.disputes import COLUMNS, NUMBERS, row
     from replicator.report import terminal
-    from replicator.store import disputes as stored
+    from replicator.store import dispute_lines
 
     count, total = 0, Decimal(0)
     with opened(as_json=as_json) as (settings, database):
         atomic_file.check(output, may_replace=overwrite)
         account = settings.replicator_account
         with database.connection() as connection:
-            if not stored.is_matched(connection, account, period):
+            if not dispute_lines.is_matched(connection, account, period):
                 raise ConfigurationError(
                     f"{period} was not matched yet", advice=f"run: replicator reconcile match --period {period}"
                 )
             with atomic_file.replacing(output, may_replace=overwrite) as sink:
                 # A spreadsheet must not take anything of the party's file for a formula.
                 sink.write((BYTE_ORDER_MARK + ",".join(COLUMNS) + END).encode())
-                for found in stored.lines(connection, account, period, party):
+                for found in dispute_lines.lines(connection, account, period, party):
                     cells = row(found)
                     line = ",".join(
                         cells[name] if name in NUMBERS else quoted(neutral(cells[name])) if cells[name] else ""

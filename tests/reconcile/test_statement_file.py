@@ -299,9 +299,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
     assert time.process_time() - begun < 2
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()
-    monkeypatch.setattr(xlsx_file, "MOST_MEMBERS", 3)
-    with pytest.raises(ConfigurationError, match="unpacks to more than is read"):
-        read(tmp_path / "s.xlsx", spreadsheet(tmp_path / "t.xlsx", TYPED).read_bytes())
+    content = spreadsheet(tmp_path / "t.xlsx", TYPED).read_bytes()
+    for bound, least in (("MOST_MEMBERS", 3), ("MOST_BYTES", 1000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(xlsx_file, bound, least)
+            with pytest.raises(ConfigurationError, match="unpacks to more than is read"):
+                read(tmp_path / "s.xlsx", content)
 
 
 def test_xml_entities_are_refused(tmp_path: Path) -> None:
