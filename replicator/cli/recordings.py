@@ -181,6 +181,35 @@ def lines(report: Report) -> Iterator[str]:
     yield from warnings(report)
 
 
+def standing(settings: Settings, database: Database) -> dict[str, Any]:
+    """Return how many of the account's recordings are stored, wait or are given up, and why, as JSON shows it."""
+    from replicator.archive.queue_rules import WARN_BEFORE
+    from replicator.store import archived
+
+    now = datetime.now(UTC)
+    with database.connection() as connection:
+        counts = archived.counts(connection, settings.replicator_account, now, WARN_BEFORE)
+        reasons = archived.reasons(connection, settings.replicator_account)
+    return asdict(counts) | {
+        "reasons": [dict(zip(("state", "reason", "recordings"), row, strict=True)) for row in reasons]
+    }
+
+
+def standing_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the same for a terminal."""
+    from replicator.report.recording_lines import WORDS, deadlines, size
+    from replicator.store.archived import Counts
+
+    counts = Counts(**{name: value for name, value in found.items() if name != "reasons"})
+    yield (
+        f"recordings     {counts.stored:,} stored ({size(counts.bytes)}), {counts.pending:,} waiting, {counts.missing:,} missing, "
+        f"{counts.refused:,} refused"
+    )
+    for row in found["reasons"]:
+        yield f"               {row['recordings']:,} {row['state']}: {WORDS.get(row['reason'], row['reason'])}"
+    yield from deadlines(counts)
+
+
 def facts(report: Report) -> dict[str, Any]:
     """Return a run of the lane as JSON shows it."""
     return asdict(report)
@@ -198,4 +227,6 @@ __all__ = [
     "run",
     "runner",
     "say",
+    "standing",
+    "standing_lines",
 ]
