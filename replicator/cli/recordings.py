@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from threading import Event
 
     from replicator.archive.objects import StoreFailed
+    from replicator.archive.renewing import Readers
     from replicator.archive.running import Report, Runner
     from replicator.settings import Settings
-    from replicator.source.reading import Reading
     from replicator.store.database import Database
 
 Again = Annotated[bool, typer.Option("--again", help="Try recordings once more that are refused or missing.")]
@@ -34,7 +34,7 @@ FetchLost = Annotated[
 def runner(
     settings: Settings,
     database: Database,
-    readers: Sequence[tuple[str, Reading]],
+    readers: Readers,
     stop: Event,
     *,
     most_requests: int | None = None,
@@ -46,7 +46,7 @@ def runner(
     Without readers no link is renewed. `most_requests` is how many links may be asked for.
     """
     from replicator import assembly
-    from replicator.archive import objects
+    from replicator.archive import stores
     from replicator.archive.renewing import Renewer
     from replicator.archive.running import Runner
     from replicator.sync.clock import steady_clock
@@ -60,7 +60,7 @@ def runner(
         )  # fmt: skip
     plan = _plan(settings, compares_now=compares_now, fetches_lost=fetches_lost)
     data_dir = assembly.data_dir(settings)
-    with objects.opened(
+    with stores.opened(
         settings.replicator_archive_store, data_dir, lock_days=settings.replicator_archive_lock_days
     ) as store:
         yield Runner(database, store, renewer, plan, stop=stop, clock=clock)
@@ -90,7 +90,7 @@ def _plan(settings: Settings, *, compares_now: bool, fetches_lost: bool) -> Any:
 def after_sync(
     settings: Settings,
     database: Database,
-    readers: Sequence[tuple[str, Reading]],
+    readers: Readers,
     stop: Event,
     *,
     seconds: float | None,
@@ -150,9 +150,7 @@ def run(settings: Settings, database: Database, wanted: Wanted, *, is_told: bool
         return facts(report)
 
 
-def beside_syncs(
-    settings: Settings, database: Database, readers: Sequence[tuple[str, Reading]], stop: Event
-) -> AbstractContextManager[None]:
+def beside_syncs(settings: Settings, database: Database, readers: Readers, stop: Event) -> AbstractContextManager[None]:
     """Return a context manager that downloads in a thread of its own while the body runs."""
     from replicator.service.recording_lane import beside
 
