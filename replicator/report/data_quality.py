@@ -94,6 +94,7 @@ def coverage(figures: Figures, clock: Clock) -> Markup:
         ["Holes, unsure stretches", f"{count(facts.holes)}, {count(facts.unsure_intervals)}"],
         ["Reaches the beginning of the list", "yes" if facts.reaches_beginning else "not yet"],
         ["Last verification against the source", joined(moment(facts.verification_at, clock), {True: ": equal, as far as was looked", False: ": differences found", None: ""}[facts.verification_is_equal])],
+        *_recordings(figures),
     ]  # fmt: skip
     lead = "How much of each day was compared with the source's list, and what of it is proven to be complete."
     return section(
@@ -107,6 +108,26 @@ def coverage(figures: Figures, clock: Clock) -> Markup:
         element("h3", "How late a change is seen"),
         _delays(figures),
     )
+
+
+def _recordings(figures: Figures) -> list[list[Child]]:
+    """Return what the archive has of the recordings, with a warning before a deadline; nothing where it has none."""
+    facts = figures.facts
+    known = (facts.stored_recordings or 0, facts.waiting_recordings, facts.missing_recordings, facts.refused_recordings)
+    if not any(known):
+        return []
+    lines: list[list[Child]] = [
+        [
+            "Recordings archived; waiting, missing, refused",
+            "; ".join([count(known[0]), ", ".join(map(count, known[1:]))]),
+        ]
+    ]
+    if facts.near_deadline_recordings or facts.past_deadline_recordings:
+        words = (
+            f"{count(facts.near_deadline_recordings)} within two days; {count(facts.past_deadline_recordings)} by now"
+        )
+        lines.append(["Warning: recordings not archived that the vendor deletes", words])
+    return lines
 
 
 def _day(row: CoveredDay) -> date:

@@ -40,6 +40,13 @@ class Facts:
     suspected_deletions: int
     verification_at: datetime | None
     verification_is_equal: bool | None
+    stored_recordings: int | None = None
+    """In the archive, as the next ones."""
+    waiting_recordings: int = 0
+    near_deadline_recordings: int = 0
+    past_deadline_recordings: int = 0
+    missing_recordings: int = 0
+    refused_recordings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +305,8 @@ class Pulse:
 
     is_lease_held: bool
     lag_seconds: float | None
+    near_deadline_recordings: int = 0
+    """Recordings that are not stored yet, and that the vendor deletes within two days."""
 
 
 @dataclass(frozen=True, slots=True)

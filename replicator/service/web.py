@@ -170,6 +170,7 @@ class Site:
             "freshness": is_fresh,
             "lag_seconds": None if lag is None else round(lag, 1),
             "most_lag_seconds": self._fresh_seconds,
+            "recordings_near_deadline": None if found is None else found.near_deadline_recordings,
         }
         return Answer(200 if is_fine else 503, "application/json", json.dumps(facts).encode() + b"\n")
 

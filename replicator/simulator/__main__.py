@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 
 from replicator.errors import ConfigurationError
 from replicator.simulator.api import KEY, Api
-from replicator.simulator.server import serve
+from replicator.simulator.server import serve, storing
 from replicator.simulator.switches import PRESETS
 from replicator.simulator.world import World
 
@@ -32,13 +33,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--recordings",
         default="",
-        help="base URL of the recordings; 'self' is this server, and what the observed preset does",
+        help="base URL of the recordings; 'self' is this server, and what the observed preset does; 'other' is another "
+        "port of this process, as storage is another host",
     )
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does, with the parent")
     chosen = parser.parse_args(arguments)
     switches = PRESETS[chosen.preset]().but(limit=chosen.limit or None, window_seconds=chosen.window)
     own_recordings = chosen.recordings == "self" or (chosen.preset == "observed" and not chosen.recordings)
-    if chosen.recordings and not own_recordings:
+    if chosen.recordings not in {"", "self", "other"}:
         switches = switches.but(recording_base_url=chosen.recordings)
     keys = chosen.key or [KEY]
     world = World(chosen.seed, chosen.calls, days=chosen.days, churn_per_minute=chosen.churn, switches=switches)
@@ -53,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     try:
-        serve(api, host=chosen.host, port=chosen.port, ready=ready)
+        with storing(api, host=chosen.host) if chosen.recordings == "other" else nullcontext():
+            serve(api, host=chosen.host, port=chosen.port, ready=ready)
     except ConfigurationError as error:
         sys.stderr.write(error.explain() + "\n")
         return error.exit_code

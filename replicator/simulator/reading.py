@@ -16,7 +16,7 @@ from uuid import UUID
 from replicator.simulator import wire
 from replicator.simulator.births import to_us
 from replicator.simulator.exchange import ApiError, Request, Response, not_found, validation
-from replicator.simulator.recordings import audio, recording_url, signature
+from replicator.simulator.recordings import MEDIA_TYPES, audio, kind_of, recording_url, signature
 from replicator.simulator.wire import to_json
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def recording_data(deployment: Deployment, call_id: str, now: datetime) -> bytes
         world.change(index, {"recording_url": url})
     data = {"recording_url": url}
     if switches.recording_extra_fields:
-        data |= {"format": "wav", "duration_seconds": row["duration_seconds"]}
+        data |= {"format": kind_of(switches, call_id), "duration_seconds": row["duration_seconds"]}
     return to_json(data)
 
 
@@ -240,26 +240,51 @@ def stored_audio(deployment: Deployment, request: Request, name: str, now: datet
     """Answer a recording's link. An API key that is sent here has leaked."""
     if "authorization" in request.headers:
         deployment.log.keys_sent_to_storage += 1
-    switches = deployment.switches
+    switches, world = deployment.switches, deployment.world
     if request.method != "GET":
         return Response(405, headers=(("allow", "GET"),))
-    call_id = name.removesuffix(".wav")
-    index = deployment.world.index_of(call_id)
-    gone = index is None or not deployment.world.has_recording_at(index)
-    if index is None or gone or deployment.world.odd(index, "storage missing", switches.storage_missing_share):
-        return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", (("content-type", "application/xml"),))
+    name, _, hop = name.partition("/hop/")
+    call_id, _, kind = name.rpartition(".")
+    index = world.index_of(call_id)
+    gone = index is None or not world.has_recording_at(index)
+    if (
+        index is None
+        or gone
+        or kind not in MEDIA_TYPES
+        or world.odd(index, "storage missing", switches.storage_missing_share)
+    ):
+        return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", _XML)
     if switches.recording_signed_expiring:
         query = dict(parse_qsl(request.query))
         expires = query.get("X-Expires", "0")
         is_signed = query.get("X-Signature") == signature(call_id, expires)
         if not is_signed or not expires.isdigit() or int(expires) < now.timestamp():
-            return Response(403, b"<Error><Code>AccessDenied</Code></Error>", (("content-type", "application/xml"),))
-    sound = audio(call_id)
-    headers: tuple[tuple[str, str], ...] = (("content-type", "audio/wav"), ("accept-ranges", "bytes"))
+            return Response(403, b"<Error><Code>AccessDenied</Code></Error>", _XML)
+    if world.odd(index, "storage inside", switches.storage_inside_share):
+        return Response(302, headers=(("location", "http://169.254.169.254/latest/meta-data/"),))
+    if world.odd(index, "storage html", switches.storage_html_share):
+        return Response(200, b"<!DOCTYPE html><title>Please log in</title>", (("content-type", "audio/wav"),))
+    hops = int(hop) if hop.isdigit() else 0
+    if hops < switches.storage_redirects:
+        return Response(302, headers=(("location", f"/storage/{name}/hop/{hops + 1}?{request.query}"),))
+    response = _file(
+        audio(call_id, switches.recording_seconds, kind), kind, request, has_ranges=not switches.storage_ignores_range
+    )
+    if switches.storage_cut_rate and deployment.random.random() < switches.storage_cut_rate:
+        response.truncate_at = deployment.random.randrange(len(response.body)) if response.body else None
+    return response
+
+
+def _file(sound: bytes, kind: str, request: Request, *, has_ranges: bool) -> Response:
+    """Answer with a file, or with the part of it that is asked for (Range, If-Range)."""
+    tag = f'"{hashlib.blake2b(sound, digest_size=16).hexdigest()}"'
+    headers: tuple[tuple[str, str], ...] = (("content-type", MEDIA_TYPES[kind]),)
+    if not has_ranges:
+        return Response(200, sound, headers)
+    headers += (("accept-ranges", "bytes"), ("etag", tag))
     wanted = request.headers.get("range", "")
-    if switches.storage_ignores_range:
-        return Response(200, sound, headers[:1])
-    if wanted.startswith("bytes=") and wanted.count("-") == 1:
+    is_same = request.headers.get("if-range", tag) == tag
+    if is_same and wanted.startswith("bytes=") and wanted.count("-") == 1:
         start, _, end = wanted[6:].partition("-")
         if start.isdigit() and int(start) < len(sound) and (end.isdigit() or not end):
             last = min(int(end) if end else len(sound) - 1, len(sound) - 1)
@@ -267,3 +292,6 @@ def stored_audio(deployment: Deployment, request: Request, name: str, now: datet
             return Response(206, sound[int(start) : last + 1], headers)
         return Response(416, b"", (("content-range", f"bytes */{len(sound)}"),))
     return Response(200, sound, headers)
+
+
+_XML = (("content-type", "application/xml"),)

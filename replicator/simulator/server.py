@@ -11,19 +11,18 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from replicator.errors import ConfigurationError
 from replicator.simulator.api import BASE
-from replicator.simulator.exchange import Request
+from replicator.simulator.exchange import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 
     from replicator.simulator.api import Api
-    from replicator.simulator.exchange import Response
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -141,6 +140,30 @@ def running(api: Api, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
         server.should_exit = True
         thread.join(_STOP_SECONDS)
         listener.close()
+
+
+class Storage:
+    """What a storage of its own answers: the files behind the links, and nothing of the API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.switches = api.switches.but(one_at_a_time=False)
+        self.clock = api.clock
+        self.log = api.log
+
+    def handle(self, request: Request) -> Response:
+        if not request.path.startswith("/storage/"):
+            return Response(404, b"<Error><Code>NoSuchKey</Code></Error>", (("content-type", "application/xml"),))
+        return self._api.handle(request)
+
+
+@contextmanager
+def storing(api: Api, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve the recordings of `api` at an origin of their own, and let its links lead there; yield that origin."""
+    with running(cast("Api", Storage(api)), port, host) as base_url:
+        origin = base_url.partition("/api/")[0]
+        api.switches = api.switches.but(recording_base_url=origin)
+        yield origin
 
 
 def serve(api: Api, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] | None = None) -> None:

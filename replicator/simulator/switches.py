@@ -105,6 +105,12 @@ class Switches:
     provider_seconds: float = 0.0
     storage_missing_share: float = 0.0  # the file link answers 404
     storage_ignores_range: bool = False
+    recording_kinds: tuple[str, ...] = ("wav", "mp3", "ogg")  # each call has one of them
+    recording_seconds: float = 0.5  # of audio
+    storage_html_share: float = 0.0  # 200 with an HTML page
+    storage_redirects: int = 0  # so many before the file
+    storage_inside_share: float = 0.0  # a redirect to the metadata service's address
+    storage_cut_rate: float = 0.0  # the file ends early
 
     # Writing.
     bulk_path: Literal["bulk-delete", "bulk"] = "bulk-delete"

@@ -38,7 +38,14 @@ SELECT
     (SELECT v.finished_at FROM replicator.verifications v WHERE v.account = %(account)s ORDER BY v.id DESC LIMIT 1)
         AS verification_at,
     (SELECT v.is_equal FROM replicator.verifications v WHERE v.account = %(account)s ORDER BY v.id DESC LIMIT 1)
-        AS verification_is_equal
+        AS verification_is_equal,
+    a.stored_recordings,
+    coalesce(a.waiting_recordings, 0) AS waiting_recordings,
+    coalesce(a.near_deadline_recordings, 0) AS near_deadline_recordings,
+    coalesce(a.past_deadline_recordings, 0) AS past_deadline_recordings,
+    coalesce(a.missing_recordings, 0) AS missing_recordings,
+    coalesce(a.refused_recordings, 0) AS refused_recordings
 FROM replicator.reporting r
 CROSS JOIN LATERAL (SELECT (now() AT TIME ZONE r.time_zone)::date AS today) n
-LEFT JOIN analytics.replication_freshness f ON f.account = %(account)s;
+LEFT JOIN analytics.replication_freshness f ON f.account = %(account)s
+LEFT JOIN analytics.archive_summary a ON a.account = %(account)s;

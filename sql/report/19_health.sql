@@ -1,5 +1,8 @@
--- One row: does a writer hold the account's lease, and how old is the last look at the newest end of the list?
+-- One row: does a writer hold the account's lease, how old is the last look at the newest end of the list, and how
+-- many recordings does the vendor delete within two days that are not stored yet?
 SELECT
     EXISTS (SELECT FROM replicator.lease l WHERE l.account = %(account)s AND l.expires_at > clock_timestamp()) AS is_lease_held,
     (SELECT extract(epoch FROM now() - s.head_at)::double precision
-        FROM replicator.source_state s WHERE s.account = %(account)s) AS lag_seconds;
+        FROM replicator.source_state s WHERE s.account = %(account)s) AS lag_seconds,
+    coalesce((SELECT a.near_deadline_recordings FROM analytics.archive_summary a WHERE a.account = %(account)s), 0)
+        AS near_deadline_recordings;

@@ -161,7 +161,9 @@ def test_health(pulse: Callable[[], Pulse], status: int, database: bool, lease: 
         freshness,
     )
     assert facts["is_fine"] == (status == 200)
-    assert set(facts) == {"is_fine", "database", "lease", "freshness", "lag_seconds", "most_lag_seconds"}
+    assert set(facts) == {
+        "is_fine", "database", "lease", "freshness", "lag_seconds", "most_lag_seconds", "recordings_near_deadline",
+    }  # fmt: skip
     assert b"secret" not in answer.body
 
 

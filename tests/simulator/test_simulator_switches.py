@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from replicator.simulator.switches import PRESETS, Switches
@@ -291,7 +292,7 @@ def test_recordings_can_be_missing_cached_or_signed() -> None:
     link = one.removeprefix("https://recordings.example.net")
     own = f"http://truedy.test{link}"
     del client.headers["Authorization"]
-    assert client.get(own).content[:4] == b"RIFF"
+    assert client.get(own).content[:4] in {b"RIFF", b"ID3\x03", b"OggS"}
     client.clock.sleep(61)
     assert client.get(own).status_code == 403
     assert api.log.keys_sent_to_storage == 0
@@ -336,6 +337,25 @@ def test_storage_serves_audio_and_notes_leaked_keys() -> None:
     assert client.get(link, headers={"Range": "bytes=10-19"}).content == whole
     api.switches = api.switches.but(storage_missing_share=1.0)
     assert client.get(link).status_code == 404
+
+
+def test_storage_can_misbehave() -> None:
+    """recording_kinds, recording_seconds, storage_html_share, storage_redirects, storage_inside_share, storage_cut_rate."""
+    client, api = asking(recording_missing_share=0.0, recording_kinds=("ogg",), recording_seconds=2.0)
+    call = settled(api, "completed")[5]
+    data = client.get(f"/calls/{call}/recording").json()["data"]
+    assert data["recording_url"].endswith(".ogg")
+    link = f"http://truedy.test/storage/{call}.ogg"
+    assert client.get(link).content[:4] == b"OggS"
+    api.switches = api.switches.but(storage_redirects=1)
+    assert client.get(link).headers["location"].partition("?")[0] == f"/storage/{call}.ogg/hop/1"
+    api.switches = api.switches.but(storage_redirects=0, storage_html_share=1.0)
+    assert client.get(link).content.startswith(b"<!DOCTYPE html>")
+    api.switches = api.switches.but(storage_html_share=0.0, storage_inside_share=1.0)
+    assert "169.254.169.254" in client.get(link).headers["location"]
+    api.switches = api.switches.but(storage_inside_share=0.0, storage_cut_rate=1.0)
+    with pytest.raises(httpx.TransportError):
+        client.get(link)
 
 
 def test_writing_can_have_older_ways() -> None:
