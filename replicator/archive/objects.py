@@ -1,4 +1,4 @@
-"""The one door to the archive's files: a store that is a folder, or a bucket of S3.
+"""The one door to the archive's files: what a store is, whether it is a folder or a bucket of S3 (stores.py opens one).
 
 A file's place is made of its SHA-256 (`aa/bb/<hash>`), and is the same in every store, so a store can be copied as it
 is. A file that is there is never overwritten. What may be a file's place is checked here, so that a changed row of the
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from replicator.errors import ConfigurationError, OutputFailed
+from replicator.errors import OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,28 +122,5 @@ def examine(store: Store, place: str) -> Examined:
     return Examined(place, digest.hexdigest(), size)
 
 
-@contextmanager
-def opened(where: str, data_dir: Path, *, lock_days: int = 0) -> Iterator[Store]:
-    """Yield the store that REPLICATOR_ARCHIVE_STORE names; empty is a folder in the data directory.
-
-    Raises ConfigurationError where it is none.
-    """
-    from pathlib import Path as Folder  # noqa: PLC0415 - only for this
-
-    if where.startswith("s3://"):
-        from replicator.archive import s3_store  # noqa: PLC0415 - boto3 is an extra
-
-        with s3_store.opened(where, data_dir / "archive-unfinished", lock_days=lock_days) as store:
-            yield store
-        return
-    if "://" in where:
-        raise ConfigurationError(
-            "REPLICATOR_ARCHIVE_STORE is no folder and no bucket", advice="give a folder, or s3://bucket/prefix"
-        )
-    from replicator.archive.folder_store import FolderStore  # noqa: PLC0415 - it imports this module
-
-    yield FolderStore(Folder(where).expanduser() if where else data_dir / "archive")
-
-
-__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine", "opened",
+__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine",
            "place_of"]  # fmt: skip

@@ -130,12 +130,6 @@ class Verdict:
     next_try_at: datetime | None
 
 
-def deadline(ended_at: datetime | None, created_at: datetime | None, keeps: timedelta) -> datetime | None:
-    """Return when the vendor deletes the audio of a call, or None where the call's time is unknown."""
-    since = ended_at or created_at
-    return None if since is None else since + keeps
-
-
 def is_link_good(url: str | None, expires_at: datetime | None, now: datetime) -> bool:
     """Say whether a stored link is worth trying. One without a known end is tried, and renewed once it is refused."""
     return bool(url) and (expires_at is None or expires_at > now + ABOUT_TO_EXPIRE)
@@ -176,11 +170,6 @@ def is_late(deadline_at: datetime | None, now: datetime) -> bool:
     return deadline_at is not None and deadline_at <= now
 
 
-def warns(deadline_at: datetime | None, now: datetime) -> bool:
-    """Say whether the deadline of a pending recording is so near that the operator should know."""
-    return deadline_at is not None and now < deadline_at <= now + WARN_BEFORE
-
-
 def renewal_reserve(limit: int | None, deadline_at: datetime | None, now: datetime) -> int:
     """Return how many requests of a window must stay free for other work when a link is renewed.
 
@@ -212,5 +201,14 @@ def _state_after(standing: Standing, reason: Reason, failures: int, since: datet
     return State.PENDING
 
 
-__all__ = ["Reason", "Standing", "State", "Verdict", "after_failure", "deadline", "is_late", "is_link_good", "pause_after",
-           "renewal_reserve", "warns"]  # fmt: skip
+__all__ = [
+    "Reason",
+    "Standing",
+    "State",
+    "Verdict",
+    "after_failure",
+    "is_late",
+    "is_link_good",
+    "pause_after",
+    "renewal_reserve",
+]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from replicator.source.reading import Answered, Reading
     from replicator.store.database import Database
 
+    Readers = Sequence[tuple[str, Reading]]
+    """Pairs of a key and a reader that uses it."""
+
 LONGEST_WAIT_SECONDS = 0.5
 MOST_FAILURES = 5
 """After so many failures of the source in a row, no more links are asked for in this run."""
@@ -38,7 +41,7 @@ class Renewer:
     def __init__(
         self,
         database: Database,
-        readers: Sequence[tuple[str, Reading]],
+        readers: Readers,
         limits: Limits,
         account: str,
         *,

@@ -96,6 +96,7 @@ def status(as_json: Json = False) -> None:
             facts = sealed_heads.summary(connection, settings.replicator_account)
         facts["hash"] = None if facts["hash"] is None else bytes(facts["hash"]).hex()
         facts["is_on"] = settings.is_archived
+        facts["recordings"] = recordings.standing(settings, database)
         now = datetime.now(UTC)
         facts["open_seconds"] = (
             None if facts["open_since"] is None else max(0, round((now - facts["open_since"]).total_seconds()))
@@ -105,6 +106,7 @@ def status(as_json: Json = False) -> None:
 
 def _status_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"archive        {'on' if facts['is_on'] else 'off'}"
+    yield from recordings.standing_lines(facts["recordings"])
     if facts["block"] is None:
         yield "chain          nothing is sealed yet"
         return

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from threading import Event
 
     from replicator.archive.objects import StoreFailed
+    from replicator.archive.renewing import Readers
     from replicator.archive.running import Report, Runner
     from replicator.settings import Settings
-    from replicator.source.reading import Reading
     from replicator.store.database import Database
 
 Again = Annotated[bool, typer.Option("--again", help="Try recordings once more that are refused or missing.")]
@@ -34,7 +34,7 @@ FetchLost = Annotated[
 def runner(
     settings: Settings,
     database: Database,
-    readers: Sequence[tuple[str, Reading]],
+    readers: Readers,
     stop: Event,
     *,
     most_requests: int | None = None,
@@ -46,7 +46,7 @@ def runner(
     Without readers no link is renewed. `most_requests` is how many links may be asked for.
     """
     from replicator import assembly
-    from replicator.archive import objects
+    from replicator.archive import stores
     from replicator.archive.renewing import Renewer
     from replicator.archive.running import Runner
     from replicator.sync.clock import steady_clock
@@ -60,7 +60,7 @@ def runner(
         )  # fmt: skip
     plan = _plan(settings, compares_now=compares_now, fetches_lost=fetches_lost)
     data_dir = assembly.data_dir(settings)
-    with objects.opened(
+    with stores.opened(
         settings.replicator_archive_store, data_dir, lock_days=settings.replicator_archive_lock_days
     ) as store:
         yield Runner(database, store, renewer, plan, stop=stop, clock=clock)
@@ -90,7 +90,7 @@ def _plan(settings: Settings, *, compares_now: bool, fetches_lost: bool) -> Any:
 def after_sync(
     settings: Settings,
     database: Database,
-    readers: Sequence[tuple[str, Reading]],
+    readers: Readers,
     stop: Event,
     *,
     seconds: float | None,
@@ -150,9 +150,7 @@ def run(settings: Settings, database: Database, wanted: Wanted, *, is_told: bool
         return facts(report)
 
 
-def beside_syncs(
-    settings: Settings, database: Database, readers: Sequence[tuple[str, Reading]], stop: Event
-) -> AbstractContextManager[None]:
+def beside_syncs(settings: Settings, database: Database, readers: Readers, stop: Event) -> AbstractContextManager[None]:
     """Return a context manager that downloads in a thread of its own while the body runs."""
     from replicator.service.recording_lane import beside
 
@@ -181,6 +179,35 @@ def lines(report: Report) -> Iterator[str]:
     yield from warnings(report)
 
 
+def standing(settings: Settings, database: Database) -> dict[str, Any]:
+    """Return how many of the account's recordings are stored, wait or are given up, and why, as JSON shows it."""
+    from replicator.archive.queue_rules import WARN_BEFORE
+    from replicator.store import archived
+
+    now = datetime.now(UTC)
+    with database.connection() as connection:
+        counts = archived.counts(connection, settings.replicator_account, now, WARN_BEFORE)
+        reasons = archived.reasons(connection, settings.replicator_account)
+    return asdict(counts) | {
+        "reasons": [dict(zip(("state", "reason", "recordings"), row, strict=True)) for row in reasons]
+    }
+
+
+def standing_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the same for a terminal."""
+    from replicator.report.recording_lines import WORDS, deadlines, size
+    from replicator.store.archived import Counts
+
+    counts = Counts(**{name: value for name, value in found.items() if name != "reasons"})
+    yield (
+        f"recordings     {counts.stored:,} stored ({size(counts.bytes)}), {counts.pending:,} waiting, {counts.missing:,} missing, "
+        f"{counts.refused:,} refused"
+    )
+    for row in found["reasons"]:
+        yield f"               {row['recordings']:,} {row['state']}: {WORDS.get(row['reason'], row['reason'])}"
+    yield from deadlines(counts)
+
+
 def facts(report: Report) -> dict[str, Any]:
     """Return a run of the lane as JSON shows it."""
     return asdict(report)
@@ -198,4 +225,6 @@ __all__ = [
     "run",
     "runner",
     "say",
+    "standing",
+    "standing_lines",
 ]

@@ -235,6 +235,15 @@ def not_pending(connection: psycopg.Connection[Any], ids: Sequence[UUID]) -> set
     return set(ids) - {row for (row,) in found}
 
 
+def reasons(connection: psycopg.Connection[Any], account: str) -> list[tuple[str, str, int]]:
+    """Return (state, reason, how many) of an account's recordings that are not stored and have a reason, most first."""
+    return connection.execute(
+        "SELECT state, reason, count(*) FROM archive.objects WHERE account = %s AND state IN ('pending', 'missing', 'refused') "
+        "AND reason IS NOT NULL GROUP BY state, reason ORDER BY count(*) DESC, state, reason",
+        [account],
+    ).fetchall()
+
+
 def counts(connection: psycopg.Connection[Any], account: str, now: datetime, warn_before: timedelta) -> Counts:
     """Return an account's recordings by state."""
     with connection.cursor(row_factory=class_row(Counts)) as cursor:
@@ -257,4 +266,4 @@ def counts(connection: psycopg.Connection[Any], account: str, now: datetime, war
 
 
 __all__ = ["Claimed", "Counts", "claim", "count_stored", "counts", "forget_intent", "intend", "mark_failed", "mark_lost",
-           "mark_stored", "not_pending", "prolong", "queue", "queue_from_before", "release", "stored_after", "try_again"]  # fmt: skip
+           "mark_stored", "not_pending", "prolong", "queue", "queue_from_before", "reasons", "release", "stored_after", "try_again"]  # fmt: skip

@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from replicator.archive import objects, verify
+from replicator.archive import inspection, objects
 from replicator.archive.folder_store import FolderStore
 from replicator.archive.janitor import compare
 from tests.archive import fix_kills, fix_queue, fix_sound, fix_storage
@@ -69,6 +69,6 @@ def _is_whole(database: Database, store: FolderStore, calls: list, sounds: dict[
     sealed = fix_queue.sealed(database)
     assert sorted(sealed) == sorted((call, row["sha256"]) for call, row in rows.items())
     assert [path.name for path in store.working.iterdir() if path.name != ".compared"] == []
-    verdict = verify.verify(database, "default", (), lambda *_: None)
+    verdict = inspection.verify(database, "default", (), lambda *_: None)
     # The calls of this test are made by hand, without versions.
     assert {fault.code for fault in verdict.faults} <= {"call_without_version"}

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from replicator.archive import objects, s3_store
+from replicator.archive import objects, s3_store, stores
 from replicator.archive.folder_store import FolderStore
 from replicator.archive.objects import ObjectDiffers, ObjectGone, StoreFailed
 from replicator.errors import ConfigurationError
@@ -60,7 +60,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     bucket = f"b{uuid.uuid4().hex}"
     request.getfixturevalue("aws")
     boto3.client("s3").create_bucket(Bucket=bucket)
-    with objects.opened(f"s3://{bucket}/some/prefix", tmp_path) as opened:
+    with stores.opened(f"s3://{bucket}/some/prefix", tmp_path) as opened:
         yield opened
 
 
@@ -181,7 +181,7 @@ def test_a_large_file_goes_up_in_parts(aws: str, tmp_path: Path, monkeypatch: py
     boto3.client("s3").create_bucket(Bucket="large")
     content = bytes(range(256)) * 50_000
     sha256 = hashlib.sha256(content).hexdigest()
-    with objects.opened("s3://large", tmp_path) as store:
+    with stores.opened("s3://large", tmp_path) as store:
         for _ in range(2):
             place = store.put(finished(store.working, content), sha256, "audio/wav")
         assert objects.examine(store, place).is_whole
@@ -195,7 +195,7 @@ def test_object_lock_is_used_where_the_bucket_has_it(aws: str, tmp_path: Path) -
     client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
     client.create_bucket(Bucket="open")
     until = datetime.now(UTC) + timedelta(days=400)
-    with objects.opened("s3://locked", tmp_path, lock_days=30) as store:
+    with stores.opened("s3://locked", tmp_path, lock_days=30) as store:
         place = store.put(finished(store.working), HASH, "audio/wav")
         found = client.head_object(Bucket="locked", Key=place)
         assert found["ObjectLockMode"] == "GOVERNANCE"
@@ -206,13 +206,13 @@ def test_object_lock_is_used_where_the_bucket_has_it(aws: str, tmp_path: Path) -
         place = store.put(finished(store.working, b"other"), other, "audio/wav", until)
         kept = client.head_object(Bucket="locked", Key=place)["ObjectLockRetainUntilDate"]
         assert abs(kept - until) < timedelta(seconds=2)
-    with objects.opened("s3://open", tmp_path, lock_days=30) as store:
+    with stores.opened("s3://open", tmp_path, lock_days=30) as store:
         assert objects.examine(store, store.put(finished(store.working), HASH, "audio/wav")).is_whole
 
 
 def test_a_bucket_that_cannot_be_used_is_told_without_a_secret(aws: str, tmp_path: Path) -> None:
     """A bucket that does not exist: our error, with what to do."""
-    with objects.opened("s3://nowhere-at-all", tmp_path) as store:
+    with stores.opened("s3://nowhere-at-all", tmp_path) as store:
         with pytest.raises(StoreFailed) as caught:
             store.put(finished(store.working), HASH, "audio/wav")
         assert "canary" not in caught.value.explain()
@@ -223,7 +223,7 @@ def test_a_bucket_that_cannot_be_used_is_told_without_a_secret(aws: str, tmp_pat
 @pytest.mark.parametrize("where", ["s3://", "https://bucket", "gs://bucket/x"])
 def test_what_is_no_store_is_refused(tmp_path: Path, where: str) -> None:
     """With what is expected."""
-    with pytest.raises(ConfigurationError), objects.opened(where, tmp_path):
+    with pytest.raises(ConfigurationError), stores.opened(where, tmp_path):
         pass
 
 
@@ -233,7 +233,7 @@ def test_recordings_go_into_a_bucket(aws: str, database: Database, tmp_path: Pat
     sound = fix_sound.wav()
     with fix_storage.serving(fix_storage.file_server(sound)) as storage:
         (number,) = fix_queue.add_calls(database, [f"{storage.url}/a"])
-        with objects.opened("s3://recordings/archive", tmp_path) as store:
+        with stores.opened("s3://recordings/archive", tmp_path) as store:
             assert fix_queue.perform(database, store).stored == 1
             assert fix_queue.perform(database, store).strays == 0
             assert read(store, fix_queue.rows(database)[number]["place"]) == sound

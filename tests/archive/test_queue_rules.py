@@ -153,19 +153,3 @@ def test_any_history_of_failures_ends() -> None:
             standing, now = after(standing, verdict), verdict.next_try_at
         assert verdict.state in {State.MISSING, State.REFUSED}
         assert now <= NOW + timedelta(days=26)
-
-
-def test_a_deadline_is_counted_from_the_calls_end() -> None:
-    """Or from its creation where it has none; a call without either has no deadline."""
-    ended, created = NOW - timedelta(days=1), NOW - timedelta(days=2)
-    assert queue_rules.deadline(ended, created, KEEPS) == ended + KEEPS
-    assert queue_rules.deadline(None, created, KEEPS) == created + KEEPS
-    assert queue_rules.deadline(None, None, KEEPS) is None
-
-
-def test_a_near_deadline_is_warned_of() -> None:
-    """Two days before; what is past is no warning any more."""
-    assert queue_rules.warns(NOW + timedelta(days=1), NOW)
-    assert not queue_rules.warns(NOW + timedelta(days=3), NOW)
-    assert not queue_rules.warns(NOW - timedelta(seconds=1), NOW)
-    assert not queue_rules.warns(None, NOW)

@@ -79,7 +79,9 @@ def test_links_that_expired_are_renewed(api: Api, served: dict[str, str], tmp_pa
     assert off.returncode == 0, off.stderr
     assert states(served["DATABASE_URL"]) == {}
     with psycopg.connect(served["DATABASE_URL"]) as connection:
-        connection.execute("UPDATE truedy.recordings SET url_expires_at = now() - interval '1 hour' WHERE state = 'present'")
+        connection.execute(
+            "UPDATE truedy.recordings SET url_expires_at = now() - interval '1 hour' WHERE state = 'present'"
+        )
     done = fix_commands.run("archive", "run", "--max-seconds", "60", "--json", cwd=tmp_path, **served)
     assert done.returncode == 0, done.stderr
     kept = json.loads(done.stdout)["recordings"]
