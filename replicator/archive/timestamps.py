@@ -1,7 +1,8 @@
 """Asks a time-stamping authority for RFC 3161 tokens over heads, and checks them. The one door to `rfc3161-client`.
 
 A token shows that a head existed at a time, in the words of somebody who has no interest in it. The request holds a hash
-and nothing of the archive.
+and nothing of the archive. The library reads strict DER only: an authority that sends its certificates in another
+order than DER's counts as one that gave no token.
 """
 
 from __future__ import annotations
