@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from replicator.archive.anchors import Found
     from replicator.archive.chain import Block
-    from replicator.archive.objects import Store
     from replicator.archive.inspection import Verdict
+    from replicator.archive.objects import Store
     from replicator.store.database import Database
 
     Steps = list[tuple[str, str]]
