@@ -14,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import anchor_places, anchors, exporting, objects, signing, verify
+from replicator.archive import anchor_places, anchors, exporting, inspection, objects, signing
 from replicator.archive.addresses import parse_allowed
 from replicator.archive.fetch import Limits
 from replicator.archive.running import Plan, Runner
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from replicator.archive.anchors import Found
     from replicator.archive.chain import Block
+    from replicator.archive.inspection import Verdict
     from replicator.archive.objects import Store
-    from replicator.archive.verify import Verdict
     from replicator.store.database import Database
 
     Steps = list[tuple[str, str]]
@@ -107,7 +107,7 @@ def _verify(database: Database, account: str, outside: Found, steps: Steps) -> N
 
 
 def _verdict(database: Database, account: str, outside: Found) -> Verdict:
-    found = verify.verify(database, account, outside.heads, lambda *_: None)
+    found = inspection.verify(database, account, outside.heads, lambda *_: None)
     found.heads_outside = len(outside.heads)
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.archive import anchor_places, anchors, exporting, signing, verify, verify_file
+from replicator.archive import anchor_places, anchors, exporting, inspection, signing, verify_file
 from replicator.archive.folder_store import FolderStore
 from replicator.simulator.switches import Switches
 from replicator.store import embedded, schema_check
@@ -47,8 +47,8 @@ def counts(database: Database) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
-def whole(database: Database, outside: anchors.Found) -> verify.Verdict:
-    return verify.verify(database, "default", outside.heads, lambda *_: None)
+def whole(database: Database, outside: anchors.Found) -> inspection.Verdict:
+    return inspection.verify(database, "default", outside.heads, lambda *_: None)
 
 
 def test_dump_and_files_into_an_empty_server(
