@@ -18,7 +18,7 @@ import psycopg
 import typer
 from pydantic import SecretStr
 
-from replicator import assembly, atomic_file, child
+from replicator import assembly, atomic_file, child, guarding
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
@@ -115,7 +115,7 @@ def _sync(settings: Settings, url: str, source: dict[str, str], stop: Event) -> 
     )
     with assembly.readers(theirs) as readers, assembly.connected(url) as database, progress.shown() as show_progress:
         options = replace(
-            assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs), guard=assembly.guard(theirs)
+            assembly.options(theirs, "demo"), pseudonyms=assembly.pseudonyms(theirs), guard=guarding.guard(theirs)
         )
         with refreshed(database, stop):
             report = Run(database, readers, options, stop=stop, on_progress=show_progress).perform()

@@ -47,14 +47,15 @@ RUNGS = {
         "errors", "records", "settings", "source", "store", "budget", "archive", "reconcile", "sync", "verify", "report",
         "service",
     },
+    "guarding": {"errors", "settings", "assembly", "store", "archive"},
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
     },
     "demo": {
-        "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
+        "errors", "child", "atomic_file", "settings", "assembly", "guarding", "store", "sync", "service", "report", "archive", "reconcile",
     },
     "cli": {
-        "errors", "atomic_file", "streams", "settings", "assembly", "store", "sync", "verify", "service", "export", "report",
+        "errors", "atomic_file", "streams", "settings", "assembly", "guarding", "store", "sync", "verify", "service", "export", "report",
         "doctor", "demo", "simulator", "archive", "reconcile",
     },
     "__main__": {"streams", "cli"},
@@ -111,6 +112,7 @@ DOORS = {
         "cli/commands.py",
         "cli/accounts.py",
         "cli/archive.py",
+        "cli/archive_governance.py",
         "cli/quarantine.py",
         "cli/sync.py",
         "cli/tools.py",

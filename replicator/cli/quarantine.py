@@ -161,7 +161,7 @@ def _show(
 
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.archive.suppressing import Suppressing
     from replicator.report import quarantine_view, terminal
     from replicator.sync import replay
@@ -169,7 +169,7 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
     if number is not None:
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
-    pseudonyms, suppressing = assembly.pseudonyms(settings), Suppressing(account, assembly.suppression_keys(settings))
+    pseudonyms, suppressing = assembly.pseudonyms(settings), Suppressing(account, guarding.suppression_keys(settings))
     seals = settings.is_archived
     done = replay.replay(database, account, details, number, pseudonyms, seals=seals, suppressing=suppressing)
     typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
