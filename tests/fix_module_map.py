@@ -13,7 +13,7 @@ PAGE = TOP / "docs" / "architecture.md"
 BEGIN, END = "<!-- modules: written by `make docs` -->\n", "<!-- end of modules -->\n"
 ROOMS = (
     ".", "cli", "source", "budget", "sync", "sync/protocol", "sync/coverage", "sync/content", "sync/deletions", "sync/engine",
-    "verify", "store", "store/tables", "store/server", "service", "report", "export", "doctor", "simulator",
+    "verify", "archive", "store", "store/tables", "store/server", "service", "report", "export", "doctor", "simulator",
 )  # fmt: skip
 """In the order in which a newcomer meets them."""
 

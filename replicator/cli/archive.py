@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from replicator.archive.anchors import Found
-    from replicator.archive.verify import Verdict
+    from replicator.archive.inspection import Verdict
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -172,15 +172,14 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
-    from replicator.archive import anchors
-    from replicator.archive import verify as verifying
+    from replicator.archive import anchors, inspection
 
     with _database(as_json=as_json) as (settings, database):
         account = settings.replicator_account
         outside = _outside(settings, anchor_place, public_key, tsa_ca)
         stored = anchors.kept(database, account)
         heads = (*outside.heads, *stored.heads)
-        verdict = verifying.verify(database, account, heads, (lambda *_: None) if quiet else _progress())
+        verdict = inspection.verify(database, account, heads, (lambda *_: None) if quiet else _progress())
         verdict.heads_outside = len(outside.heads)
         for fault in (*outside.faults, *stored.faults):
             verdict.note(fault)
