@@ -41,7 +41,7 @@ def test_an_erasure_reaches_every_place(database: Database, tmp_path: Path) -> N
             "truedy.calls", "truedy.call_versions", "truedy.transcripts", "truedy.transcript_segments",
             "truedy.transcript_versions", "replicator.quarantine", "replicator.parties",
         } <= before  # fmt: skip
-        assert any(place.startswith("store/") for place in before)
+        assert any(place.startswith("archive/") for place in before)
         sums = [there.rows(statement) for statement in MONTHS]
         done = there.erase(NUMBER)
         rollups.refresh(database, rollups.kept(bundled("sql")))
