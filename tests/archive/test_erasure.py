@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from replicator.archive import chain, erasure, holds, verify
+from replicator.archive import chain, erasure, holds, inspection
 from replicator.archive.erasure import Request
 from replicator.archive.holds import Selection
 from replicator.archive.retention import Basis, Mode, RetentionClass, parse_keep
@@ -80,7 +80,7 @@ def test_the_chain_verifies_and_every_erased_record_is_named(database: Database,
     with replica(database, tmp_path, calls=5) as there:
         plant(there)
         there.erase(NUMBER)
-        verdict = verify.verify(database, "default")
+        verdict = inspection.verify(database, "default")
         assert (verdict.faults, verdict.unsealed, verdict.is_whole) == ([], 0, True)
         records = there.rows(
             "SELECT sequence, kind, subject, salt, bytes, commitment, block FROM archive.records ORDER BY sequence"
