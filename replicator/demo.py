@@ -22,7 +22,7 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from replicator import assembly, atomic_file, child, demo_archive, demo_money
+from replicator import assembly, atomic_file, child, demo_archive, demo_money, guarding
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
@@ -132,7 +132,7 @@ def _sync(settings: Settings, url: str, source: dict[str, Any], stop: Event, ask
         options = replace(
             assembly.options(theirs, "demo"),
             pseudonyms=assembly.pseudonyms(theirs),
-            guard=assembly.guard(theirs),
+            guard=guarding.guard(theirs),
             asked=asked,
         )
         if asked is not None:

@@ -47,6 +47,7 @@ RUNGS = {
         "errors", "records", "settings", "source", "store", "budget", "archive", "reconcile", "sync", "verify", "report",
         "service",
     },
+    "guarding": {"errors", "settings", "assembly", "store", "archive"},
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
     },
@@ -55,10 +56,11 @@ RUNGS = {
         "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
         "demo_money",
         "demo_archive", "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
+        "errors", "child", "atomic_file", "settings", "assembly", "guarding", "store", "sync", "service", "report", "archive", "reconcile",
     },
     "demo_money": {"errors", "atomic_file", "store", "reconcile"},
     "cli": {
-        "errors", "atomic_file", "streams", "settings", "assembly", "store", "sync", "verify", "service", "export", "report",
+        "errors", "atomic_file", "streams", "settings", "assembly", "guarding", "store", "sync", "verify", "service", "export", "report",
         "doctor", "demo", "simulator", "archive", "reconcile",
     },
     "__main__": {"streams", "cli"},
@@ -129,6 +131,7 @@ DOORS = {
         "cli/archive_export.py",
         "cli/recordings.py",
         "cli/names.py",
+        "cli/archive_governance.py",
         "cli/quarantine.py",
         "cli/reconcile.py",
         "cli/reconcile_disputes.py",

@@ -285,17 +285,25 @@ class _Eraser:
         if governance.suppress(tx, account, keys.key_id, entries, self.now):
             self.tools.file.add(account, keys.key_id, entries)
         removed = {"calls": 1, "versions": len(versions), "segments": segments, "earlier transcripts": history,
-                   "rows in quarantine": len(unread), "sealed records": len(records), "audio files": len(files)}  # fmt: skip
+                   "rows in quarantine": len(unread), "sealed records": len(records)}  # fmt: skip
+        kept = [one for one in files if not one.is_shared]
+        missing = sum(self._opened().size(one.place) is None for one in kept)
+        removed["audio files"] = len(kept) - missing
+        if missing:
+            removed["audio files that the store did not have"] = missing
         return removed, records, files
+
+    def _opened(self) -> Store:
+        """Return the store, opened when it is first needed."""
+        if self._store is None:
+            self._store = self.stack.enter_context(self.tools.open_store())
+        return self._store
 
     def _leave_no_file(self, files: Iterable[erasing.File]) -> None:
         """Remove the audio, last before the commit: if the commit fails, the next attempt erases the rest of the call."""
         for one in files:
-            if one.is_shared:
-                continue
-            if self._store is None:
-                self._store = self.stack.enter_context(self.tools.open_store())
-            self._store.remove(one.place)
+            if not one.is_shared:
+                self._opened().remove(one.place)
 
     def erase_unread(self, tx: psycopg.Connection[Any], row_id: int) -> int:
         """Take the bytes of a row in quarantine that belongs to no stored call away; return how many rows that were."""

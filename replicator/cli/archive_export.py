@@ -43,7 +43,7 @@ def export(
     """Write what the archive has of calls into a folder (BagIt) with transcripts, recordings, load files and proofs. The
     verifier that lies in it checks it offline. --call and --number add up; days and hold narrow.
     """
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.archive import bag_folder, exporting, objects
     from replicator.report import terminal
     from replicator.store import schema_check
@@ -61,7 +61,7 @@ def export(
             settings.replicator_account, None if call is None else tuple(sorted(set(call))), numbers,
             since and since.date(), until and until.date(),
             None if hold is None
-            else exporting.held(database, settings.replicator_account, hold, assembly.suppression_keys(settings)),
+            else exporting.held(database, settings.replicator_account, hold, guarding.suppression_keys(settings)),
         )  # fmt: skip
         store = stack.enter_context(objects.opened(settings.replicator_archive_store, assembly.data_dir(settings)))
         query = {
@@ -92,7 +92,7 @@ def signer(settings: Settings) -> Callable[[Block], Mapping[str, Any]] | None:
     """Return what signs the export, or None where the archive has no key yet."""
     import json
 
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.archive import signing
 
     path = assembly.signing_key(settings)

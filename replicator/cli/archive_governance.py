@@ -82,7 +82,7 @@ def add_hold(
     as_json: Json = False,
 ) -> None:
     """Place a hold on calls: those named, and all, also later ones, that are of the number, the agent and the days."""
-    from replicator import assembly
+    from replicator import guarding
     from replicator.archive import holds
     from replicator.archive.spellings import spelling
     from replicator.report import terminal
@@ -90,7 +90,7 @@ def add_hold(
     with _opened(as_json=as_json) as (settings, database):
         bounds = _days(database, since, until)
         selection = holds.Selection(tuple(call or ()), tuple(map(spelling, number or ())), agent, *bounds)
-        keys = assembly.suppression_keys(settings)
+        keys = guarding.suppression_keys(settings)
         covered = holds.place(
             database, settings.replicator_account, name, selection, keys,
             by=_actor(settings), reason=reason, at=datetime.now(UTC),
@@ -199,7 +199,10 @@ def erase(
     parties_only: Annotated[
         bool, typer.Option("--parties-only", help="Leave calls of others alone in which the number is only mentioned.")
     ] = False,
-    certificate: Annotated[Path | None, typer.Option(help="Where to write the certificate (default: here).")] = None,
+    write_to: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="Where to write the certificate (default: here)."),
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -223,18 +226,21 @@ def erase(
         tools, now = _tools(settings), datetime.now(UTC)
         with database.connection() as connection:
             planned = erasure.plan(connection, request, tools.keys, now)
-        _do(database, request, planned, tools, now, certificate, dry_run=dry_run, as_json=as_json)
+        _do(database, request, planned, tools, now, write_to, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
 def dispose(
     reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.")] = "retention",
-    certificate: Annotated[Path | None, typer.Option(help="Where to write the certificate (default: here).")] = None,
+    write_to: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="Where to write the certificate (default: here)."),
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Remove the content of calls whose retention is over and that nothing holds, and do erasures that had to wait."""
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.archive import deeds, erasure
 
     with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
@@ -242,22 +248,22 @@ def dispose(
         now = datetime.now(UTC)
         with database.connection() as connection:
             planned = erasure.disposal_plan(
-                connection, settings.replicator_account, assembly.suppression_keys(settings), now
+                connection, settings.replicator_account, guarding.suppression_keys(settings), now
             )
         if not planned.removals:
             _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
             return
-        _do(database, request, planned, _tools(settings), now, certificate, dry_run=dry_run, as_json=as_json)
+        _do(database, request, planned, _tools(settings), now, write_to, dry_run=dry_run, as_json=as_json)
 
 
 @app.command()
 def reapply(as_json: Json = False) -> None:
     """Erase again what a restored database has brought back. Each sync does this by itself, if it may."""
-    from replicator import assembly
+    from replicator import guarding
     from replicator.report import terminal
 
     with _opened(as_json=as_json) as (settings, database):
-        done = assembly.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
+        done = guarding.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
         _refresh(database)
         calls = 0 if done is None else sum(one.is_removal for one in done.verdicts)
         typer.echo(terminal.as_json({"erased": calls}) if as_json else f"{calls:,} calls erased again")
@@ -298,10 +304,10 @@ def _deed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tools(settings: Settings) -> Any:
-    from replicator import assembly
+    from replicator import guarding
     from replicator.archive.erasure import Tools
 
-    guard = assembly.guard(settings)
+    guard = guarding.guard(settings)
     if guard.keys is None:
         raise ConfigurationError(
             "an erasure needs a secret for its list of keyed hashes, and none is set",
@@ -311,14 +317,13 @@ def _tools(settings: Settings) -> Any:
 
 
 def _do(
-    database: Database, request: Request, planned: Plan, tools: Any, now: datetime, certificate: Path | None, *,
+    database: Database, request: Request, planned: Plan, tools: Any, now: datetime, write_to: Path | None, *,
     dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Show the plan, or do it and write the certificate."""
     from pathlib import Path as Place
 
-    from replicator.archive import certificate as certificates
-    from replicator.archive import erasure
+    from replicator.archive import certificate, erasure
 
     if dry_run:
         _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
@@ -326,8 +331,8 @@ def _do(
     done = erasure.perform(database, request, planned, tools, now)
     _refresh(database)
     with database.connection() as connection:
-        facts = certificates.facts(connection, request.account, done.erasure_id)
-    path, _ = certificates.write(certificate or Place(f"{done.kind}-{done.erasure_id}.json"), facts)
+        facts = certificate.facts(connection, request.account, done.erasure_id)
+    path, _ = certificate.write(write_to or Place(f"{done.kind}-{done.erasure_id}.json"), facts)
     _show(done.verdicts, done, path, is_plan=False, as_json=as_json)
 
 

@@ -32,7 +32,7 @@ def serve() -> None:
     """Sync on a schedule until SIGTERM or Ctrl-C."""
     from contextlib import ExitStack
 
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.cli import recordings
     from replicator.report import progress
     from replicator.service.rollup_refresh import refreshed
@@ -43,7 +43,7 @@ def serve() -> None:
         logging.getLogger("replicator").setLevel(settings.replicator_log_level)
         options = assembly.options(settings, "serve", max_seconds=settings.replicator_sync_seconds)
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=guarding.guard(settings))
 
             def once(held: Lease, pulse: Callable[[], None]) -> Report:
                 log = logging.getLogger("replicator.serve")
@@ -217,7 +217,7 @@ def recording(
     as_json: Json = False,
 ) -> None:
     """Print a link to the recording of one call that works now; whoever has it can listen."""
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.report import terminal
     from replicator.store.schema_check import check
     from replicator.sync.recording_link import link
@@ -227,8 +227,8 @@ def recording(
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
             check(database)
             account, base_url = settings.replicator_account, settings.truedy_base_url
-            assembly.refuse_erased(database, call_id)
-            assembly.seal_read(settings, database, "recording", reason, call_id=call_id)
+            guarding.refuse_erased(database, call_id)
+            guarding.seal_read(settings, database, "recording", reason, call_id=call_id)
             found = link(database, readers, limits, account, call_id, base_url=base_url)
         if as_json:
             typer.echo(terminal.as_json({"call_id": call_id, **asdict(found)}))

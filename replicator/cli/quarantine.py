@@ -161,7 +161,7 @@ def _show(
 
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.archive.payment_rules import PaymentData
     from replicator.archive.suppressing import Suppressing
     from replicator.report import quarantine_view, terminal
@@ -170,7 +170,7 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
     if number is not None:
         _facts(settings, database, number)
     account, details = settings.replicator_account, assembly.details(settings)
-    pseudonyms, suppressing = assembly.pseudonyms(settings), Suppressing(account, assembly.suppression_keys(settings))
+    pseudonyms, suppressing = assembly.pseudonyms(settings), Suppressing(account, guarding.suppression_keys(settings))
     done = replay.replay(
         database,
         account,

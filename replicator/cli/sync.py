@@ -64,7 +64,7 @@ def sync(
     The last line says whether the replica is complete and proven, and if not, what is not.
     """
     asked = _asked(full=full, since=since, until=until, details=details)
-    from replicator import assembly
+    from replicator import assembly, guarding
     from replicator.cli import recordings
     from replicator.report import progress, terminal
     from replicator.report.run_line import describe
@@ -78,7 +78,7 @@ def sync(
             asked=asked,
         )
         with assembly.readers(settings) as readers, assembly.opened(settings) as database:
-            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=assembly.guard(settings))
+            options = replace(options, pseudonyms=assembly.pseudonyms(settings), guard=guarding.guard(settings))
             # A user who set a bound, or pressed Ctrl-C, does not wait for the roll-ups: the reports are correct without
             # them.
             at_the_end = 60.0 if max_seconds is None and max_requests is None else 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime  # noqa: TC003 - typer reads the annotations
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,10 @@ from replicator.cli.front import Json, app
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
+    from replicator.export.question import Asked
+    from replicator.settings import Settings
     from replicator.store.catalogue import Choice
+    from replicator.store.database import Database
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -79,17 +83,8 @@ def export(
         running.check(target, is_terminal=sys.stdout.isatty())
         try:
             with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
-
-                def chosen_view(choice: Choice) -> None:
-                    _warn_of_personal_data(choice)
-                    if question.is_personal(choice):
-                        about = {
-                            "view": choice.view.full_name, "columns": [column.name for column in choice.columns], "only": account,
-                            "since": f"{since:%F}" if since else None, "until": f"{until:%F}" if until else None,
-                        }  # fmt: skip
-                        assembly.seal_read(settings, database, "export", reason, about=about)
-
-                done = running.export(database, asked, target, on_choice=chosen_view, on_progress=show)
+                seen = partial(_note_personal_data, settings, database, reason, asked)
+                done = running.export(database, asked, target, on_choice=seen, on_progress=show)
         except KeyboardInterrupt:
             typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
             raise
@@ -150,10 +145,19 @@ def psql(
             raise typer.Exit(assembly.psql(where, context.args))
 
 
-def _warn_of_personal_data(choice: Choice) -> None:
+def _note_personal_data(
+    settings: Settings, database: Database, reason: str | None, asked: Asked, choice: Choice
+) -> None:
+    """Warn of personal data, and seal its export where the archive is on."""
+    from replicator import guarding
     from replicator.export import question
 
-    if question.is_personal(choice):
-        typer.echo(
-            f"{shown(choice.view.full_name)} holds personal data: keep the export as you must keep those", err=True
-        )
+    if not question.is_personal(choice):
+        return
+    name = choice.view.full_name
+    typer.echo(f"{shown(name)} holds personal data: keep the export as you must keep those", err=True)
+    about = {
+        "view": name, "columns": [column.name for column in choice.columns], "only": asked.account,
+        "since": f"{asked.since:%F}" if asked.since else None, "until": f"{asked.until:%F}" if asked.until else None,
+    }  # fmt: skip
+    guarding.seal_read(settings, database, "export", reason, about=about)

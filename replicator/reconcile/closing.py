@@ -14,6 +14,8 @@ from replicator.store import closes, matchings
 from replicator.store.closes import Close
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psycopg
 
     from replicator.reconcile.months import Month
@@ -46,9 +48,17 @@ class Closed:
 
 
 def perform(
-    database: Database, account: str, period: str, by: str, *, anyway: str | None = None, reopen: str | None = None
+    database: Database,
+    account: str,
+    period: str,
+    by: str,
+    *,
+    anyway: str | None = None,
+    reopen: str | None = None,
+    seal: Callable[[psycopg.Connection[Any], Close, bytes], object] | None = None,
 ) -> Closed:
-    """Close a month. A month that is closed stays as it is, unless `reopen` says why it is stated again.
+    """Close a month. A month that is closed stays as it is, unless `reopen` says why it is stated again. `seal`, where the
+    archive is on, gets the close and what an archive record says of it, in the same transaction.
 
     Raises NotReady where something speaks against it and `anyway` does not say why it is closed all the same.
     """
@@ -87,6 +97,8 @@ def perform(
             sha256=frozen.digest(account, period, number, rows),
         )
         closes.save(tx, close, rows)
+        if seal is not None:
+            seal(tx, close, archive_content(close))
         return Closed(close)
 
 

@@ -65,7 +65,7 @@ class Replica:
 
     @property
     def open_store(self) -> Any:
-        return partial(objects.opened, str(self.folder / "store"), self.folder)
+        return partial(objects.opened, "", self.folder)
 
     def sync(self, **options: Any) -> Any:
         return self.there.sync(pseudonyms=Pseudonyms(SECRET), seals=True, **{"guard": self.guard, **options})
@@ -99,7 +99,7 @@ class Replica:
                 "place = excluded.place, stored_at = now(), next_try_at = NULL",
                 [call_id, digest, len(content), place],
             )
-        return self.folder / "store" / place
+        return self.folder / "archive" / place
 
     def places(self, *canaries: str) -> set[str]:
         """Return every table, and every file, in which one of the texts stands: in any column, as text or as bytes."""

@@ -168,10 +168,8 @@ def test_a_lost_or_changed_secret_stops_a_sync(database: Database, tmp_path: Pat
         with pytest.raises(ConfigurationError, match="keyed hashes"):
             there.sync(guard=None)
         other = Keys(b"another secret of more than thirty-two characters")
-        with pytest.raises(ConfigurationError, match="keyed hashes"):
-            replay_with = Suppressing("default", other)
-            with database.transaction() as tx:
-                replay_with.stay_away(tx, there.ids.values())
+        with database.transaction() as tx, pytest.raises(ConfigurationError, match="keyed hashes"):
+            Suppressing("default", other).stay_away(tx, there.ids.values())
         assert gone(there)
 
 

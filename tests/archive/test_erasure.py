@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from replicator.archive import chain, erasure, holds, verify
+from replicator.archive import chain, erasure, holds, inspection
 from replicator.archive.erasure import Request
 from replicator.archive.holds import Selection
 from replicator.archive.retention import Basis, Mode, RetentionClass, parse_keep
@@ -41,7 +41,7 @@ def test_an_erasure_reaches_every_place(database: Database, tmp_path: Path) -> N
             "truedy.calls", "truedy.call_versions", "truedy.transcripts", "truedy.transcript_segments",
             "truedy.transcript_versions", "replicator.quarantine", "replicator.parties",
         } <= before  # fmt: skip
-        assert any(place.startswith("store/") for place in before)
+        assert any(place.startswith("archive/") for place in before)
         sums = [there.rows(statement) for statement in MONTHS]
         done = there.erase(NUMBER)
         rollups.refresh(database, rollups.kept(bundled("sql")))
@@ -80,7 +80,7 @@ def test_the_chain_verifies_and_every_erased_record_is_named(database: Database,
     with replica(database, tmp_path, calls=5) as there:
         plant(there)
         there.erase(NUMBER)
-        verdict = verify.verify(database, "default")
+        verdict = inspection.verify(database, "default")
         assert (verdict.faults, verdict.unsealed, verdict.is_whole) == ([], 0, True)
         records = there.rows(
             "SELECT sequence, kind, subject, salt, bytes, commitment, block FROM archive.records ORDER BY sequence"

@@ -161,6 +161,14 @@ def build(connection: psycopg.Connection[Any], *, time_zone: str = "UTC") -> Non
         "INSERT INTO replicator.source_state VALUES ('main', 'http://source.test', now() - interval '90 s', 28, now())"
     )
     connection.execute(
+        "INSERT INTO archive.holds (account, name, reason, placed_by, placed_at, since) "
+        "VALUES ('main', 'case-1', 'a suit', 'ann', now(), now())"
+    )
+    connection.execute(
+        "INSERT INTO archive.erasures (account, kind, selection, asked_by, asked_at, reason, numbers) "
+        "VALUES ('main', 'erasure', 'a hash', 'ann', now(), 'ticket 17', 1)"
+    )
+    connection.execute(
         "INSERT INTO replicator.renewal_classes VALUES ('main', 1, 0, 86400, 3600), ('main', 2, 86400, NULL, 86400)"
     )
     connection.cursor().executemany(

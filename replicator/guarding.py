@@ -1,0 +1,98 @@
+"""Builds from the settings what keeps out what was erased, and what seals who reads and exports content."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from replicator import assembly
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+    from replicator.archive.objects import Store
+    from replicator.archive.restoring import Guard
+    from replicator.archive.suppression import Keys
+    from replicator.archive.suppression_file import SuppressionFile
+    from replicator.settings import Settings
+    from replicator.store.database import Database
+
+
+def suppression_keys(settings: Settings) -> Keys | None:
+    """Return the maker of the keyed hashes of what was erased, or None where no secret is set."""
+    from replicator.archive.suppression import Keys
+
+    key = settings.suppression_key()
+    if key is not None:
+        return Keys(key)
+    found = assembly.pseudonyms(settings)
+    return None if found is None else Keys(found.secret)
+
+
+def guard(settings: Settings) -> Guard:
+    """Return what keeps out what was erased. The embedded database exists by now."""
+    from replicator.archive import deeds
+    from replicator.archive.restoring import Guard
+
+    names = (
+        "replicator_archive", "replicator_archive_store", "replicator_archive_anchor_to", "replicator_archive_tsa",
+        "replicator_archive_allow_hosts", "replicator_archive_suppressions", "replicator_account",
+    )  # fmt: skip
+    seen = {
+        name.removeprefix("replicator_"): str(value)
+        for name in names
+        if (value := getattr(settings, name, None)) is not None
+    }
+    by = deeds.actor(settings.replicator_actor)
+    return Guard(suppression_keys(settings), suppression_file(settings), partial(archive_store, settings), seen, by)
+
+
+def refuse_erased(database: Database, call_id: UUID) -> None:
+    """Raise UnknownCall where the call is erased: nothing of it is asked for again."""
+    from replicator.errors import UnknownCall
+    from replicator.store import governance
+
+    with database.connection() as connection:
+        if governance.erased_ids(connection, [call_id]):
+            raise UnknownCall(f"call {call_id} is erased", advice="see: replicator archive log --call ID")
+
+
+def seal_read(
+    settings: Settings, database: Database, what: str, reason: str | None, *, call_id: UUID | None = None, **more: Any
+) -> None:
+    """Seal that somebody reads or exports content, where the archive is on. Nothing may be shown before it returns."""
+    from datetime import UTC, datetime
+
+    from replicator.archive import deeds
+    from replicator.archive.kinds import Kind
+
+    if not settings.is_archived:
+        return
+    given = reason or settings.replicator_reason
+    with database.transaction() as tx:
+        deeds.seal(
+            tx, settings.replicator_account, Kind.EXPORT if what == "export" else Kind.READ, datetime.now(UTC),
+            by=deeds.actor(settings.replicator_actor), reason=deeds.reason_of(given) if given else "(not given)",
+            subject=call_id, what=what, **more,
+        )  # fmt: skip
+
+
+def suppression_file(settings: Settings) -> SuppressionFile:
+    """Return the list of what was erased that is kept beside the keys."""
+    from replicator.archive.suppression_file import SuppressionFile
+
+    chosen = settings.replicator_archive_suppressions
+    return SuppressionFile(
+        assembly.data_dir(settings) / "suppressions.jsonl" if chosen is None else chosen.expanduser()
+    )
+
+
+def archive_store(settings: Settings) -> AbstractContextManager[Store]:
+    """Return a context manager that opens the store of the archive's files."""
+    from replicator.archive import objects
+
+    return objects.opened(str(getattr(settings, "replicator_archive_store", None) or ""), assembly.data_dir(settings))
+
+
+__all__ = ["archive_store", "guard", "refuse_erased", "seal_read", "suppression_file", "suppression_keys"]

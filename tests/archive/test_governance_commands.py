@@ -1,0 +1,115 @@
+"""The commands of holds, retention, erasure and the log, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from replicator.cli import app
+from tests.archive.fix_governance import CANARIES, NUMBER, SECRET, Replica, plant, replica
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from replicator.store.database import Database
+
+
+@pytest.fixture
+def typed(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command of the archivist; return its facts as JSON, or its exit code where it fails."""
+    for name, value in {
+        "DATABASE_URL": database_url, "REPLICATOR_PSEUDONYM_KEY": SECRET.decode(), "REPLICATOR_ACTOR": "ann",
+        "REPLICATOR_ARCHIVE": "on", "REPLICATOR_DATA_DIR": str(tmp_path),
+        "REPLICATOR_ARCHIVE_SUPPRESSIONS": str(tmp_path / "suppressions.jsonl"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Any:
+        done = CliRunner().invoke(app, [*words, "--json"])
+        return json.loads(done.stdout) if done.exit_code == 0 else done.exit_code
+
+    return run
+
+
+def test_an_erasure_from_the_question_to_the_certificate(database: Database, tmp_path: Path, typed: Any) -> None:
+    """A hold keeps one call, the dry run says what the run does, the certificate names it, and the log has all of it."""
+    with replica(database, tmp_path, calls=5) as there:
+        plant(there)
+        held = str(there.ids["called"])
+        assert typed("archive", "hold", "add", "case-1", "--call", held, "--reason", "a suit") == {
+            "name": "case-1",
+            "calls": 1,
+        }
+        assert typed("archive", "hold", "add", "case-1", "--call", held, "--reason", "again") == 2
+        assert typed("archive", "hold", "add", "case-2", "--number", NUMBER, "--reason", f"about {NUMBER}") == 2
+        kept = ("archive", "retention", "set", "law", "--keep", "6y", "--statutory", "--compliance")
+        assert typed(*kept)["version"] == 1
+        assert typed("archive", "retention", "set", "law", "--keep", "5y", "--statutory", "--compliance") == 2
+        erase = ("archive", "erase", "--number", NUMBER, "--reason", "ticket 17")
+        assert {one["reason"] for one in typed(*erase, "--dry-run")["calls"]} == {"held", "statutory_retention"}
+        assert there.rows("SELECT count(*) FROM archive.erasures") == [(0,)]
+        _free(there)
+        typed("archive", "hold", "list")
+        planned = typed(*erase, "--dry-run")
+        done = typed(*erase, "--certificate", "certificate.json")
+        assert done["calls"] == planned["calls"]
+        certificate = json.loads((tmp_path / "certificate.json").read_text())
+        assert {one["call_id"]: one["decision"] for one in certificate["calls"]} == {
+            one["call_id"]: one["decision"] for one in done["calls"]
+        }
+        assert certificate["removed"]["audio files"] == 0
+        text = (tmp_path / "certificate.txt").read_text()
+        assert not any(canary in text or canary in json.dumps(certificate) for canary in CANARIES)
+        assert typed("archive", "hold", "release", "case-1", "--reason", "settled") == {"released": "case-1"}
+        assert typed("archive", "dispose", "--certificate", "second.json")["removed"]["audio files"] == 1
+        assert there.places(*CANARIES) == set()
+        log = typed("archive", "log")
+        assert {one["kind"] for one in log} >= {"hold", "release", "configuration", "erasure"}
+        assert {one["by"] for one in log if one["kind"] == "hold"} == {"ann"}
+        assert {one["kind"] for one in typed("archive", "log", "--call", held)} >= {"hold", "erasure"}
+        assert there.rows("SELECT calls_decided, calls_removed, calls_held FROM analytics.erasures ORDER BY erasure_id") == [
+            (4, 3, 1), (1, 1, 0)
+        ]  # fmt: skip
+        assert there.rows("SELECT hold_name, is_in_force, named_calls FROM analytics.legal_holds") == [
+            ("case-1", False, 1)
+        ]
+
+
+def _free(there: Replica) -> None:
+    """Let the six years of the law be over, as an administrator could not."""
+    with there.database.transaction() as tx:
+        tx.execute("ALTER TABLE archive.retention_classes DISABLE TRIGGER ALL")
+        tx.execute("DELETE FROM archive.retention_classes")
+        for trigger in ("kept_rows", "kept_whole"):
+            tx.execute(f"ALTER TABLE archive.retention_classes ENABLE ALWAYS TRIGGER {trigger}")
+
+
+def test_reads_and_exports_leave_a_record(
+    database: Database, tmp_path: Path, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to a recording and an export of transcripts say who and why; a view without personal data leaves none."""
+    with replica(database, tmp_path, calls=20) as there:
+        there.sync()
+        monkeypatch.setenv("TRUEDY_API_KEY", "truedy_simulated")
+        monkeypatch.setenv("TRUEDY_BASE_URL", there.there.base_url)
+        call_id = str(there.rows("SELECT call_id FROM truedy.recordings WHERE state = 'present' LIMIT 1")[0][0])
+        typed("recording", call_id, "--reason", "complaint 4")
+        typed("export", "transcript_segments", "--output", "said.csv", "--reason", "an audit")
+        typed("export", "calls", "--output", "calls.csv")
+        found = [(one["kind"], one["reason"], one["by"], one["call_id"]) for one in typed("archive", "log")]
+        assert ("read", "complaint 4", "ann", call_id) in found
+        assert ("export", "an audit", "ann", None) in found
+        assert sum(kind == "export" for kind, *_ in found) == 1
+        there.erase(calls=(there.rows(f"SELECT id FROM truedy.calls WHERE id = '{call_id}'")[0][0],))
+        assert typed("recording", call_id) == 1
+
+
+def test_an_erasure_without_a_secret_is_refused(typed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing could keep out what is erased."""
+    monkeypatch.delenv("REPLICATOR_PSEUDONYM_KEY")
+    assert typed("archive", "erase", "--number", NUMBER, "--reason", "ticket 17") == 2
+    assert typed("archive", "erase", "--reason", "ticket 17") == 2
