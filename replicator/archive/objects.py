@@ -122,5 +122,5 @@ def examine(store: Store, place: str) -> Examined:
     return Examined(place, digest.hexdigest(), size)
 
 
-__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine", "opened",
+__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine",
            "place_of"]  # fmt: skip
