@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 import time
+from datetime import UTC, datetime
 from statistics import median
 
 import psycopg
 
 from bench import common
+from replicator.archive import inspection, late
 from replicator.budget.durable import Limits
 from replicator.source.client import Reader
 from replicator.store.database import Database
 from replicator.sync.run import Options, Run
 
 CALLS, ROUNDS, WORKERS = 5_000, 5, 8
+RECORDS = 1_000_000
 KEPT = ("records", "blocks")
 
 
@@ -73,9 +78,63 @@ def cost() -> dict[str, object]:
     }
 
 
+MADE = """
+INSERT INTO truedy.calls (id, account, status, direction, cost_usd, created_at, updated_at, raw, fingerprint, version, observed_at,
+    first_seen_at, changed_at)
+SELECT i, 'default', 'completed', 'outbound', 0.05, t, t, jsonb_build_object('id', i, 'status', 'completed', 'direction', 'outbound',
+    'cost_usd', 0.05, 'created_at', t, 'updated_at', t, 'phone_number', '+15550100000', 'summary', repeat('a word ', 40),
+    'context', jsonb_build_object('customer', n, 'plan', repeat('x', 100))), sha256(n::text::bytea), 1, t, t, t
+FROM (SELECT n, md5(n::text)::uuid AS i, timestamptz '2026-01-01' + n * interval '1 s' AS t FROM generate_series(1, %(calls)s) n) s;
+INSERT INTO truedy.call_versions (call_id, version, updated_at, observed_at, fingerprint, raw)
+SELECT id, 1, updated_at, observed_at, fingerprint, raw FROM truedy.calls;
+INSERT INTO truedy.transcripts (call_id, account, state, call_created_at, asked_at, fetched_at, raw, summary, segment_count, fingerprint)
+SELECT id, account, 'present', created_at, created_at, created_at, '{}', 'in short', %(segments)s, fingerprint
+FROM truedy.calls ORDER BY id LIMIT %(transcripts)s;
+INSERT INTO truedy.transcript_segments (call_id, position, speaker, text, start_seconds)
+SELECT t.call_id, p, 'agent', 'what somebody said at ' || p || repeat(' and so on', 5), p * 1.5
+FROM truedy.transcripts t CROSS JOIN generate_series(0, %(segments)s - 1) p
+"""
+
+
+def verification(records: int) -> dict[str, object]:
+    """Measure how long so many records take to be verified, and with how much memory: 58 of 100 are versions of calls, the
+    others transcripts of nine segments.
+    """
+    calls = records * 58 // 100
+    with common.database() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in ("calls", "transcript_segments"):
+                connection.execute(f"ALTER TABLE truedy.{table} DISABLE TRIGGER USER")
+            given = {"calls": calls, "transcripts": records - calls, "segments": 9}
+            for statement in MADE.split(";"):
+                connection.execute(psycopg.ClientCursor(connection).mogrify(statement, given))
+            connection.execute("VACUUM ANALYZE")
+        database = Database(url)
+        begun = time.perf_counter()
+        late.seal(database, "default", lambda: datetime.now(UTC))
+        sealed = time.perf_counter()
+        own = time.process_time()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found = inspection.verify(database, "default")
+        seconds, own = time.perf_counter() - sealed, time.process_time() - own
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        database.close()
+    assert found.is_whole
+    assert found.records == records
+    return {
+        "verified_records": records,
+        "seal_late_seconds": round(sealed - begun, 1),
+        "verify_seconds": round(seconds, 1),
+        "verify_own_cpu_seconds": round(own, 1),
+        "verify_memory_growth_mib": round((after - before) / 1024, 1),
+        "load_average": round(os.getloadavg()[0], 1),
+    }
+
+
 def main() -> None:
-    """Measure, and write the result file."""
-    result = {"what": "a fresh sync with the archive off and on, in turn in one run", **cost()}
+    """Measure, and write the result file. The argument is how many records are verified."""
+    records = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
+    result = {"what": "a fresh sync with the archive off and on, in turn in one run", **cost(), **verification(records)}
     sys.stdout.write(f"{result}\n")
     common.write("archive", result)
 

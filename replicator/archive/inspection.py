@@ -1,17 +1,18 @@
 """Verifies an account's archive in a database: the chain in one thread, what it sealed in another, in one snapshot.
 
-Rows stream through, so memory stays flat. The two threads use two sessions, and the database works for both at once.
+Rows stream through, so memory stays flat. Three sessions read at once, so the database uses more than one core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from replicator.archive import chain, comparison, verification
+from replicator.archive import ahead, chain, comparison, verification
 from replicator.archive.comparison import SealedRow, TranscriptRow, Unsealed, VersionRow
 from replicator.archive.verification import Checked, Fault, Head, Record
 from replicator.store import sealed_reading
@@ -82,9 +83,10 @@ def verify(
 
 
 def _contents(database: Database, account: str, snapshot: str, verdict: Verdict, tell: Told, total: int) -> None:
-    with database.connection() as connection:
-        sealed_reading.begin(connection, snapshot)
-        for one in compared(connection, account, tell, total):
+    with database.connection() as connection, database.connection() as other:
+        for session in (connection, other):
+            sealed_reading.begin(session, snapshot)
+        for one in compared(connection, account, tell, total, other):
             if isinstance(one, Fault):
                 verdict.note(one)
             else:
@@ -92,31 +94,42 @@ def _contents(database: Database, account: str, snapshot: str, verdict: Verdict,
 
 
 def compared(
-    connection: psycopg.Connection[Any], account: str, tell: Told = lambda *_: None, total: int = 0
+    connection: psycopg.Connection[Any],
+    account: str,
+    tell: Told = lambda *_: None,
+    total: int = 0,
+    other: psycopg.Connection[Any] | None = None,
 ) -> Iterator[Fault | Unsealed]:
-    """Yield what does not fit between the records about calls and what is stored of them, call by call."""
-    sealed = _Groups(SealedRow, connection, account, sealed_reading.ABOUT_CALLS)
-    versions = _Groups(VersionRow, connection, account, sealed_reading.VERSIONS)
-    earlier = _Groups(TranscriptRow, connection, account, sealed_reading.EARLIER_TRANSCRIPTS)
-    current = _Groups(TranscriptRow, connection, account, sealed_reading.TRANSCRIPTS)
-    streams: tuple[_Groups[Any], ...] = (sealed, versions, earlier, current)
-    done, told = 0, 0
-    while (call_id := min((one.next_id for one in streams if one.next_id is not None), default=None)) is not None:
-        about = sealed.take(call_id)
-        yield from comparison.compare(
-            call_id, about, versions.take(call_id), [*earlier.take(call_id), *current.take(call_id)]
-        )
-        done += len(about)
-        if done - told >= TOLD_EVERY:
-            told = done
-            tell("contents", done, total)
+    """Yield what does not fit between the records about calls and what is stored of them, call by call.
+
+    With `other`, a second session that sees the same snapshot, transcripts are read ahead through that one.
+    """
+    with ExitStack() as stack:
+        transcripts = sealed_reading.stream(connection if other is None else other, sealed_reading.TRANSCRIPTS, account)
+        if other is not None:
+            transcripts = stack.enter_context(ahead.reading(transcripts))
+        sealed = _Groups(SealedRow, sealed_reading.stream(connection, sealed_reading.ABOUT_CALLS, account))
+        versions = _Groups(VersionRow, sealed_reading.stream(connection, sealed_reading.VERSIONS, account))
+        earlier = _Groups(TranscriptRow, sealed_reading.stream(connection, sealed_reading.EARLIER_TRANSCRIPTS, account))
+        current = _Groups(TranscriptRow, transcripts)
+        streams: tuple[_Groups[Any], ...] = (sealed, versions, earlier, current)
+        done, told = 0, 0
+        while (call_id := min((one.next_id for one in streams if one.next_id is not None), default=None)) is not None:
+            about = sealed.take(call_id)
+            yield from comparison.compare(
+                call_id, about, versions.take(call_id), [*earlier.take(call_id), *current.take(call_id)]
+            )
+            done += len(about)
+            if done - told >= TOLD_EVERY:
+                told = done
+                tell("contents", done, total)
 
 
 class _Groups(Generic[Row]):
     """Rows in the order of their call, taken call by call."""
 
-    def __init__(self, form: type[Row], connection: psycopg.Connection[Any], account: str, query: str) -> None:
-        self._rows: Iterator[Row] = map(form._make, sealed_reading.stream(connection, query, account))
+    def __init__(self, form: type[Row], rows: Iterator[Sequence[Any]]) -> None:
+        self._rows: Iterator[Row] = map(form._make, rows)
         self._next: Row | None = next(self._rows, None)
 
     @property

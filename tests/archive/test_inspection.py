@@ -11,8 +11,12 @@ import pytest
 
 from replicator.archive import inspection, late, sealing
 from replicator.archive.inspection import Verdict
+from replicator.store.doubts import Doubt
 from replicator.sync import replay
 from replicator.sync.content.calls import Policy
+from replicator.sync.coverage.ledger import BEGINNING, Piece
+from replicator.sync.options import Asked
+from replicator.sync.seal import Notes
 from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:
@@ -263,3 +267,35 @@ def test_a_service_may_write_meanwhile(there: Setting) -> None:
         found = inspection.verify(there.database, "default", (), tell)
     assert found.is_whole
     assert verdict(there.database).records == found.records + 1
+
+
+def test_what_is_read_anew_is_sealed_anew(there: Setting) -> None:
+    """A newer program reads the same payloads otherwise: the same version gets another record, and the newest one counts."""
+    before = there.value("SELECT count(*) FROM archive.records WHERE kind = 'call'")
+    there.rows("UPDATE truedy.calls SET reading_version = 1 RETURNING 1")
+    assert "call_changed" in codes(there.database)
+    there.sync(asked=Asked(), **ON)
+    live = there.value("SELECT count(*) FROM truedy.calls WHERE deleted_at IS NULL")
+    assert there.value("SELECT count(*) FROM archive.records WHERE kind = 'call'") >= before + live
+    assert {fault.code for fault in verdict(there.database).faults} <= {"call_changed"}
+    assert len(codes(there.database)) == there.value("SELECT count(*) FROM truedy.calls WHERE deleted_at IS NOT NULL")
+
+
+def test_a_stretch_that_becomes_unsure_is_a_record(database: Database) -> None:
+    """With its bounds, and why."""
+    notes = Notes("default")
+    until = NOW + timedelta(days=1)
+    notes.note_coverage((), (Piece(BEGINNING, NOW, NOW), Piece(NOW, until, NOW, False, Doubt.TIE)))
+    with database.transaction() as tx:
+        notes.seal(tx, NOW)
+        row = tx.execute("SELECT kind, subject, convert_from(bytes, 'UTF8') FROM archive.records").fetchone()
+    assert row is not None
+    said = json.loads(row[2])
+    assert (row[0], row[1], said["since"], said["until"]) == (
+        "gap",
+        None,
+        "2026-11-20T12:00:00.000000Z",
+        "2026-11-21T12:00:00.000000Z",
+    )
+    assert said["reason"]
+    assert verdict(database).is_whole

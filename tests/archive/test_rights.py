@@ -12,6 +12,7 @@ import pytest
 from replicator.archive import chain, sealing
 from replicator.archive.kinds import Kind
 from replicator.archive.sealing import Entry
+from replicator.store import migrate
 from replicator.store.database import Database
 
 if TYPE_CHECKING:
@@ -120,3 +121,17 @@ def test_without_the_roles_the_owner_erases(database_url: str) -> None:
     database.close()
     assert [one for one in CHANGES if not refused(database_url, one)] == []
     assert not refused(database_url, ERASURE)
+
+
+def test_an_installation_with_four_roles_goes_on(empty_database: str) -> None:
+    """`migrate` of this release does not need the fifth role, which an administrator makes with `roles` when it suits."""
+    prefix = f"t{uuid4().hex[:8]}"
+    migrate.make_roles(empty_database, prefix)
+    migrate.migrate(empty_database, role_prefix=prefix)
+    with psycopg.connect(empty_database, autocommit=True) as admin:
+        admin.execute(f"DROP OWNED BY {prefix}_archivist")
+        admin.execute(f"DROP ROLE {prefix}_archivist")
+        admin.execute("UPDATE replicator.views SET sha256 = '' WHERE name = 'calls'")
+    assert list(migrate.migrate(empty_database, role_prefix=prefix).views) == ["calls"]
+    assert f"CREATE ROLE {prefix}_archivist NOLOGIN" in migrate.make_roles(empty_database, prefix)
+    assert migrate.make_roles(empty_database, prefix) == []

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
+from replicator.archive import inspection
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from tests import fix_processes, fix_proxy
@@ -61,6 +62,8 @@ def settings(there: Setting, url: str) -> dict[str, str]:
             "TRUEDY_WINDOW_SECONDS": str(switches.window_seconds),
             "REPLICATOR_HEADROOM": "0",
             "DATABASE_URL": url,
+            # So that what each of them seals has to be whole, too.
+            "REPLICATOR_ARCHIVE": "on",
         }
     )
 
@@ -174,7 +177,8 @@ def test_hundreds_of_kills_lose_nothing(
     database: Database, database_url: str, children: fix_processes.Nursery, chunk: int
 ) -> None:
     """KILLS processes (200 unless told) are killed in the middle of their work, with changes in between; the next one
-    goes on, and in the end every call and transcript is there, every hole is closed, and no version is there twice. In two
+    goes on, and in the end every call and transcript is there, every hole is closed, no version is there twice, and the
+    archive of all of it is whole. In two
     of the chunks most of them read in a process apart, as after any three deaths in a row.
     """
     wanted = KILLS // CHUNKS
@@ -203,6 +207,8 @@ def test_hundreds_of_kills_lose_nothing(
         last = children.start("sync", "--quiet", environment=settings(there, database_url))
         assert children.wait(last) == 0, children.log.read_text(encoding="utf-8")[-2000:]
         assert_nothing_is_lost_or_doubled(there)
+        found = inspection.verify(database, "default")
+        assert (found.faults, found.unsealed) == ([], 0)
         assert there.value("SELECT count(*) FROM replicator.runs WHERE outcome = 'lost'") > wanted / 3
         assert all(killer.hits[way] for way in WAYS), killer.hits
 
