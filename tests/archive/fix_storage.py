@@ -40,6 +40,8 @@ def serving(answer: Callable[[bytes, socket.socket], None], host: str = "127.0.0
                 head = b""
                 while b"\r\n\r\n" not in head and (block := connection.recv(65536)):
                     head += block
+                if not head:
+                    return  # the client went away before it asked
                 storage.requests.append(head)
                 storage.answer(head, connection)
             except OSError:
