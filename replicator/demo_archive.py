@@ -14,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import anchor_places, anchors, exporting, inspection, objects, signing
+from replicator.archive import anchor_places, anchors, exporting, inspection, signing, stores
 from replicator.archive.addresses import parse_allowed
 from replicator.archive.fetch import Limits
 from replicator.archive.running import Plan, Runner
@@ -47,7 +47,7 @@ def shown_steps(
         shutil.rmtree(folder / old, ignore_errors=True)
     steps: Steps = []
     say("keeping recordings, signing, verifying and exporting the archive ...")
-    with objects.opened("", folder) as store:
+    with stores.opened("", folder) as store:
         _download(database, account, store, stop, steps)
         try:
             signer = signing.load(key_file)

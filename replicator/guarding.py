@@ -90,9 +90,9 @@ def suppression_file(settings: Settings) -> SuppressionFile:
 
 def archive_store(settings: Settings) -> AbstractContextManager[Store]:
     """Return a context manager that opens the store of the archive's files."""
-    from replicator.archive import objects
+    from replicator.archive import stores
 
-    return objects.opened(str(getattr(settings, "replicator_archive_store", None) or ""), assembly.data_dir(settings))
+    return stores.opened(settings.replicator_archive_store, assembly.data_dir(settings))
 
 
 __all__ = ["archive_store", "guard", "refuse_erased", "seal_read", "suppression_file", "suppression_keys"]

@@ -44,7 +44,7 @@ def export(
     verifier that lies in it checks it offline. --call and --number add up; days and hold narrow.
     """
     from replicator import assembly, guarding
-    from replicator.archive import bag_folder, exporting, objects
+    from replicator.archive import bag_folder, exporting, stores
     from replicator.report import terminal
     from replicator.store import schema_check
     from replicator.store.produced import Chosen
@@ -63,7 +63,7 @@ def export(
             None if hold is None
             else exporting.held(database, settings.replicator_account, hold, guarding.suppression_keys(settings)),
         )  # fmt: skip
-        store = stack.enter_context(objects.opened(settings.replicator_archive_store, assembly.data_dir(settings)))
+        store = stack.enter_context(stores.opened(settings.replicator_archive_store, assembly.data_dir(settings)))
         query = {
             "calls": None if call is None else sorted(map(str, call)), "numbers": number, "since": since and f"{since:%Y-%m-%d}",
             "until": until and f"{until:%Y-%m-%d}", "hold": hold,
