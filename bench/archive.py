@@ -12,7 +12,8 @@ from statistics import median
 import psycopg
 
 from bench import common
-from replicator.archive import inspection, late
+from replicator.archive import late
+from replicator.archive.verification import inspection
 from replicator.budget.durable import Limits
 from replicator.source.client import Reader
 from replicator.store.database import Database

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench import common
 from bench.payment_corpus import HARD, NEGATIVES, POSITIVES, transcripts
-from replicator.archive.payment_data import find
-from replicator.archive.payment_rules import Rules
+from replicator.archive.payment.payment_data import find
+from replicator.archive.payment.payment_rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.payment_corpus import Gold, Sample
-    from replicator.archive.payment_data import Found
+    from replicator.archive.payment.payment_data import Found
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "archive-payment.md"
 RESULT = common.RESULTS / "payment.json"

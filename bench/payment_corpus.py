@@ -10,8 +10,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from replicator.archive.payment_cards import check_digit
-from replicator.archive.payment_numbers import Text
+from replicator.archive.payment.payment_cards import check_digit
+from replicator.archive.payment.payment_numbers import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

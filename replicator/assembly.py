@@ -188,7 +188,7 @@ def options(
     settings: Settings, command: str, *, max_seconds: float | None = None, max_requests: int | None = None
 ) -> Options:
     """Return a run's options from the settings."""
-    from replicator.archive.payment_rules import PaymentData
+    from replicator.archive.payment.payment_rules import PaymentData
     from replicator.sync.run import Options
 
     return Options(
@@ -222,7 +222,7 @@ def anchoring(settings: Settings, database: Database, stop: threading.Event) -> 
     to = settings.replicator_archive_anchor_to
     if to is None or not settings.is_archived:
         return nullcontext()
-    from replicator.archive import signing
+    from replicator.archive.heads import signing
     from replicator.service import anchoring
 
     schedule = anchoring.Schedule(to, settings.replicator_archive_anchor_seconds, settings.replicator_archive_tsa)

@@ -14,10 +14,13 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive import anchor_places, anchors, exporting, inspection, signing, stores
-from replicator.archive.addresses import parse_allowed
-from replicator.archive.fetch import Limits
-from replicator.archive.running import Plan, Runner
+from replicator.archive.heads import anchor_places, anchors, signing
+from replicator.archive.production import exporting
+from replicator.archive.recordings import stores
+from replicator.archive.recordings.addresses import parse_allowed
+from replicator.archive.recordings.fetch import Limits
+from replicator.archive.recordings.running import Plan, Runner
+from replicator.archive.verification import inspection
 from replicator.errors import ConfigurationError
 from replicator.store import produced
 
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Event
 
-    from replicator.archive.anchors import Found
     from replicator.archive.chain import Block
-    from replicator.archive.inspection import Verdict
-    from replicator.archive.objects import Store
+    from replicator.archive.heads.anchors import Found
+    from replicator.archive.recordings.objects import Store
+    from replicator.archive.verification.inspection import Verdict
     from replicator.store.database import Database
 
     Steps = list[tuple[str, str]]

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from uuid import UUID
 
-    from replicator.archive.objects import Store
-    from replicator.archive.restoring import Guard
-    from replicator.archive.suppression import Keys
-    from replicator.archive.suppression_file import SuppressionFile
+    from replicator.archive.governance.restoring import Guard
+    from replicator.archive.governance.suppression import Keys
+    from replicator.archive.governance.suppression_file import SuppressionFile
+    from replicator.archive.recordings.objects import Store
     from replicator.settings import Settings
     from replicator.store.database import Database
 
 
 def suppression_keys(settings: Settings) -> Keys | None:
     """Return the maker of the keyed hashes of what was erased, or None where no secret is set."""
-    from replicator.archive.suppression import Keys
+    from replicator.archive.governance.suppression import Keys
 
     key = settings.suppression_key()
     if key is not None:
@@ -33,7 +33,7 @@ def suppression_keys(settings: Settings) -> Keys | None:
 def guard(settings: Settings) -> Guard:
     """Return what keeps out what was erased. The embedded database exists by now."""
     from replicator.archive import deeds
-    from replicator.archive.restoring import Guard
+    from replicator.archive.governance.restoring import Guard
 
     names = (
         "replicator_archive", "replicator_archive_store", "replicator_archive_anchor_to", "replicator_archive_tsa",
@@ -80,7 +80,7 @@ def seal_read(
 
 def suppression_file(settings: Settings) -> SuppressionFile:
     """Return the list of what was erased that is kept beside the keys."""
-    from replicator.archive.suppression_file import SuppressionFile
+    from replicator.archive.governance.suppression_file import SuppressionFile
 
     chosen = settings.replicator_archive_suppressions
     return SuppressionFile(
@@ -90,7 +90,7 @@ def suppression_file(settings: Settings) -> SuppressionFile:
 
 def archive_store(settings: Settings) -> AbstractContextManager[Store]:
     """Return a context manager that opens the store of the archive's files."""
-    from replicator.archive import stores
+    from replicator.archive.recordings import stores
 
     return stores.opened(settings.replicator_archive_store, assembly.data_dir(settings))
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from replicator.archive.addresses import parse_allowed
+from replicator.archive.recordings.addresses import parse_allowed
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, RenewalPolicy, RenewalRule
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from replicator.archive import verification
+from replicator.archive.verification import verification
 from replicator.budget import run_bound
 from replicator.errors import LeaseHeld, NotFound, SourceError, SourceUnavailable
 from replicator.source import client, jsontext, parsing, transcripts

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from replicator.archive.spellings import Spelling
+    from replicator.archive.governance.spellings import Spelling
 
 LONGEST = 1000
 

@@ -12,10 +12,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive import contents, sealing
-from replicator.archive.comparison import TranscriptRow, Unsealed
-from replicator.archive.inspection import compared
 from replicator.archive.kinds import Kind
 from replicator.archive.sealing import Entry
+from replicator.archive.verification.comparison import TranscriptRow, Unsealed
+from replicator.archive.verification.inspection import compared
 from replicator.errors import DatabaseUnavailable
 from replicator.store import sealed, sealed_reading
 

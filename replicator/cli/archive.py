@@ -20,8 +20,8 @@ from replicator.safe_text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from replicator.archive.anchors import Found
-    from replicator.archive.inspection import Verdict
+    from replicator.archive.heads.anchors import Found
+    from replicator.archive.verification.inspection import Verdict
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -51,7 +51,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Seal what was stored while the archive was off, and download the recordings that are due."""
-    from replicator.archive import late, payment_watch
+    from replicator.archive import late
+    from replicator.archive.payment import payment_watch
     from replicator.report import terminal
 
     with _database(as_json=as_json) as (settings, database):
@@ -144,7 +145,7 @@ def anchor(
 ) -> None:
     """Write the signed head of the chain outside of the database. Ends with 1 where a time stamp has to wait."""
     from replicator import assembly
-    from replicator.archive import anchor_places, anchors, signing
+    from replicator.archive.heads import anchor_places, anchors, signing
     from replicator.report import terminal
 
     with _database(as_json=as_json) as (settings, database):
@@ -187,7 +188,8 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
-    from replicator.archive import anchors, inspection
+    from replicator.archive.heads import anchors
+    from replicator.archive.verification import inspection
 
     with _database(as_json=as_json) as (settings, database):
         account = settings.replicator_account
@@ -206,7 +208,7 @@ def verify(
 def _outside(settings: Settings, place: str | None, public_key: str | None, tsa_ca: Path | None) -> Found:
     """Return the heads outside; none where no place is named."""
     from replicator import assembly
-    from replicator.archive import anchor_places, anchors, signing
+    from replicator.archive.heads import anchor_places, anchors, signing
 
     if place is None:
         return anchors.Found((), ())

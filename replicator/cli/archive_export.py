@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from replicator.archive.chain import Block
-    from replicator.archive.exporting import Done
+    from replicator.archive.production.exporting import Done
     from replicator.settings import Settings
 
 Day = datetime | None
@@ -44,7 +44,8 @@ def export(
     verifier that lies in it checks it offline. --call and --number add up; days and hold narrow.
     """
     from replicator import assembly, guarding
-    from replicator.archive import bag_folder, exporting, stores
+    from replicator.archive.production import bag_folder, exporting
+    from replicator.archive.recordings import stores
     from replicator.report import terminal
     from replicator.store import schema_check
     from replicator.store.produced import Chosen
@@ -92,8 +93,8 @@ def signer(settings: Settings) -> Callable[[Block], Mapping[str, Any]] | None:
     """Return what signs the export, or None where the archive has no key yet."""
     import json
 
-    from replicator import assembly, guarding
-    from replicator.archive import signing
+    from replicator import assembly
+    from replicator.archive.heads import signing
 
     path = assembly.signing_key(settings)
     if not path.exists():

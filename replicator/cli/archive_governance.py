@@ -20,8 +20,8 @@ from replicator.safe_text import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from replicator.archive.erasure import Done, Plan, Request
-    from replicator.archive.plan import Verdict
+    from replicator.archive.governance.erasure import Done, Plan, Request
+    from replicator.archive.governance.plan import Verdict
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -83,8 +83,8 @@ def add_hold(
 ) -> None:
     """Place a hold on calls: those named, and all, also later ones, that are of the number, the agent and the days."""
     from replicator import guarding
-    from replicator.archive import holds
-    from replicator.archive.spellings import spelling
+    from replicator.archive.governance import holds
+    from replicator.archive.governance.spellings import spelling
     from replicator.report import terminal
 
     with _opened(as_json=as_json) as (settings, database):
@@ -129,7 +129,7 @@ def release_hold(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name.")], reason: Reason, as_json: Json = False
 ) -> None:
     """Release a hold. Nothing is removed by it: run `archive dispose` for what was waiting."""
-    from replicator.archive import holds
+    from replicator.archive.governance import holds
     from replicator.report import terminal
 
     with _opened(as_json=as_json) as (settings, database):
@@ -156,8 +156,8 @@ def set_retention(
     as_json: Json = False,
 ) -> None:
     """Set a retention class, or a new version of it. Of all classes that select a call, the longest counts."""
-    from replicator.archive import holds
-    from replicator.archive.retention import Basis, Mode, RetentionClass, parse_keep
+    from replicator.archive.governance import holds
+    from replicator.archive.governance.retention import Basis, Mode, RetentionClass, parse_keep
     from replicator.report import terminal
 
     with _opened(as_json=as_json) as (settings, database):
@@ -174,8 +174,8 @@ def set_retention(
 @retention.command("list")
 def list_retention(as_json: Json = False) -> None:
     """Show the retention classes that count now."""
-    from replicator.archive import holds
-    from replicator.archive.retention import binding
+    from replicator.archive.governance import holds
+    from replicator.archive.governance.retention import binding
     from replicator.report import terminal
 
     with _opened(as_json=as_json) as (settings, database):
@@ -208,8 +208,9 @@ def erase(
 ) -> None:
     """Erase a person's calls, each as holds and retention allow, and keep them out from then on."""
     from replicator import assembly
-    from replicator.archive import deeds, erasure
-    from replicator.archive.spellings import spelling
+    from replicator.archive import deeds
+    from replicator.archive.governance import erasure
+    from replicator.archive.governance.spellings import spelling
 
     with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
         numbers = tuple(map(spelling, number or ()))
@@ -241,7 +242,8 @@ def dispose(
 ) -> None:
     """Remove the content of calls whose retention is over and that nothing holds, and do erasures that had to wait."""
     from replicator import assembly, guarding
-    from replicator.archive import deeds, erasure
+    from replicator.archive import deeds
+    from replicator.archive.governance import erasure
 
     with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
         request = erasure.Request(settings.replicator_account, _actor(settings), deeds.reason_of(reason))
@@ -305,7 +307,7 @@ def _deed(row: dict[str, Any]) -> dict[str, Any]:
 
 def _tools(settings: Settings) -> Any:
     from replicator import guarding
-    from replicator.archive.erasure import Tools
+    from replicator.archive.governance.erasure import Tools
 
     guard = guarding.guard(settings)
     if guard.keys is None:
@@ -323,7 +325,7 @@ def _do(
     """Show the plan, or do it and write the certificate."""
     from pathlib import Path as Place
 
-    from replicator.archive import certificate, erasure
+    from replicator.archive.governance import certificate, erasure
 
     if dry_run:
         _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
@@ -345,7 +347,7 @@ def _refresh(database: Database) -> None:
 
 
 def _show(verdicts: Sequence[Verdict], done: Done | None, path: Path | None, *, is_plan: bool, as_json: bool) -> None:
-    from replicator.archive.precedence import WORDS
+    from replicator.archive.governance.precedence import WORDS
     from replicator.report import terminal
 
     calls = [{name: value for name, value in asdict(one).items() if value is not None} for one in verdicts]

@@ -162,8 +162,8 @@ def _show(
 
 def _replay(settings: Settings, database: Database, number: int | None, *, as_json: bool) -> None:
     from replicator import assembly, guarding
-    from replicator.archive.payment_rules import PaymentData
-    from replicator.archive.suppressing import Suppressing
+    from replicator.archive.governance.suppressing import Suppressing
+    from replicator.archive.payment.payment_rules import PaymentData
     from replicator.report import quarantine_view, terminal
     from replicator.sync import replay
 

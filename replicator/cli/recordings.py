@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from threading import Event
 
-    from replicator.archive.objects import StoreFailed
-    from replicator.archive.renewing import Readers
-    from replicator.archive.running import Report, Runner
+    from replicator.archive.recordings.objects import StoreFailed
+    from replicator.archive.recordings.renewing import Readers
+    from replicator.archive.recordings.running import Report, Runner
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -46,9 +46,9 @@ def runner(
     Without readers no link is renewed. `most_requests` is how many links may be asked for.
     """
     from replicator import assembly
-    from replicator.archive import stores
-    from replicator.archive.renewing import Renewer
-    from replicator.archive.running import Runner
+    from replicator.archive.recordings import stores
+    from replicator.archive.recordings.renewing import Renewer
+    from replicator.archive.recordings.running import Runner
     from replicator.sync.clock import steady_clock
 
     clock = steady_clock()
@@ -67,10 +67,10 @@ def runner(
 
 
 def _plan(settings: Settings, *, compares_now: bool, fetches_lost: bool) -> Any:
-    from replicator.archive.addresses import parse_allowed
-    from replicator.archive.connection import Times
-    from replicator.archive.fetch import Limits
-    from replicator.archive.running import Plan
+    from replicator.archive.recordings.addresses import parse_allowed
+    from replicator.archive.recordings.connection import Times
+    from replicator.archive.recordings.fetch import Limits
+    from replicator.archive.recordings.running import Plan
 
     return Plan(
         account=settings.replicator_account,
@@ -99,7 +99,7 @@ def after_sync(
     """Download what is due after a sync, within what is left of its bounds. Return what was done (None where the archive
     is off or no time is left), and the error of a store that takes no more: the sync itself succeeded.
     """
-    from replicator.archive.objects import StoreFailed
+    from replicator.archive.recordings.objects import StoreFailed
 
     if not settings.is_archived or stop.is_set() or (seconds is not None and seconds <= 0):
         return None, None
@@ -181,7 +181,7 @@ def lines(report: Report) -> Iterator[str]:
 
 def standing(settings: Settings, database: Database) -> dict[str, Any]:
     """Return how many of the account's recordings are stored, wait or are given up, and why, as JSON shows it."""
-    from replicator.archive.queue_rules import WARN_BEFORE
+    from replicator.archive.recordings.queue_rules import WARN_BEFORE
     from replicator.store import archived
 
     now = datetime.now(UTC)

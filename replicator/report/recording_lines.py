@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from replicator.archive.running import Report
+    from replicator.archive.recordings.running import Report
     from replicator.store.archived import Counts
 
 WORDS: Mapping[str, str] = {
@@ -31,7 +31,7 @@ WORDS: Mapping[str, str] = {
     "forbidden_address": "the link leads to an address that is not allowed (REPLICATOR_ARCHIVE_ALLOW_HOSTS)",
     "too_many_redirects": "the link is redirected too often",
 }
-"""The reasons of archive/queue_rules.py in words."""
+"""The reasons of archive/recordings/queue_rules.py in words."""
 
 
 def describe(report: Report) -> str:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from replicator.archive import anchor_places, anchors
+from replicator.archive.heads import anchor_places, anchors
 from replicator.errors import ReplicatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from replicator.archive.signing import Signer
+    from replicator.archive.heads.signing import Signer
     from replicator.store.database import Database
 
 log = logging.getLogger("replicator.serve")

@@ -16,7 +16,7 @@ from replicator.errors import DatabaseUnavailable, ReplicatorError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from replicator.archive.running import Report
+    from replicator.archive.recordings.running import Report
 
 log = logging.getLogger("replicator.serve")
 

@@ -1,7 +1,7 @@
 """Reads and writes archive.objects: the queue of recordings that are to be downloaded, and what is stored of them.
 
 A run claims rows for a short time and prolongs the claim while it lives. Each write of a run names its claim: a run that
-slept past the end of its claim changes nothing. archive/queue_rules.py decides; this module writes.
+slept past the end of its claim changes nothing. archive/recordings/queue_rules.py decides; this module writes.
 """
 
 from __future__ import annotations

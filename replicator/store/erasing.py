@@ -1,4 +1,4 @@
-"""Takes the content of one call out of every table. archive/erasure.py says which call, and in which transaction.
+"""Takes the content of one call out of every table. archive/governance/erasure.py says which call, and in which transaction.
 
 The rows of the call and of its versions stay in their reduced form, so that counts, durations and costs of every period
 stay. Its transcript and its recording are `denied` with the reason `erased`: so they are never asked for again.

@@ -1,6 +1,6 @@
-"""Reads and writes holds, retention classes, erasures and suppressions. archive/plan.py decides by what is read here.
+"""Reads and writes holds, retention classes, erasures and suppressions. archive/governance/plan.py decides by what is read here.
 
-A call that is erased already is recognised by its payload (archive/suppression.py); it is never a candidate again.
+A call that is erased already is recognised by its payload (archive/governance/suppression.py); it is never a candidate again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads from the archive what an export produces: the chosen records, their blocks, leaves, payloads and heads.
 
-All of it is read in one snapshot, by cursors, so memory does not grow with the number of calls. archive/exporting.py
+All of it is read in one snapshot, by cursors, so memory does not grow with the number of calls. archive/production/exporting.py
 puts it together.
 """
 

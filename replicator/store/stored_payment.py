@@ -1,6 +1,6 @@
 """Writes and reads what was found in transcripts: payment data, and the notice that a call is recorded.
 
-archive/payment_watch.py decides what is found; here stand the rules' rows and the findings, without any digit.
+archive/payment/payment_watch.py decides what is found; here stand the rules' rows and the findings, without any digit.
 """
 
 from __future__ import annotations

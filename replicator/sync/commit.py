@@ -11,8 +11,8 @@ from collections import defaultdict
 from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive.payment_rules import PaymentData
-from replicator.archive.suppressing import Suppressing
+from replicator.archive.governance.suppressing import Suppressing
+from replicator.archive.payment.payment_rules import PaymentData
 from replicator.errors import CommitsLost
 from replicator.records import Recording, Transcript
 from replicator.store import (
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from replicator.archive.payment_watch import Watch
+    from replicator.archive.payment.payment_watch import Watch
     from replicator.budget.durable import DurableBudget
     from replicator.records import Call
     from replicator.store.lease import Lease

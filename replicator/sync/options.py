@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from replicator.archive.payment_rules import PaymentData
+from replicator.archive.payment.payment_rules import PaymentData
 from replicator.budget.key_budget import Limits
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import DEFAULT_POLICY, RenewalPolicy
@@ -16,7 +16,7 @@ from replicator.sync.protocol.results import Gap, Result, Why
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from replicator.archive.restoring import Guard
+    from replicator.archive.governance.restoring import Guard
     from replicator.store import runs
     from replicator.sync.pseudonyms import Pseudonyms
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive.payment_rules import PaymentData
-from replicator.archive.payment_watch import Watch
+from replicator.archive.payment.payment_rules import PaymentData
+from replicator.archive.payment.payment_watch import Watch
 
 if TYPE_CHECKING:
     import psycopg

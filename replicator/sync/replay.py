@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive.payment_rules import PaymentData
-from replicator.archive.payment_watch import Watch
-from replicator.archive.suppressing import Suppressing
+from replicator.archive.governance.suppressing import Suppressing
+from replicator.archive.payment.payment_rules import PaymentData
+from replicator.archive.payment.payment_watch import Watch
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details

@@ -13,7 +13,7 @@ from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from replicator.archive.suppressing import as_stored
+from replicator.archive.governance.suppressing import as_stored
 from replicator.budget.durable import Limits
 from replicator.budget.requester import Requester, SpentError
 from replicator.errors import BoundReached, NeverSynced, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer

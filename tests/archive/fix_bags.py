@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from replicator.archive import audit_path, bag, bag_folder, chain, contents, producing, verify_file
+from replicator.archive import chain, contents
 from replicator.archive.kinds import Kind
+from replicator.archive.production import audit_path, bag, bag_folder, producing, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

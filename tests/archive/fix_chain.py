@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from replicator.archive import chain, verification
+from replicator.archive import chain
 from replicator.archive.kinds import Kind
-from replicator.archive.verification import Fault, Head, Record
+from replicator.archive.verification import verification
+from replicator.archive.verification.verification import Fault, Head, Record
 
 if TYPE_CHECKING:
     import random

@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from replicator.archive import erasure, objects
-from replicator.archive.erasure import Done, Plan, Request, Tools
-from replicator.archive.restoring import Guard
-from replicator.archive.spellings import spelling
-from replicator.archive.suppression import Keys
-from replicator.archive.suppression_file import SuppressionFile
+from replicator.archive.governance import erasure
+from replicator.archive.governance.erasure import Done, Plan, Request, Tools
+from replicator.archive.governance.restoring import Guard
+from replicator.archive.governance.spellings import spelling
+from replicator.archive.governance.suppression import Keys
+from replicator.archive.governance.suppression_file import SuppressionFile
+from replicator.archive.recordings import objects
 from replicator.simulator.conversations import Segment
 from replicator.store import quarantine
 from replicator.store.rows import UnreadRow

@@ -73,7 +73,8 @@ def _live(order: dict[str, Any], note: Path) -> None:
     """Be the child, to its end."""
     code = 1
     try:
-        from replicator.archive import connection, parts, sealing  # noqa: PLC0415 - the child's own
+        from replicator.archive import sealing  # noqa: PLC0415 - the child's own
+        from replicator.archive.recordings import connection, parts  # noqa: PLC0415 - the child's own
         from replicator.store import archived, database, sealed  # noqa: PLC0415
         from tests.archive import fix_queue  # noqa: PLC0415
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from replicator.archive.addresses import parse_allowed
-from replicator.archive.connection import Times
-from replicator.archive.fetch import Limits
-from replicator.archive.folder_store import FolderStore
-from replicator.archive.renewing import Renewer
-from replicator.archive.running import Plan, Report, Runner
+from replicator.archive.recordings.addresses import parse_allowed
+from replicator.archive.recordings.connection import Times
+from replicator.archive.recordings.fetch import Limits
+from replicator.archive.recordings.folder_store import FolderStore
+from replicator.archive.recordings.renewing import Renewer
+from replicator.archive.recordings.running import Plan, Report, Runner
 from replicator.budget.durable import Limits as Budget
 from replicator.records import Recording
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from replicator.archive.objects import Store
+    from replicator.archive.recordings.objects import Store
     from replicator.store.database import Database
 
 HERE = parse_allowed(["127.0.0.1"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from replicator.archive.folder_store import FolderStore
+    from replicator.archive.recordings.folder_store import FolderStore
     from replicator.store.database import Database
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from replicator.archive import media
+from replicator.archive.recordings import media
 from replicator.simulator.api import Api
 from replicator.simulator.recordings import _CRC, MEDIA_TYPES, audio, kind_of
 from replicator.simulator.server import running, storing

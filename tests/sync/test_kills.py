@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from replicator.archive import inspection
+from replicator.archive.verification import inspection
 from replicator.simulator.api import KEY
 from replicator.simulator.switches import Switches
 from tests import fix_processes, fix_proxy

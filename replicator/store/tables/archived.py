@@ -35,7 +35,7 @@ objects = sa.Table(
     sa.Column("next_try_at", Instant),
     sa.Column("tried_at", Instant),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    # Failures in a row of one kind, when the first of them was, and the reason of the last one (archive/queue_rules.py).
+    # Failures in a row of one kind, when the first of them was, and the reason of the last one (archive/recordings/queue_rules.py).
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("failing_since", Instant),
     sa.Column("reason", sa.Text),

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from replicator.store.tables.base import Count, Instant, metadata
 
-# A hold is a rule, and covers calls that come later too. `number_keys` are keyed hashes (archive/suppression.py).
+# A hold is a rule, and covers calls that come later too. `number_keys` are keyed hashes (archive/governance/suppression.py).
 holds = sa.Table(
     "holds",
     metadata,

@@ -13,7 +13,7 @@ payment_rules = sa.Table(
     "payment_rules",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    # What the rule is for: archive/payment_rules.py says what each word means.
+    # What the rule is for: archive/payment/payment_rules.py says what each word means.
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("matches", sa.Text, nullable=False),
     sa.Column("prefixes", ARRAY(sa.Text), nullable=False, server_default="{}"),

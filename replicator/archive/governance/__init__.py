@@ -1,0 +1,1 @@
+"""Holds, retention, disposal and erasure, and the list that keeps out what was erased."""

@@ -1,0 +1,104 @@
+"""Erases once more what a restored database has brought back: the list beside the keys says what that is.
+
+A database that was restored from an earlier state lacks the newest entries of its own list. So each run compares the two
+lists first. What only the file has is added to the table, and the calls that it names are erased again, in the same way
+and with records of their own. What only the table has (another host erased it) is added to the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from replicator.archive import deeds
+from replicator.archive.governance import holds
+from replicator.archive.governance.erasure import Done, Plan, Request, Tools, perform
+from replicator.archive.governance.plan import verdict
+from replicator.archive.governance.suppression import is_reduced
+from replicator.archive.kinds import Kind
+from replicator.errors import ConfigurationError, RightMissing
+from replicator.store import governance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    import psycopg
+
+    from replicator.archive.governance.suppression import Keys
+    from replicator.archive.governance.suppression_file import SuppressionFile
+    from replicator.archive.recordings.objects import Store
+    from replicator.store.database import Database
+
+REASON = "restored: the list of what was erased names it"
+BY = "replicator"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Keeps the two lists together. `keys` is None where no secret is set."""
+
+    keys: Keys | None
+    file: SuppressionFile
+    open_store: Callable[[], AbstractContextManager[Store]]
+    settings: Mapping[str, Any] | None = None
+    """The archive's settings, of which a change is sealed at the start of a run; None: not looked at."""
+    by: str = BY
+
+    def begin(self, database: Database, account: str, now: datetime) -> None:
+        """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back."""
+        if self.settings is not None:
+            with database.transaction() as tx:
+                deeds.note_settings(tx, account, self.settings, now, by=self.by)
+        self.reapply(database, account, now)
+
+    def reapply(self, database: Database, account: str, now: datetime) -> Done | None:
+        """Bring the two lists together, and erase again what the database did not know; return what was erased, if any.
+
+        Raises ConfigurationError where the secret of one of the lists is not known, or the user may not erase.
+        """
+        lines = self.file.read(account)
+        with database.connection() as connection:
+            table = governance.all_suppressions(connection, account)
+        if not lines and not table:
+            return None
+        keys = holds.needed(self.keys, [line[2] for line in (*lines, *table)])
+        self.file.add(account, keys.key_id, sorted({line[:2] for line in table} - {line[:2] for line in lines}))
+        new = {line[:2] for line in lines} - {line[:2] for line in table}
+        if not new:
+            return None
+        with database.connection() as connection:
+            planned = _plan(connection, account, keys, new, now)
+        request = Request(account, BY, REASON)
+        try:
+            with database.transaction() as tx:
+                governance.suppress(tx, account, keys.key_id, sorted(new), now)
+            if not planned.verdicts and not planned.unread:
+                return None
+            return perform(database, request, planned, Tools(keys, self.file, self.open_store), now)
+        except RightMissing as error:
+            raise ConfigurationError(
+                "the database was restored from an earlier state, and has calls that were erased since; this user may not erase "
+                f"them: {error.message}",
+                advice="run `replicator archive reapply` as a member of the archivist, then this command again",
+            ) from None
+
+
+def _plan(
+    connection: psycopg.Connection[Any], account: str, keys: Keys, new: set[tuple[str, str]], now: datetime
+) -> Plan:
+    """Decide about the stored calls that the new entries of the list name."""
+    names = {key for _, key in new}
+    rules = holds.rules(connection, account, keys)
+    found = []
+    for row in governance.candidates(connection, account):
+        call = holds.candidate(row, keys, "list")
+        if not names.isdisjoint({keys.of_call(call.id), *call.number_keys}):
+            found.append(verdict(call, rules, now, is_erasure_asked=True))
+    unread = [
+        row_id
+        for row_id, _, raw in governance.quarantined(connection, account)
+        if keys.of_payload(raw) in names and not is_reduced(raw.decode("utf-8", "replace"))
+    ]
+    return Plan(Kind.ERASURE, tuple(found), tuple(unread))

@@ -1,0 +1,1 @@
+"""Payment data and the recording notice: found in texts, masked, and noted by call."""

@@ -1,0 +1,1 @@
+"""Verifies an account's chain: recomputes everything, compares it with what is stored, and names each fault."""
