@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Any
 from replicator import assembly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from uuid import UUID
+
+    import psycopg
 
     from replicator.archive.governance.restoring import Guard
     from replicator.archive.governance.suppression import Keys
     from replicator.archive.governance.suppression_file import SuppressionFile
     from replicator.archive.recordings.objects import Store
     from replicator.settings import Settings
+    from replicator.store.closes import Close
     from replicator.store.database import Database
 
 
@@ -78,6 +82,21 @@ def seal_read(
         )  # fmt: skip
 
 
+def sealing_close(settings: Settings) -> Callable[[psycopg.Connection[Any], Close, bytes], object] | None:
+    """Return what seals the close of a month, in its transaction; None where the archive is off."""
+    from replicator.archive import sealing
+    from replicator.archive.kinds import Kind
+
+    if not settings.is_archived:
+        return None
+
+    def seal(tx: psycopg.Connection[Any], close: Close, content: bytes) -> object:
+        entry = sealing.Entry(Kind.MONTH_CLOSE, None, close.closed_at, content)
+        return sealing.append(tx, close.account, [entry], close.closed_at)
+
+    return seal
+
+
 def suppression_file(settings: Settings) -> SuppressionFile:
     """Return the list of what was erased that is kept beside the keys."""
     from replicator.archive.governance.suppression_file import SuppressionFile
@@ -95,4 +114,12 @@ def archive_store(settings: Settings) -> AbstractContextManager[Store]:
     return stores.opened(settings.replicator_archive_store, assembly.data_dir(settings))
 
 
-__all__ = ["archive_store", "guard", "refuse_erased", "seal_read", "suppression_file", "suppression_keys"]
+__all__ = [
+    "archive_store",
+    "guard",
+    "refuse_erased",
+    "seal_read",
+    "sealing_close",
+    "suppression_file",
+    "suppression_keys",
+]

@@ -13,7 +13,8 @@ PAGE = TOP / "docs" / "architecture.md"
 BEGIN, END = "<!-- modules: written by `make docs` -->\n", "<!-- end of modules -->\n"
 ROOMS = (
     ".", "cli", "source", "budget", "sync", "sync/protocol", "sync/coverage", "sync/content", "sync/deletions", "sync/engine",
-    "verify", "archive", "store", "store/tables", "store/server", "reconcile", "service", "report", "export", "doctor",
+    "verify", "archive", "archive/verification", "archive/heads", "archive/recordings", "archive/governance",
+    "archive/payment", "archive/production", "store", "store/tables", "store/server", "reconcile", "service", "report", "export", "doctor",
     "simulator",
 )  # fmt: skip
 """In the order in which a newcomer meets them."""

@@ -89,7 +89,7 @@ PURE = (
     "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/disputes.py", "reconcile/lines.py", "reconcile/mapping.py",
     "reconcile/reading.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
     "export/delimited.py", "export/names_file.py", "export/xlsx.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
-    "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/periods.py",
+    "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/money_rows.py", "report/periods.py",
     "report/plots.py", "report/rows.py", "report/tables.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
     "simulator/wire.py", "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py",
     "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +18,7 @@ from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from replicator.archive.heads.anchors import Found
     from replicator.archive.verification.inspection import Verdict
@@ -184,15 +184,21 @@ def verify(
     tsa_ca: Annotated[
         Path | None, typer.Option("--tsa-ca", metavar="FILE", help="Certificates (PEM) of the time-stamping authority.")
     ] = None,
+    files: Annotated[
+        str | None,
+        typer.Option("--objects", metavar="all|N", help="Read the bytes of all stored recordings, or of N by chance."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> None:
     """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
+    from replicator import guarding
     from replicator.archive.heads import anchors
     from replicator.archive.verification import inspection
+    from replicator.archive.verification import recordings as stored_recordings
 
     with _database(as_json=as_json) as (settings, database):
-        account = settings.replicator_account
+        account, most = settings.replicator_account, _number_of_files(files)
         outside = _outside(settings, anchor_place, public_key, tsa_ca)
         stored = anchors.kept(database, account)
         heads = (*outside.heads, *stored.heads)
@@ -200,9 +206,34 @@ def verify(
         verdict.heads_outside = len(outside.heads)
         for fault in (*outside.faults, *stored.faults):
             verdict.note(fault)
+        with guarding.archive_store(settings) if files is not None else nullcontext() as store:
+            for fault in stored_recordings.verify(database, account, store, most, _files_read(quiet=quiet)):
+                verdict.note(fault)
         _show(verdict, outside, is_compared=anchor_place is not None, as_json=as_json)
         if not verdict.is_whole:
             raise typer.Exit(1)
+
+
+def _number_of_files(text: str | None) -> int | None:
+    """Return how many files `--objects` asks for; None for all, or for none where it is not given."""
+    if text is None or text == "all":
+        return None
+    if text.isascii() and text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise ConfigurationError("--objects takes `all` or a number of files", advice="for example: --objects 100")
+
+
+def _files_read(*, quiet: bool) -> Callable[[int], None]:
+    """Return what says each second how many files were read."""
+    told_at = time.monotonic()
+
+    def tell(read: int) -> None:
+        nonlocal told_at
+        if not quiet and time.monotonic() - told_at >= 1:
+            told_at = time.monotonic()
+            typer.echo(f"files: {read:,} read", err=True)
+
+    return tell
 
 
 def _outside(settings: Settings, place: str | None, public_key: str | None, tsa_ca: Path | None) -> Found:

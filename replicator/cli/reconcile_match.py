@@ -116,12 +116,19 @@ def close(
     as_json: Json = False,
 ) -> None:
     """Freeze the amounts of a month's calls under a hash. What is seen later is a correction of the month in which it is seen."""
+    from replicator import guarding
     from replicator.reconcile import closing, wording
     from replicator.report import terminal
 
     with opened(as_json=as_json) as (settings, database):
         done = closing.perform(
-            database, settings.replicator_account, month, settings.actor, anyway=anyway, reopen=reopen
+            database,
+            settings.replicator_account,
+            month,
+            settings.actor,
+            anyway=anyway,
+            reopen=reopen,
+            seal=guarding.sealing_close(settings),
         )
         typer.echo(terminal.as_json(done.as_dict()) if as_json else shown_lines(wording.closed(done)))
 

@@ -132,8 +132,16 @@ def is_whole(tx: psycopg.Connection[Any], close: Close) -> bool:
 def archive_content(close: Close) -> bytes:
     """Return what an archive record of the close says (kind month_close)."""
     return frozen.record(
-        close.account, close.period, close.number, close.sha256, close.our_sum_usd, close.statement_usd, close.closed_at, close.closed_by
-    )  # fmt: skip
+        close.account,
+        close.period,
+        close.number,
+        close.sha256,
+        close.our_sum_usd,
+        close.statement_usd,
+        close.closed_at,
+        close.closed_by,
+        close.anyway_reason or close.reason or "(not given)",
+    )
 
 
 __all__ = ["Closed", "NotReady", "archive_content", "is_whole", "perform", "state_of"]

@@ -49,6 +49,7 @@ def record(
     statement: Decimal | None,
     at: datetime,
     by: str,
+    reason: str,
 ) -> bytes:
     """Return the content of an archive record of a close: canonical JSON, which names the amounts by their hash."""
     content = {
@@ -60,6 +61,7 @@ def record(
         "number": number,
         "our_sum_usd": plain(our_sum),
         "period": period,
+        "reason": reason,
         "statement_usd": plain(statement),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

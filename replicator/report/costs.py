@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from replicator.report.rows import Adjustment, BudgetLine, Costs, Figures, Month
+    from replicator.report.money_rows import BudgetLine
+    from replicator.report.rows import Adjustment, Costs, Figures, Month
 
 
 def day_of(row: Costs) -> date:

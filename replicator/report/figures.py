@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from replicator.report.money_rows import BridgeStep, BudgetLine, ClosedMonth, Reconciled
 from replicator.report.periods import last_days
 from replicator.report.rows import (
     Adjustment,
@@ -17,10 +18,7 @@ from replicator.report.rows import (
     Aside,
     Attempts,
     Band,
-    BridgeStep,
-    BudgetLine,
     Campaign,
-    ClosedMonth,
     Costs,
     CoveredDay,
     Delay,
@@ -32,7 +30,6 @@ from replicator.report.rows import (
     Month,
     Outstanding,
     Pulse,
-    Reconciled,
     RunLine,
     StatusWord,
     UnsureStretch,

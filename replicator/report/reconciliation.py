@@ -12,7 +12,8 @@ from replicator.report.wording import count, plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from replicator.report.rows import BridgeStep, ClosedMonth, Figures, Reconciled
+    from replicator.report.money_rows import BridgeStep, ClosedMonth, Reconciled
+    from replicator.report.rows import Figures
     from replicator.report.wording import Clock
 
 LEAD = "The vendor's statement against our calls, in US dollars."

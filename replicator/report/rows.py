@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from decimal import Decimal
 
+    from replicator.report.money_rows import BridgeStep, BudgetLine, ClosedMonth, Reconciled
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -322,19 +324,6 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetLine:
-    """A budget that runs: what was spent, and what its month will cost. `state` is within, will_be_passed or passed."""
-
-    period: str
-    scope: str
-    scope_value: str
-    budget_usd: Decimal
-    spent_usd: Decimal
-    forecast_usd: Decimal
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
 class Period:
     """The last `days` days including today, and the same number before them."""
 
@@ -343,46 +332,6 @@ class Period:
     since: date
     before: date
     bucket: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """A month's statements of one party, matched with the calls: how much of it waits for a person."""
-
-    period: str
-    party: str
-    statement_usd: Decimal
-    items: int
-    open_items: int
-    open_usd: Decimal
-    accepted_items: int
-    matched_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeStep:
-    """One step from our sum to the statement's total."""
-
-    period: str
-    step: str
-    items: int
-    amount_usd: Decimal
-    running_usd: Decimal
-    is_sum: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedMonth:
-    """The newest close of a month, and what was seen to change since."""
-
-    period: str
-    close_number: int
-    closed_at: datetime
-    calls: int
-    our_sum_usd: Decimal
-    late_changes: int
-    late_changes_usd: Decimal
-    has_doubts: bool
 
 
 @dataclass(frozen=True, slots=True)

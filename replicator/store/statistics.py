@@ -21,7 +21,7 @@ SELECT c.oid::bigint
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint AS pages) s
-WHERE n.nspname IN ('truedy', 'replicator', 'rollup') AND c.relkind = 'r' AND s.pages > 0
+WHERE n.nspname IN ('truedy', 'replicator', 'rollup', 'archive', 'billing') AND c.relkind = 'r' AND s.pages > 0
     AND (coalesce(pg_stat_get_last_analyze_time(c.oid), pg_stat_get_last_autoanalyze_time(c.oid)) IS NULL
         OR s.pages > 2 * c.relpages + 16
         OR (c.reltuples >= 50 AND pg_stat_get_mod_since_analyze(c.oid) > 100 + c.reltuples / 2)

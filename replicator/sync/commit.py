@@ -105,15 +105,7 @@ class Committer:
         watch = self._watching.begin(tx) if self.seals else None
         details, gained = self._merge(tx, position, batch, counters, notes, suppressing, watch, now)
         details = one_each(details + self._details(tx, batch, counters))
-        if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
-            details = [row for row in details if row.call_id not in erased]
-        if watch is not None:
-            details = watch.details(details)
-        if details:
-            counters.segments_stored += stored_details.write_details(tx, self.account, details)
-            if self.vendor_keeps is not None:
-                found = [row.call_id for row in details if row.recording is not None]
-                archived.queue(tx, self.account, found, self.vendor_keeps, now)
+        details = self._write_details(tx, details, counters, suppressing, watch, now)
         if batch.bad:
             counters.rows_quarantined += quarantine.keep(tx, self.account, suppressing.unread(tx, batch.bad))
         if position.has_quarantine:
@@ -215,6 +207,27 @@ class Committer:
             for _, change, before in settled.changes
         )
         return details_of_all(tx, settled, observations, self.policy), found[Change.NEW] + revived
+
+    def _write_details(
+        self,
+        tx: psycopg.Connection[Any],
+        details: list[DetailRow],
+        counters: runs.Counters,
+        suppressing: Suppressing,
+        watch: Watch | None,
+        now: datetime,
+    ) -> list[DetailRow]:
+        """Write the rows, but none of an erased call, and queue their recordings for the archive; return what was written."""
+        if details and (erased := suppressing.stay_away(tx, {row.call_id for row in details})):
+            details = [row for row in details if row.call_id not in erased]
+        if watch is not None:
+            details = watch.details(details)
+        if details:
+            counters.segments_stored += stored_details.write_details(tx, self.account, details)
+            if self.vendor_keeps is not None:
+                found = [row.call_id for row in details if row.recording is not None]
+                archived.queue(tx, self.account, found, self.vendor_keeps, now)
+        return details
 
     def _absences(self, tx: psycopg.Connection[Any], batch: Batch, counters: runs.Counters) -> tuple[int, int]:
         """Store new and changed absences; return how many calls became suspected, and how many deleted."""

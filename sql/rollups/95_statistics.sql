@@ -7,7 +7,7 @@ DECLARE
 BEGIN
     SELECT format('%I.%I', n.nspname, c.relname) INTO name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = relation AND c.relkind = 'r' AND n.nspname IN ('truedy', 'replicator', 'rollup');
+    WHERE c.oid = relation AND c.relkind = 'r' AND n.nspname IN ('truedy', 'replicator', 'rollup', 'archive', 'billing');
     IF name IS NOT NULL THEN
         EXECUTE 'ANALYZE (SKIP_LOCKED) ' || name;
     END IF;

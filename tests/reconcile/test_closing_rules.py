@@ -87,7 +87,7 @@ def test_the_hash_is_of_the_text_that_the_module_describes() -> None:
 
 
 def test_an_archive_record_names_the_frozen_amounts() -> None:
-    said = json.loads(frozen.record("main", "2026-10", 1, "ab", Decimal("1.50"), None, LATER, "ann"))
+    said = json.loads(frozen.record("main", "2026-10", 1, "ab", Decimal("1.50"), None, LATER, "ann", "an audit"))
     assert (said["kind"], said["amounts_sha256"], said["our_sum_usd"], said["statement_usd"]) == (
         "month_close",
         "ab",

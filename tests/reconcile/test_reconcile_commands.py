@@ -55,6 +55,23 @@ def test_a_month_from_import_to_close(database_url: str, tmp_path: Path) -> None
     reconcile("close", "october", code=2)
 
 
+def test_where_the_archive_is_on_a_close_is_sealed(database: Database, database_url: str, tmp_path: Path) -> None:
+    """The record names the frozen amounts by their hash, who closed and why; with the archive off there is none."""
+    insert(database_url, [one for one in CALLS if one.number in {1, 2}])
+    words = ("reconcile", "close", "2026-10", "--anyway", "a test")
+    on = {"DATABASE_URL": database_url, "REPLICATOR_ACTOR": "ann", "REPLICATOR_ARCHIVE": "on"}
+    assert run(*words, cwd=tmp_path, **on).returncode == 0
+    assert run(*words, "--reopen", "once more", cwd=tmp_path, **on | {"REPLICATOR_ARCHIVE": "off"}).returncode == 0
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT kind, convert_from(bytes, 'UTF8')::jsonb FROM archive.records ORDER BY sequence"
+        ).fetchall()
+        first = connection.execute("SELECT sha256 FROM billing.closes ORDER BY number").fetchall()
+    ((kind, said),) = [row for row in rows if row[0] == "month_close"]
+    assert (kind, said["by"], said["reason"], said["period"]) == ("month_close", "ann", "a test", "2026-10")
+    assert said["amounts_sha256"] == first[0][0]
+
+
 def test_a_statement_sees_the_calls_of_its_own_account_only(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
