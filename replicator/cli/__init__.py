@@ -9,6 +9,7 @@ from replicator.cli import (
     names,
     quarantine,
     reconcile,
+    reconcile_disputes,
     reconcile_match,
     reconcile_rates,
     sync,
@@ -27,5 +28,5 @@ app.add_typer(reconcile.app, name="reconcile")
 
 __all__ = [
     "accounts", "app", "archive", "archive_export", "archive_governance", "commands", "main", "names", "quarantine",
-    "reconcile", "reconcile_match", "reconcile_rates", "sync", "tools",
+    "reconcile", "reconcile_disputes", "reconcile_match", "reconcile_rates", "sync", "tools",
 ]  # fmt: skip

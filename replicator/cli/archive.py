@@ -194,8 +194,7 @@ def verify(
     """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
     from replicator import guarding
     from replicator.archive.heads import anchors
-    from replicator.archive.verification import inspection
-    from replicator.archive.verification import recordings as stored_recordings
+    from replicator.archive.verification import inspection, stored_recordings
 
     with _database(as_json=as_json) as (settings, database):
         account, most = settings.replicator_account, _number_of_files(files)

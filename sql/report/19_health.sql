@@ -4,7 +4,7 @@ SELECT
     EXISTS (SELECT FROM replicator.lease l WHERE l.account = %(account)s AND l.expires_at > clock_timestamp()) AS is_lease_held,
     (SELECT extract(epoch FROM now() - s.head_at)::double precision
         FROM replicator.source_state s WHERE s.account = %(account)s) AS lag_seconds,
-    (SELECT count(*) FROM analytics.budgets b
-        WHERE b.account = %(account)s AND b.is_month_running AND b.budget_state <> 'within') AS budgets_exceeded,
     coalesce((SELECT a.near_deadline_recordings FROM analytics.archive_summary a WHERE a.account = %(account)s), 0)
-        AS near_deadline_recordings;
+        AS near_deadline_recordings,
+    (SELECT count(*) FROM analytics.budgets b
+        WHERE b.account = %(account)s AND b.is_month_running AND b.budget_state <> 'within') AS budgets_exceeded;

@@ -16,7 +16,7 @@ from replicator.archive.governance.restoring import Guard
 from replicator.archive.governance.spellings import spelling
 from replicator.archive.governance.suppression import Keys
 from replicator.archive.governance.suppression_file import SuppressionFile
-from replicator.archive.recordings import objects
+from replicator.archive.recordings import stores
 from replicator.simulator.conversations import Segment
 from replicator.store import quarantine
 from replicator.store.rows import UnreadRow
@@ -66,7 +66,7 @@ class Replica:
 
     @property
     def open_store(self) -> Any:
-        return partial(objects.opened, "", self.folder)
+        return partial(stores.opened, "", self.folder)
 
     def sync(self, **options: Any) -> Any:
         return self.there.sync(pseudonyms=Pseudonyms(SECRET), seals=True, **{"guard": self.guard, **options})

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.archive.test_retention import NOON, kept
 
 from replicator.archive.governance.plan import Candidate, Hold, Rules, verdict
 from replicator.archive.governance.precedence import Decision, Reason
@@ -15,6 +14,7 @@ from replicator.archive.governance.spellings import spelling
 from replicator.archive.governance.suppression import Counted, Keys, is_reduced, reduced, reduced_bytes, word_at
 from replicator.records import Call
 from replicator.source.parsing import parse_row
+from tests.archive.governance.test_retention import NOON, kept
 
 pytestmark = pytest.mark.pure
 

@@ -145,7 +145,8 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from replicator.archive.production import bag, bag_folder, producing, verify_file
-from tests.archive import fix_bags, test_bag
+from tests.archive import fix_bags
+from tests.archive.production import test_bag
 def most():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 def write(calls, target):

@@ -55,7 +55,7 @@ def test_a_folder_that_was_filled_meanwhile_is_not_replaced(tmp_path: Path) -> N
 def test_a_killed_export_is_removed_by_the_next_one(tmp_path: Path) -> None:
     """What SIGKILL leaves has another name; the next export removes it, but not one that still runs."""
     script = (
-        "import os, pathlib, signal\nfrom replicator.archive import bag_folder\n"
+        "import os, pathlib, signal\nfrom replicator.archive.production import bag_folder\n"
         f"with bag_folder.making(pathlib.Path({str(tmp_path / 'bag')!r})) as folder:\n"
         "    folder.write('data/x.json', [b'{}'])\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

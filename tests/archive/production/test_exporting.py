@@ -10,7 +10,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.archive.test_bag import assert_bagit_accepts, files
 
 from replicator.archive import chain, sealing
 from replicator.archive.kinds import Kind
@@ -21,6 +20,7 @@ from replicator.simulator.switches import Switches
 from replicator.store.produced import Chosen
 from tests.archive import fix_bags, fix_recordings
 from tests.archive.fix_texts import HOSTILE
+from tests.archive.production.test_bag import assert_bagit_accepts, files
 from tests.sync.fix_source import Setting, source
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from replicator.archive.recordings.folder_store import FolderStore
-from replicator.archive.verification import recordings
+from replicator.archive.verification import stored_recordings
 from replicator.store.sealed_objects import Pair
 from tests.archive import fix_queue, fix_sound, fix_storage
 from tests.archive.recordings.test_running import by_path
@@ -25,7 +25,7 @@ STORED = ("stored", "ab", 3, "aa/bb/ab")
 
 def codes(database: Database, folder: Path | None = None, most: int | None = None) -> list[str]:
     store = FolderStore(folder) if folder is not None else None
-    return [fault.code for fault in recordings.verify(database, "default", store, most)]
+    return [fault.code for fault in stored_recordings.verify(database, "default", store, most)]
 
 
 def change(database: Database, statement: str, *values: Any) -> None:
@@ -94,5 +94,5 @@ def test_a_row_that_differs_from_its_record_is_found(
 )
 def test_record_and_row(pair: Pair, code: str | None) -> None:
     """Every combination of a record, an erased one or none with each state of the row."""
-    fault = recordings.compare(pair)
+    fault = stored_recordings.compare(pair)
     assert (fault.code if fault else None) == code
