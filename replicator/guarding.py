@@ -49,7 +49,14 @@ def guard(settings: Settings) -> Guard:
         if (value := getattr(settings, name, None)) is not None
     }
     by = deeds.actor(settings.replicator_actor)
-    return Guard(suppression_keys(settings), suppression_file(settings), partial(archive_store, settings), seen, by)
+    return Guard(
+        suppression_keys(settings),
+        partial(suppression_file, settings),
+        partial(archive_store, settings),
+        seen,
+        by,
+        looks_always=settings.is_archived or settings.replicator_archive_suppressions is not None,
+    )
 
 
 def refuse_erased(database: Database, call_id: UUID) -> None:

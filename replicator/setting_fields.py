@@ -176,7 +176,8 @@ class SettingFields(BaseModel):
         Path | None,
         Field(
             description="File beside the keys that repeats the list of what was erased, as keyed hashes: after a restore of the "
-            "database, the next run erases it again. Default: `suppressions.jsonl` in the data directory.",
+            "database, the next run erases it again. It is read where this is set, where the archive is on, or where the database knows "
+            "of an erasure. Default: `suppressions.jsonl` in the data directory.",
         ),
     ] = None
     replicator_archive_suppression_key_file: Annotated[

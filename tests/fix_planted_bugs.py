@@ -361,12 +361,16 @@ BUGS = (
     Bug(
         "chain without anchor",
         chain_without_anchor,
-        ("tests/archive/test_verification.py::test_what_was_computed_anew_is_found_by_a_head_outside[cut_tail]",),
+        (
+            "tests/archive/verification/test_verification.py::test_what_was_computed_anew_is_found_by_a_head_outside[cut_tail]",
+        ),
     ),
     Bug(
         "contents that nobody compares with their commitments",
         commitments_unchecked,
-        ("tests/archive/test_verification.py::test_what_does_not_fit_is_found_without_a_head[flip_record]",),
+        (
+            "tests/archive/verification/test_verification.py::test_what_does_not_fit_is_found_without_a_head[flip_record]",
+        ),
     ),
 )
 

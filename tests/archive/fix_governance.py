@@ -62,7 +62,7 @@ class Replica:
 
     @property
     def guard(self) -> Guard:
-        return Guard(KEYS, self.file, self.open_store)
+        return Guard(KEYS, lambda: self.file, self.open_store)
 
     @property
     def open_store(self) -> Any:

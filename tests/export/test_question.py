@@ -109,7 +109,7 @@ def test_days_are_those_of_the_view() -> None:
     chosen = question.choose(THERE, DAILY, Asked("daily", since=first, until=last))
     assert (chosen.day, chosen.since, chosen.until) == (Column("day", "date"), first, last)
     assert question.choose(THERE, DAILY, Asked("daily")).day is None
-    with pytest.raises(ConfigurationError, match="no day to choose by"):
+    with pytest.raises(ConfigurationError, match="no day or month to choose by"):
         question.choose(THERE, NOW, Asked("now", since=first))
     with pytest.raises(ConfigurationError, match="later than"):
         question.choose(THERE, DAILY, Asked("daily", since=last, until=first))

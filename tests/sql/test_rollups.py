@@ -367,7 +367,9 @@ def test_the_scorecard_is_the_same_counted_kept_and_mixed(database_url: str) -> 
         )
 
         connection.execute("UPDATE truedy.transcript_segments SET start_seconds = start_seconds - 1 WHERE position > 0")
-        connection.execute("UPDATE replicator.reporting SET goal_path = '{goal}', goal_values = '{1}'")
+        connection.execute(
+            "UPDATE replicator.reporting SET goal_path = '{goal}', goal_values = '{1}', cost_give_up_days = 30"
+        )
         connection.execute("INSERT INTO replicator.agents VALUES (%s, 'Ann', 'South')", [AGENT_A])
 
         def scorecard() -> list[tuple[Any, ...]]:

@@ -40,11 +40,14 @@ class Guard:
     """Keeps the two lists together. `keys` is None where no secret is set."""
 
     keys: Keys | None
-    file: SuppressionFile
+    open_file: Callable[[], SuppressionFile]
+    """Called only where the file is looked at: its default folder need not exist for everybody."""
     open_store: Callable[[], AbstractContextManager[Store]]
     settings: Mapping[str, Any] | None = None
     """The archive's settings, of which a change is sealed at the start of a run; None: not looked at."""
     by: str = BY
+    looks_always: bool = True
+    """Whether the file is read even where the table is empty, as it is in a database from before the first erasure."""
 
     def begin(self, database: Database, account: str, now: datetime) -> None:
         """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back."""
@@ -58,13 +61,16 @@ class Guard:
 
         Raises ConfigurationError where the secret of one of the lists is not known, or the user may not erase.
         """
-        lines = self.file.read(account)
         with database.connection() as connection:
             table = governance.all_suppressions(connection, account)
+        if not table and not self.looks_always:
+            return None
+        file = self.open_file()
+        lines = file.read(account)
         if not lines and not table:
             return None
         keys = holds.needed(self.keys, [line[2] for line in (*lines, *table)])
-        self.file.add(account, keys.key_id, sorted({line[:2] for line in table} - {line[:2] for line in lines}))
+        file.add(account, keys.key_id, sorted({line[:2] for line in table} - {line[:2] for line in lines}))
         new = {line[:2] for line in lines} - {line[:2] for line in table}
         if not new:
             return None
@@ -76,7 +82,7 @@ class Guard:
                 governance.suppress(tx, account, keys.key_id, sorted(new), now)
             if not planned.verdicts and not planned.unread:
                 return None
-            return perform(database, request, planned, Tools(keys, self.file, self.open_store), now)
+            return perform(database, request, planned, Tools(keys, file, self.open_store), now)
         except RightMissing as error:
             raise ConfigurationError(
                 "the database was restored from an earlier state, and has calls that were erased since; this user may not erase "
