@@ -19,7 +19,7 @@ from replicator.store.schema import metadata
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMAS = {"truedy", "replicator", "rollup", "archive"}
+SCHEMAS = {"truedy", "replicator", "rollup", "archive", "billing"}
 OF_EXPRESSIONS = {"ix_calls_other_party"}
 """An index on a CASE, which PostgreSQL spells its own way: made by migration 0004, and not in schema.py."""
 BOOKS_OF_ROLLUPS = {"touched", "days"}

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("call_id", identity, nullable=False),
         sa.Column("kind", sa.Text(), server_default="recording", nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
-        sa.Column("sha256", sa.Text()),
+        sa.Column("sha256", sa.Text(collation="C")),
         sa.Column("bytes", sa.BigInteger()),
         sa.Column("media_type", sa.Text()),
         sa.Column("place", sa.Text()),
@@ -68,7 +68,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("putting_sha256 IS NOT NULL"),
     )  # fmt: skip
     op.create_index(
-        "ix_objects_sha256", "objects", [sa.text('sha256 COLLATE "C"')], schema="archive",
+        "ix_objects_sha256", "objects", ["sha256"], schema="archive",
         postgresql_where=sa.text("sha256 IS NOT NULL"),
     )  # fmt: skip
 

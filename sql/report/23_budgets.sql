@@ -1,5 +1,5 @@
 -- One row per budget of this month and of those to come: what was spent, what the month will cost, and whether that is too much.
-SELECT period, scope, scope_value, budget_usd, spent_usd, forecast_usd, budget_state
+SELECT period, scope, scope_value, budget_usd, spent_usd, forecast_usd, budget_state AS state
 FROM analytics.budgets
 WHERE account = %(account)s AND is_month_running
 ORDER BY period, scope, scope_value

@@ -22,7 +22,7 @@ objects = sa.Table(
     sa.Column("kind", sa.Text, nullable=False, server_default="recording"),
     sa.Column("state", sa.Text, nullable=False, server_default="pending"),
     # The stored file: null until it is stored. `place` is below the store's folder or prefix.
-    sa.Column("sha256", sa.Text),
+    sa.Column("sha256", sa.Text(collation="C")),
     sa.Column("bytes", Count),
     sa.Column("media_type", sa.Text),
     sa.Column("place", sa.Text),
@@ -63,7 +63,7 @@ objects = sa.Table(
         postgresql_where=sa.text("putting_sha256 IS NOT NULL"),
     ),
     # Two calls may have the same audio, which is one file: an erasure has to know.
-    sa.Index("ix_objects_sha256", sa.text('sha256 COLLATE "C"'), postgresql_where=sa.text("sha256 IS NOT NULL")),
+    sa.Index("ix_objects_sha256", "sha256", postgresql_where=sa.text("sha256 IS NOT NULL")),
     schema="archive",
     postgresql_with={"fillfactor": "80"},
 )
