@@ -37,7 +37,11 @@ def test_each_query_has_a_shape_and_its_columns_are_the_shape(database_url: str)
 def test_no_query_reads_what_is_personal() -> None:
     """Numbers, transcripts, summaries, URLs and payloads are not asked for; versions only for their cost."""
     for name, text in figures.queries().items():
-        code = "\n".join(line.split("--")[0] for line in text.splitlines()).replace("reconciliation_summary", "").replace("archive_summary", "")
+        code = (
+            "\n".join(line.split("--")[0] for line in text.splitlines())
+            .replace("reconciliation_summary", "")
+            .replace("archive_summary", "")
+        )
         for word in (
             "phone_number",
             "from_number",

@@ -147,7 +147,11 @@ def test_the_migrations_make_the_schema_that_the_code_knows(database_url: str) -
         config.attributes["connection"] = connection
         command.check(config)  # raises where a difference is found
         names = sa.inspect(connection)
-        found = {f"{place}.{name}" for place in ("truedy", "replicator", "archive", "billing") for name in names.get_table_names(place)}
+        found = {
+            f"{place}.{name}"
+            for place in ("truedy", "replicator", "archive", "billing")
+            for name in names.get_table_names(place)
+        }
     engine.dispose()
     known = {name for name in schema.metadata.tables if not name.startswith("rollup.")}
     assert found - {"replicator.schema_version"} == known
