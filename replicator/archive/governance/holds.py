@@ -186,19 +186,21 @@ def set_class(database: Database, account: str, new: RetentionClass, *, by: str,
         governance.add_retention(
             tx, {**facts, "agent_id": new.agent_id, "account": account, "by": by, "at": at, "reason": reason}
         )
+        prolong(
+            tx, account
+        )  # before the chain is locked: a run that stores a recording locks its row first, then the chain
         deeds.seal(tx, account, Kind.CONFIGURATION, at, by=by, reason=reason, retention=facts)
-        prolong(tx, account)
     return number
 
 
-def prolong(tx: psycopg.Connection[Any], account: str) -> int:
-    """Prolong the terms of stored files to what the classes say now; return how many were prolonged."""
+def prolong(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID] | None = None) -> int:
+    """Prolong the terms of files (of all calls, or of these) to what the classes say now; return how many were prolonged."""
     binding_now = Rules(classes=binding(versions(tx, account)))
     if not binding_now.classes:
         return 0
     terms = [
         (row[0], until)
-        for row in governance.candidates(tx, account)
+        for row in governance.candidates(tx, account, ids)
         if (until := kept_until(candidate(row, None), binding_now)) is not None
     ]
     parts = (terms[place : place + BATCH] for place in range(0, len(terms), BATCH))
