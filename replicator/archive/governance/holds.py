@@ -125,12 +125,13 @@ def place(
     hold = Hold(
         name, frozenset(selection.call_ids), frozenset(hashes), selection.agent_id, selection.since, selection.until
     )
+    with database.connection() as connection:  # a look at each call, for which no sync has to wait
+        covered = sum(hold.covers(candidate(row, keys)) for row in governance.candidates(connection, account))
     with database.transaction() as tx:
         governance.lock(tx, account)
         missing = set(selection.call_ids) - governance.known_ids(tx, account, selection.call_ids)
         if missing:
             raise UnknownCall(f"{len(missing)} of the calls are not stored, such as {min(missing)}")
-        covered = sum(hold.covers(candidate(row, keys)) for row in governance.candidates(tx, account))
         row = {
             "account": account, "name": name, "reason": reason, "by": by, "at": at, "call_ids": list(selection.call_ids),
             "number_keys": hashes, "key_id": key_id, "agent_id": selection.agent_id, "since": selection.since,
