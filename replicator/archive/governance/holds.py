@@ -187,9 +187,8 @@ def set_class(database: Database, account: str, new: RetentionClass, *, by: str,
         governance.add_retention(
             tx, {**facts, "agent_id": new.agent_id, "account": account, "by": by, "at": at, "reason": reason}
         )
-        prolong(
-            tx, account
-        )  # before the chain is locked: a run that stores a recording locks its row first, then the chain
+        # Before the chain is locked: a run that stores a recording locks its row first, and then the chain.
+        prolong(tx, account)
         deeds.seal(tx, account, Kind.CONFIGURATION, at, by=by, reason=reason, retention=facts)
     return number
 
