@@ -333,7 +333,9 @@ class SettingFields(BaseModel):
             "security codes at all. `mask`: they are replaced by marks before the text is stored and sealed; the archive then "
             "cannot prove the masked words, and what was taken for payment data by mistake is lost. `drop-transcript`: no "
             "text of such a transcript is stored; nothing of the conversation can be shown later. The audio is never changed: "
-            "`analytics.payment_data` names the calls. Texts that are stored already stay as they are.",
+            "`analytics.payment_data` names the calls. Texts that are stored already stay as they are. With `mask` and "
+            "`drop-transcript` too, a plain SHA-256 of the unmasked payload stays beside the masked one (`fingerprint`), so who "
+            "reads the tables can find a card number by trying: PCI DSS goes on to apply to them.",
         ),
     ] = "keep"
     replicator_log_level: Annotated[

@@ -14,7 +14,7 @@ down_revision = "0013"
 branch_labels = None
 depends_on = None
 
-# The account's name may change, by `accounts rename`.
+# By hand an administrator may change the account's name; `accounts rename` refuses an account that has such rows.
 CHANGES = {
     "holds": "'account', 'released_at', 'released_by', 'release_reason'",
     "retention_classes": "'account'",

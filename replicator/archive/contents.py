@@ -24,13 +24,16 @@ SHORT_BYTES = 16
 
 
 class CallFacts(NamedTuple):
-    """One version of a call, as it is stored. `columns` is None where it is not the current version."""
+    """One version of a call, as it is stored. `columns` and `reading` (by which version of our reading they were read) are
+    None where it is not the current version.
+    """
 
     call_id: UUID
     version: int
     observed_at: datetime
     sha256: bytes
     columns: bytes | None
+    reading: int | None = None
 
 
 class TranscriptFacts(NamedTuple):
@@ -65,8 +68,8 @@ class GapFacts(NamedTuple):
 def of_call(account: str, facts: CallFacts, *, is_late_seal: bool = False) -> bytes:
     """Return the content of a call's version."""
     return _content(
-        Kind.CALL, account, None, call_id=str(facts.call_id), columns=short(facts.columns), sha256=text_of(facts.sha256),
-        sealed_late=is_late_seal or None, version=facts.version,
+        Kind.CALL, account, None, call_id=str(facts.call_id), columns=short(facts.columns), reading=facts.reading,
+        sha256=text_of(facts.sha256), sealed_late=is_late_seal or None, version=facts.version,
     )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ Where a record has a subject, the content has it as `call_id`. Where a content h
 - call: `call_id`, `version`, `sha256` (of four lines: the payload's text as stored in truedy.call_versions, its
   `updated_at`, its `observed_at`, and `late` or an empty line; with a line feed between two lines; instants as
   chain.instant writes them, null as an empty line), `columns` (of the columns of truedy.calls where this version is the
-  current one), `sealed_late` (true where the row was written before the archive was switched on).
+  current one), `reading` (by which version of the program's reading they were read), `sealed_late` (true where the row was
+  written while the archive was off).
 - transcript: `call_id`, `observed_at` (when it was fetched), `sha256` (of summary and segments as stored), `columns` (of
   those segments whose JSON does not say all of their columns), `sealed_late`.
 

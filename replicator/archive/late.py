@@ -70,12 +70,16 @@ def _entry(account: str, found: Unsealed) -> Entry:
         transcript = contents.TranscriptFacts(row.call_id, row.fetched_at, row.sha256, row.columns)
         content = contents.of_transcript(account, transcript, is_late_seal=True)
         return Entry(Kind.TRANSCRIPT, row.call_id, row.fetched_at, content)
+    if found.kind is Kind.TOMBSTONE and row.deleted_at is None:
+        stone = contents.TombstoneFacts(row.call_id, "reappeared", row.observed_at)
+        content = contents.of_tombstone(account, stone, is_late_seal=True)
+        return Entry(Kind.TOMBSTONE, row.call_id, row.observed_at, content)
     if found.kind is Kind.TOMBSTONE:
         at = row.deleted_at
         stone = contents.TombstoneFacts(row.call_id, "deleted", at, at, row.last_seen_at, row.first_missing_at)
         return Entry(Kind.TOMBSTONE, row.call_id, at, contents.of_tombstone(account, stone, is_late_seal=True))
-    columns = row.columns if found.is_current else None
-    call = contents.CallFacts(row.call_id, row.version, row.observed_at, row.sha256, columns)
+    columns, reading = (row.columns, row.reading) if found.is_current else (None, None)
+    call = contents.CallFacts(row.call_id, row.version, row.observed_at, row.sha256, columns, reading)
     return Entry(Kind.CALL, row.call_id, row.observed_at, contents.of_call(account, call, is_late_seal=True))
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 TOLD_SECONDS = 2.0
+MOST_HOLDS = 5
+"""So many holds are named by `status`; `hold list` shows all."""
 
 To = Annotated[
     str | None,
@@ -88,7 +90,7 @@ def run(
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the newest block, the newest head outside, and the open window behind it."""
+    """Show the chain and its open window, recordings by state, holds, and what is due for disposal."""
     from replicator.report import terminal
     from replicator.store import sealed_heads
 
@@ -99,15 +101,47 @@ def status(as_json: Json = False) -> None:
         facts["is_on"] = settings.is_archived
         facts["recordings"] = recordings.standing(settings, database)
         now = datetime.now(UTC)
+        facts |= _governed(settings, database, now)
         facts["open_seconds"] = (
             None if facts["open_since"] is None else max(0, round((now - facts["open_since"]).total_seconds()))
         )
         typer.echo(terminal.as_json(facts) if as_json else "\n".join(_status_lines(facts)))
 
 
+def _governed(settings: Settings, database: Database, now: datetime) -> dict[str, Any]:
+    """Return the holds in force, how many calls `archive dispose` would remove now, and how many erasures have to wait."""
+    from replicator import guarding
+    from replicator.archive.governance import erasure
+    from replicator.store import governance
+
+    account = settings.replicator_account
+    with database.connection() as connection:
+        named = [row["name"] for row in governance.holds(connection, account)]
+        facts: dict[str, Any] = {"holds": named, "due_for_disposal": 0, "erasures_waiting": 0, "due_unknown": None}
+        if not governance.retention_versions(connection, account) and not governance.key_ids(connection, account):
+            return facts  # no rule removes anything, so the calls need not be looked at
+        try:
+            planned = erasure.disposal_plan(connection, account, guarding.suppression_keys(settings), now)
+        except ConfigurationError as error:
+            return facts | {"due_for_disposal": None, "erasures_waiting": None, "due_unknown": error.message}
+    due = len(planned.removals)
+    return facts | {"due_for_disposal": due, "erasures_waiting": len(planned.verdicts) - due}
+
+
+def _governed_lines(facts: dict[str, Any]) -> Iterator[str]:
+    names = ", ".join(map(shown, facts["holds"][:MOST_HOLDS])) + (" ..." if len(facts["holds"]) > MOST_HOLDS else "")
+    yield f"holds          {len(facts['holds']):,} in force: {names}" if facts["holds"] else "holds          none"
+    if facts["due_unknown"] is not None:
+        yield f"disposal       not known: {shown(facts['due_unknown'])}"
+        return
+    waiting = f"; {facts['erasures_waiting']:,} erasures have to wait" if facts["erasures_waiting"] else ""
+    yield f"disposal       {facts['due_for_disposal']:,} calls are due: `replicator archive dispose` removes them{waiting}"
+
+
 def _status_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"archive        {'on' if facts['is_on'] else 'off'}"
     yield from recordings.standing_lines(facts["recordings"])
+    yield from _governed_lines(facts)
     if facts["block"] is None:
         yield "chain          nothing is sealed yet"
         return

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from replicator.archive.heads import anchor_places, anchors
+from replicator.archive.heads import anchor_places, anchors, timestamps
 from replicator.errors import ReplicatorError
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ class Schedule:
 def anchored(
     database: Database, account: str, signer: Signer, schedule: Schedule, stop: threading.Event
 ) -> Iterator[None]:
-    """Write heads inside the block, the first one at once, and a last one when the block ends."""
+    """Write heads inside the block, the first one at once, and a last one when the block ends.
+
+    Raises ConfigurationError, before the block begins, where the place or the authority can never be used as it is set.
+    """
+    anchor_places.of(schedule.to)
+    if schedule.authority is not None:
+        timestamps.check_address(schedule.authority)
     over = threading.Event()
 
     def work() -> None:
@@ -65,6 +71,12 @@ def once(database: Database, account: str, signer: Signer, schedule: Schedule) -
         done = anchors.anchor(database, account, signer, place, lambda: datetime.now(UTC), authority=schedule.authority)
     except ReplicatorError as error:
         log.warning("the archive's head could not be written outside, which is tried again: %s", error.message)
+        return False
+    except Exception as error:  # noqa: BLE001 - the open window would grow unseen; its text may quote a setting
+        log.critical(
+            "the archive's head could not be written outside, by a defect, which is tried again: %s",
+            type(error).__name__,
+        )
         return False
     if done.token_error is not None:
         log.warning("%d heads of the archive wait for their time stamp: %s", done.waiting, done.token_error)

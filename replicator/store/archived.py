@@ -23,10 +23,11 @@ _NEW = (
     "SELECT c.account, c.id, c.created_at, coalesce(c.ended_at, c.created_at) + %(keeps)s, %(now)s, %(now)s "
     "FROM truedy.recordings r JOIN truedy.calls c ON c.id = r.call_id WHERE c.account = %(account)s AND r.state = 'present' "
 )
-_QUEUE = _NEW + "AND r.call_id = ANY(%(ids)s) ON CONFLICT (account, call_id, kind) DO NOTHING"
+# In one order, so that two transactions that queue the same recordings wait for each other, and never in a circle.
+_QUEUE = _NEW + "AND r.call_id = ANY(%(ids)s) ORDER BY c.id ON CONFLICT (account, call_id, kind) DO NOTHING"
 _QUEUE_OLD = (
     _NEW + "AND NOT EXISTS (SELECT FROM archive.objects o WHERE o.account = c.account AND o.call_id = c.id) "
-    "LIMIT %(limit)s ON CONFLICT (account, call_id, kind) DO NOTHING"
+    "ORDER BY c.id LIMIT %(limit)s ON CONFLICT (account, call_id, kind) DO NOTHING"
 )
 _COLUMNS = (
     "o.id, o.call_id, o.queued_at, o.deadline_at, o.attempts, o.failures, o.failing_since, o.reason, o.retain_until, "
@@ -121,7 +122,11 @@ def prolong(tx: psycopg.Connection[Any], run: UUID, ids: Sequence[UUID], seconds
 
 
 def intend(tx: psycopg.Connection[Any], row: UUID, run: UUID, sha256: str, size: int, media_type: str) -> bool:
-    """Note which file is about to be put into the store; False where the claim is lost."""
+    """Note which file is about to be put into the store; False where the claim is lost.
+
+    An erasure that removes the same file for another call is waited for; a later one sees what is noted here.
+    """
+    tx.execute('SELECT 1 FROM archive.objects WHERE sha256 COLLATE "C" = %s ORDER BY id FOR SHARE', [sha256])
     return bool(
         tx.execute(
             "UPDATE archive.objects SET putting_sha256 = %s, putting_bytes = %s, putting_media_type = %s "
@@ -129,6 +134,12 @@ def intend(tx: psycopg.Connection[Any], row: UUID, run: UUID, sha256: str, size:
             [sha256, size, media_type, row, run],
         ).rowcount
     )
+
+
+def retain_until(tx: psycopg.Connection[Any], row: UUID) -> datetime | None:
+    """Return until when a recording is kept at least."""
+    found = tx.execute("SELECT retain_until FROM archive.objects WHERE id = %s", [row]).fetchone()
+    return found[0] if found else None
 
 
 def forget_intent(tx: psycopg.Connection[Any], row: UUID, run: UUID) -> None:
@@ -266,4 +277,4 @@ def counts(connection: psycopg.Connection[Any], account: str, now: datetime, war
 
 
 __all__ = ["Claimed", "Counts", "claim", "count_stored", "counts", "forget_intent", "intend", "mark_failed", "mark_lost",
-           "mark_stored", "not_pending", "prolong", "queue", "queue_from_before", "reasons", "release", "stored_after", "try_again"]  # fmt: skip
+           "mark_stored", "not_pending", "prolong", "queue", "queue_from_before", "reasons", "release", "retain_until", "stored_after", "try_again"]  # fmt: skip

@@ -146,7 +146,17 @@ def unseal(tx: psycopg.Connection[Any], account: str, sequences: Sequence[int]) 
 
 
 def remove_object(tx: psycopg.Connection[Any], account: str, call_id: UUID, state: str) -> list[File]:
-    """Mark a call's files erased or disposed of, out of the queue too; return those that are stored."""
+    """Mark a call's files erased or disposed of, out of the queue too; return those that are stored.
+
+    All rows of the same files are locked first, so that no other call gets one of them (archived.intend), or loses it, before
+    this transaction ends. Whether a file is shared is asked after that, by a statement of its own: it sees what others
+    committed meanwhile.
+    """
+    tx.execute(
+        'SELECT 1 FROM archive.objects x WHERE x.sha256 COLLATE "C" IN (SELECT o.sha256 FROM archive.objects o WHERE o.account = %s '
+        "AND o.call_id = %s AND o.state = 'stored') ORDER BY x.id FOR UPDATE",
+        [account, call_id],
+    )
     files = tx.execute(
         "SELECT o.place, o.sha256, EXISTS (SELECT FROM archive.objects x WHERE x.sha256 = o.sha256 AND x.id <> o.id "
         "AND x.state = 'stored') OR EXISTS (SELECT FROM archive.objects y WHERE y.putting_sha256 = o.sha256 AND y.id <> o.id) "

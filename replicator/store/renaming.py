@@ -1,7 +1,8 @@
 """Gives an account another name, in all tables that hold its rows.
 
 These are all tables of the schemas truedy, replicator and billing that have a column `account`; the roll-ups follow by their
-triggers.
+triggers. An account of which the schema archive has anything is not renamed: what is sealed names it, and a hold or an
+erasure that stayed with the old name would not count any more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from replicator.store.schema import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
 LONGEST = 200
 """The most characters of an account's name."""
@@ -26,7 +28,8 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 
     This needs the rights to migrate. No process may be writing for either name: the caller holds the leases of both.
     The pseudonyms depend on the account's name, so the next sync makes them anew. Raises ConfigurationError where no
-    account has the old name, or where calls are stored under the new one, because two accounts are never merged.
+    account has the old name, where the archive has anything of it, or where calls are stored under the new one, because two
+    accounts are never merged.
     """
     if not new.strip() or len(new) > LONGEST or old == new:
         raise ConfigurationError(f"the new name must be another one, of 1 to {LONGEST} characters")
@@ -37,9 +40,10 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
             raise ConfigurationError(
                 f"there is no account {old} in this database", advice="list them: replicator accounts list"
             )
-        if _holds(connection, "archive.chains", old):
+        if any(_holds(connection, table, old) for table in _tables({"archive"})):
             raise ConfigurationError(
-                f"the account {old} has records in the archive, which name it and cannot be changed",
+                f"the account {old} has records in the archive, or holds, retention classes or erasures, which name it and "
+                "cannot be changed",
                 advice="keep the name; what it is called in reports can be changed there",
             )
         if _holds(connection, "truedy.calls", new):
@@ -63,6 +67,7 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
         return int(count.scalar_one())
 
 
+OURS = frozenset({"truedy", "replicator", "billing"})
 HISTORY = frozenset(
     {
         "billing.budgets",
@@ -84,13 +89,11 @@ ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged +
 """Requests sent under the new name count in the same windows of the source."""
 
 
-def _tables() -> Sequence[str]:
+def _tables(schemas: AbstractSet[str] = OURS) -> Sequence[str]:
     return [
         f"{table.schema}.{table.name}"
         for table in metadata.sorted_tables
-        if "account" in table.columns
-        and table.schema in {"truedy", "replicator", "billing"}
-        and f"{table.schema}.{table.name}" not in STAY
+        if "account" in table.columns and table.schema in schemas and f"{table.schema}.{table.name}" not in STAY
     ]
 
 

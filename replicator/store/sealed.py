@@ -22,8 +22,15 @@ BlockRow = tuple[str, int, int, int, bytes, bytes, "datetime", bytes]
 
 
 def lock(tx: psycopg.Connection[Any], account: str) -> None:
-    """Lock the chain of an account until the transaction ends."""
-    query = "SELECT 1 FROM archive.chains WHERE account = %s FOR UPDATE"
+    """Lock the chain of an account until the transaction ends, and have its commit wait for the disk.
+
+    A role or a database may have synchronous_commit off, and elsewhere that is the user's choice. But a block that a crash
+    takes away may have its head outside already, and would look like one that somebody cut off.
+    """
+    query = (
+        "SELECT CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END "
+        "FROM archive.chains WHERE account = %s FOR UPDATE"
+    )
     if tx.execute(query, [account]).fetchone() is None:
         tx.execute("INSERT INTO archive.chains (account) VALUES (%s) ON CONFLICT DO NOTHING", [account])
         tx.execute(query, [account])

@@ -57,11 +57,13 @@ CURRENT = 0
 
 
 def calls(tx: psycopg.Connection[Any], wanted: Sequence[tuple[UUID, int, bool]]) -> list[tuple[Any, ...]]:
-    """Return (call id, version, observed_at, hash, hash of the columns or None) of versions. Each wanted one is (call id, version, whether it is the current one)."""
+    """Return (call id, version, observed_at, hash, hash of the columns or None, by which reading or None) of versions.
+    Each wanted one is (call id, version, whether it is the current one).
+    """
     ids, versions, are_current = zip(*wanted, strict=True)
     return tx.execute(
         f"SELECT v.call_id, v.version, v.observed_at, {HASH_OF_CALL}, "
-        f"CASE WHEN c.id IS NOT NULL THEN {COLUMNS_OF_CALL} END "
+        f"CASE WHEN c.id IS NOT NULL THEN {COLUMNS_OF_CALL} END, c.reading_version "
         "FROM unnest(%b::uuid[], %b::integer[], %b::boolean[]) w (call_id, version, is_current) "
         "JOIN truedy.call_versions v ON v.call_id = w.call_id AND v.version = CASE w.version WHEN 0 THEN (SELECT max(n.version) "
         "FROM truedy.call_versions n WHERE n.call_id = w.call_id AND NOT n.is_late) ELSE w.version END "

@@ -38,7 +38,7 @@ ABOUT_CALLS = (
 VERSIONS = (
     f"SELECT c.id, v.version, v.observed_at, v.is_late, {HASH_OF_CALL}, {COLUMNS_OF_CALL}, "
     "c.fingerprint = v.fingerprint AND (c.raw = v.raw OR c.raw - 'updated_at' - 'recording_url' = "
-    "v.raw - 'updated_at' - 'recording_url'), c.deleted_at, c.last_seen_at, c.first_missing_at "
+    "v.raw - 'updated_at' - 'recording_url'), c.deleted_at, c.last_seen_at, c.first_missing_at, c.reading_version "
     "FROM truedy.calls c LEFT JOIN truedy.call_versions v ON v.call_id = c.id WHERE c.account = %s ORDER BY c.id, v.version"
 )
 TRANSCRIPTS = (

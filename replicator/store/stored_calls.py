@@ -60,6 +60,18 @@ def known_calls(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID]) 
     }
 
 
+_DIFFERING = (
+    "WITH differing AS (SELECT c.id FROM truedy.calls c CROSS JOIN LATERAL (SELECT v.raw, v.fingerprint "
+    "FROM truedy.call_versions v WHERE v.call_id = c.id AND NOT v.is_late ORDER BY v.version DESC LIMIT 1) v "
+    "WHERE c.id = ANY(%s) AND v.fingerprint = c.fingerprint "
+    "AND c.raw - 'updated_at' - 'recording_url' <> v.raw - 'updated_at' - 'recording_url'), "
+    "next AS (UPDATE truedy.calls c SET version = c.version + 1 FROM differing d WHERE c.id = d.id "
+    "RETURNING c.id, c.version, c.updated_at, c.observed_at, c.fingerprint, c.raw) "
+    "INSERT INTO truedy.call_versions (call_id, version, updated_at, observed_at, fingerprint, raw) "
+    "SELECT id, version, updated_at, observed_at, fingerprint, raw FROM next RETURNING call_id, version"
+)
+
+
 def note_conflicts(tx: psycopg.Connection[Any], account: str, conflicts: Iterable[StampConflict]) -> None:
     """Store conflicts between the source's `updated_at` values: the latest of each call."""
     rows = [
@@ -119,6 +131,15 @@ def write_calls(
         )
     late = (_append_late(tx, version) for version in versions if version.is_late)
     return [one for one in late if one is not None]
+
+
+def add_differing_versions(tx: psycopg.Connection[Any], call_ids: Sequence[UUID]) -> list[tuple[UUID, int]]:
+    """Give each of these calls a new version where its row has another payload than its current version, as when payment
+    data is masked from now on, or not any more; return (call, version) of these.
+    """
+    if not call_ids:
+        return []
+    return tx.execute(_DIFFERING, [list(call_ids)]).fetchall()
 
 
 def _is_as_stored(version: VersionRow, row: CallRow | None) -> bool:

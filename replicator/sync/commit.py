@@ -186,7 +186,7 @@ class Committer:
             settled = watched(settled, watch)
         late = stored_calls.write_calls(tx, self.account, settled.calls, settled.versions)
         if notes is not None:
-            notes.note_calls(settled, late)
+            notes.note_calls(tx, settled, late)
         stored_calls.note_conflicts(tx, self.account, settled.conflicts)
         name_parties(tx, self.account, settled.calls, self.pseudonyms)
         if position.has_absences:

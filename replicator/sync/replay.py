@@ -205,7 +205,7 @@ def _replay(
     if watch is not None:
         watch.save(tx, now)
     if notes is not None:
-        notes.note_calls(settled, late)
+        notes.note_calls(tx, settled, late)
         notes.note_details(details)
         notes.seal(tx, now)
     quarantine.keep(tx, account, _set_aside(found))

@@ -12,7 +12,7 @@ from replicator.archive import contents, gaps, sealing
 from replicator.archive.kinds import Kind
 from replicator.archive.sealing import Entry
 from replicator.records import READING_VERSION
-from replicator.store import sealed_contents
+from replicator.store import sealed_contents, stored_calls
 from replicator.sync.content.calls import Change
 from replicator.sync.coverage.ledger import BEGINNING
 
@@ -44,8 +44,12 @@ class Notes:
     """The ids of absences that became tombstones."""
     gaps: list[contents.GapFacts] = field(default_factory=list)
 
-    def note_calls(self, settled: Settled, late: Iterable[tuple[UUID, int]]) -> None:
-        """Note the versions that were stored; `late` are those that came late, as they were numbered."""
+    def note_calls(self, tx: psycopg.Connection[Any], settled: Settled, late: Iterable[tuple[UUID, int]]) -> None:
+        """Note the versions that were stored; `late` are those that came late, as they were numbered.
+
+        Where only `updated_at` moved, and the row was stored with payment data masked otherwise than its version, the row
+        becomes a version of its own: what was sealed stays as it is, and what is stored now is sealed, too.
+        """
         current = {row.call.id: row.version for row in settled.calls}
         for version in settled.versions:
             if not version.is_late:
@@ -59,6 +63,10 @@ class Notes:
                 self.reappeared[call.id] = seen
         for one in late:
             self.calls[one] = False
+        touched = {call.id for call, change, _ in settled.changes if change is Change.TOUCHED}
+        for call_id, number in stored_calls.add_differing_versions(tx, list(touched)):
+            self.calls.pop((call_id, CURRENT), None)
+            self.calls[call_id, number] = True
 
     def note_details(self, rows: Iterable[DetailRow]) -> None:
         """Note the transcripts that were stored with other content than before."""

@@ -182,6 +182,7 @@ def write(
     key: Ed25519PrivateKey = KEY,
     by: str = "anna",
     at: datetime = START,
+    heads_up_to: int | None = None,
 ) -> producing.Tally:
     """Write a bag of some calls (default: all with a number below 1000) through the real writers."""
     erasures = {Kind.ERASURE}
@@ -192,7 +193,7 @@ def write(
 
     chosen = [number for number, rows in made.records.items() if any(map(wanted, rows))]
     first, last = (min(chosen), max(chosen)) if chosen else (1, 0)
-    heads = [made.blocks[last - 1]] if signed and chosen else []
+    heads = [made.blocks[(heads_up_to or last) - 1]] if signed and chosen else []
     proofs = [(f"data/proof/heads/{block.block:012d}.json", head_file(block, key)) for block in heads]
     with bag_folder.making(target) as folder:
         done = producing.write(folder, ACCOUNT, made.parts(wanted, first, last), made.audio, proofs)
@@ -214,6 +215,13 @@ def write(
         }
         folder.complete(bag.page(export))
     return done
+
+
+def archive_behind(made: Archive, target: Path) -> None:
+    """Seal one call more, and write a bag whose newest head lies before it."""
+    before = len(made.blocks)
+    made.seal((Kind.CALL, subject(3), {"version": 1}, call(number=3)))
+    write(made, target, heads_up_to=before)
 
 
 def run(target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

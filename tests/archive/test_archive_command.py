@@ -43,6 +43,9 @@ def test_from_nothing_to_a_verified_archive(database: Database, database_url: st
     whole = run("archive", "verify", "--anchors", heads, "--public-key", done["key"], cwd=tmp_path, **on)
     assert (whole.returncode, whole.stdout.startswith("whole: ")) == (0, True), whole.stdout + whole.stderr
     assert "compared with 1 heads outside" in whole.stdout
+    (tmp_path / "typo").mkdir()
+    nothing = run("archive", "verify", "--anchors", str(tmp_path / "typo"), cwd=tmp_path, **on)
+    assert (nothing.returncode, "[no_head]" in nothing.stdout, "NOT whole" in nothing.stdout) == (1, True, True)
     waiting = run("archive", "anchor", "--to", heads, "--tsa", "http://127.0.0.1:9/", cwd=tmp_path, **on)
     assert (waiting.returncode, "wait for their time stamp" in waiting.stderr) == (1, True)
     assert "warning: 1 heads wait" in run("archive", "status", cwd=tmp_path, **on).stdout

@@ -49,6 +49,15 @@ def test_each_transaction_is_one_block_on_the_last(database: Database) -> None:
     assert chain.root(chain.leaf(row[0], row[1], row[4]) for row in rows[:3]) == first.root
 
 
+def test_a_block_waits_for_the_disk(database: Database) -> None:
+    """Also where the role lets commits go without it: a head outside may be about the block. Nothing else changes."""
+    for before, after in (("off", "on"), ("local", "local")):
+        with database.transaction() as tx:
+            tx.execute(f"SET LOCAL synchronous_commit = {before}")
+            sealing.append(tx, "a", entries(1), AT)
+            assert tx.execute("SHOW synchronous_commit").fetchone() == (after,)
+
+
 def test_what_is_rolled_back_leaves_no_gap(database: Database) -> None:
     """A transaction that fails takes its block with it."""
     with database.transaction() as tx:

@@ -104,6 +104,12 @@ def test_renaming_refuses_what_it_cannot_do(
     missing, taken = (run("accounts", "rename", *names, cwd=tmp_path, **of_a) for names in (("c", "d"), ("a", "b")))
     assert (missing.returncode, "no account c" in missing.stderr) == (2, True)
     assert (taken.returncode, "cannot be made one" in taken.stderr) == (2, True)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO archive.suppressions (account, kind, key, key_id, added_at) VALUES ('a', 'call', 'x', 'y', now())"
+        )
+    kept = run("accounts", "rename", "a", "c", cwd=tmp_path, **of_a)
+    assert (kept.returncode, "holds, retention classes or erasures" in kept.stderr) == (2, True)
     assert counted(database_url, "SELECT account, count(*) FROM truedy.calls GROUP BY 1 ORDER BY 1") == [
         ("a", 60),
         ("b", 60),

@@ -125,12 +125,13 @@ def place(
     hold = Hold(
         name, frozenset(selection.call_ids), frozenset(hashes), selection.agent_id, selection.since, selection.until
     )
+    with database.connection() as connection:  # a look at each call, for which no sync has to wait
+        covered = sum(hold.covers(candidate(row, keys)) for row in governance.candidates(connection, account))
     with database.transaction() as tx:
         governance.lock(tx, account)
         missing = set(selection.call_ids) - governance.known_ids(tx, account, selection.call_ids)
         if missing:
             raise UnknownCall(f"{len(missing)} of the calls are not stored, such as {min(missing)}")
-        covered = sum(hold.covers(candidate(row, keys)) for row in governance.candidates(tx, account))
         row = {
             "account": account, "name": name, "reason": reason, "by": by, "at": at, "call_ids": list(selection.call_ids),
             "number_keys": hashes, "key_id": key_id, "agent_id": selection.agent_id, "since": selection.since,
@@ -186,19 +187,20 @@ def set_class(database: Database, account: str, new: RetentionClass, *, by: str,
         governance.add_retention(
             tx, {**facts, "agent_id": new.agent_id, "account": account, "by": by, "at": at, "reason": reason}
         )
-        deeds.seal(tx, account, Kind.CONFIGURATION, at, by=by, reason=reason, retention=facts)
+        # Before the chain is locked: a run that stores a recording locks its row first, and then the chain.
         prolong(tx, account)
+        deeds.seal(tx, account, Kind.CONFIGURATION, at, by=by, reason=reason, retention=facts)
     return number
 
 
-def prolong(tx: psycopg.Connection[Any], account: str) -> int:
-    """Prolong the terms of stored files to what the classes say now; return how many were prolonged."""
+def prolong(tx: psycopg.Connection[Any], account: str, ids: Sequence[UUID] | None = None) -> int:
+    """Prolong the terms of files (of all calls, or of these) to what the classes say now; return how many were prolonged."""
     binding_now = Rules(classes=binding(versions(tx, account)))
     if not binding_now.classes:
         return 0
     terms = [
         (row[0], until)
-        for row in governance.candidates(tx, account)
+        for row in governance.candidates(tx, account, ids)
         if (until := kept_until(candidate(row, None), binding_now)) is not None
     ]
     parts = (terms[place : place + BATCH] for place in range(0, len(terms), BATCH))

@@ -1,8 +1,8 @@
 """The keyed hashes by which what was erased is recognised, and the reduced form in which its rows stay. Pure.
 
 A hash is an HMAC with a secret that is kept outside of the database, so the list says nothing about whom it is about: there
-are few phone numbers, and a plain hash could be reversed by trying them all. The account is no part of it, so an account
-can be renamed.
+are few phone numbers, and a plain hash could be reversed by trying them all. The account is no part of it. (`accounts rename`
+refuses an account with such a list all the same: its rows would stay with the old name.)
 
 An erased call that is still at the source is stored in its reduced form: identity, agent, direction, status, times,
 duration and cost. So counts, costs and the proof of coverage stay right. The reduced form is made from what was received

@@ -99,7 +99,7 @@ class Bucket:
         if not self._bucket:
             raise ConfigurationError(f"{url} names no bucket", advice="expected s3://bucket/prefix")
         self.name = f"s3://{self._bucket}/{self._prefix}"
-        self._client = _client()
+        self._client = _client(self.name)
 
     def put(self, name: str, content: bytes) -> bytes:
         """Write an object on the condition that there is none."""
@@ -120,10 +120,11 @@ class Bucket:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - an extra
 
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._key(prefix)
-            )
-            keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
+            with _failing(self.name):
+                pages = self._client.get_paginator("list_objects_v2").paginate(
+                    Bucket=self._bucket, Prefix=self._key(prefix)
+                )
+                keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
         except ClientError as error:
             raise _refused(self.name, error) from None
         for key in sorted(keys):
@@ -171,14 +172,23 @@ def _refused(name: str, error: Any) -> OutputFailed:
     )
 
 
-def _client() -> Any:
+def _client(name: str) -> Any:
+    """Return a client. Raises ConfigurationError where the library or its settings (AWS_*) are not usable."""
     try:
         import boto3  # noqa: PLC0415 - an extra
     except ImportError:
         raise ConfigurationError(
             "heads in a bucket need the package boto3", advice="install it: pip install 'truedy-replicator[s3]'"
         ) from None
-    return boto3.client("s3")
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - an extra
+
+    try:
+        return boto3.client("s3")
+    except (BotoCoreError, ValueError) as error:  # its text may quote a setting
+        raise ConfigurationError(
+            f"{name} cannot be used with the settings of AWS as they are: {type(error).__name__}",
+            advice="look after AWS_ENDPOINT_URL, AWS_DEFAULT_REGION, AWS_PROFILE and the files of AWS",
+        ) from None
 
 
 def of(place: str) -> Place:

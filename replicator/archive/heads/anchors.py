@@ -126,6 +126,8 @@ def ask_tokens(database: Database, account: str, place: Place) -> tuple[int, int
 def find(account: str, place: Place, *, key: str | None = None, roots: bytes | None = None) -> Found:
     """Read the heads of an account that lie in a place. `key` is the public key that must have signed them (None: the one
     of the first head). With `roots` (PEM), the tokens beside them must be signed under one of these certificates.
+
+    A place without a head is a fault of its own: a comparison with nothing would find nothing.
     """
     heads: list[Head] = []
     faults: list[Fault] = []
@@ -143,6 +145,10 @@ def find(account: str, place: Place, *, key: str | None = None, roots: bytes | N
             heads.append(signed.head)
             came, wrong = _token(name, signed, place, roots)
             tokens, faults = tokens + came, faults + wrong
+    if not heads and not faults:
+        faults.append(
+            Fault(None, "no_head", f"no head of the account {account} lies in {place.name}: look at the address")
+        )
     return Found(tuple(heads), tuple(faults), tokens, own)
 
 

@@ -16,6 +16,7 @@ from replicator.errors import AuthorityUnavailable, ConfigurationError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from urllib.parse import SplitResult
 
 SECONDS = 20.0
 MOST_BYTES = 64 * 1024
@@ -75,15 +76,25 @@ def check(answer: bytes, text: str, roots: bytes) -> datetime:
     return at
 
 
-def _send(authority: str, body: bytes) -> bytes:
-    """Send a request. Redirects are not followed, and an answer has few bytes."""
-    place = urlsplit(authority)
-    if place.scheme not in {"http", "https"} or not place.hostname:
+def check_address(authority: str) -> SplitResult:
+    """Return the parts of an authority's address. Raises ConfigurationError where it is none."""
+    try:
+        place = urlsplit(authority)
+        is_right = place.scheme in {"http", "https"} and bool(place.hostname) and place.port != 0
+    except ValueError:  # brackets that hold no address, or a port that is no number of a port
+        is_right = False
+    if not is_right:
         raise ConfigurationError(
             f"{authority} is no address of a time-stamping authority", advice="expected http(s)://host/path"
         )
+    return place
+
+
+def _send(authority: str, body: bytes) -> bytes:
+    """Send a request. Redirects are not followed, and an answer has few bytes."""
+    place = check_address(authority)
     kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-    connection = kind(place.hostname, place.port, timeout=SECONDS)
+    connection = kind(place.hostname or "", place.port, timeout=SECONDS)
     try:
         path = (place.path or "/") + (f"?{place.query}" if place.query else "")
         connection.request("POST", path, body, {"Content-Type": "application/timestamp-query"})

@@ -90,20 +90,25 @@ class Watch:
 
     def details(self, rows: Iterable[DetailRow]) -> list[DetailRow]:
         """Look at the transcripts that are about to be stored; return the rows as they have to be stored."""
-        return [
-            row if row.transcript is None else replace(row, transcript=self._transcript(row, row.transcript))
-            for row in rows
-        ]
+        return [self._details(row) for row in rows]
+
+    def _details(self, row: DetailRow) -> DetailRow:
+        """Look at a detail. A transcript with the stored content stays wholly as it is stored, flagged and sealed: masked
+        otherwise since, its summary would not be what was sealed.
+        """
+        if row.transcript is None:
+            return row
+        if row.is_same_content:
+            return replace(row, transcript=None, fetched_at=None)
+        return replace(row, transcript=self._transcript(row, row.transcript))
 
     def _transcript(self, row: DetailRow, transcript: Transcript) -> Transcript:
-        """Look at a transcript. Where its content is the stored one, only what stands beside the segments is written anew."""
-        found = self._find_in(transcript) if not row.is_same_content or self.mode is not PaymentData.KEEP else []
-        beside = self._find(transcript.summary)
-        self._renew(row, ["transcript_summary"] if row.is_same_content else ["segment", "transcript_summary"])
-        if not row.is_same_content:
-            if (notice := self.notices.find(transcript.segments)) is not None:
-                self._noticed.append((row.call_id, *notice))
-            self._note(row.call_id, "segment", self._standing(found))
+        """Look at a transcript with other content than the stored one."""
+        found, beside = self._find_in(transcript), self._find(transcript.summary)
+        self._renew(row, ["segment", "transcript_summary"])
+        if (notice := self.notices.find(transcript.segments)) is not None:
+            self._noticed.append((row.call_id, *notice))
+        self._note(row.call_id, "segment", self._standing(found))
         self._note(row.call_id, "transcript_summary", self._standing(beside))
         if self.mode is PaymentData.KEEP or not (found or beside):
             return transcript
@@ -114,8 +119,7 @@ class Watch:
             return
         for place in places:
             self._renewed.setdefault(place, []).append(row.call_id)
-        if not row.is_same_content:
-            self._renewed_notices.append(row.call_id)
+        self._renewed_notices.append(row.call_id)
 
     def _find(self, text: str | None) -> list[Found]:
         return find([Text(0, ALONE, text)], self.rules) if text else []

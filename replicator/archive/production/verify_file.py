@@ -690,6 +690,17 @@ class Verification:
             self.head("export.json", head, block)
             self.covered, self.is_signed = before, True
 
+    def unsigned(self):
+        """Return what the reader's key says nothing about: whoever wrote it could have left out or added what he liked."""
+        if not self.keys:
+            return ["nothing in the bag is signed, so the key that you gave proves nothing"]
+        faults = []
+        if not self.is_signed:
+            faults.append("the list of files is not signed by the key that you gave: some could have been left out")
+        if self.records and self.covered < self.last:
+            faults.append("records from %d on lie behind the last head of the key that you gave" % (self.covered + 1))
+        return faults
+
     def verdict(self):
         """Return what is proven, in plain words."""
         said, keys = [], sorted(self.keys)
@@ -747,8 +758,8 @@ def verify(folder, key=None, outside=None):
         found.chain,
         found.export,
     )
-    if keys and not found.keys:
-        bag.faults.append("nothing in the bag is signed, so the key that you gave proves nothing")
+    if keys:
+        bag.faults.extend(found.unsigned())
     if outside is not None and not found.has_met_outside:
         bag.faults.append("the head that you gave is about a block that is not in the bag (or no head at all)")
     return bag.faults, [] if bag.faults else found.verdict()

@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from replicator.archive import chain, sealing
+from replicator.archive.governance import holds
 from replicator.archive.kinds import Kind
 from replicator.archive.recordings import janitor, parts, queue_rules
 from replicator.archive.recordings.bandwidth import Bandwidth
@@ -239,7 +240,10 @@ class Runner:
                 with self._database.transaction() as tx:
                     if not archived.intend(tx, row.id, self._run, found.sha256, found.bytes, found.media_type):
                         return  # another run has it
-                self._store.put(part.path, found.sha256, found.media_type, row.retain_until)
+                    # As late as possible, so that a store that locks its files gets the time of the present classes.
+                    holds.prolong(tx, self._plan.account, [row.call_id])
+                    retain_until = archived.retain_until(tx, row.id)
+                self._store.put(part.path, found.sha256, found.media_type, retain_until)
                 if self._stored(row, found):
                     self._count(stored=1, bytes=found.bytes)
                 part.discard()

@@ -14,6 +14,7 @@ from replicator.archive.chain import instant
 from replicator.archive.contents import short, text_of
 from replicator.archive.kinds import Kind
 from replicator.archive.verification.verification import Fault
+from replicator.records import READING_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +35,8 @@ class SealedRow(NamedTuple):
 class VersionRow(NamedTuple):
     """A version in truedy.call_versions, with its call. `version` is None where a call has no version at all.
 
-    `columns` is the hash of the call's present columns; `is_as_call` says whether the call's payload is this version's.
+    `columns` is the hash of the call's present columns, read by version `reading` of our reading; `is_as_call` says whether
+    the call's payload is this version's.
     """
 
     call_id: UUID
@@ -47,6 +49,7 @@ class VersionRow(NamedTuple):
     deleted_at: datetime | None
     last_seen_at: datetime | None
     first_missing_at: datetime | None
+    reading: int = READING_VERSION
 
 
 class TranscriptRow(NamedTuple):
@@ -60,7 +63,9 @@ class TranscriptRow(NamedTuple):
 
 
 class Unsealed(NamedTuple):
-    """What is stored and has no record."""
+    """What is stored and has no record. A tombstone with a row of a call that is not deleted: the call reappeared, with
+    this version.
+    """
 
     kind: Kind
     row: VersionRow | TranscriptRow
@@ -73,6 +78,7 @@ class _Said(msgspec.Struct):
     version: int = 0
     sha256: str = ""
     columns: str | None = None
+    reading: int | None = None
     state: str = ""
     deleted_at: str | None = None
     last_seen_at: str | None = None
@@ -125,7 +131,12 @@ def _calls(
             yield Unsealed(Kind.CALL, kept, version == current)
     if current in newest:
         row, said = newest[current]
-        if said.columns is not None and said.columns != short(stored[current].columns):
+        if said.columns is None or said.columns == short(stored[current].columns):
+            pass
+        elif said.reading is not None and said.reading < stored[current].reading <= READING_VERSION:
+            # Read anew by a newer program while the archive was off: the payload is the sealed one.
+            yield Unsealed(Kind.CALL, stored[current], is_current=True)
+        else:
             yield Fault(row.sequence, "call_changed", f"the columns of call {call_id} are not what was sealed")
         if not stored[current].is_as_call:
             yield Fault(
@@ -171,16 +182,35 @@ def _tombstone(
             yield Fault(row.sequence, "call_missing", f"call {call_id} is not stored any more")
         return
     call = versions[-1]
+    back = _reappeared(row, said, versions)
     if call.deleted_at is None:
-        if row is not None and said is not None and said.state == "deleted":
+        if back is not None:
+            yield Unsealed(Kind.TOMBSTONE, back)
+        elif row is not None and said is not None and said.state == "deleted":
             yield Fault(row.sequence, "tombstone_missing", f"the tombstone of call {call_id} is not stored any more")
         return
     if row is None or said is None or said.state != "deleted":
         yield Unsealed(Kind.TOMBSTONE, call)
         return
     kept: tuple[Any, ...] = (instant(call.deleted_at), instant(call.last_seen_at), instant(call.first_missing_at))
-    if kept != (said.deleted_at, said.last_seen_at, said.first_missing_at):
+    if kept == (said.deleted_at, said.last_seen_at, said.first_missing_at):
+        return
+    if back is not None:  # and deleted once more
+        yield Unsealed(Kind.TOMBSTONE, call)
+    else:
         yield Fault(row.sequence, "tombstone_changed", f"the tombstone of call {call_id} is not what was sealed")
+
+
+def _reappeared(row: SealedRow | None, said: _Said | None, versions: Sequence[VersionRow]) -> VersionRow | None:
+    """Return the version with which a call came back after its sealed tombstone, while the archive was off: a call that is
+    seen again always becomes a new version. None where it has none since.
+    """
+    if row is None or said is None or said.state != "deleted":
+        return None
+    return next(
+        (one for one in versions if one.version is not None and not one.is_late and one.observed_at > row.observed_at),
+        None,
+    )
 
 
 __all__ = ["SealedRow", "TranscriptRow", "Unsealed", "VersionRow", "compare"]

@@ -35,6 +35,25 @@ def typed(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
+def standing(typed: Any) -> tuple[Any, ...]:
+    """What `archive status` says of holds, of what is due for disposal, and of erasures that wait."""
+    facts = typed("archive", "status")
+    return tuple(facts[name] for name in ("holds", "due_for_disposal", "erasures_waiting", "due_unknown"))
+
+
+def test_what_is_due_is_not_known_without_the_secret(
+    database: Database, typed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state is shown all the same, and says why."""
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO archive.suppressions (account, kind, key, key_id, added_at) "
+                   "VALUES ('default', 'call', 'x', 'of another secret', now())")  # fmt: skip
+    monkeypatch.delenv("REPLICATOR_PSEUDONYM_KEY")
+    found = standing(typed)
+    assert found[:3] == ([], None, None)
+    assert "another secret" in found[3]
+
+
 def test_an_erasure_from_the_question_to_the_certificate(database: Database, tmp_path: Path, typed: Any) -> None:
     """A hold keeps one call, the dry run says what the run does, the certificate names it, and the log has all of it."""
     with replica(database, tmp_path, calls=5) as there:
@@ -64,8 +83,13 @@ def test_an_erasure_from_the_question_to_the_certificate(database: Database, tmp
         assert certificate["removed"]["audio files"] == 0
         text = (tmp_path / "certificate.txt").read_text()
         assert not any(canary in text or canary in json.dumps(certificate) for canary in CANARIES)
+        assert standing(typed) == (["case-1"], 0, 1, None)
         assert typed("archive", "hold", "release", "case-1", "--reason", "settled") == {"released": "case-1"}
+        assert standing(typed) == ([], 1, 0, None)
+        said = CliRunner().invoke(app, ["archive", "status"]).stdout
+        assert ("holds          none" in said, "disposal       1 calls are due" in said) == (True, True)
         assert typed("archive", "dispose", "--certificate", "second.json")["removed"]["audio files"] == 1
+        assert standing(typed) == ([], 0, 0, None)
         assert there.places(*CANARIES) == set()
         log = typed("archive", "log")
         assert {one["kind"] for one in log} >= {"hold", "release", "configuration", "erasure"}

@@ -35,6 +35,7 @@ def test_from_the_command_to_the_receiver(there: Setting, database_url: str, tmp
     """An operator exports with a reason; a receiver who has nothing but the folder and the public key verifies it."""
     signer = signing.load(tmp_path / "data" / "archive-signing-key")
     settings = {"DATABASE_URL": database_url, "REPLICATOR_DATA_DIR": str(tmp_path / "data"), "REPLICATOR_ACTOR": "Anna"}
+    assert run("archive", "anchor", "--to", "heads", cwd=tmp_path, **settings).returncode == 0
     done = run("archive", "export", "bag", "--reason", "case 7", "--json", cwd=tmp_path, **settings)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)

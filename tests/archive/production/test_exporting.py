@@ -17,6 +17,7 @@ from replicator.archive.production import bag, exporting, verify_file
 from replicator.archive.recordings.folder_store import FolderStore
 from replicator.errors import ConfigurationError
 from replicator.simulator.switches import Switches
+from replicator.store import sealed_heads
 from replicator.store.produced import Chosen
 from tests.archive import fix_bags, fix_recordings
 from tests.archive.fix_texts import HOSTILE
@@ -55,6 +56,10 @@ def export(
 
 def test_everything_that_was_sealed_is_in_the_bag(synced: Setting, tmp_path: Path) -> None:
     """Each version of each call and each transcript lies in it as it is stored, and is proven by its record."""
+    with synced.database.transaction() as tx:
+        head = sealing.head(tx, "default")
+        assert head is not None
+        sealed_heads.note(tx, "default", head.block, "outside", fix_bags.head_file(head).decode(), AT, None)
     done = export(synced, tmp_path / "bag")
     assert done.is_whole
     assert verify_file.verify(str(tmp_path / "bag"), fix_bags.PUBLIC)[0] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -92,7 +93,7 @@ def test_dump_and_files_into_an_empty_server(
                 later = anchors.find("default", place, key=signer.public_key)
                 assert len(later.heads) == 2
                 assert whole(restored, later).is_whole
-                produce(restored, FolderStore(tmp_path / "restored-store"), tmp_path / "bag", signer.public_key)
+                produce(restored, FolderStore(tmp_path / "restored-store"), tmp_path / "bag", signer)
                 restored.close()
             with fix_servers.new_database(empty, "template1") as url:
                 restore(empty, url, tmp_path / "older")
@@ -115,12 +116,13 @@ def go_on(there: Setting, restored: Database) -> None:
     assert new is not None
 
 
-def produce(restored: Database, store: FolderStore, target: Path, key: str) -> None:
+def produce(restored: Database, store: FolderStore, target: Path, signer: signing.Signer) -> None:
     request = exporting.Request(Chosen("default"), {}, "anna", "drill")
-    done = exporting.export(restored, request, target, store, datetime.now(UTC))
+    at = datetime.now(UTC)
+    done = exporting.export(restored, request, target, store, at, lambda block: json.loads(signer.sign(block, at)))
     assert done.is_whole
     assert done.tally.kinds["recording"] == 3
-    assert verify_file.verify(str(target), key)[0] == []
+    assert verify_file.verify(str(target), signer.public_key)[0] == []
 
 
 def test_erasures_hold_after_a_restore(

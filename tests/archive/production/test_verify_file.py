@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from replicator.archive.kinds import Kind
-from replicator.archive.production import bag_folder, verify_file
+from replicator.archive.production import bag, bag_folder, verify_file
 from tests.archive import fix_bags
 from tests.archive.fix_texts import HOSTILE
 
@@ -228,6 +228,27 @@ def test_what_nobody_signed_is_said(tmp_path: Path) -> None:
     assert "NOT covered by a head: records from 1 on" in done.stdout
     assert "sealed, but not signed" in done.stdout
     assert fix_bags.run(tmp_path / "bag", "--key", fix_bags.PUBLIC).returncode == 1
+
+
+def test_with_a_key_all_has_to_be_signed(tmp_path: Path) -> None:
+    """Who drops a call, or appends one, and makes the rest of the bag anew, signs neither the list of files nor a head behind
+    what is appended. With the owner's key that is a fault, although an honest head lies in the bag.
+    """
+    made = fix_bags.archive(2)
+    fix_bags.write(made, tmp_path / "cut", calls={2})
+    export, tags = tmp_path / "cut" / "export.json", tmp_path / "cut" / "tagmanifest-sha256.txt"
+    before = hashlib.sha256(export.read_bytes()).hexdigest()
+    export.write_bytes(bag.page({**json.loads(export.read_bytes()), "head": None}))
+    after = hashlib.sha256(export.read_bytes()).hexdigest()
+    tags.write_text(tags.read_text().replace(before, after))
+    fix_bags.archive_behind(made, tmp_path / "longer")
+    for folder, what in (
+        ("cut", "some could have been left out"),
+        ("longer", "records from 9 on lie behind the last head"),
+    ):
+        assert fix_bags.run(tmp_path / folder).returncode == 0
+        trusted = fix_bags.run(tmp_path / folder, "--key", fix_bags.PUBLIC)
+        assert (trusted.returncode, what in trusted.stdout) == (1, True), trusted.stdout
 
 
 def test_links_are_never_followed(copy: Path, tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ import psycopg
 import pytest
 
 from replicator.archive import late, sealing
-from replicator.archive.verification import inspection
+from replicator.archive.verification import comparison, inspection
 from replicator.archive.verification.inspection import Verdict
+from replicator.records import READING_VERSION
+from replicator.store import stored_calls
 from replicator.store.doubts import Doubt
 from replicator.sync import replay
+from replicator.sync.content import calls as sync_calls
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import BEGINNING, Piece
 from replicator.sync.options import Asked
@@ -128,6 +131,35 @@ def test_a_late_run_goes_on_where_one_ended(database: Database, monkeypatch: pyt
     assert (first.records, first.blocks, first.is_finished) == (10, 1, False)
     late.seal(database, "default", lambda: NOW)
     assert verdict(database).is_whole
+
+
+def test_what_happened_while_the_archive_was_off_is_sealed_late(there: Setting) -> None:
+    """On, off, on: a call that came back meanwhile, one that came back and went again, and columns that a newer program read
+    anew are no faults. A late run seals them, and all is whole.
+    """
+    gone = there.value("SELECT id::text FROM truedy.calls WHERE deleted_at IS NOT NULL")
+    other = there.world.live_ids()[8]
+    there.world.delete(other)
+    for _ in range(2):
+        there.sync(confirm_after=timedelta(0), **ON)
+    assert verdict(there.database).is_whole
+    there.world.restore(gone)
+    there.world.restore(other)
+    there.sync()
+    there.world.delete(other)
+    for _ in range(2):
+        there.sync(confirm_after=timedelta(0))
+    assert there.value("SELECT count(*) FROM truedy.calls WHERE deleted_at IS NOT NULL") == 1
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (comparison, sync_calls, stored_calls):
+            patch.setattr(module, "READING_VERSION", READING_VERSION + 1)
+        there.sync(asked=Asked())
+        found = verdict(there.database)
+        assert (found.faults, found.unsealed > there.value("SELECT count(*) FROM truedy.calls") - 2) == ([], True)
+        assert late.seal(there.database, "default", lambda: NOW).is_finished
+        assert verdict(there.database).is_whole
+    ended = "SELECT count(*) FROM archive.records WHERE kind = 'tombstone' AND encode(bytes, 'escape') ~ 'reappeared'"
+    assert there.value(ended) == 1
 
 
 def test_late_versions_and_replays_are_sealed(database: Database) -> None:
