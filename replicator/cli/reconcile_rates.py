@@ -53,6 +53,8 @@ def set_rate(
     from replicator.errors import ConfigurationError
     from replicator.store import rate_cards
 
+    if "," in price:
+        raise typer.BadParameter("--price has a point and no comma: 0.073")
     value = _money(price, "--price")
     digits = None if prefix is None else prefix.strip().lstrip("+")
     if digits is not None and not (digits.isascii() and digits.isdigit()):

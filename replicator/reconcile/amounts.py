@@ -2,7 +2,8 @@
 
 A text is a number with at most one sign and one currency: `1,234.50`, `-$5`, `(5.00)`, `5.00-`, `5.00 CR`, `EUR 5,00`.
 Brackets, a minus in front or behind and CR (credit) mean negative; DR (debit) means positive. Which of point and comma
-is the decimal sign is said by the mapping and never guessed, because `1,234` may be either. A cell of a spreadsheet is a
+is the decimal sign is said by the mapping and never guessed, because `1,234` may be either; `0,045` has no thousands, and is
+refused where the comma would separate them. A cell of a spreadsheet is a
 binary number: `from_float` returns the decimal number of 15 digits that it stands for, which is what spreadsheets show;
 each number of up to 15 digits that was typed comes back exactly.
 """
@@ -27,7 +28,7 @@ _CURRENCY = r"(?:US\$|[$€£¥₹]|[A-Z]{3})"
 _AROUND = re.compile(rf"({_CURRENCY})?[{_SPACES}]*(.*?)[{_SPACES}]*({_CURRENCY})?\Z", re.DOTALL)
 _NUMBER = {
     sign: re.compile(
-        rf"(?:(?P<plain>[0-9]+)|(?P<groups>[0-9]{{1,3}}(?:(?P<mark>[{marks}{_SPACES}'\u2019])[0-9]{{3}})"
+        rf"(?:(?P<plain>[0-9]+)|(?P<groups>[1-9][0-9]{{0,2}}(?:(?P<mark>[{marks}{_SPACES}'\u2019])[0-9]{{3}})"
         rf"(?:(?P=mark)[0-9]{{3}})*))?(?:{re.escape(sign)}(?P<decimals>[0-9]*))?(?:[eE]-(?P<shift>[0-9]{{1,2}}))?\Z"
     )
     for sign, marks in ((".", ","), (",", "."))

@@ -35,8 +35,8 @@ _DIRECTIONS = (
     ("inbound", ("in", "incoming", "inbound", "terminating")),
     ("outbound", ("out", "outgoing", "outbound", "originating")),
 )
-_OF_CALLS = tuple(
-    FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "duration_seconds", "phone_number")
+_OF_CALLS = tuple(  # not the seconds: a total has their sum
+    FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "phone_number")
 )
 _AMOUNT, _CURRENCY = FIELDS.index("amount"), FIELDS.index("currency")
 _SHOWN_FIELDS = frozenset({"amount", "currency", "kind", "started_at", "duration_seconds"})
@@ -168,10 +168,7 @@ class Reader:
                 return instants.whole_seconds(Decimal(cell // timedelta(microseconds=1)) / 1_000_000, "seconds")
             if isinstance(cell, float) and not isinstance(cell, bool):
                 return instants.whole_seconds(amounts.from_float(cell), self._format.durations)
-            text = str(cell)
-            return instants.seconds(
-                text.replace(",", ".") if self._format.decimal == "," else text, self._format.durations
-            )
+            return instants.seconds(str(cell), self._format.durations, self._format.decimal)
         except ValueError as error:
             raise UnreadableError("duration_seconds", cell, str(error)) from None
 

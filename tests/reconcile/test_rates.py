@@ -199,6 +199,7 @@ def test_a_rule_of_the_same_name_ends_the_one_before(database: Database, databas
     assert rows == [(Decimal("0.07"), datetime(2026, 1, 1, tzinfo=UTC), june), (Decimal("0.08"), june, None)]
     for wrong in (
         ["--price", "0,07", "--increment", "6"],
+        ["--price", "0,073", "--increment", "6"],
         ["--price", "1", "--increment", "0"],
         ["--price", "1", "--increment", "6", "--prefix", "+x"],
     ):
