@@ -61,6 +61,7 @@ class Reader:
         self._format = mapping.format
         self._kinds: dict[str, str] = {str(kind): str(kind) for kind in Kind} | dict(mapping.kinds)
         self._totals = frozenset(mapping.format.totals)
+        self._reversed = frozenset(mapping.format.reversed)
         self._is_negative = mapping.format.sign == "negative"
 
     def read(self, number: int, cells: Sequence[Cell]) -> Line | Unread | Total:
@@ -104,6 +105,9 @@ class Reader:
         ) = cells
         value, sign_currency = (None, None) if amount is None else self._amount(amount)
         code = self._currency(currency, sign_currency)
+        what = Kind.USAGE if kind is None else self._kind(kind)
+        if value and what in self._reversed:
+            value = -value
         line = Line(
             number,
             _text("line_id", line_id, MOST_ID),
@@ -116,7 +120,7 @@ class Reader:
             None if direction is None else _direction(str(direction)),
             value,
             code,
-            Kind.USAGE if kind is None else self._kind(kind),
+            what,
             None if about is None else str(about)[:MOST_TEXT],
         )
         if value is None and (

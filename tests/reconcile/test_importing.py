@@ -67,16 +67,35 @@ def test_the_same_file_twice_is_one_statement(database: Database, tmp_path: Path
 
 
 def test_a_corrected_statement_replaces_its_forerunner(database: Database, tmp_path: Path) -> None:
-    """Both are kept, one is in force; the old file imported again does nothing and says what replaced it."""
+    """Both are kept, one is in force; the first file imported again takes its place back, and says so."""
     first = bring(database, tmp_path / "october.csv", BAD)
     second = bring(database, tmp_path / "october.csv", TWO)
     assert [old.id for old in second.replaced] == [first.statement.id]
     old = bring(database, tmp_path / "october.csv", BAD)
-    assert (old.is_new, old.statement.replaced_by) == (False, second.statement.id)
+    assert (old.is_new, [one.id for one in old.replaced]) == (True, [second.statement.id])
     assert rows(database, "SELECT id, replaces, replaced_by FROM billing.statements ORDER BY id") == [
-        (first.statement.id, None, second.statement.id), (second.statement.id, first.statement.id, None),
+        (first.statement.id, None, second.statement.id), (second.statement.id, first.statement.id, old.statement.id),
+        (old.statement.id, second.statement.id, None),
     ]  # fmt: skip
-    assert rows(database, "SELECT count(*) FROM billing.lines") == [(5,)]
+    assert rows(database, "SELECT count(*) FROM billing.lines") == [(8,)]
+    assert not bring(database, tmp_path / "october.csv", BAD).is_new
+
+
+def test_a_positive_credit_is_said_until_the_mapping_turns_it(database: Database, tmp_path: Path) -> None:
+    """Where a column says the kind, its amount is often positive: it would be added as a charge."""
+    text = HEADER + "L1,2026-10-31 23:30:00,65,+1555,10,USD,usage,\nL2,,,,3,USD,credit,\nL3,,,,2,USD,discount,\n"
+    done = bring(database, tmp_path / "october.csv", text)
+    assert (done.charged_credits, done.as_dict()["charged_credits"]) == (2, 2)
+    assert "2 credits or discounts are positive, so they count as charges" in described(done)
+    assert bring(database, tmp_path / "october.csv", text).charged_credits == 2
+    turned = Mapping(format=Format(reversed=("discount", "credit")))
+    done = bring(database, tmp_path / "october.csv", text, turned)
+    assert (done.statement.total, done.charged_credits) == ({"USD": "5"}, 0)
+    assert "credits" not in described(done)
+    other = bring(
+        database, tmp_path / "october.csv", text, Mapping(format=Format(reversed=("credit",), sign="negative"))
+    )
+    assert other.statement.total == {"USD": "-9"}
 
 
 def test_another_mapping_or_period_reads_the_same_file_anew(database: Database, tmp_path: Path) -> None:

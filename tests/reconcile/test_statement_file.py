@@ -366,6 +366,7 @@ def test_twilio_and_telnyx_are_shipped(tmp_path: Path) -> None:
         ({"colums": {}}, "colums"), ({"columns": {"price": "x"}}, "'price'"), ({"columns": {"line_id": "x"}}, "which column is the amount"),
         ({"columns": {"amount": []}}, "no text"), ({"format": {"decimal": ";"}}, "decimal is ';'"), ({"format": {"time_zone": "Mars/Base"}}, "time_zone"),
         ({"format": {"time_zone": "../../etc/passwd"}}, "time_zone"), ({"kinds": {"x": "y"}}, "kinds has 'x'"), ({"party": "A B"}, "party"),
+        ({"format": {"reversed": ["x"]}}, "reversed has 'x'"), ({"format": {"reversed": "credit"}}, "no list of words"),
         ({"format": {"skip_lines": True}}, "skip_lines"), ({"format": {"currency": "dollars"}}, "currency"), ({"columns": 5}, "no table"),
     ],
 )  # fmt: skip
