@@ -99,6 +99,12 @@ def described(done: Imported) -> str:
         if done.statement.unreadable > len(done.problems):
             lines.append(f"  and {done.statement.unreadable - len(done.problems):,} more")
         lines.append("correct the mapping and import the file again, or ask the party for a corrected file")
+    if done.unread_sheets:
+        names = ", ".join(done.unread_sheets)
+        lines.append(
+            f"sheets that were not read: {names}. Where they have lines of the statement, name the sheet under [format] of a mapping, and "
+            "import the file's sheets as files of their own"
+        )
     if done.charged_credits:
         lines.append(
             f"{done.charged_credits:,} credits or discounts are positive, so they count as charges. Where the file means what we get "

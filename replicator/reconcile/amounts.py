@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 
+from replicator.reconcile.currencies import CODES
+
 DECIMAL_SIGNS = (".", ",")
 MOST_WHOLE_DIGITS = 12
 MOST_DECIMALS = 15
@@ -23,7 +25,6 @@ EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 _SPACES = "\u0020\u00a0\u2009\u202f\t"
 _MINUS = "-\u2212\u2012\u2013\ufe63\uff0d"
 _SIGNS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "CHF": "CHF"}
-_CODE = re.compile(r"[A-Z]{3}\Z")
 _CURRENCY = r"(?:US\$|[$€£¥₹]|[A-Z]{3})"
 _AROUND = re.compile(rf"({_CURRENCY})?[{_SPACES}]*(.*?)[{_SPACES}]*({_CURRENCY})?\Z", re.DOTALL)
 _NUMBER = {
@@ -52,7 +53,7 @@ def read(text: str, decimal: str = ".") -> tuple[Decimal, str | None]:
         number, is_negative = _sign(number)  # $-5, $(5)
     value = _number(number, decimal)
     word = before or after
-    if word is not None and word not in _SIGNS and not _CODE.match(word):
+    if word is not None and word not in _SIGNS and word not in CODES:
         raise ValueError("its currency is not known")
     return (-value if is_negative else value), None if word is None else _SIGNS.get(word, word)
 
@@ -110,6 +111,6 @@ def currency(text: str) -> str:
     """Return the ISO code that a cell with a currency means. Raises ValueError where it means none."""
     word = text.strip(_SPACES)
     word = _SIGNS.get(word, word.upper())
-    if not _CODE.match(word):
+    if word not in CODES:
         raise ValueError("it is no currency such as USD")
     return word

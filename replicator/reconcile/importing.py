@@ -48,6 +48,8 @@ class Imported:
     """(line, reason) of the first lines that cannot be read."""
     beside: Sequence[Stored] = ()
     """Other statements in force of the same party and period: the sum is of all of them."""
+    unread_sheets: Sequence[str] = ()
+    """Other sheets of a spreadsheet that are not empty: none of their lines was read."""
     charged_credits: int = 0
     """Credits and discounts with a positive amount, which counts as a charge, where the mapping does not turn their sign."""
 
@@ -62,6 +64,7 @@ class Imported:
             "in_force": one.is_in_force, "replaced_by": one.replaced_by, "replaces": [old.id for old in self.replaced],
             "problems": [{"line": number, "reason": reason} for number, reason in self.problems],
             "beside": [other.id for other in self.beside], "charged_credits": self.charged_credits,
+            "unread_sheets": list(self.unread_sheets),
         }  # fmt: skip
 
 
@@ -87,22 +90,28 @@ def run(
             return _imported(tx, known, mapping, is_new=False)
         replaced = statements.forerunners(tx, head)
         identity = statements.begin(tx, head, replaced[0].id if replaced else None)
-        tally = _Tally()
-        statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping), tally))
+        tally, unread = _Tally(), list[str]()
+        statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping, unread), tally))
         statements.finish(
             tx, identity, [old.id for old in replaced], lines=tally.lines, unreadable=tally.unreadable,
             total=_texts(tally.total), stated_total=_texts(tally.stated) if tally.stated else None,
         )  # fmt: skip
         made = next(one for one in statements.listed(tx, account, period) if one.id == identity)
-        return _imported(tx, made, mapping, is_new=True, replaced=replaced)
+        return _imported(tx, made, mapping, is_new=True, replaced=replaced, unread=unread)
 
 
 def _imported(
-    tx: Any, statement: Stored, mapping: Mapping, *, is_new: bool, replaced: Sequence[Stored] = ()
+    tx: Any,
+    statement: Stored,
+    mapping: Mapping,
+    *,
+    is_new: bool,
+    replaced: Sequence[Stored] = (),
+    unread: Sequence[str] = (),
 ) -> Imported:
     unturned = [kind for kind in (Kind.CREDIT, Kind.DISCOUNT) if kind not in mapping.format.reversed]
     charged = statements.charges(tx, statement.id, unturned)
-    return Imported(statement, is_new, replaced, _problems(tx, statement), _beside(tx, statement), charged)
+    return Imported(statement, is_new, replaced, _problems(tx, statement), _beside(tx, statement), unread, charged)
 
 
 def _problems(tx: Any, statement: Stored) -> list[tuple[int, str]]:

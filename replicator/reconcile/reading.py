@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from replicator.reconcile.mapping import Mapping
+
+
+class Uncomputed(StrEnum):
+    """What a spreadsheet's cell has in place of a value that nobody has computed."""
+
+    FORMULA = "(a formula without a value)"
+
 
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
 """A cell of a text file is a text; those of a spreadsheet have types."""
@@ -38,6 +46,7 @@ _DIRECTIONS = (
 _OF_CALLS = tuple(  # not the seconds: a total has their sum
     FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "phone_number")
 )
+_UNCOMPUTED = "the file has a formula and not its value; open it in a spreadsheet program, save it, and import that"
 _AMOUNT, _CURRENCY = FIELDS.index("amount"), FIELDS.index("currency")
 _SHOWN_FIELDS = frozenset({"amount", "currency", "kind", "started_at", "duration_seconds"})
 """Fields whose text a reason may repeat: it is nobody's number and nobody's words."""
@@ -70,6 +79,9 @@ class Reader:
             if len(cells) < self._cells or any(cell not in {"", None} for cell in cells[self._cells :]):
                 return Unread(number, f"it has {len(cells)} cells, and the header has {self._cells}")
             cells = cells[: self._cells]
+        for name, at in zip(FIELDS, self._columns, strict=True):
+            if at >= 0 and cells[at] is Uncomputed.FORMULA:
+                return Unread(number, f"{name}: {_UNCOMPUTED}")
         try:
             found = [None if at < 0 else _content(cells[at]) for at in self._columns]
             if not any(found[at] is not None for at in _OF_CALLS) and self._is_total(cells):

@@ -14,6 +14,7 @@ from replicator.errors import ConfigurationError
 from replicator.reconcile import importing
 from replicator.reconcile.mapping import Format, Mapping
 from tests.fix_commands import run as command
+from tests.reconcile.fix_statements import sheets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +132,14 @@ def test_the_files_own_total_is_compared_and_is_no_line(database: Database, tmp_
     assert done.problems == [(4, "amount: it is a total without one")]
     mapping = Mapping(format=Format(totals=()))
     assert bring(database, tmp_path / "other.csv", HEADER + "Total,,,,5,USD,,\n", mapping).statement.lines == 1
+
+
+def test_sheets_that_were_not_read_are_said(database: Database, tmp_path: Path) -> None:
+    """Their lines are in no sum."""
+    path = sheets(tmp_path / "october.xlsx", One=[["amount", "kind"], [1, "fee"]], Two=[["amount", "kind"], [2, "fee"]])
+    done = importing.run(database, "default", path, Mapping(), by="ann", period="2026-10")
+    assert (done.unread_sheets, done.as_dict()["unread_sheets"]) == (["Two"], ["Two"])
+    assert "sheets that were not read: Two" in described(done)
 
 
 def test_a_failed_import_leaves_nothing(database: Database, tmp_path: Path) -> None:
