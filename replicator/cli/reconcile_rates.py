@@ -59,6 +59,8 @@ def set_rate(
     digits = None if prefix is None else prefix.strip().lstrip("+")
     if digits is not None and not (digits.isascii() and digits.isdigit()):
         raise typer.BadParameter("--prefix is digits, such as 49 or 1415")
+    if direction not in {None, "inbound", "outbound"}:
+        raise typer.BadParameter("--direction is inbound or outbound: a rule for another one would be for no call")
     if until is not None and until <= since:
         raise typer.BadParameter("--until is after --from")
     with opened(as_json=False) as (settings, database), database.transaction() as tx:
