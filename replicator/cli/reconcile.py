@@ -61,7 +61,7 @@ def import_file(
             database, settings.replicator_account, file, mapping_file.load(mapping), period=period, by=settings.actor, name=statement
         )  # fmt: skip
         typer.echo(terminal.as_json(done.as_dict()) if as_json else described(done))
-        if done.statement.unreadable and done.statement.is_in_force:
+        if done.statement.unreadable:
             raise typer.Exit(1)
 
 
@@ -92,8 +92,6 @@ def described(done: Imported) -> str:
     lines = [_line(done.statement)]
     if not done.is_new:
         lines.insert(0, "this file was imported before with this mapping; nothing was done")
-        if not done.statement.is_in_force:
-            lines.append(f"since then statement {done.statement.replaced_by} has replaced it")
     lines += [f"it replaces {_line(old)}" for old in done.replaced]
     if done.statement.unreadable:
         lines.append("lines that cannot be read, which keep the month from being closed:")
@@ -101,6 +99,17 @@ def described(done: Imported) -> str:
         if done.statement.unreadable > len(done.problems):
             lines.append(f"  and {done.statement.unreadable - len(done.problems):,} more")
         lines.append("correct the mapping and import the file again, or ask the party for a corrected file")
+    if done.unread_sheets:
+        names = ", ".join(done.unread_sheets)
+        lines.append(
+            f"sheets that were not read: {names}. Where they have lines of the statement, name the sheet under [format] of a mapping, and "
+            "import the file's sheets as files of their own"
+        )
+    if done.charged_credits:
+        lines.append(
+            f"{done.charged_credits:,} credits or discounts are positive, so they count as charges. Where the file means what we get "
+            'back: reversed = ["credit", "discount"] under [format] of the mapping, and import it again'
+        )
     for code, amount in (done.statement.stated_total or {}).items():
         summed = done.statement.total.get(code, "0")
         if Decimal(amount) != Decimal(summed):

@@ -53,10 +53,14 @@ def set_rate(
     from replicator.errors import ConfigurationError
     from replicator.store import rate_cards
 
+    if "," in price:
+        raise typer.BadParameter("--price has a point and no comma: 0.073")
     value = _money(price, "--price")
     digits = None if prefix is None else prefix.strip().lstrip("+")
     if digits is not None and not (digits.isascii() and digits.isdigit()):
         raise typer.BadParameter("--prefix is digits, such as 49 or 1415")
+    if direction not in {None, "inbound", "outbound"}:
+        raise typer.BadParameter("--direction is inbound or outbound: a rule for another one would be for no call")
     if until is not None and until <= since:
         raise typer.BadParameter("--until is after --from")
     with opened(as_json=False) as (settings, database), database.transaction() as tx:

@@ -2,7 +2,8 @@
 
 A text is a number with at most one sign and one currency: `1,234.50`, `-$5`, `(5.00)`, `5.00-`, `5.00 CR`, `EUR 5,00`.
 Brackets, a minus in front or behind and CR (credit) mean negative; DR (debit) means positive. Which of point and comma
-is the decimal sign is said by the mapping and never guessed, because `1,234` may be either. A cell of a spreadsheet is a
+is the decimal sign is said by the mapping and never guessed, because `1,234` may be either; `0,045` has no thousands, and is
+refused where the comma would separate them. A cell of a spreadsheet is a
 binary number: `from_float` returns the decimal number of 15 digits that it stands for, which is what spreadsheets show;
 each number of up to 15 digits that was typed comes back exactly.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+
+from replicator.reconcile.currencies import CODES
 
 DECIMAL_SIGNS = (".", ",")
 MOST_WHOLE_DIGITS = 12
@@ -22,12 +25,11 @@ EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 _SPACES = "\u0020\u00a0\u2009\u202f\t"
 _MINUS = "-\u2212\u2012\u2013\ufe63\uff0d"
 _SIGNS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "CHF": "CHF"}
-_CODE = re.compile(r"[A-Z]{3}\Z")
 _CURRENCY = r"(?:US\$|[$€£¥₹]|[A-Z]{3})"
 _AROUND = re.compile(rf"({_CURRENCY})?[{_SPACES}]*(.*?)[{_SPACES}]*({_CURRENCY})?\Z", re.DOTALL)
 _NUMBER = {
     sign: re.compile(
-        rf"(?:(?P<plain>[0-9]+)|(?P<groups>[0-9]{{1,3}}(?:(?P<mark>[{marks}{_SPACES}'\u2019])[0-9]{{3}})"
+        rf"(?:(?P<plain>[0-9]+)|(?P<groups>[1-9][0-9]{{0,2}}(?:(?P<mark>[{marks}{_SPACES}'\u2019])[0-9]{{3}})"
         rf"(?:(?P=mark)[0-9]{{3}})*))?(?:{re.escape(sign)}(?P<decimals>[0-9]*))?(?:[eE]-(?P<shift>[0-9]{{1,2}}))?\Z"
     )
     for sign, marks in ((".", ","), (",", "."))
@@ -51,7 +53,7 @@ def read(text: str, decimal: str = ".") -> tuple[Decimal, str | None]:
         number, is_negative = _sign(number)  # $-5, $(5)
     value = _number(number, decimal)
     word = before or after
-    if word is not None and word not in _SIGNS and not _CODE.match(word):
+    if word is not None and word not in _SIGNS and word not in CODES:
         raise ValueError("its currency is not known")
     return (-value if is_negative else value), None if word is None else _SIGNS.get(word, word)
 
@@ -109,6 +111,6 @@ def currency(text: str) -> str:
     """Return the ISO code that a cell with a currency means. Raises ValueError where it means none."""
     word = text.strip(_SPACES)
     word = _SIGNS.get(word, word.upper())
-    if not _CODE.match(word):
+    if word not in CODES:
         raise ValueError("it is no currency such as USD")
     return word

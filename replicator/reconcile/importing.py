@@ -1,7 +1,7 @@
 """Imports a party's file as a statement, in one transaction: all of its lines, or nothing.
 
-The same file, read by the same mapping for the same period and name, is one statement: a second import does nothing and says
-so. A file with the name and period of a statement in force replaces it, and so does the same file read by another mapping or
+The same file, read by the same mapping for the same period and name, is one statement: while that is in force, a second import
+does nothing and says so; where another one has replaced it, it is imported anew. A file with the name and period of a statement in force replaces it, and so does the same file read by another mapping or
 for another period; what was replaced stays and is in no sum. Lines go to the database as they are read, so that memory does
 not grow with the file.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from replicator.errors import ConfigurationError
 from replicator.reconcile import statement_file
 from replicator.reconcile.amounts import EXACT
-from replicator.reconcile.lines import Total, Unread
+from replicator.reconcile.lines import Kind, Total, Unread
 from replicator.store import statements
 from replicator.store.copying import NULL, escaped
 
@@ -48,6 +48,10 @@ class Imported:
     """(line, reason) of the first lines that cannot be read."""
     beside: Sequence[Stored] = ()
     """Other statements in force of the same party and period: the sum is of all of them."""
+    unread_sheets: Sequence[str] = ()
+    """Other sheets of a spreadsheet that are not empty: none of their lines was read."""
+    charged_credits: int = 0
+    """Credits and discounts with a positive amount, which counts as a charge, where the mapping does not turn their sign."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts, for JSON."""
@@ -59,7 +63,8 @@ class Imported:
             "stated_total": None if one.stated_total is None else dict(one.stated_total),
             "in_force": one.is_in_force, "replaced_by": one.replaced_by, "replaces": [old.id for old in self.replaced],
             "problems": [{"line": number, "reason": reason} for number, reason in self.problems],
-            "beside": [other.id for other in self.beside],
+            "beside": [other.id for other in self.beside], "charged_credits": self.charged_credits,
+            "unread_sheets": list(self.unread_sheets),
         }  # fmt: skip
 
 
@@ -82,17 +87,31 @@ def run(
     with database.transaction() as tx:
         known = statements.same(tx, head)
         if known is not None:
-            return Imported(known, is_new=False, problems=_problems(tx, known), beside=_beside(tx, known))
+            return _imported(tx, known, mapping, is_new=False)
         replaced = statements.forerunners(tx, head)
         identity = statements.begin(tx, head, replaced[0].id if replaced else None)
-        tally = _Tally()
-        statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping), tally))
+        tally, unread = _Tally(), list[str]()
+        statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping, unread), tally))
         statements.finish(
             tx, identity, [old.id for old in replaced], lines=tally.lines, unreadable=tally.unreadable,
             total=_texts(tally.total), stated_total=_texts(tally.stated) if tally.stated else None,
         )  # fmt: skip
         made = next(one for one in statements.listed(tx, account, period) if one.id == identity)
-        return Imported(made, True, replaced, _problems(tx, made), _beside(tx, made))
+        return _imported(tx, made, mapping, is_new=True, replaced=replaced, unread=unread)
+
+
+def _imported(
+    tx: Any,
+    statement: Stored,
+    mapping: Mapping,
+    *,
+    is_new: bool,
+    replaced: Sequence[Stored] = (),
+    unread: Sequence[str] = (),
+) -> Imported:
+    unturned = [kind for kind in (Kind.CREDIT, Kind.DISCOUNT) if kind not in mapping.format.reversed]
+    charged = statements.charges(tx, statement.id, unturned)
+    return Imported(statement, is_new, replaced, _problems(tx, statement), _beside(tx, statement), unread, charged)
 
 
 def _problems(tx: Any, statement: Stored) -> list[tuple[int, str]]:

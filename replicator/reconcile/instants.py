@@ -1,7 +1,8 @@
 """Reads an instant or a duration from a statement's text. Pure.
 
 A time without a zone is a time of the statement's zone. In the hour that a clock goes through twice, the first one is
-meant. 10/11/2026 may be two days: such a date is refused with the setting that decides, and never guessed.
+meant. 10/11/2026 may be two days: such a date is refused with the setting that decides, and never guessed. A number is seconds
+or milliseconds since 1970 only where that is an instant of EPOCHS: 202610312359 is a day and a time.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
+from replicator.reconcile import amounts
+
 ORDERS = ("dmy", "mdy", "ymd")
 UNITS = {"seconds": Decimal(1), "minutes": Decimal(60), "milliseconds": Decimal("0.001")}
 MOST_SECONDS = 366 * 24 * 3600
 TWO = 2
 """The digits of a short year."""
+EPOCHS = (datetime(2010, 1, 1, tzinfo=UTC), datetime(2033, 9, 1, tzinfo=UTC))
+"""What is read as seconds since 1970. From September 2033 on, their digits are those of a day and an hour (2010010100)."""
 
 _MONTHS = {name: at for at, name in enumerate(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)}  # fmt: skip
@@ -43,6 +48,7 @@ _FORMS = tuple(
         rf"(?P<one>\d{{1,2}})(?P<mark>[-/.])(?P<two>\d{{1,2}})(?P=mark)(?P<year>\d{{4}}|\d\d){_BEHIND}",
         rf"(?:[a-z]{{3,9}},?\s+)?(?P<day>\d{{1,2}})[-\s.]+(?P<name>[a-z]{{3,9}})[-\s.,]+(?P<year>\d{{4}}){_BEHIND}",
         rf"(?:[a-z]{{3,9}},?\s+)?(?P<name>[a-z]{{3,9}})[-\s.]+(?P<day>\d{{1,2}})[-\s,]+(?P<year>\d{{4}}){_BEHIND}",
+        r"(?P<year>20\d\d)(?P<month>\d\d)(?P<day>\d\d)(?:T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?(?P<zone>Z)?)?\Z",
         rf"{_TIME}\s+{_ZONE}\s+(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)\Z",
     )
 )
@@ -52,7 +58,7 @@ _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d\d)(?:\.\d+)?\Z", re.ASCII)
 _WORDS = re.compile(
     r"(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?\s*(?:(\d+)\s*s(?:ec(?:ond)?s?)?)?\Z", re.ASCII
 )
-_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,9})?\Z", re.ASCII)
+_AMOUNT = re.compile(r"[\d.,'\u2019\s]+\Z", re.ASCII)
 
 
 def read(text: str, zone: tzinfo = UTC, order: str | None = None) -> datetime:
@@ -66,10 +72,16 @@ def read(text: str, zone: tzinfo = UTC, order: str | None = None) -> datetime:
         return in_utc(found, zone)
     if epoch := _EPOCH.match(text):
         micros = int(epoch[3]) * 1000 if epoch[3] else int(epoch[1]) * 10**6 + int((epoch[2] or "0").ljust(6, "0"))
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+        found = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+        if EPOCHS[0] <= found < EPOCHS[1]:
+            return found
     for form in _FORMS:
         if match := form.match(text):
             return _instant(match.groupdict(), zone, order)
+    if epoch:
+        raise ValueError(
+            "as seconds or milliseconds since 1970 it is no time of a call; write dates as 2026-10-31 23:59"
+        )
     raise ValueError("it is no date or time")
 
 
@@ -89,7 +101,7 @@ def _instant(parts: dict[str, str | None], zone: tzinfo, order: str | None) -> d
         if not 1 <= hour <= 12:  # noqa: PLR2004 - a clock of twelve hours
             raise ValueError("it is no time of a clock with AM and PM")
         hour = hour % 12 + (12 if half in "Pp" else 0)
-    micros = int((parts["fraction"] or "0")[:6].ljust(6, "0"))
+    micros = int((parts.get("fraction") or "0")[:6].ljust(6, "0"))
     own = _zone(name) if (name := parts.get("zone")) else zone
     try:
         found = datetime(
@@ -138,15 +150,17 @@ def _zone(text: str) -> tzinfo:
     return timezone(timedelta(hours=hours))
 
 
-def seconds(text: str, unit: str = "seconds") -> int:
+def seconds(text: str, unit: str = "seconds", decimal: str = ".") -> int:
     """Return a duration in whole seconds, halves up: 65, 65.4, 1:05 (minutes), 0:01:05, 1m 5s. A plain number is of
-    `unit`.
+    `unit`, and is written with the decimal sign `decimal`: with a comma, 1.234 is a thousand and more.
 
     Raises ValueError, with the reason in words.
     """
     text = text.strip()
     if _AMOUNT.match(text):
-        return whole_seconds(Decimal(text), unit)
+        return whole_seconds(amounts.read(text, decimal)[0], unit)
+    if decimal == ",":
+        text = text.replace(",", ".")
     if clock := _CLOCK.match(text):
         found = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
     elif (words := _WORDS.match(text.lower())) and any(words.groups()):

@@ -30,6 +30,7 @@ PARTY = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}\Z")
 DELIMITERS = (",", ";", "\t", "|")
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "iso-8859-1", "iso-8859-15", "ascii")
 SIGNS = ("positive", "negative")
+KINDS = tuple(str(kind) for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Format:
     sheet: str | None = None
     totals: Sequence[str] = ("total", "grand total", "subtotal", "sub-total", "sum", "summe", "gesamt", "gesamtsumme")
     """Words in small letters: a line that has one of them in a cell, and names no call, is the file's own total."""
+    reversed: Sequence[str] = ()
+    """Kinds whose amounts have the opposite sign: a party that writes `credit; 5.00` means that it owes us 5.00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,9 @@ class Mapping:
         facts["columns"] = {name: list(headers) for name, headers in self.columns.items()}
         facts["kinds"] = dict(self.kinds)
         facts["format"]["totals"] = list(self.format.totals)
+        facts["format"]["reversed"] = sorted(self.format.reversed)
+        if not self.format.reversed:
+            del facts["format"]["reversed"]  # a mapping without it keeps its version
         return facts
 
 
@@ -94,10 +100,9 @@ def parse(values: Values[str, Any], place: str) -> Mapping:
     if not isinstance(party, str) or not PARTY.match(party):
         raise _wrong(place, "its party is no plain word", "vendor, or a carrier's name in small letters")
     kinds = values.get("kinds", {})
-    known = [str(kind) for kind in Kind]
     for word, kind in _table(kinds, "kinds", place).items():
-        if kind not in known:
-            raise _wrong(place, f"kinds has {word!r} = {kind!r}", f"each is one of {', '.join(known)}")
+        if kind not in KINDS:
+            raise _wrong(place, f"kinds has {word!r} = {kind!r}", f"each is one of {', '.join(KINDS)}")
     name = str(values.get("name", place))
     return Mapping(
         name, party, columns, _format(values.get("format", {}), place), {_key(word): kinds[word] for word in kinds}
@@ -126,7 +131,7 @@ def _format(given: Any, place: str) -> Format:
     table = _table(given, "format", place)
     allowed: dict[str, tuple[Any, ...] | type] = {
         "time_zone": str, "decimal": amounts.DECIMAL_SIGNS, "delimiter": DELIMITERS, "sign": SIGNS, "encoding": ENCODINGS,
-        "dates": instants.ORDERS, "durations": tuple(instants.UNITS), "currency": str, "skip_lines": tuple(range(101)), "sheet": str, "totals": list,
+        "dates": instants.ORDERS, "durations": tuple(instants.UNITS), "currency": str, "skip_lines": tuple(range(101)), "sheet": str, "totals": list, "reversed": list,
     }  # fmt: skip
     for name, value in table.items():
         may = allowed.get(name)
@@ -136,9 +141,11 @@ def _format(given: Any, place: str) -> Format:
             said = "a number from 0 to 100" if name == "skip_lines" else f"one of {', '.join(map(repr, may))}"
             raise _wrong(place, f"{name} is {value!r}", said)
         if may is list and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-            raise _wrong(place, f"{name} is no list of words", 'totals = ["Total"]')
+            raise _wrong(place, f"{name} is no list of words", 'totals = ["Total"], reversed = ["credit"]')
         if may is str and not isinstance(value, str):
             raise _wrong(place, f"{name} is no text", "a text in quotes")
+    if strange := [kind for kind in table.get("reversed", ()) if kind not in KINDS]:
+        raise _wrong(place, f"reversed has {strange[0]!r}", f"each is one of {', '.join(KINDS)}")
     try:
         zoneinfo.ZoneInfo(table.get("time_zone", "UTC"))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
     from replicator.reconcile.mapping import Mapping
 
+
+class Uncomputed(StrEnum):
+    """What a spreadsheet's cell has in place of a value that nobody has computed."""
+
+    FORMULA = "(a formula without a value)"
+
+
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
 """A cell of a text file is a text; those of a spreadsheet have types."""
 
@@ -35,9 +43,10 @@ _DIRECTIONS = (
     ("inbound", ("in", "incoming", "inbound", "terminating")),
     ("outbound", ("out", "outgoing", "outbound", "originating")),
 )
-_OF_CALLS = tuple(
-    FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "duration_seconds", "phone_number")
+_OF_CALLS = tuple(  # not the seconds: a total has their sum
+    FIELDS.index(name) for name in ("call_id", "provider_id", "started_at", "phone_number")
 )
+_UNCOMPUTED = "the file has a formula and not its value; open it in a spreadsheet program, save it, and import that"
 _AMOUNT, _CURRENCY = FIELDS.index("amount"), FIELDS.index("currency")
 _SHOWN_FIELDS = frozenset({"amount", "currency", "kind", "started_at", "duration_seconds"})
 """Fields whose text a reason may repeat: it is nobody's number and nobody's words."""
@@ -61,6 +70,7 @@ class Reader:
         self._format = mapping.format
         self._kinds: dict[str, str] = {str(kind): str(kind) for kind in Kind} | dict(mapping.kinds)
         self._totals = frozenset(mapping.format.totals)
+        self._reversed = frozenset(mapping.format.reversed)
         self._is_negative = mapping.format.sign == "negative"
 
     def read(self, number: int, cells: Sequence[Cell]) -> Line | Unread | Total:
@@ -69,6 +79,9 @@ class Reader:
             if len(cells) < self._cells or any(cell not in {"", None} for cell in cells[self._cells :]):
                 return Unread(number, f"it has {len(cells)} cells, and the header has {self._cells}")
             cells = cells[: self._cells]
+        for name, at in zip(FIELDS, self._columns, strict=True):
+            if at >= 0 and cells[at] is Uncomputed.FORMULA:
+                return Unread(number, f"{name}: {_UNCOMPUTED}")
         try:
             found = [None if at < 0 else _content(cells[at]) for at in self._columns]
             if not any(found[at] is not None for at in _OF_CALLS) and self._is_total(cells):
@@ -104,6 +117,9 @@ class Reader:
         ) = cells
         value, sign_currency = (None, None) if amount is None else self._amount(amount)
         code = self._currency(currency, sign_currency)
+        what = Kind.USAGE if kind is None else self._kind(kind)
+        if value and what in self._reversed:
+            value = -value
         line = Line(
             number,
             _text("line_id", line_id, MOST_ID),
@@ -116,7 +132,7 @@ class Reader:
             None if direction is None else _direction(str(direction)),
             value,
             code,
-            Kind.USAGE if kind is None else self._kind(kind),
+            what,
             None if about is None else str(about)[:MOST_TEXT],
         )
         if value is None and (
@@ -168,10 +184,7 @@ class Reader:
                 return instants.whole_seconds(Decimal(cell // timedelta(microseconds=1)) / 1_000_000, "seconds")
             if isinstance(cell, float) and not isinstance(cell, bool):
                 return instants.whole_seconds(amounts.from_float(cell), self._format.durations)
-            text = str(cell)
-            return instants.seconds(
-                text.replace(",", ".") if self._format.decimal == "," else text, self._format.durations
-            )
+            return instants.seconds(str(cell), self._format.durations, self._format.decimal)
         except ValueError as error:
             raise UnreadableError("duration_seconds", cell, str(error)) from None
 

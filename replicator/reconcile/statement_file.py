@@ -66,13 +66,13 @@ def look(path: Path) -> Looked:
     return Looked(digest.hexdigest(), size, is_spreadsheet, "" if is_spreadsheet else guess.result(), stamp)
 
 
-def read(path: Path, looked: Looked, mapping: Mapping) -> Iterator[Read]:
-    """Yield each line of the file. Raises ConfigurationError where its header does not fit, or it has changed."""
+def read(path: Path, looked: Looked, mapping: Mapping, unread: list[str] | None = None) -> Iterator[Read]:
+    """Yield each line of the file; `unread` gets the names of a spreadsheet's other sheets that are not empty. Raises ConfigurationError where its header does not fit, or it has changed."""
     with opened(path) as stream:
         if _stamp(stream) != looked.stamp:
             raise _changed(path)
         if looked.is_spreadsheet:
-            yield from _spreadsheet(stream, mapping)
+            yield from _spreadsheet(stream, mapping, [] if unread is None else unread)
         else:
             yield from _text(stream, mapping.format.encoding or looked.encoding, mapping)
         if _stamp(stream) != looked.stamp:
@@ -118,9 +118,9 @@ def _text(stream: IO[bytes], encoding: str, mapping: Mapping) -> Iterator[Read]:
         raise ConfigurationError(f"the file is not {encoding}", advice="set encoding under [format]") from None
 
 
-def _spreadsheet(stream: IO[bytes], mapping: Mapping) -> Iterator[Read]:
+def _spreadsheet(stream: IO[bytes], mapping: Mapping, unread: list[str]) -> Iterator[Read]:
     reader, width = None, 0
-    for number, cells in xlsx_file.rows(stream, mapping):
+    for number, cells in xlsx_file.rows(stream, mapping, unread):
         if is_blank(cells):
             continue
         if reader is None:

@@ -1,7 +1,8 @@
 """Reads the rows of a spreadsheet (XLSX), streaming. The only door to openpyxl.
 
 What the file says of its own size is checked before anything is unpacked, and unpacking stops there: a file that unpacks to
-more than the bounds is refused. Of a formula, the value is read that the spreadsheet has stored for it; nothing is computed.
+more than the bounds is refused. Of a formula, the value is read that the spreadsheet has stored for it; nothing is computed, and
+a formula without a stored value is no empty cell.
 Numbers are read as amounts.from_float says.
 """
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 import json
 import warnings
 import zipfile
+import zlib
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import IO, TYPE_CHECKING
 
 from replicator.errors import ConfigurationError
+from replicator.reconcile.reading import Uncomputed, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,24 +33,31 @@ MOST_MEMBERS = 2000
 MOST_CELL = 100_000
 MOST_CELLS = 500
 """Cells of a row; empty ones behind the last that is not are left out."""
+MOST_ROWS = 1 << 20
+"""What spreadsheet programs have; a file may claim any number."""
 HEAD = 1 << 16
 NOISE = 1000
 """Microseconds."""
 
 
-def rows(stream: IO[bytes], mapping: Mapping) -> Iterator[tuple[int, list[Cell]]]:
-    """Yield (row number, cells) of one sheet: the first, unless the mapping names one.
+def rows(stream: IO[bytes], mapping: Mapping, unread: list[str]) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield (row number, cells) of one sheet: the first, unless the mapping names one. `unread` gets the names of the others
+    that are not empty.
 
     Raises ConfigurationError where the file is none, is out of bounds, or has no such sheet.
     """
     _check(stream)
     with _opened(stream) as book:
         sheet = _sheet(book, mapping.format.sheet)
-        sheet.reset_dimensions()  # what the file says of its size may be wrong
         try:
-            for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+            unread += [
+                other.title
+                for other in book.worksheets
+                if other is not sheet and any(not is_blank(cells) for _, cells in _rows(other))
+            ]
+            for number, cells in _rows(sheet):
                 if number > mapping.format.skip_lines:
-                    yield number, _trimmed(cells)
+                    yield number, cells
         except ConfigurationError:
             raise
         except Exception as error:  # noqa: BLE001 - what a broken file makes of XML and ZIP is of no family
@@ -73,6 +83,42 @@ def _opened(stream: IO[bytes]) -> Iterator[Any]:
             yield book
         finally:
             book.close()
+
+
+def _rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:
+    """Yield (row number, cells) of the rows that a sheet has. openpyxl would yield each row that is left out, too."""
+    from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser  # noqa: PLC0415 - as above
+
+    class Parser(WorkSheetParser):  # type: ignore[misc]
+        """Tells a formula without a stored value from an empty cell."""
+
+        def parse_cell(self, element: Any) -> dict[str, Any]:
+            cell: dict[str, Any] = super().parse_cell(element)
+            if cell["value"] is None and element.find(FORMULA_TAG) is not None:
+                is_empty_text = element.get("t") == "str" and element.find(VALUE_TAG) is not None
+                cell["value"] = None if is_empty_text else Uncomputed.FORMULA
+            return cell
+
+    book, last = sheet.parent, 0
+    with sheet._get_source() as source:  # noqa: SLF001 - its public door yields a row for each number that is left out
+        parser = Parser(
+            source, sheet._shared_strings, data_only=True, epoch=book.epoch,  # noqa: SLF001 - as above
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,  # noqa: SLF001 - as above
+        )  # fmt: skip
+        for number, row in parser.parse():
+            if not last < number <= MOST_ROWS:
+                raise _broken(f"a row has the number {number}, behind row {last}")
+            last = number
+            yield number, _cells(row)
+
+
+def _cells(row: list[dict[str, Any]]) -> list[Cell]:
+    """Return a row's values by their columns."""
+    cells: list[Any] = [None] * min(MOST_CELLS, max((cell["column"] for cell in row), default=0))
+    for cell in row:
+        if cell["column"] <= len(cells):
+            cells[cell["column"] - 1] = cell["value"]
+    return _trimmed(tuple(cells))
 
 
 def _sheet(book: Any, name: str | None) -> Any:
@@ -108,7 +154,7 @@ def _check(stream: IO[bytes]) -> None:
                     with archive.open(one) as member:
                         if b"<!DOCTYPE" in member.read(HEAD):
                             raise _broken("it declares XML entities")
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _broken(type(error).__name__) from None
     stream.seek(0)
 
@@ -128,6 +174,8 @@ def _trimmed(cells: tuple[Any, ...]) -> list[Cell]:
 
 
 def _known(cell: Any) -> Cell:
+    if cell is Uncomputed.FORMULA:
+        return Uncomputed.FORMULA
     if isinstance(cell, datetime):
         # A day and time is a float of days: what is less than a millisecond off a second is noise.
         near = cell + timedelta(milliseconds=1)

@@ -28,8 +28,8 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 
     This needs the rights to migrate. No process may be writing for either name: the caller holds the leases of both.
     The pseudonyms depend on the account's name, so the next sync makes them anew. Raises ConfigurationError where no
-    account has the old name, where the archive has anything of it, or where calls are stored under the new one, because two
-    accounts are never merged.
+    account has the old name, where the archive has anything of it, or where calls are stored under the new one or both names
+    have rows in billing (statements, rates, budgets, closes), because two accounts are never merged.
     """
     if not new.strip() or len(new) > LONGEST or old == new:
         raise ConfigurationError(f"the new name must be another one, of 1 to {LONGEST} characters")
@@ -51,10 +51,16 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
                 f"calls are stored under the account {new} already; two accounts cannot be made one",
                 advice="choose another name, or keep the two apart",
             )
+        both = [name for name in (old, new) if any(_holds(connection, table, name) for table in _of_billing(tables))]
+        if len(both) > 1:
+            raise ConfigurationError(
+                f"both accounts, {old} and {new}, have statements, rates, budgets or closes; two accounts cannot be made one",
+                advice="choose another name, or keep the two apart",
+            )
         connection.execute(sa.text(_ADD_CHARGES), {"old": old, "new": new})
         for table in tables:
             # Rows that a refused or empty first run left under the new name are removed.
-            if table not in HISTORY:
+            if table not in HISTORY and table not in _of_billing(tables):
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE account = :new"), {"new": new})
             connection.execute(
                 sa.text(f"UPDATE {table} SET account = :new WHERE account = :old"), {"old": old, "new": new}
@@ -70,15 +76,12 @@ def rename(url: str, old: str, new: str, *, role_prefix: str, schemas: naming.Na
 OURS = frozenset({"truedy", "replicator", "billing"})
 HISTORY = frozenset(
     {
-        "billing.budgets",
-        "billing.rate_cards",
-        "billing.statements",
         "replicator.runs",
         "replicator.verifications",
         "truedy.calls",
     }
 )
-"""Tables in which rows of both names may be kept."""
+"""Tables in which rows of both names may be kept. Those of schema billing are kept, too; only one of the names has rows there."""
 STAY = frozenset({"replicator.lease"})
 """Tables whose rows keep their name: the epoch of a lease only grows, also after its account was renamed."""
 _ADD_CHARGES = """
@@ -95,6 +98,10 @@ def _tables(schemas: AbstractSet[str] = OURS) -> Sequence[str]:
         for table in metadata.sorted_tables
         if "account" in table.columns and table.schema in schemas and f"{table.schema}.{table.name}" not in STAY
     ]
+
+
+def _of_billing(tables: Sequence[str]) -> list[str]:
+    return [table for table in tables if table.startswith("billing.")]
 
 
 def _holds(connection: sa.Connection, table: str, account: str) -> bool:

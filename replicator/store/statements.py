@@ -76,12 +76,12 @@ class Stored:
 
 
 def same(tx: psycopg.Connection[Any], head: Head) -> Stored | None:
-    """Return the newest statement that was read from the same bytes, for the same period and name, by the same mapping."""
+    """Return the statement in force that was read from the same bytes, for the same period and name, by the same mapping."""
     return (
         tx.cursor(row_factory=class_row(Stored))
         .execute(
             f"SELECT {_FACTS} FROM billing.statements WHERE account = %s AND party = %s AND sha256 = %s AND period = %s "
-            "AND name = %s AND mapping ->> 'version' = %s ORDER BY id DESC LIMIT 1",
+            "AND name = %s AND mapping ->> 'version' = %s AND replaced_by IS NULL",
             [head.account, head.party, head.sha256, head.period, head.name, head.mapping["version"]],
         )
         .fetchone()
@@ -149,6 +149,15 @@ def listed(connection: psycopg.Connection[Any], account: str, period: str | None
         )
         .fetchall()
     )
+
+
+def charges(connection: psycopg.Connection[Any], statement: int, kinds: Iterable[str]) -> int:
+    """Return how many lines of these kinds have a positive amount."""
+    row = connection.execute(
+        "SELECT count(*) FROM billing.lines WHERE statement = %s AND kind = ANY(%s::text[]) AND amount > 0",
+        [statement, [str(kind) for kind in kinds]],
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def unreadable(connection: psycopg.Connection[Any], statement: int, limit: int) -> list[dict[str, Any]]:

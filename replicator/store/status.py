@@ -111,7 +111,7 @@ ABSENCES = (
 )
 SPENDING = (
     "SELECT period, scope, scope_value, budget_usd, spent_usd, forecast_usd, budget_state FROM analytics.budgets "
-    "WHERE account = %(account)s AND is_month_running ORDER BY period, scope, scope_value"
+    "WHERE account = %(account)s AND period >= to_char(now() AT TIME ZONE reporting_time_zone, 'YYYY-MM') ORDER BY period, scope, scope_value"
 )
 LEASE = "SELECT holder, acquired_at, expires_at FROM replicator.lease WHERE account = %(account)s AND expires_at > clock_timestamp()"
 

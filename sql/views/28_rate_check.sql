@@ -9,6 +9,8 @@
 --     within_increment  the difference is at most the price of one increment
 --     differs           it is more
 --     pending           the cost is not known yet
+--     given_up          the cost has not come for replicator.reporting.cost_give_up_days
+--     implausible       the cost is a number that nobody charges, and is in no sum
 --     not_charged       no cost is expected, and there is none
 --     no_rate           no rule of the card is for this call
 -- A filter on call_id reaches an index; without one it reads all calls of these accounts.
@@ -33,6 +35,8 @@ SELECT
     CASE
         WHEN k.name IS NULL THEN 'no_rate'
         WHEN f.cost_state = 'not_expected' THEN 'not_charged'
+        WHEN f.cost_state = 'implausible' THEN 'implausible'
+        WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up'
         WHEN f.cost_usd IS NULL THEN 'pending'
         WHEN abs(f.cost_usd - e.expected_usd) <= 0.00005 THEN 'as_expected'
         WHEN abs(f.cost_usd - e.expected_usd) <= e.increment_usd + 0.00005 THEN 'within_increment'

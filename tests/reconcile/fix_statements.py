@@ -7,6 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import openpyxl
+
 from replicator.reconcile import statement_file
 from replicator.reconcile.mapping import FIELDS, Format, Mapping
 
@@ -79,3 +81,15 @@ def read(path: Path, content: bytes, mapping: Mapping | None = None) -> list[Rea
     """Write a file and read it."""
     path.write_bytes(content)
     return list(statement_file.read(path, statement_file.look(path), mapping or Mapping()))
+
+
+def sheets(path: Path, **named: list[list[object]]) -> Path:
+    """Write a spreadsheet."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in named.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path

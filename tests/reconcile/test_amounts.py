@@ -34,7 +34,7 @@ COMMA = {
 REFUSED = [
     "", " ", ".", "-", "abc", "1.2.3", "1,23", "12,34.5", "1,2345", "1,234,56", "--5", "(-5)", "-5-", "-5 CR", "(5) DR", "$5 €",
     "$$5", "5 5", "1 23", "1E+05", "1.5E6", "NaN", "Infinity", "0x10", "1_000", "\u0661\u0662", "5%", "1" * 13, "0." + "1" * 16,
-    "=1+1", "5\n6", "1,234 567", "$", "XXXX 5", "1'23", "5\u0000",
+    "=1+1", "5\n6", "1,234 567", "$", "0,045", "000,123", "0 045", "0,045,000", "XXXX 5", "1'23", "5\u0000", "5 MIN", "XXX 5", "5 SEC",
 ]  # fmt: skip
 
 
@@ -65,7 +65,19 @@ def test_what_is_not_one_amount_is_refused(text: str) -> None:
         amounts.read(text)
 
 
-@pytest.mark.parametrize(("text", "decimal"), [("0,05", "."), ("1.234,50", "."), ("12.5", ","), ("1,234.50", ",")])
+@pytest.mark.parametrize(
+    ("text", "decimal"),
+    [
+        ("0,05", "."),
+        ("1.234,50", "."),
+        ("12.5", ","),
+        ("1,234.50", ","),
+        ("0,045", "."),
+        ("0.045", ","),
+        ("-0,045", "."),
+        ("$0,073", "."),
+    ],
+)
 def test_the_other_decimal_sign_is_named_as_the_setting(text: str, decimal: str) -> None:
     with pytest.raises(ValueError, match=r"set decimal under \[format\]"):
         amounts.read(text, decimal)
@@ -148,7 +160,7 @@ def test_a_currency_is_its_iso_code(text: str, code: str) -> None:
     assert amounts.currency(text) == code
 
 
-@pytest.mark.parametrize("text", ["", "dollars", "US", "1", "U$D"])
+@pytest.mark.parametrize("text", ["", "dollars", "US", "1", "U$D", "MIN", "XXX"])
 def test_no_currency_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         amounts.currency(text)

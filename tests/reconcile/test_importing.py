@@ -14,6 +14,7 @@ from replicator.errors import ConfigurationError
 from replicator.reconcile import importing
 from replicator.reconcile.mapping import Format, Mapping
 from tests.fix_commands import run as command
+from tests.reconcile.fix_statements import sheets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,16 +68,35 @@ def test_the_same_file_twice_is_one_statement(database: Database, tmp_path: Path
 
 
 def test_a_corrected_statement_replaces_its_forerunner(database: Database, tmp_path: Path) -> None:
-    """Both are kept, one is in force; the old file imported again does nothing and says what replaced it."""
+    """Both are kept, one is in force; the first file imported again takes its place back, and says so."""
     first = bring(database, tmp_path / "october.csv", BAD)
     second = bring(database, tmp_path / "october.csv", TWO)
     assert [old.id for old in second.replaced] == [first.statement.id]
     old = bring(database, tmp_path / "october.csv", BAD)
-    assert (old.is_new, old.statement.replaced_by) == (False, second.statement.id)
+    assert (old.is_new, [one.id for one in old.replaced]) == (True, [second.statement.id])
     assert rows(database, "SELECT id, replaces, replaced_by FROM billing.statements ORDER BY id") == [
-        (first.statement.id, None, second.statement.id), (second.statement.id, first.statement.id, None),
+        (first.statement.id, None, second.statement.id), (second.statement.id, first.statement.id, old.statement.id),
+        (old.statement.id, second.statement.id, None),
     ]  # fmt: skip
-    assert rows(database, "SELECT count(*) FROM billing.lines") == [(5,)]
+    assert rows(database, "SELECT count(*) FROM billing.lines") == [(8,)]
+    assert not bring(database, tmp_path / "october.csv", BAD).is_new
+
+
+def test_a_positive_credit_is_said_until_the_mapping_turns_it(database: Database, tmp_path: Path) -> None:
+    """Where a column says the kind, its amount is often positive: it would be added as a charge."""
+    text = HEADER + "L1,2026-10-31 23:30:00,65,+1555,10,USD,usage,\nL2,,,,3,USD,credit,\nL3,,,,2,USD,discount,\n"
+    done = bring(database, tmp_path / "october.csv", text)
+    assert (done.charged_credits, done.as_dict()["charged_credits"]) == (2, 2)
+    assert "2 credits or discounts are positive, so they count as charges" in described(done)
+    assert bring(database, tmp_path / "october.csv", text).charged_credits == 2
+    turned = Mapping(format=Format(reversed=("discount", "credit")))
+    done = bring(database, tmp_path / "october.csv", text, turned)
+    assert (done.statement.total, done.charged_credits) == ({"USD": "5"}, 0)
+    assert "credits" not in described(done)
+    other = bring(
+        database, tmp_path / "october.csv", text, Mapping(format=Format(reversed=("credit",), sign="negative"))
+    )
+    assert other.statement.total == {"USD": "-9"}
 
 
 def test_another_mapping_or_period_reads_the_same_file_anew(database: Database, tmp_path: Path) -> None:
@@ -112,6 +132,14 @@ def test_the_files_own_total_is_compared_and_is_no_line(database: Database, tmp_
     assert done.problems == [(4, "amount: it is a total without one")]
     mapping = Mapping(format=Format(totals=()))
     assert bring(database, tmp_path / "other.csv", HEADER + "Total,,,,5,USD,,\n", mapping).statement.lines == 1
+
+
+def test_sheets_that_were_not_read_are_said(database: Database, tmp_path: Path) -> None:
+    """Their lines are in no sum."""
+    path = sheets(tmp_path / "october.xlsx", One=[["amount", "kind"], [1, "fee"]], Two=[["amount", "kind"], [2, "fee"]])
+    done = importing.run(database, "default", path, Mapping(), by="ann", period="2026-10")
+    assert (done.unread_sheets, done.as_dict()["unread_sheets"]) == (["Two"], ["Two"])
+    assert "sheets that were not read: Two" in described(done)
 
 
 def test_a_failed_import_leaves_nothing(database: Database, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ SAME = [
     "2026/10/31 13:05:09", "2026.10.31 13:05:09", "31.10.2026 13:05:09", "31/10/2026 13:05:09", "10/31/2026 1:05:09 PM", "10/31/2026, 1:05:09 p.m.",
     "31-10-2026 13:05:09", "31 Oct 2026 13:05:09", "Sat, 31 Oct 2026 13:05:09 +0000", "Oct 31, 2026 1:05:09 PM", "31-Oct-2026 13:05:09",
     "October 31, 2026 13:05:09", "13:05:09 UTC 2026-10-31", "06:05:09 PDT 2026-10-31", "1793451909", "1793451909000", "2026-10-31T13:05:09.000Z",
-    "2026-10-31T09:05:09 EDT",
+    "2026-10-31T09:05:09 EDT", "20261031130509", "20261031T130509Z",
 ]  # fmt: skip
 
 
@@ -64,10 +64,29 @@ def test_the_order_decides(text: str, order: str | None, month: int, day: int) -
 @pytest.mark.parametrize(
     "text",
     ["", "yesterday", "2026-13-01", "2026-02-30 10:00", "31/31/2026", "2026-10-31 25:00:00", "2026-10-31 13:05 XYZ", "13:05", "45000.5", "2026", "0000-01-01",
-     "2026-10-31 13:00 PM", "31 Foo 2026", "2026-10-31T13:05:09+99:99", "2026-W01-1", "20261031", "\u0662\u0660\u0662\u0666-10-31", "10/2026", "9" * 20],
+     "2026-10-31 13:00 PM", "31 Foo 2026", "2026-10-31T13:05:09+99:99", "2026-W01-1", "\u0662\u0660\u0662\u0666-10-31", "10/2026", "9" * 20],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
+        instants.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("202610312359", datetime(2026, 10, 31, 23, 59, tzinfo=UTC)), ("20261031", datetime(2026, 10, 31, tzinfo=UTC)),
+     ("1262304000", datetime(2010, 1, 1, tzinfo=UTC)), ("1262304000.5", datetime(2010, 1, 1, 0, 0, 0, 500000, tzinfo=UTC))],
+)  # fmt: skip
+def test_a_compact_date_is_no_epoch(text: str, expected: datetime) -> None:
+    """202610312359 is in 2026, and not 1976."""
+    assert instants.read(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["2026103123", "123456789", "999999999999", "1262303999", "2010010100", "202613312359"]
+)
+def test_a_number_that_is_no_time_of_a_call_is_refused(text: str) -> None:
+    """A day and an hour would be 2034 as seconds since 1970."""
+    with pytest.raises(ValueError, match=r"no time of a call|no such day"):
         instants.read(text)
 
 
@@ -101,6 +120,17 @@ def test_no_text_raises_anything_but_a_reason(text: str) -> None:
 )  # fmt: skip
 def test_durations(text: str, unit: str, expected: int) -> None:
     assert instants.seconds(text, unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1.234", 1234), ("65,4", 65), ("1:05,5", 65), ("1.234,5", 1235), ("65", 65), ("65s", 65)],
+)
+def test_seconds_have_the_statements_decimal_sign(text: str, expected: int) -> None:
+    """With a comma, 1.234 is not one second."""
+    assert instants.seconds(text, "seconds", ",") == expected
+    with pytest.raises(ValueError, match="set decimal"):
+        instants.seconds("65.5", "seconds", ",")
 
 
 @pytest.mark.parametrize("text", ["", "-5", "abc", "1:2:3:4", "1e5", "99999999999", "five", "5 apples", "::"])

@@ -82,8 +82,17 @@ def test_the_forecast_is_the_known_the_pending_and_the_usual_day(spending: Datab
     assert first.month == NOW.month
 
 
+def test_pending_calls_of_the_last_days_are_in_the_forecast(database: Database) -> None:
+    """Costs come late: without them the usual day would be too low, just where it is newest. Seven days have 14 calls, 7 known."""
+    store(database, [call(days, cost) for days in range(1, 11) for cost in ("10", None)])
+    rollups.refresh(database, rollups.kept(schema_check.bundled("sql")))
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO billing.budgets VALUES ('default', %s, 'account', '', 1000000)", [NEXT])
+    assert budgets(database)[NEXT, "account", ""][:3] == (0, 0, 20)
+
+
 def test_it_is_said_before_it_is_passed(spending: Database, database_url: str, tmp_path: Path) -> None:
-    """By the list (exit code 1), status, the report and the health; nothing is said of what holds."""
+    """By the list (exit code 1), status, the report and the health; nothing is said of what holds. A month to come is shown only."""
     environment: dict[str, Any] = {"cwd": tmp_path, "DATABASE_URL": database_url}
     assert command("reconcile", "budget", "set", NEXT, "1,000,000", **environment).returncode == 0
     assert command("reconcile", "budget", "list", **environment).returncode == 0
@@ -91,10 +100,18 @@ def test_it_is_said_before_it_is_passed(spending: Database, database_url: str, t
     for wrong in (["10/2026", "5"], [THIS, "-5"], [THIS, "€5"], [THIS, "5", "--agent", str(AGENT), "--campaign", "x"]):
         assert command("reconcile", "budget", "set", *wrong, **environment).returncode == 2
     assert command("reconcile", "budget", "set", NEXT, "20", "--agent", str(AGENT), **environment).returncode == 0
+    assert command("reconcile", "budget", "list", **environment).returncode == 0
+    assert figures.pulse(spending, "default").budgets_exceeded == 0
+    spent = 10 * min(10, NOW.day - 1)
+    assert (
+        command("reconcile", "budget", "set", THIS, f"{spent}.01", "--agent", str(AGENT), **environment).returncode == 0
+    )
     listed = command("reconcile", "budget", "list", "--json", **environment)
     assert listed.returncode == 1
-    states = {row["scope"]: row["budget_state"] for row in json.loads(listed.stdout)}
-    assert states == {"account": "within", "agent": "will_be_passed"}
+    states = {(row["period"], row["scope"]): row["budget_state"] for row in json.loads(listed.stdout)}
+    assert states == {
+        (NEXT, "account"): "within", (NEXT, "agent"): "will_be_passed", (THIS, "agent"): "will_be_passed",
+    }  # fmt: skip
     status = command("status", **environment)
     assert f"{NEXT}, agent {AGENT}: will be PASSED; 0.00 of 20.00 US dollars spent" in status.stdout
     assert f"{NEXT}, account: within" in status.stdout

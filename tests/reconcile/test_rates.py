@@ -163,6 +163,8 @@ def test_the_view_says_what_the_rules_say(database: Database, database_url: str,
             }
         )
     store(database, calls)
+    with database.transaction() as tx:
+        tx.execute("UPDATE replicator.reporting SET cost_give_up_days = 36500")  # the calls are of a fixed month
     with database.connection() as connection:
         rows = connection.execute(
             "SELECT call_id, rate_name, expected_usd, rate_state, period, delta_usd FROM analytics.rate_check"
@@ -179,6 +181,24 @@ def test_the_view_says_what_the_rules_say(database: Database, database_url: str,
     listed = command("reconcile", "rates", "check", "--period", "2026-10", "--json", **environment)
     assert listed.returncode == 0, listed.stderr
     assert '"rate_name": "berlin"' in listed.stdout
+
+
+def test_a_cost_that_does_not_come_is_not_pending(database: Database) -> None:
+    """Given up after so many days; and an implausible one is none."""
+    now = datetime.now(UTC)
+    known = {"agent_id": AGENTS[0], "phone_number": "+1", "direction": "outbound", "campaign": None, "seconds": 60}
+    calls = [
+        known | {"id": uuid4(), "started_at": now - timedelta(days=days), "cost": cost}
+        for days, cost in ((1, None), (50, None), (1, Decimal(2_000_000)), (1, Decimal(1)))
+    ]
+    store(database, calls)
+    with database.transaction() as tx:
+        tx.execute(
+            "INSERT INTO billing.rate_cards (account, name, minimum_seconds, increment_seconds, price_per_minute, valid_from) "
+            "VALUES ('default', 'all', 0, 60, 1, '2020-01-01')"
+        )
+        found = dict(tx.execute("SELECT call_id, rate_state FROM analytics.rate_check").fetchall())
+    assert [found[call["id"]] for call in calls] == ["pending", "given_up", "implausible", "as_expected"]
 
 
 def test_a_rule_of_the_same_name_ends_the_one_before(database: Database, database_url: str, tmp_path: Path) -> None:
@@ -199,8 +219,10 @@ def test_a_rule_of_the_same_name_ends_the_one_before(database: Database, databas
     assert rows == [(Decimal("0.07"), datetime(2026, 1, 1, tzinfo=UTC), june), (Decimal("0.08"), june, None)]
     for wrong in (
         ["--price", "0,07", "--increment", "6"],
+        ["--price", "0,073", "--increment", "6"],
         ["--price", "1", "--increment", "0"],
         ["--price", "1", "--increment", "6", "--prefix", "+x"],
+        ["--price", "1", "--increment", "6", "--direction", "foo"],
     ):
         assert command("reconcile", "rates", "set", "x", "--from", "2026-01-01", *wrong, **environment).returncode == 2
     start = datetime(2026, 10, 1, tzinfo=UTC)

@@ -253,10 +253,9 @@ def test_a_spreadsheet_is_read_by_its_types(tmp_path: Path) -> None:
     content = spreadsheet(tmp_path / "s.xlsx", TYPED).read_bytes()
     found = [one.line for one in read(tmp_path / "s.xlsx", content, Mapping(format=Format(time_zone="Europe/Berlin")))]
     assert [line.number for line in found] == [2, 4, 5, 6, 7]
-    first, second, third = found[:3]
+    first, second = found[:2]
     assert isinstance(first, Line)
     assert isinstance(second, Line)
-    assert isinstance(third, Line)
     assert first == Line(
         2,
         "L1",
@@ -266,9 +265,7 @@ def test_a_spreadsheet_is_read_by_its_types(tmp_path: Path) -> None:
         amount=Decimal("0.3"),
     )
     assert (second.line_id, second.amount, second.duration_seconds, second.kind) == ("7", Decimal(12), 65, "fee")
-    assert (third.line_id, third.amount) == (None, Decimal("-1234.50"))  # a formula without a stored value is empty
-    assert isinstance(found[3], Unread)
-    assert isinstance(found[4], Unread)
+    assert [isinstance(one, Unread) for one in found[2:]] == [True] * 3
 
 
 def test_a_sheet_is_chosen_by_its_name(tmp_path: Path) -> None:
@@ -366,6 +363,7 @@ def test_twilio_and_telnyx_are_shipped(tmp_path: Path) -> None:
         ({"colums": {}}, "colums"), ({"columns": {"price": "x"}}, "'price'"), ({"columns": {"line_id": "x"}}, "which column is the amount"),
         ({"columns": {"amount": []}}, "no text"), ({"format": {"decimal": ";"}}, "decimal is ';'"), ({"format": {"time_zone": "Mars/Base"}}, "time_zone"),
         ({"format": {"time_zone": "../../etc/passwd"}}, "time_zone"), ({"kinds": {"x": "y"}}, "kinds has 'x'"), ({"party": "A B"}, "party"),
+        ({"format": {"reversed": ["x"]}}, "reversed has 'x'"), ({"format": {"reversed": "credit"}}, "no list of words"),
         ({"format": {"skip_lines": True}}, "skip_lines"), ({"format": {"currency": "dollars"}}, "currency"), ({"columns": 5}, "no table"),
     ],
 )  # fmt: skip
