@@ -37,13 +37,14 @@ JOIN billing.items i ON i.matching = m.id
 LEFT JOIN billing.statements s ON s.id = i.statement
 LEFT JOIN billing.lines l ON l.statement = i.statement AND l.number = i.line
 LEFT JOIN truedy.calls c ON c.id = i.call_id
--- A person's newest word about it: accepted as long as its class and its difference are those that the person saw.
+-- A person's newest word about it: accepted as long as its class and its difference are those that the person saw. A line
+-- is one item whatever call it was matched with when the person decided.
 LEFT JOIN (
-    SELECT DISTINCT ON (account, party, period, statement, line, call_id)
+    SELECT DISTINCT ON (account, party, period, statement, line, CASE WHEN line IS NULL THEN call_id END)
         account, party, period, statement, line, call_id, class, delta_usd, reason
     FROM billing.decisions
     WHERE kind = 'accept'
-    ORDER BY account, party, period, statement, line, call_id, id DESC
+    ORDER BY account, party, period, statement, line, CASE WHEN line IS NULL THEN call_id END, id DESC
 ) d ON d.account = m.account AND d.party = m.party AND d.period = m.period
     AND d.statement IS NOT DISTINCT FROM i.statement AND d.line IS NOT DISTINCT FROM i.line
     AND (i.line IS NOT NULL OR d.call_id = i.call_id)
