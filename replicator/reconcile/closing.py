@@ -120,6 +120,7 @@ def state_of(tx: psycopg.Connection[Any], account: str, month: Month, party: str
         calls_changed_at=changed_at,
         decision_as_matched=None if newest is None else newest.last_decision,
         last_decision=matchings.last_decision(tx, account, party, month.name),
+        given_up=0 if newest is None else matchings.given_up(tx, account, month.since, month.until, newest.made_at),
     )
 
 

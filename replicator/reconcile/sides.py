@@ -28,6 +28,7 @@ class CostState(StrEnum):
 
     KNOWN = "known"
     PENDING = "pending"
+    GIVEN_UP = "given_up"
     NOT_EXPECTED = "not_expected"
     IMPLAUSIBLE = "implausible"
 

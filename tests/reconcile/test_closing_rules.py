@@ -56,6 +56,7 @@ def test_a_month_that_is_proven_matched_and_known_can_be_closed() -> None:
         ({"statements": [3, 4]}, "other statements"),
         ({"calls": 5001}, "calls have changed"),
         ({"calls_changed_at": LATER + timedelta(seconds=1)}, "calls have changed"),
+        ({"given_up": 3}, "3 costs were given up"),
         ({"last_decision": 7}, "assigned"),
         ({"unreadable": 2}, "2 lines"),
     ],

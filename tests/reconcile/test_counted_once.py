@@ -5,7 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from replicator.reconcile import closing, deciding, showing
+import psycopg
+import pytest
+
+from replicator.errors import ConfigurationError
+from replicator.reconcile import bridge, closing, deciding, showing
 from replicator.store import naming, renaming
 from tests.reconcile.fix_month import ACCOUNT, OURS, Made, bring, call_id, insert, prove, theirs
 from tests.reconcile.test_hand_made_month import match
@@ -75,3 +79,70 @@ def test_a_statement_that_was_replaced_is_in_no_sum(database: Database, database
             rows = connection.execute(f"SELECT * FROM analytics.reconciliation_{view}").fetchall()
             assert rows == [], view
     assert showing.read(database, ACCOUNT, "2026-10").unmatched == ["twilio"]
+
+
+def test_a_cost_that_changed_within_the_month_excuses_no_old_price(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    """The statement of a whole month knows the cost of its fifth day: the price of before is an overcharge."""
+    insert(database_url, [ONE])
+    bring(database, tmp_path / "october.csv", HEAD + _line("0.5000", call=str(call_id(1))))
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO replicator.cost_changes (call_id, old_usd, new_usd, observed_at) VALUES (%s, 0.5, 0.06, '2026-10-06Z')",
+            [call_id(1)],
+        )
+    assert match(database).classes == {"rate_differs": 1}
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE replicator.cost_changes SET observed_at = '2026-11-02Z'")
+    assert match(database).classes == {"late_adjustment": 1}
+
+
+def test_a_cost_that_is_given_up_does_not_keep_a_month_open(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    """As long as it is waited for, the month cannot be closed; then the matching is out of date, and made again it can be."""
+    insert(database_url, [ONE, Made(2, "2026-10-06T10:00:00", 60, None)])
+    prove(database_url)
+    give_up = "UPDATE replicator.reporting SET cost_give_up_days = %s"
+    with psycopg.connect(database_url) as connection:
+        connection.execute(give_up, [30_000])
+    bring(database, tmp_path / "october.csv", HEAD + _line("0.0600"))
+    assert match(database).classes == {"cost_pending": 1, "exact": 1}
+    with pytest.raises(closing.NotReady, match="cost of 1 of 2"):
+        closing.perform(database, ACCOUNT, "2026-10", "ann")
+    with psycopg.connect(database_url) as connection:
+        # The give-up lies after the matching, as it does where only time passes.
+        connection.execute("UPDATE billing.matchings SET made_at = '2026-10-31Z'")
+        connection.execute(give_up, [27])
+    with pytest.raises(closing.NotReady, match="1 costs were given up"):
+        closing.perform(database, ACCOUNT, "2026-10", "ann")
+    assert match(database).classes == {"exact": 2}
+    closed = closing.perform(database, ACCOUNT, "2026-10", "ann").close
+    assert (closed.calls, closed.pending_calls) == (2, 0)
+
+
+def test_amounts_that_no_report_could_hold_are_refused(database: Database, database_url: str, tmp_path: Path) -> None:
+    """A column of numbers taken for amounts: the matching says so, and every view still answers."""
+    insert(database_url, [ONE])
+    bring(database, tmp_path / "october.csv", "amount\n" + "999999999\n" * 101)
+    with pytest.raises(ConfigurationError, match="bill more than"):
+        match(database)
+    bring(database, tmp_path / "october.csv", "amount\n" + "600000000000\n" * 2 + "999999999.99\n" * 2)
+    assert match(database).unreadable == 2
+    with database.connection() as connection:
+        (total,) = connection.execute("SELECT sum(theirs_usd) FROM analytics.reconciliation_summary")
+    assert total == (Decimal("1999999999.98"),)
+
+
+def test_a_bridge_that_does_not_add_up_is_a_defect(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is stored of it."""
+    insert(database_url, [ONE])
+    bring(database, tmp_path / "october.csv", HEAD + _line("0.0600"))
+    monkeypatch.setattr(bridge, "is_whole", lambda _steps: False)
+    with pytest.raises(RuntimeError, match="does not add up"):
+        match(database)
+    with database.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM billing.matchings").fetchone() == (0,)

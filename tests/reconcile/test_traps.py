@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from replicator.reconcile import matching, months
-from replicator.reconcile.bridge import StepCode, bridge, is_whole
+from replicator.reconcile.bridge import StepCode, bridge, is_open, is_whole
 from replicator.reconcile.classes import CLASSES, Class, Note, Rule
 from replicator.reconcile.lines import Line
 from replicator.reconcile.sides import Item, OurCall, Terms
@@ -129,6 +129,39 @@ def test_a_call_is_billed_by_one_month_only() -> None:
     ours = call(1, start=datetime(2026, 9, 30, 23, tzinfo=UTC), billed_in="2026-09")
     (item,) = match([line(ours, 2, "0.10")], [ours])
     assert (item.kind, item.note, item.delta) == (Class.DUPLICATE_LINE, Note.BILLED_BEFORE, Decimal("0.10"))
+
+
+@pytest.mark.parametrize(
+    ("amount", "kind"),
+    [("-0.02", Class.LATE_ADJUSTMENT), ("0.03", Class.LATE_ADJUSTMENT), ("0.10", Class.DUPLICATE_LINE), ("0.50", Class.DUPLICATE_LINE)],
+)  # fmt: skip
+def test_a_correction_of_the_last_month_is_no_second_bill(amount: str, kind: Class) -> None:
+    """A line for a call that September bills asks for it again only where it asks for its cost, or for more."""
+    ours = call(1, start=datetime(2026, 9, 10, tzinfo=UTC), billed_in="2026-09")
+    (item,) = match([line(ours, 2, amount)], [ours])
+    assert (item.kind, item.note) == (kind, Note.BILLED_BEFORE)
+    assert is_open(item.kind, item.note) is (kind is Class.DUPLICATE_LINE)
+
+
+def test_a_call_of_another_month_that_no_statement_bills_waits_for_a_person() -> None:
+    """Nobody knows whether it was billed before; in two parts that are its cost, it is the same."""
+    ours = call(1, start=datetime(2026, 8, 10, tzinfo=UTC))
+    for lines in ([line(ours, 2, "0.10")], [line(ours, 2, "0.04"), line(ours, 3, "0.06")]):
+        items = match(lines, [ours])
+        assert {(item.kind, item.note) for item in items} == {(Class.LATE_ADJUSTMENT, Note.ANOTHER_MONTH)}
+        assert all(is_open(item.kind, item.note) for item in items)
+    before = replace(ours, billed_in="2026-08")
+    again = match([line(before, 2, "0.04"), line(before, 3, "0.06")], [before])
+    assert kinds(again) == {Class.DUPLICATE_LINE: 2}
+
+
+def test_a_cost_that_was_given_up_is_not_waited_for() -> None:
+    """Billed, it is an open difference; not billed, nothing is left to do."""
+    ours = call(1, None, cost_state="given_up")
+    (billed,) = match([line(ours, 2, "0.10")], [ours])
+    assert (billed.kind, billed.note) == (Class.RATE_DIFFERS, Note.GIVEN_UP)
+    (alone,) = match([], [ours])
+    assert (alone.kind, alone.note) == (Class.EXACT, Note.GIVEN_UP)
 
 
 def test_what_fits_two_calls_stays_open_with_its_candidates() -> None:
