@@ -146,3 +146,46 @@ def test_a_bridge_that_does_not_add_up_is_a_defect(
         match(database)
     with database.connection() as connection:
         assert connection.execute("SELECT count(*) FROM billing.matchings").fetchone() == (0,)
+
+
+def test_a_call_that_moved_is_seen_once_and_stays_booked(database: Database, database_url: str) -> None:
+    """Calls 1 and 3 leave October, 2 comes, all seen on 10 November. What changes afterwards, costs and times, moves no row to
+    another month, and each close plus its rows is the month as it is now.
+    """
+    calls = [Made(n, f"2026-{month:02}-05T10:00:00", 60, "0.0600") for n, month in ((1, 10), (2, 9), (3, 10))]
+    insert(database_url, calls)
+    closing.perform(database, ACCOUNT, "2026-10", "ann", anyway="a test")
+    ends = ((1, "2026-09-05T10:01:00Z"), (2, "2026-10-05T12:01:00+02:00"), (3, "2026-02-31T10:01:00Z"))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE billing.closes SET closed_at = '2026-11-05Z'")
+        connection.execute("UPDATE truedy.calls SET first_seen_at = '2026-10-20Z'")
+        versions = ((1, "2026-10-05T10:01:00Z", "2026-10-20Z"), (2, "2026-09-05T10:01:00Z", "2026-10-20Z"))
+        rows = [(n, 1, end, at) for n, end, at in versions]
+        rows += [(n, 2, end, "2026-11-10Z") for n, end in ends] + [(n, 3, end, "2027-02-10Z") for n, end in ends]
+        for number, version, end, at in rows:
+            connection.execute(
+                "INSERT INTO truedy.call_versions (call_id, version, observed_at, fingerprint, raw) "
+                "VALUES (%s, %s, %s, '', jsonb_build_object('ended_at', %s::text))",
+                [call_id(number), version, at, end],
+            )
+        for number, end in ((1, "2026-09-05T10:01Z"), (2, "2026-10-05T10:01Z"), (3, "2026-09-03T10:01Z")):
+            connection.execute(
+                "UPDATE truedy.calls SET ended_at = %s, changed_at = '2027-02-10Z' WHERE id = %s",
+                [end, call_id(number)],
+            )
+        for number in (1, 2):
+            connection.execute(
+                "UPDATE truedy.calls SET cost_usd = 0.09, observed_at = '2027-02-10Z' WHERE id = %s", [call_id(number)]
+            )
+        connection.execute("UPDATE replicator.cost_changes SET observed_at = '2027-02-10Z'")
+        rows = connection.execute(
+            "SELECT right(call_id::text, 1)::integer, change, seen_period, delta_usd FROM analytics.month_close_changes ORDER BY 1, 3"
+        ).fetchall()
+        sums = connection.execute("SELECT our_sum_usd, present_sum_usd FROM analytics.month_closes").fetchone()
+    assert rows == [
+        (1, "moved_away", "2026-11", Decimal("-0.06")),
+        (2, "moved_here", "2026-11", Decimal("0.06")),
+        (2, "cost_changed", "2027-02", Decimal("0.03")),
+        (3, "moved_away", "2026-11", Decimal("-0.06")),
+    ]
+    assert sums == (Decimal("0.12"), Decimal("0.09"))

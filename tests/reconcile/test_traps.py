@@ -213,6 +213,43 @@ def test_a_line_for_a_day_is_compared_with_the_sum_of_its_calls() -> None:
     assert (month.kind, month.rule, len(month.calls)) == (Class.WITHIN_TOLERANCE, Rule.SUM_OF_PERIOD, 30)
 
 
+def test_a_line_that_says_nothing_swallows_no_calls() -> None:
+    """A rental or a platform fee that is called usage is no sum of calls without a line, however alike the amounts are."""
+    open_call, billed = call(1), call(2, start=NOON + timedelta(days=1))
+    items = match(
+        [line(billed, 2, "0.10"), (1, Line(3, amount=Decimal("0.14"), description="Number rental"))],
+        [open_call, billed],
+    )
+    assert kinds(items) == {Class.EXACT: 1, Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 1}
+    calls = [call(n, start=NOON + timedelta(minutes=n)) for n in range(10, 130)]
+    fee = (1, Line(3, amount=Decimal("19.00"), description="Platform"))
+    items = match([line(billed, 2, "0.10"), fee], [billed, *calls])
+    assert kinds(items) == {Class.EXACT: 1, Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 120}
+    rest = (1, Line(3, amount=Decimal("12.00"), description="Other calls"))
+    items = match([line(billed, 2, "0.10"), rest], [billed, *calls])
+    assert kinds(items) == {Class.EXACT: 2}
+    two = [line(billed, 2, "0.10"), rest, (1, Line(4, amount=Decimal("12.00"), description="Rental"))]
+    assert kinds(match(two, [billed, *calls]))[Class.ONLY_IN_REPLICA] == 120
+    # The whole month as one line is compared, whatever it asks for.
+    assert kinds(match([fee], calls)) == {Class.RATE_DIFFERS: 1}
+
+
+def test_a_line_with_another_number_is_not_this_call() -> None:
+    """The same called number at the same time, and another caller: both sides say so, and nothing is matched. Where a side
+    does not say it, the call is found.
+    """
+    ours = call(1)
+    for other in ({"from_number": "+4930999"}, {"phone_number": "+49170777777"}):
+        items = match([line(ours, 2, "0.30", by_id=False, **other)], [ours])
+        assert kinds(items) == {Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 1}
+    for other in ({"from_number": None}, {"phone_number": None}, {"from_number": "anonymous"}):
+        (item,) = match([line(ours, 2, "0.10", by_id=False, **other)], [ours])
+        assert (item.kind, item.rule) == (Class.EXACT, Rule.LOOSE)
+    hidden = replace(ours, from_number=None)
+    (item,) = match([line(ours, 2, "0.10", by_id=False)], [hidden])
+    assert (item.kind, item.rule) == (Class.EXACT, Rule.LOOSE)
+
+
 def test_a_total_beyond_the_lines_is_shown() -> None:
     """What the statement says of itself, and no line has, is a step."""
     ours = call(1)
