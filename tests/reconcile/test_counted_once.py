@@ -189,3 +189,14 @@ def test_a_call_that_moved_is_seen_once_and_stays_booked(database: Database, dat
         (3, "moved_away", "2026-11", Decimal("-0.06")),
     ]
     assert sums == (Decimal("0.12"), Decimal("0.09"))
+
+
+def test_no_report_shows_who_decided_or_their_words(database: Database) -> None:
+    """Names of persons and free text about a close or a decision are in no view of money."""
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'analytics' "
+            "AND (table_name LIKE 'month_close%' OR table_name LIKE 'reconciliation%') AND column_name ~ '(reason|_by)$' "
+            "AND column_name <> 'matched_by'"
+        ).fetchall()
+    assert rows == []
