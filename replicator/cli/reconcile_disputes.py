@@ -18,9 +18,9 @@ def disputes(
     period: Period,
     output: Annotated[Path, typer.Option(metavar="FILE.csv", help="A new file.")],
     party: Annotated[
-        str | None,
-        typer.Option("--party", metavar="NAME", help="Only this party: vendor, or a carrier (default: all)."),
-    ] = None,
+        str,
+        typer.Option("--party", metavar="NAME", help="Whose lines: vendor, or a carrier. A file is for one party."),
+    ] = "vendor",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -37,9 +37,10 @@ def disputes(
         atomic_file.check(output, may_replace=overwrite)
         account = settings.replicator_account
         with database.connection() as connection:
-            if not dispute_lines.is_matched(connection, account, period):
+            if not dispute_lines.is_matched(connection, account, period, party):
                 raise ConfigurationError(
-                    f"{period} was not matched yet", advice=f"run: replicator reconcile match --period {period}"
+                    f"{period} was not matched yet with a statement of {party}",
+                    advice=f"run: replicator reconcile match --period {period}; --party names another party",
                 )
             with atomic_file.replacing(output, may_replace=overwrite) as sink:
                 # A spreadsheet must not take anything of the party's file for a formula.

@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from replicator.reconcile.currencies import CODES
 
 DECIMAL_SIGNS = (".", ",")
-MOST_WHOLE_DIGITS = 12
+MOST_WHOLE_DIGITS = 9
 MOST_DECIMALS = 15
 SPREADSHEET_DIGITS = 15
 EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
@@ -34,7 +34,7 @@ _NUMBER = {
     )
     for sign, marks in ((".", ","), (",", "."))
 }
-_PLAIN = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,15})?\Z")
+_PLAIN = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,15})?\Z")
 
 
 def read(text: str, decimal: str = ".") -> tuple[Decimal, str | None]:

@@ -142,7 +142,7 @@ def open_usd(items: Iterable[Item], beyond: Decimal = ZERO) -> Decimal:
 
 def is_open(kind: Class, note: Note | None) -> bool:
     """Say whether an item waits for a person."""
-    return CLASSES[kind].is_open or note is Note.UNREADABLE
+    return CLASSES[kind].is_open or note in {Note.UNREADABLE, Note.ANOTHER_MONTH}
 
 
 __all__ = ["STEP_OF", "SUMS", "WORDS", "Step", "StepCode", "bridge", "is_open", "is_whole", "open_usd"]

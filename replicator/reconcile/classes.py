@@ -71,6 +71,8 @@ class Note(StrEnum):
     """The line is about a call of another month, away from the month's border."""
     UNKNOWN_CALL = "unknown_call"
     """The line names a call that is not stored."""
+    GIVEN_UP = "given_up"
+    """Our cost of the call did not come for so long that it is not waited for."""
     NOTHING_TO_BILL = "nothing_to_bill"
     """The call has no cost and no line."""
 
@@ -86,7 +88,7 @@ class About:
 
 CLASSES: Mapping[Class, About] = {
     Class.EXACT: About(
-        "The line and our call have the same amount, or neither has one and none was expected.", "Nothing.", False
+        "The line and our call have the same amount, or neither has one and none is expected.", "Nothing.", False
     ),
     Class.WITHIN_TOLERANCE: About(
         "The amounts differ by less than the tolerance; the sum of these differences is the bridge's residue.",
@@ -116,8 +118,8 @@ CLASSES: Mapping[Class, About] = {
         "Nothing; look that the other month has it.", False,
     ),
     Class.LATE_ADJUSTMENT: About(
-        "The cost changed after the statement was made, or the line is about a call of an earlier month.",
-        "Nothing, if the next statement has the correction.", False,
+        "The cost changed after the month, or the line is about a call of another month.",
+        "Nothing, if another statement bills the call; else (`another_month`) look for it there, and accept or dispute it.", False,
     ),
     Class.COST_PENDING: About(
         "One side has no amount for the call yet.", "Run a sync, wait for the cost, and match again.", True

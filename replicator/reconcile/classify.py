@@ -52,7 +52,8 @@ def _of_pair(line: Line, call: OurCall, rule: Rule, month: Month, terms: Terms) 
         return Class.OTHER_CURRENCY, None
     if not month.holds(call.billed_at):
         if call.billed_in is not None:
-            return Class.DUPLICATE_LINE, Note.BILLED_BEFORE
+            is_again = _bills_again(line, call, rule, terms)
+            return (Class.DUPLICATE_LINE if is_again else Class.LATE_ADJUSTMENT), Note.BILLED_BEFORE
         is_near = month.is_near_border(call.created_at, call.started_at, call.ended_at)
         return (Class.PERIOD_BOUNDARY, None) if is_near else (Class.LATE_ADJUSTMENT, Note.ANOTHER_MONTH)
     if line.amount is None:
@@ -64,11 +65,22 @@ def _of_pair(line: Line, call: OurCall, rule: Rule, month: Month, terms: Terms) 
     return _of_amounts(line, line.amount, call, call.amount, tolerance(rule, terms), terms)
 
 
+def _bills_again(line: Line, call: OurCall, rule: Rule, terms: Terms) -> bool:
+    """Say whether a line asks for a call that was billed before once more: for its cost, or for more. What gives money back,
+    or asks for less, corrects the bill.
+    """
+    if line.amount is None or call.amount is None or not terms.compares_amounts:
+        return line.amount is None or line.amount >= 0
+    return line.amount > 0 and line.amount >= call.amount - tolerance(rule, terms)
+
+
 def _without_cost(theirs: Decimal, call: OurCall) -> Found:
     if call.cost_state == CostState.PENDING:
         return Class.COST_PENDING, None
     if call.cost_state == CostState.NOT_EXPECTED:
         return (Class.RATE_DIFFERS, Note.BILLED_NOT_CONNECTED) if theirs else (Class.EXACT, None)
+    if call.cost_state == CostState.GIVEN_UP:
+        return (Class.RATE_DIFFERS if theirs else Class.EXACT), Note.GIVEN_UP
     return Class.RATE_DIFFERS, None
 
 
@@ -140,6 +152,8 @@ def call_alone(call: OurCall, month: Month, terms: Terms, candidates: Sequence[s
         note = None if call.is_connected else Note.NOTHING_TO_BILL
     elif call.cost_state == CostState.PENDING:
         kind = Class.COST_PENDING
+    elif call.cost_state == CostState.GIVEN_UP:
+        kind, note = Class.EXACT, Note.GIVEN_UP
     elif call.cost_state == CostState.NOT_EXPECTED or (not ours and not call.is_connected):
         kind, note = Class.EXACT, Note.NOTHING_TO_BILL
     elif call.billed_in is not None or not month.is_surely_inside(call.created_at, call.started_at, call.ended_at):

@@ -94,7 +94,7 @@ def perform(
             statement_usd=None if newest is None else newest.statement_usd,
             matching=None if newest is None else newest.id,
             last_cost_change=closes.last_cost_change(tx, account),
-            sha256=frozen.digest(account, period, number, rows),
+            sha256=frozen.digest(period, number, rows),
         )
         closes.save(tx, close, rows)
         if seal is not None:
@@ -120,13 +120,14 @@ def state_of(tx: psycopg.Connection[Any], account: str, month: Month, party: str
         calls_changed_at=changed_at,
         decision_as_matched=None if newest is None else newest.last_decision,
         last_decision=matchings.last_decision(tx, account, party, month.name),
+        given_up=0 if newest is None else matchings.given_up(tx, account, month.since, month.until, newest.made_at),
     )
 
 
 def is_whole(tx: psycopg.Connection[Any], close: Close) -> bool:
     """Say whether the frozen amounts are still those that were closed."""
     rows = closes.frozen(tx, close.account, close.period, close.number)
-    return frozen.digest(close.account, close.period, close.number, rows) == close.sha256
+    return frozen.digest(close.period, close.number, rows) == close.sha256
 
 
 def archive_content(close: Close) -> bytes:

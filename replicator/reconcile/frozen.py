@@ -1,11 +1,10 @@
 """The canonical form of a closed month, its hash, and what an archive record of it says. Pure.
 
     truedy-month-close-1
-    ACCOUNT as JSON text
     PERIOD NUMBER CALLS
     CALL AMOUNT STATE       one line for each call, in the order of the ids; an amount without trailing zeros, or -
 
-Lines end with a line feed; the text is UTF-8.
+Lines end with a line feed; the text is UTF-8. The account is not in it: it can get another name, and the ids are its own.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ def plain(amount: Decimal | None) -> str:
     return "0" if text in {"-0", ""} else text
 
 
-def digest(account: str, period: str, number: int, amounts: Sequence[tuple[UUID, Decimal | None, str]]) -> str:
+def digest(period: str, number: int, amounts: Sequence[tuple[UUID, Decimal | None, str]]) -> str:
     """Return the SHA-256 of a close in hex; `amounts` are (call, amount, state of the cost) in the order of the ids."""
-    made = hashlib.sha256(f"{HEAD}\n{json.dumps(account)}\n{period} {number} {len(amounts)}\n".encode())
+    made = hashlib.sha256(f"{HEAD}\n{period} {number} {len(amounts)}\n".encode())
     for call, amount, state in amounts:
         made.update(f"{call} {plain(amount)} {state}\n".encode())
     return made.hexdigest()

@@ -11,6 +11,7 @@ or calls: both are put into the order of their content first. Time: O(n log n).
 
 from __future__ import annotations
 
+from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -207,10 +208,12 @@ class _Ladder:
             return
         wanted = nearness.amount if rule is Rule.TIMES_AND_AMOUNT else None
         places = [place for place in self.open_lines if wanted is None or not _has_numbers(self.lines[place])]
-        lines = nearness.bundled(places, self.lines, key, nearness.start_of_line)
+        lines = nearness.bundled(places, self.lines, key, nearness.start_of_line, nearness.OTHER_NUMBER.get(key))
         if not lines:
             return
-        calls = nearness.bundled(self.open_calls, self.calls, key, nearness.start_of_call)
+        calls = nearness.bundled(
+            self.open_calls, self.calls, key, nearness.start_of_call, nearness.OTHER_NUMBER.get(key)
+        )
         for ours, theirs in nearness.isolated(lines, calls, reach):
             lost = 0.1 * abs(ours.start - theirs.start) / reach.start if reach.start else 0.0
             self._take_bundle(ours.places, theirs.places, rule, round(SCORES[rule] - lost, 3))
@@ -241,6 +244,7 @@ class _Ladder:
             [(place, self.calls[place]) for place in ours],
             self.month,
             self.terms,
+            Counter(statement for statement, _ in self.keys),
         )
         for items, places, calls in found:
             self.items += items

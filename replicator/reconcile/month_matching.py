@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 
+MOST_USD = Decimal(10**11)
+"""The lines of a month and a party add up to less, each without its sign: sums in reports have twelve digits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matched:
     """What a matching found."""
@@ -89,6 +93,7 @@ def perform(database: Database, account: str, party: str, period: str, by: str) 
         if party != VENDOR:
             our_sum = sum((item.ours for item in items), ZERO)
         steps = bridge.bridge(items, our_sum, count, stated_total(sides.statements))
+        check(items, steps)
         made = matchings.Made(
             account=account,
             party=party,
@@ -115,6 +120,17 @@ def perform(database: Database, account: str, party: str, period: str, by: str) 
     return Matched(account, party, period, made.lines, count, made.unreadable, dict(sorted(classes.items())), steps)
 
 
+def check(items: Sequence[Item], steps: Sequence[Step]) -> None:
+    """Refuse what the reports could not hold, and what does not add up, which only a defect of this program can cause."""
+    if sum((abs(item.theirs) for item in items), ZERO) >= MOST_USD:
+        raise ConfigurationError(
+            f"the lines of the month bill more than {MOST_USD:,f} US dollars",
+            advice="look whether the mapping takes another column for the amount, and import the file again",
+        )
+    if not bridge.is_whole(steps):
+        raise RuntimeError("the bridge does not add up: the items are not all lines and calls of the month")
+
+
 def read(tx: psycopg.Connection[Any], account: str, party: str, period: str) -> Sides:
     """Read both sides of a month."""
     statements = matchings.statements(tx, account, party, period)
@@ -132,6 +148,7 @@ def read(tx: psycopg.Connection[Any], account: str, party: str, period: str) -> 
         "account": account,
         "since": month.since - AT_THE_BORDER,
         "until": month.until + AT_THE_BORDER,
+        "over": month.until,
         "statements": ids,
         "named": [call for call in assigned.values() if call is not None],
     }

@@ -38,6 +38,8 @@ class Bundle:
 
     start: int
     duration: int | None
+    other: Hashable | None = None
+    """What the key leaves out and what must not contradict, such as the other number; None: it is not said."""
     places: list[int] = field(default_factory=list)
 
 
@@ -47,7 +49,9 @@ class Bundles:
     __slots__ = ("rows", "starts")
 
     def __init__(self, rows: Iterable[Bundle]) -> None:
-        self.rows = sorted(rows, key=lambda one: (one.start, -1 if one.duration is None else one.duration))
+        self.rows = sorted(
+            rows, key=lambda one: (one.start, -1 if one.duration is None else one.duration, str(one.other or ""))
+        )
         self.starts = [one.start for one in self.rows]
 
     def near(self, other: Bundle, reach: Reach, most: int) -> list[Bundle]:
@@ -55,7 +59,7 @@ class Bundles:
         found: list[Bundle] = []
         place, last = bisect_left(self.starts, other.start - reach.start), other.start + reach.start
         while place < len(self.rows) and self.starts[place] <= last and len(found) < most:
-            if _fits(self.rows[place].duration, other.duration, reach):
+            if _fits(self.rows[place].duration, other.duration, reach) and _agree(self.rows[place].other, other.other):
                 found.append(self.rows[place])
             place += 1
         return found
@@ -67,24 +71,29 @@ def _fits(one: int | None, other: int | None, reach: Reach) -> bool:
     return abs(one - other) <= reach.duration
 
 
+def _agree(one: Hashable | None, other: Hashable | None) -> bool:
+    return one is None or other is None or one == other
+
+
 def bundled(
     places: Iterable[int],
     rows: list[Any],
     key_of: Callable[[Any], Hashable | None],
     start_of: Callable[[Any], int | None],
+    other_of: Callable[[Any], Hashable | None] | None = None,
 ) -> dict[Hashable, Bundles]:
     """Return one side's bundles by key, without the rows that have no key or no start."""
-    made: dict[Hashable, dict[tuple[int, int | None], Bundle]] = {}
+    made: dict[Hashable, dict[tuple[int, int | None, Hashable | None], Bundle]] = {}
     for place in places:
         row = rows[place]
         key, start = key_of(row), start_of(row)
         if key is None or start is None:
             continue
-        duration = row.duration_seconds
+        duration, other = row.duration_seconds, None if other_of is None else other_of(row)
         of_key = made.setdefault(key, {})
-        bundle = of_key.get((start, duration))
+        bundle = of_key.get((start, duration, other))
         if bundle is None:
-            bundle = of_key[start, duration] = Bundle(start, duration)
+            bundle = of_key[start, duration, other] = Bundle(start, duration, other)
         bundle.places.append(place)
     return {key: Bundles(of_key.values()) for key, of_key in made.items()}
 
@@ -147,12 +156,19 @@ def calling_number(row: Line | OurCall) -> Hashable | None:
     return digits(row.from_number)
 
 
+OTHER_NUMBER: dict[Any, Callable[[Any], Hashable | None]] = {
+    called_number: calling_number,
+    calling_number: called_number,
+}
+"""Of a key of one number, the other one: where both sides have it, it must be the same."""
+
+
 def amount(row: Line | OurCall) -> Hashable | None:
     """The amount; None for an unknown one."""
     return row.amount
 
 
 __all__ = [
-    "Bundle", "Bundles", "Reach", "amount", "bundled", "called_number", "calling_number", "digits", "isolated", "numbers",
+    "OTHER_NUMBER", "Bundle", "Bundles", "Reach", "amount", "bundled", "called_number", "calling_number", "digits", "isolated", "numbers",
     "numbers_by_digits", "start_of_call", "start_of_line",
 ]  # fmt: skip

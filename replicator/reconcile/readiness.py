@@ -35,6 +35,8 @@ class State:
     calls_changed_at: datetime | None
     decision_as_matched: int | None = None
     last_decision: int | None = None
+    given_up: int = 0
+    """Costs that were still waited for when the month was matched, and no longer are."""
 
 
 def doubts(state: State, month: Month) -> list[str]:
@@ -66,6 +68,8 @@ def stale(state: State) -> list[str]:
         found.append("other statements are in force than were matched: match again")
     if state.calls_as_matched != (state.calls, state.calls_changed_at):
         found.append("calls have changed since they were matched: match again")
+    elif state.given_up:
+        found.append(f"{state.given_up} costs were given up since the calls were matched: match again")
     if state.decision_as_matched != state.last_decision:
         found.append("a line was assigned since the last matching: match again")
     return found

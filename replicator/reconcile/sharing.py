@@ -63,13 +63,17 @@ def _parts(lines: Sequence[Place], call: OurCall, rule: Rule, score: float, mont
     first = ours - sum(amounts[1:], ZERO) if is_here else ZERO
     shares = [first, *(amounts[1:] if is_here else [ZERO] * (len(lines) - 1))]
     is_exact = sum(amounts, ZERO) == call.amount
+    note = Note.PART_OF_CALL
     if is_here:
         kind = Class.DELETED_BUT_BILLED if call.is_deleted else Class.EXACT if is_exact else Class.WITHIN_TOLERANCE
+    elif call.billed_in is not None:
+        kind, note = Class.DUPLICATE_LINE, Note.BILLED_BEFORE
+    elif month.is_near_border(call.created_at, call.started_at, call.ended_at):
+        kind = Class.PERIOD_BOUNDARY
     else:
-        is_near = month.is_near_border(call.created_at, call.started_at, call.ended_at)
-        kind = Class.PERIOD_BOUNDARY if is_near else Class.LATE_ADJUSTMENT
+        kind, note = Class.LATE_ADJUSTMENT, Note.ANOTHER_MONTH
     return [
-        Item(kind, rule, score, key, call.id, ours, theirs, Note.PART_OF_CALL)
+        Item(kind, rule, score, key, call.id, ours, theirs, note)
         for (key, _), ours, theirs in zip(lines, shares, amounts, strict=True)
     ]
 

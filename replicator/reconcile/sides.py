@@ -28,6 +28,7 @@ class CostState(StrEnum):
 
     KNOWN = "known"
     PENDING = "pending"
+    GIVEN_UP = "given_up"
     NOT_EXPECTED = "not_expected"
     IMPLAUSIBLE = "implausible"
 
@@ -77,7 +78,7 @@ class Terms:
     """Tolerance for a start."""
     loose_seconds: int = 30
     loose_start_seconds: int = 900
-    sum_usd: Decimal = Decimal("0.05")
+    sum_usd: Decimal = Decimal("0.01")
     sum_share: Decimal = Decimal("0.005")
     """Tolerance for a day's or an agent's sum: the larger of both."""
     minimum_seconds: int = 0

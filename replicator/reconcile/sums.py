@@ -3,6 +3,10 @@
 Such a line has no id of a call and not both numbers, and its time is a day (midnight in the statement's zone), or it has
 none. What else it says narrows its calls: a number, a direction, and an agent whose id is in its description. The
 narrowest lines come first, and a call is in one sum only.
+
+A line that says neither a day nor an agent nor a number may be anything, such as a rental: it stands for the calls that are
+left only where it is the only such line of its statement, and its amount is their sum within the tolerance, or the
+statement bills nothing else.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from replicator.reconcile.classes import Class, Rule
 from replicator.reconcile.sides import ZERO, Item, Key, OurCall, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -32,6 +36,8 @@ PlacedLine = tuple[int, Key, "Line"]
 PlacedCall = tuple[int, OurCall]
 Attributes = tuple[Any, ...]
 """(day, agent, calling number, called number, direction); None: the line does not say it."""
+SAYING = 4
+"""So many of these, from the first, say which calls are meant; a direction alone does not."""
 Matched = tuple[list[Item], list[int], list[int]]
 
 
@@ -45,8 +51,12 @@ def stands_for_many(line: Line, month: Month) -> bool:
     return not (at.hour or at.minute or at.second)
 
 
-def match(lines: Sequence[PlacedLine], calls: Sequence[PlacedCall], month: Month, terms: Terms) -> list[Matched]:
-    """Return the items of each sum with the places of its lines and of its calls."""
+def match(
+    lines: Sequence[PlacedLine], calls: Sequence[PlacedCall], month: Month, terms: Terms, usage: Mapping[int, int]
+) -> list[Matched]:
+    """Return the items of each sum with the places of its lines and of its calls; `usage` has the number of lines that bill
+    calls, by statement.
+    """
     agents = {call.agent_id for _, call in calls if call.agent_id is not None}
     by_shape: dict[tuple[bool, ...], dict[Attributes, list[PlacedLine]]] = {}
     for placed in lines:
@@ -62,11 +72,30 @@ def match(lines: Sequence[PlacedLine], calls: Sequence[PlacedCall], month: Month
                 )
                 groups.setdefault(said, []).append((place, call))
         for said, own in by_shape[shape].items():
-            matched = _compared(own, groups.get(said, []), shape, terms)
+            theirs = groups.get(said, [])
+            matched = _compared(own, theirs, shape, terms) if _may_be_a_sum(own, theirs, shape, terms, usage) else None
             if matched is not None:
                 found.append(matched)
                 taken.update(matched[2])
     return found
+
+
+def _may_be_a_sum(
+    lines: list[PlacedLine],
+    calls: list[PlacedCall],
+    shape: tuple[bool, ...],
+    terms: Terms,
+    usage: Mapping[int, int],
+) -> bool:
+    """Say whether lines that say nothing else than an amount may stand for calls; all others may."""
+    if any(shape[:SAYING]):
+        return True
+    if len({key[0] for _, key, _ in lines}) < len(lines):
+        return False
+    ours = sum((call.amount for _, call in calls if call.amount is not None), ZERO)
+    theirs = sum((line.amount or ZERO for _, _, line in lines), ZERO)
+    is_all = all(usage.get(key[0], 0) == 1 for _, key, _ in lines)
+    return is_all or abs(theirs - ours) <= classify.sum_tolerance(ours, terms)
 
 
 def _compared(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import psycopg
 
 AMOUNTS = """
-SELECT f.call_id, f.cost_usd, f.cost_state
+SELECT f.call_id, f.cost_usd,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END
 FROM rollup.facts f
 WHERE f.account = %s AND coalesce(f.ended_at, f.created_at, '-infinity') >= %s
     AND coalesce(f.ended_at, f.created_at, '-infinity') < %s

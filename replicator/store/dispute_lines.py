@@ -31,15 +31,13 @@ LEFT JOIN LATERAL (
     ) x
     WHERE x.newest <= 20
 ) v ON true
-WHERE i.account = %(account)s AND i.period = %(period)s AND (%(party)s::text IS NULL OR i.party = %(party)s)
+WHERE i.account = %(account)s AND i.period = %(period)s AND i.party = %(party)s
     AND NOT i.is_accepted AND i.is_open AND i.delta_usd > 0
-ORDER BY i.party, i.statement_id, i.line_number
+ORDER BY i.statement_id, i.line_number
 """
 
 
-def lines(
-    connection: psycopg.Connection[Any], account: str, period: str, party: str | None
-) -> Iterator[dict[str, Any]]:
+def lines(connection: psycopg.Connection[Any], account: str, period: str, party: str) -> Iterator[dict[str, Any]]:
     """Yield the lines that ask for more than our calls say and that nobody has accepted, in the order of their files.
 
     `seen` has a sentence for each of the newest twenty contents of the call, oldest first.
@@ -48,10 +46,10 @@ def lines(
     yield from cursor.execute(_LINES, {"account": account, "period": period, "party": party})
 
 
-def is_matched(connection: psycopg.Connection[Any], account: str, period: str) -> bool:
-    """Say whether the month was matched."""
+def is_matched(connection: psycopg.Connection[Any], account: str, period: str, party: str) -> bool:
+    """Say whether the month was matched with the party's statement."""
     row = connection.execute(
-        "SELECT EXISTS (SELECT FROM analytics.reconciliation_summary WHERE account = %s AND period = %s)",
-        [account, period],
+        "SELECT EXISTS (SELECT FROM analytics.reconciliation_summary WHERE account = %s AND period = %s AND party = %s)",
+        [account, period, party],
     ).fetchone()
     return bool(row and row[0])

@@ -31,15 +31,17 @@ WHERE l.statement = ANY(%s) AND l.problem IS NULL
 """
 UNREAD = "SELECT statement, number FROM billing.lines WHERE statement = ANY(%s) AND problem IS NOT NULL ORDER BY 1, 2"
 CALLS = """
-SELECT f.call_id, f.cost_usd, f.cost_state, f.created_at, f.started_at, f.ended_at, f.duration_seconds, c.from_number,
-    c.phone_number, f.direction, f.agent_id, f.is_connected, f.is_deleted
+SELECT f.call_id, f.cost_usd,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END, f.created_at,
+    f.started_at, f.ended_at, f.duration_seconds, c.from_number, c.phone_number, f.direction, f.agent_id, f.is_connected, f.is_deleted
 FROM rollup.facts f
 JOIN truedy.calls c ON c.id = f.call_id
 WHERE f.account = %(account)s AND coalesce(f.ended_at, f.created_at, '-infinity') >= %(since)s
     AND coalesce(f.ended_at, f.created_at, '-infinity') < %(until)s
 UNION ALL
-SELECT f.call_id, f.cost_usd, f.cost_state, f.created_at, f.started_at, f.ended_at, f.duration_seconds, c.from_number,
-    c.phone_number, f.direction, f.agent_id, f.is_connected, f.is_deleted
+SELECT f.call_id, f.cost_usd,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END, f.created_at,
+    f.started_at, f.ended_at, f.duration_seconds, c.from_number, c.phone_number, f.direction, f.agent_id, f.is_connected, f.is_deleted
 FROM (
     SELECT call_id AS id FROM billing.lines WHERE statement = ANY(%(statements)s) AND call_id IS NOT NULL
     UNION SELECT unnest(%(named)s::uuid[])
@@ -54,11 +56,12 @@ FORMER = """
 SELECT x.call_id, array_agg(DISTINCT x.old_usd)
 FROM replicator.cost_changes x
 JOIN truedy.calls c ON c.id = x.call_id
-WHERE c.account = %(account)s AND x.old_usd IS NOT NULL
+WHERE c.account = %(account)s AND x.old_usd IS NOT NULL AND x.observed_at >= %(over)s
     AND coalesce(c.ended_at, c.created_at, '-infinity') >= %(since)s
     AND coalesce(c.ended_at, c.created_at, '-infinity') < %(until)s
 GROUP BY x.call_id
 """
+"""Only what changed when the month was over: a statement of a whole month has all that changed before."""
 PROVIDER_IDS = """
 SELECT DISTINCT c.id, l.provider_id
 FROM truedy.calls c
@@ -88,12 +91,19 @@ STATEMENTS = (
 )
 PARTIES = "SELECT DISTINCT party FROM billing.statements WHERE account = %s AND period = %s AND replaced_by IS NULL ORDER BY 1"
 MONTH_OF_CALLS = """
-SELECT count(*), max(c.changed_at), count(*) FILTER (WHERE f.cost_state = 'pending'), coalesce(sum(f.cost_usd), 0),
+SELECT count(*), max(c.changed_at), count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at >= now()), coalesce(sum(f.cost_usd), 0),
     count(*) FILTER (WHERE f.cost_state <> 'not_expected')
 FROM rollup.facts f
 JOIN truedy.calls c ON c.id = f.call_id
 WHERE f.account = %s AND coalesce(f.ended_at, f.created_at, '-infinity') >= %s
     AND coalesce(f.ended_at, f.created_at, '-infinity') < %s
+"""
+GIVEN_UP = """
+SELECT count(*)
+FROM rollup.facts f
+WHERE f.account = %s AND coalesce(f.ended_at, f.created_at, '-infinity') >= %s
+    AND coalesce(f.ended_at, f.created_at, '-infinity') < %s
+    AND f.cost_state = 'pending' AND f.cost_given_up_at < now() AND f.cost_given_up_at >= %s
 """
 ITEM_COLUMNS = (
     "matching", "item", "class", "rule", "score", "statement", "line", "call_id", "ours_usd", "theirs_usd", "note", "is_open",
@@ -230,6 +240,14 @@ def month_of_calls(
     return row[0], row[1], row[2], row[3], row[4]
 
 
+def given_up(
+    tx: psycopg.Connection[Any], account: str, since: datetime, until: datetime, matched_at: datetime | None
+) -> int:
+    """Return how many costs of a month were given up after it was matched: time alone does that, and changes no call."""
+    row = tx.execute(GIVEN_UP, [account, since, until, matched_at]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def newest(tx: psycopg.Connection[Any], account: str, party: str, period: str) -> Matching | None:
     """Return the newest matching of a month and a party."""
     return (
@@ -261,9 +279,9 @@ def save(tx: psycopg.Connection[Any], made: Made, items: Iterable[Row], steps: I
         where,
     )
     row = tx.execute(
-        "INSERT INTO billing.matchings (account, party, period, made_by, time_zone, terms, statements, calls, calls_changed_at, "
+        "INSERT INTO billing.matchings (made_at, account, party, period, made_by, time_zone, terms, statements, calls, calls_changed_at, "
         "last_decision, lines, unreadable, our_sum_usd, statement_usd) "
-        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        "VALUES (now(), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
         [
             *where, made.made_by, made.time_zone, Jsonb(dict(made.terms)), list(made.statements), made.calls, made.calls_changed_at,
             made.last_decision, made.lines, made.unreadable, made.our_sum_usd, made.statement_usd,
@@ -308,6 +326,6 @@ def decide(tx: psycopg.Connection[Any], decision: Mapping[str, Any]) -> None:
 
 
 __all__ = [
-    "ITEM_COLUMNS", "Made", "Matching", "assigned", "begin", "billed_elsewhere", "calls", "decide", "former", "is_inverted", "last_decision", "lines",
+    "ITEM_COLUMNS", "Made", "Matching", "assigned", "begin", "billed_elsewhere", "calls", "decide", "former", "given_up", "is_inverted", "last_decision", "lines",
     "month_of_calls", "newest", "parties", "provider_ids", "reporting", "save", "statements", "unread",
 ]  # fmt: skip

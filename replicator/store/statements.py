@@ -131,8 +131,17 @@ def finish(
     total: Mapping[str, str],
     stated_total: Mapping[str, str] | None,
 ) -> None:
-    """Put a statement in force, with the counts of its lines, and those that it replaces out of it."""
-    tx.execute("UPDATE billing.statements SET replaced_by = %s WHERE id = ANY(%s)", [statement, list(replaced)])
+    """Put a statement in force, with the counts of its lines, and those that it replaces out of it: also what was matched
+    with them, in whatever month, so that no report counts their lines until the months are matched again.
+    """
+    gone = list(replaced)
+    tx.execute("UPDATE billing.statements SET replaced_by = %s WHERE id = ANY(%s)", [statement, gone])
+    # Waits for a matching that is being made, which may have read what is replaced here.
+    tx.execute(
+        "WITH m AS (UPDATE billing.matchings SET superseded_at = clock_timestamp() WHERE superseded_at IS NULL "
+        "AND statements && %s::bigint[] RETURNING id) DELETE FROM billing.items i USING m WHERE i.matching = m.id",
+        [gone],
+    )
     tx.execute(
         "UPDATE billing.statements SET replaced_by = NULL, lines = %s, unreadable = %s, total = %s, stated_total = %s WHERE id = %s",
         [lines, unreadable, Jsonb(dict(total)), None if stated_total is None else Jsonb(dict(stated_total)), statement],

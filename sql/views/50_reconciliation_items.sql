@@ -3,7 +3,8 @@
 -- Key: account, party, period, item.
 -- Units: US dollars, seconds.
 -- A line with its call is one row; a line that stands for many calls is one row, too. Each line and each call of the
--- month is in exactly one row, so the rows add up to our sum and to the statement's lines.
+-- month is in exactly one row, so the rows add up to our sum and to the statement's lines. A person's reason for accepting
+-- one is not here: it is free text.
 CREATE OR REPLACE VIEW analytics.reconciliation_items AS
 SELECT
     m.account,
@@ -30,20 +31,20 @@ SELECT
     array_to_string(i.candidates, ', ') AS candidates,
     i.is_open,
     coalesce(d.class = i.class AND d.delta_usd = i.theirs_usd - i.ours_usd, false) AS is_accepted,
-    CASE WHEN d.class = i.class AND d.delta_usd = i.theirs_usd - i.ours_usd THEN d.reason END AS accepted_reason,
     m.made_at AS matched_at
 FROM billing.matchings m
 JOIN billing.items i ON i.matching = m.id
 LEFT JOIN billing.statements s ON s.id = i.statement
 LEFT JOIN billing.lines l ON l.statement = i.statement AND l.number = i.line
 LEFT JOIN truedy.calls c ON c.id = i.call_id
--- A person's newest word about it: accepted as long as its class and its difference are those that the person saw.
+-- A person's newest word about it: accepted as long as its class and its difference are those that the person saw. A line
+-- is one item whatever call it was matched with when the person decided.
 LEFT JOIN (
-    SELECT DISTINCT ON (account, party, period, statement, line, call_id)
-        account, party, period, statement, line, call_id, class, delta_usd, reason
+    SELECT DISTINCT ON (account, party, period, statement, line, CASE WHEN line IS NULL THEN call_id END)
+        account, party, period, statement, line, call_id, class, delta_usd
     FROM billing.decisions
     WHERE kind = 'accept'
-    ORDER BY account, party, period, statement, line, call_id, id DESC
+    ORDER BY account, party, period, statement, line, CASE WHEN line IS NULL THEN call_id END, id DESC
 ) d ON d.account = m.account AND d.party = m.party AND d.period = m.period
     AND d.statement IS NOT DISTINCT FROM i.statement AND d.line IS NOT DISTINCT FROM i.line
     AND (i.line IS NOT NULL OR d.call_id = i.call_id)

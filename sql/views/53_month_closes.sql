@@ -2,7 +2,8 @@
 -- Grain: one row per close of a month; a month that was closed again has several.
 -- Key: account, period, close_number.
 -- Units: US dollars.
--- A close is never changed: what changed after it is in month_close_changes, and here as a sum.
+-- A close is never changed: what changed after it is in month_close_changes, and here as a sum. Who closed it and why, in
+-- that person's words, is in no report: `replicator reconcile show` says it.
 CREATE OR REPLACE VIEW analytics.month_closes AS
 SELECT
     e.account,
@@ -10,10 +11,7 @@ SELECT
     e.number AS close_number,
     e.number = max(e.number) OVER (PARTITION BY e.account, e.period) AS is_newest,
     e.closed_at,
-    e.closed_by,
-    e.reason,
     array_to_string(e.doubts, '; ') AS doubts,
-    e.anyway_reason,
     e.calls,
     e.pending_calls,
     e.our_sum_usd::numeric(18, 6) AS our_sum_usd,

@@ -13,7 +13,7 @@ SELECT
     f.direction,
     f.cost_on,
     f.duration_seconds,
-    f.cost_state,
+    CASE WHEN f.cost_state = 'pending' AND f.cost_given_up_at < now() THEN 'given_up' ELSE f.cost_state END AS cost_state,
     f.cost_usd,
     p.carrier_usd::numeric(18, 6) AS carrier_usd,
     (coalesce(f.cost_usd, 0) + coalesce(p.carrier_usd, 0))::numeric(18, 6) AS all_parties_usd,

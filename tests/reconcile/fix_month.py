@@ -86,9 +86,11 @@ def prove(url: str, account: str = ACCOUNT) -> None:
 
 
 def in_berlin(url: str) -> None:
-    """Report by days of Berlin, and bill 30 seconds at least."""
+    """Report by days of Berlin, bill 30 seconds at least, and wait for costs whatever the day of the test."""
     with psycopg.connect(url) as connection:
-        connection.execute("UPDATE replicator.reporting SET time_zone = 'Europe/Berlin', billing_minimum_seconds = 30")
+        connection.execute(
+            "UPDATE replicator.reporting SET time_zone = 'Europe/Berlin', billing_minimum_seconds = 30, cost_give_up_days = 30000"
+        )
 
 
 def bring(

@@ -33,7 +33,7 @@ COMMA = {
 }
 REFUSED = [
     "", " ", ".", "-", "abc", "1.2.3", "1,23", "12,34.5", "1,2345", "1,234,56", "--5", "(-5)", "-5-", "-5 CR", "(5) DR", "$5 €",
-    "$$5", "5 5", "1 23", "1E+05", "1.5E6", "NaN", "Infinity", "0x10", "1_000", "\u0661\u0662", "5%", "1" * 13, "0." + "1" * 16,
+    "$$5", "5 5", "1 23", "1E+05", "1.5E6", "NaN", "Infinity", "0x10", "1_000", "\u0661\u0662", "5%", "1" * 10, "0." + "1" * 16,
     "=1+1", "5\n6", "1,234 567", "$", "0,045", "000,123", "0 045", "0,045,000", "XXXX 5", "1'23", "5\u0000", "5 MIN", "XXX 5", "5 SEC",
 ]  # fmt: skip
 
@@ -84,7 +84,7 @@ def test_the_other_decimal_sign_is_named_as_the_setting(text: str, decimal: str)
 
 
 MONEY = st.decimals(
-    min_value=-(10**12) + 1, max_value=10**12 - 1, places=None, allow_nan=False, allow_infinity=False
+    min_value=-(10**9) + 1, max_value=10**9 - 1, places=None, allow_nan=False, allow_infinity=False
 ).filter(lambda value: -value.as_tuple().exponent <= amounts.MOST_DECIMALS and value.as_tuple().exponent <= 0)
 
 
@@ -133,7 +133,7 @@ def test_no_text_makes_anything_but_an_amount_or_a_reason(text: str) -> None:
 def test_a_number_typed_into_a_spreadsheet_comes_back_exactly(digits: int, places: int) -> None:
     """Up to 15 digits, which is what a spreadsheet keeps."""
     value = Decimal(digits).scaleb(-places)
-    if abs(value) < 10**12:
+    if abs(value) < 10**9:
         assert amounts.from_float(float(value)) == value
 
 
@@ -142,7 +142,7 @@ def test_a_computed_cell_is_what_the_spreadsheet_shows() -> None:
     assert amounts.from_float(0.1 + 0.2) == Decimal("0.3")
     assert amounts.from_float(1 / 3) == Decimal("0.333333333333333")
     assert amounts.from_float(1e-20) == 0
-    for value in (1e12, float("inf"), float("nan"), -1e300):
+    for value in (1e9, float("inf"), float("nan"), -1e300):
         with pytest.raises(ValueError):
             amounts.from_float(value)
 
@@ -151,8 +151,8 @@ def test_sums_of_many_amounts_lose_no_digit() -> None:
     """Where Decimal's usual 28 digits would round."""
     total = Decimal(0)
     for _ in range(1000):
-        total = amounts.EXACT.add(total, Decimal("999999999999.000000000000001"))
-    assert total == Decimal("999999999999000.000000000001000")
+        total = amounts.EXACT.add(total, Decimal("999999999.000000000000001"))
+    assert total == Decimal("999999999000.000000000001000")
 
 
 @pytest.mark.parametrize(("text", "code"), [("usd", "USD"), (" EUR ", "EUR"), ("$", "USD"), ("€", "EUR")])

@@ -56,6 +56,7 @@ def test_a_month_that_is_proven_matched_and_known_can_be_closed() -> None:
         ({"statements": [3, 4]}, "other statements"),
         ({"calls": 5001}, "calls have changed"),
         ({"calls_changed_at": LATER + timedelta(seconds=1)}, "calls have changed"),
+        ({"given_up": 3}, "3 costs were given up"),
         ({"last_decision": 7}, "assigned"),
         ({"unreadable": 2}, "2 lines"),
     ],
@@ -70,12 +71,12 @@ def test_the_hash_is_of_the_text_that_the_module_describes() -> None:
     """Anybody can compute it again from the frozen rows; each digit that matters changes it, and no other zero."""
     one, two = UUID(int=1), UUID(int=2)
     rows = [(one, Decimal("0.0600"), "known"), (two, None, "pending")]
-    text = f'truedy-month-close-1\n"main"\n2026-10 1 2\n{one} 0.06 known\n{two} - pending\n'
-    assert frozen.digest("main", "2026-10", 1, rows) == hashlib.sha256(text.encode()).hexdigest()
+    text = f"truedy-month-close-1\n2026-10 1 2\n{one} 0.06 known\n{two} - pending\n"
+    assert frozen.digest("2026-10", 1, rows) == hashlib.sha256(text.encode()).hexdigest()
     same = [(one, Decimal("0.06"), "known"), rows[1]]
-    assert frozen.digest("main", "2026-10", 1, same) == frozen.digest("main", "2026-10", 1, rows)
+    assert frozen.digest("2026-10", 1, same) == frozen.digest("2026-10", 1, rows)
     other = [(one, Decimal("0.0601"), "known"), rows[1]]
-    assert frozen.digest("main", "2026-10", 1, other) != frozen.digest("main", "2026-10", 1, rows)
+    assert frozen.digest("2026-10", 1, other) != frozen.digest("2026-10", 1, rows)
     assert [frozen.plain(Decimal(text)) for text in ("0", "-0.00", "1E+3", "10", "0.10", "-2.50")] == [
         "0",
         "0",

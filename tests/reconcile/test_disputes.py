@@ -51,6 +51,14 @@ def test_what_is_too_much_is_claimed_with_evidence(database_url: str, tmp_path: 
     assert not (tmp_path / "d.csv").exists()
     reconcile("match", *month)
     reconcile("accept", "1:7", "--reason", "agreed by mail")
+    # Another party's lines and numbers are never in a file for the vendor.
+    carrier = f"line_id,started_at,duration_seconds,phone_number,amount,kind\nC1,2026-10-09T10:00:00Z,60,{theirs(9)},0.0700,usage\n"
+    (tmp_path / "carrier.csv").write_text(carrier, encoding="utf-8")
+    (tmp_path / "carrier.toml").write_text('party = "carrier"\n', encoding="utf-8")
+    reconcile("import", "carrier.csv", *month, "--mapping", "carrier.toml")
+    reconcile("match", *month)
+    assert "1 lines, 0.0700" in reconcile("disputes", *month, "--output", "c.csv", "--party", "carrier")
+    assert "not matched yet" in reconcile("disputes", *month, "--output", "e.csv", "--party", "another", code=2)
     assert "2 lines, 0.1000" in reconcile("disputes", *month, "--output", "d.csv")
     assert "exists" in reconcile("disputes", *month, "--output", "d.csv", code=2)
     text = (tmp_path / "d.csv").read_text(encoding="utf-8-sig")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from replicator.reconcile import matching, months
-from replicator.reconcile.bridge import StepCode, bridge, is_whole
+from replicator.reconcile.bridge import StepCode, bridge, is_open, is_whole
 from replicator.reconcile.classes import CLASSES, Class, Note, Rule
 from replicator.reconcile.lines import Line
 from replicator.reconcile.sides import Item, OurCall, Terms
@@ -131,6 +131,39 @@ def test_a_call_is_billed_by_one_month_only() -> None:
     assert (item.kind, item.note, item.delta) == (Class.DUPLICATE_LINE, Note.BILLED_BEFORE, Decimal("0.10"))
 
 
+@pytest.mark.parametrize(
+    ("amount", "kind"),
+    [("-0.02", Class.LATE_ADJUSTMENT), ("0.03", Class.LATE_ADJUSTMENT), ("0.10", Class.DUPLICATE_LINE), ("0.50", Class.DUPLICATE_LINE)],
+)  # fmt: skip
+def test_a_correction_of_the_last_month_is_no_second_bill(amount: str, kind: Class) -> None:
+    """A line for a call that September bills asks for it again only where it asks for its cost, or for more."""
+    ours = call(1, start=datetime(2026, 9, 10, tzinfo=UTC), billed_in="2026-09")
+    (item,) = match([line(ours, 2, amount)], [ours])
+    assert (item.kind, item.note) == (kind, Note.BILLED_BEFORE)
+    assert is_open(item.kind, item.note) is (kind is Class.DUPLICATE_LINE)
+
+
+def test_a_call_of_another_month_that_no_statement_bills_waits_for_a_person() -> None:
+    """Nobody knows whether it was billed before; in two parts that are its cost, it is the same."""
+    ours = call(1, start=datetime(2026, 8, 10, tzinfo=UTC))
+    for lines in ([line(ours, 2, "0.10")], [line(ours, 2, "0.04"), line(ours, 3, "0.06")]):
+        items = match(lines, [ours])
+        assert {(item.kind, item.note) for item in items} == {(Class.LATE_ADJUSTMENT, Note.ANOTHER_MONTH)}
+        assert all(is_open(item.kind, item.note) for item in items)
+    before = replace(ours, billed_in="2026-08")
+    again = match([line(before, 2, "0.04"), line(before, 3, "0.06")], [before])
+    assert kinds(again) == {Class.DUPLICATE_LINE: 2}
+
+
+def test_a_cost_that_was_given_up_is_not_waited_for() -> None:
+    """Billed, it is an open difference; not billed, nothing is left to do."""
+    ours = call(1, None, cost_state="given_up")
+    (billed,) = match([line(ours, 2, "0.10")], [ours])
+    assert (billed.kind, billed.note) == (Class.RATE_DIFFERS, Note.GIVEN_UP)
+    (alone,) = match([], [ours])
+    assert (alone.kind, alone.note) == (Class.EXACT, Note.GIVEN_UP)
+
+
 def test_what_fits_two_calls_stays_open_with_its_candidates() -> None:
     """Two calls to the same number a minute apart, and one line between them: a person decides."""
     near = [
@@ -178,6 +211,43 @@ def test_a_line_for_a_day_is_compared_with_the_sum_of_its_calls() -> None:
     whole = [(1, Line(1, amount=Decimal("3.01"), description="Usage of October"))]
     (month,) = match(whole, calls)
     assert (month.kind, month.rule, len(month.calls)) == (Class.WITHIN_TOLERANCE, Rule.SUM_OF_PERIOD, 30)
+
+
+def test_a_line_that_says_nothing_swallows_no_calls() -> None:
+    """A rental or a platform fee that is called usage is no sum of calls without a line, however alike the amounts are."""
+    open_call, billed = call(1), call(2, start=NOON + timedelta(days=1))
+    items = match(
+        [line(billed, 2, "0.10"), (1, Line(3, amount=Decimal("0.14"), description="Number rental"))],
+        [open_call, billed],
+    )
+    assert kinds(items) == {Class.EXACT: 1, Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 1}
+    calls = [call(n, start=NOON + timedelta(minutes=n)) for n in range(10, 130)]
+    fee = (1, Line(3, amount=Decimal("19.00"), description="Platform"))
+    items = match([line(billed, 2, "0.10"), fee], [billed, *calls])
+    assert kinds(items) == {Class.EXACT: 1, Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 120}
+    rest = (1, Line(3, amount=Decimal("12.00"), description="Other calls"))
+    items = match([line(billed, 2, "0.10"), rest], [billed, *calls])
+    assert kinds(items) == {Class.EXACT: 2}
+    two = [line(billed, 2, "0.10"), rest, (1, Line(4, amount=Decimal("12.00"), description="Rental"))]
+    assert kinds(match(two, [billed, *calls]))[Class.ONLY_IN_REPLICA] == 120
+    # The whole month as one line is compared, whatever it asks for.
+    assert kinds(match([fee], calls)) == {Class.RATE_DIFFERS: 1}
+
+
+def test_a_line_with_another_number_is_not_this_call() -> None:
+    """The same called number at the same time, and another caller: both sides say so, and nothing is matched. Where a side
+    does not say it, the call is found.
+    """
+    ours = call(1)
+    for other in ({"from_number": "+4930999"}, {"phone_number": "+49170777777"}):
+        items = match([line(ours, 2, "0.30", by_id=False, **other)], [ours])
+        assert kinds(items) == {Class.ONLY_ON_STATEMENT: 1, Class.ONLY_IN_REPLICA: 1}
+    for other in ({"from_number": None}, {"phone_number": None}, {"from_number": "anonymous"}):
+        (item,) = match([line(ours, 2, "0.10", by_id=False, **other)], [ours])
+        assert (item.kind, item.rule) == (Class.EXACT, Rule.LOOSE)
+    hidden = replace(ours, from_number=None)
+    (item,) = match([line(ours, 2, "0.10", by_id=False)], [hidden])
+    assert (item.kind, item.rule) == (Class.EXACT, Rule.LOOSE)
 
 
 def test_a_total_beyond_the_lines_is_shown() -> None:
