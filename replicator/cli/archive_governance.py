@@ -315,7 +315,7 @@ def _tools(settings: Settings) -> Any:
             "an erasure needs a secret for its list of keyed hashes, and none is set",
             advice="set REPLICATOR_PSEUDONYM_KEY or REPLICATOR_PSEUDONYM_KEY_FILE (openssl rand -base64 32), and keep it",
         )
-    return Tools(guard.keys, guard.file, guard.open_store)
+    return Tools(guard.keys, guard.open_file(), guard.open_store)
 
 
 def _do(
