@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 REACHED = (
     "numbers, texts, links, contexts and payloads of the calls and of all their versions; transcripts with their history; "
-    "bytes in quarantine; pseudonyms of numbers that no call has any more; sealed contents with their salts; audio files"
+    "bytes in quarantine; pseudonyms of numbers that no call has any more; sealed contents with their salts; audio files; "
+    "numbers and texts of the lines of other parties' statements that name the call or the number, or were matched with the call"
 )
 NOT_REACHED = (
     "copies outside of this product: exports, backups of the database (the list of what was erased is applied again after a "
