@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from replicator.archive import late
 from replicator.archive.governance import erasure, holds
 from replicator.archive.governance.erasure import Request
 from replicator.archive.governance.holds import Selection
 from replicator.archive.governance.spellings import spelling
+from replicator.archive.verification import inspection
 from replicator.errors import ConfigurationError
 from replicator.store import governance, quarantine, stored_details
 from replicator.store.database import Database
 from replicator.store.rows import UnreadRow
 from replicator.sync.options import Asked
-from tests.archive.fix_governance import CANARIES, KEYS, NAME, NUMBER, Replica, plant, replica
+from replicator.sync.pseudonyms import Pseudonyms
+from tests.archive.fix_governance import CANARIES, KEYS, NAME, NUMBER, SECRET, Replica, plant, replica
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,3 +271,38 @@ def test_the_line_of_a_call_that_is_held_stays_with_it(database: Database, tmp_p
         holds.release(database, "default", "case-1", by="me", reason="settled", at=now)
         dispose(there)
         assert there.rows(left) == [(4,)]
+
+
+def test_a_late_sealing_beside_an_erasure(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is erased between the snapshot and the batch: what it was is not sealed, and the archive verifies."""
+    with replica(database, tmp_path, calls=5) as there:
+        there.there.sync(pseudonyms=Pseudonyms(SECRET), guard=there.guard, asked=ALL)
+        (call_id,) = there.rows("SELECT call_id FROM truedy.transcripts WHERE fingerprint IS NOT NULL LIMIT 1")[0]
+        find, done = late.compared, []
+
+        def beside(*given: Any) -> Any:
+            for one in find(*given):
+                if not done:
+                    done.append(there.erase(calls=(call_id,)))
+                yield one
+
+        monkeypatch.setattr(late, "compared", beside)
+        late.seal(database, "default", lambda: datetime.now(UTC))
+        monkeypatch.undo()
+        assert done
+        late.seal(database, "default", lambda: datetime.now(UTC))
+        verdict = inspection.verify(database, "default")
+        assert (verdict.faults, verdict.unsealed) == ([], 0)
+
+
+def test_what_stays_of_an_erased_call_is_verified(database: Database, tmp_path: Path) -> None:
+    """A cost that somebody changed afterwards is a fault, and so is a version that somebody removed."""
+    with replica(database, tmp_path, calls=5) as there:
+        plant(there)
+        there.erase(NUMBER)
+        assert inspection.verify(database, "default").is_whole
+        with database.transaction() as tx:
+            tx.execute("UPDATE truedy.calls SET cost_usd = 9 WHERE id = %s", [there.ids["calling"]])
+            tx.execute("DELETE FROM truedy.call_versions WHERE call_id = %s AND version = 1", [there.ids["called"]])
+        codes = {fault.code for fault in inspection.verify(database, "default").faults}
+        assert codes == {"call_changed", "version_missing"}
