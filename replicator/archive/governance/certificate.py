@@ -103,7 +103,9 @@ def text_of(found: dict[str, Any], digest: str) -> str:
 
 
 def write(path: Path, found: dict[str, Any]) -> tuple[Path, Path]:
-    """Write the certificate as JSON, and as a text beside it; return both paths."""
+    """Write the certificate as JSON, and as a text beside it; return both paths. A path that ends with .txt is the text's."""
+    if path.suffix == ".txt":
+        path = path.with_suffix(".json")
     content = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     atomic_file.write(path, content)
     beside = path.with_suffix(".txt")

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from replicator.archive import chain, contents, deeds
 from replicator.archive.governance import holds, statement_lines
@@ -19,6 +20,7 @@ from replicator.archive.governance.precedence import Decision
 from replicator.archive.governance.suppressing import counted
 from replicator.archive.governance.suppression import MARK, Keys, is_reduced, reduced, reduced_bytes
 from replicator.archive.kinds import Kind
+from replicator.archive.recordings.objects import ObjectHeld
 from replicator.archive.sealing import Entry
 from replicator.errors import UnknownCall
 from replicator.records import Call
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
-    from uuid import UUID
 
     import psycopg
 
@@ -165,7 +166,7 @@ def disposal_plan(connection: psycopg.Connection[Any], account: str, keys: Keys 
 
 def perform(database: Database, request: Request, planned: Plan, tools: Tools, now: datetime) -> Done:
     """Do what was planned; return what was done. Raises StoreFailed, OutputFailed or a DatabaseError: what is done stays
-    done, and the same command does the rest.
+    done, and the same command does the rest. Calls of which the store holds the audio stay whole; that is raised at the end.
     """
     account, keys = request.account, tools.keys
     selection = keys.of_selection(
@@ -186,32 +187,50 @@ def perform(database: Database, request: Request, planned: Plan, tools: Tools, n
         removals = [one.call_id for one in planned.removals]
         sealed, last = erasing.sealed_of(tx, account, removals)
         lines = erased_lines.of_calls(tx, account, removals)
-    done = Done(erasure_id, planned.kind)
+    done, held = Done(erasure_id, planned.kind), list[UUID]()
     with ExitStack() as stack:
         eraser = _Eraser(request, planned.kind, tools, now, erasure_id, stack, lines)
         for one in planned.verdicts:
-            with database.transaction() as tx:
-                became, removed = eraser.erase(tx, one, sealed.get(one.call_id, []), last)
+            try:
+                with database.transaction() as tx:
+                    became, removed = eraser.erase(tx, one, sealed.get(one.call_id, []), last)
+            except ObjectHeld:
+                held.append(one.call_id)
+                continue
             done.verdicts.append(became)
             done.count(removed)
         for row_id in planned.unread:
             with database.transaction() as tx:
                 done.unread += eraser.erase_unread(tx, row_id)
     with database.transaction() as tx:
-        governance.lock(tx, account)
-        governance.suppress(tx, account, keys.key_id, request.restored, now)
-        removed_parties = erasing.remove_parties(tx, account)
-        kept = [one.call_id for one in done.verdicts if not one.is_removal]
-        listed = {key for kind, key in request.restored if kind == "number"}
-        of_number = statement_lines.remove(tx, account, keys, request.numbers, listed, kept)
-        if governance.finish_erasure(tx, erasure_id, now):
-            counts = _counts(done)
-            deeds.seal(
-                tx, account, planned.kind, now, by=request.by, reason=request.reason, erasure=erasure_id, records=[],
-                numbers=len(request.numbers), decisions=counts, unread=done.unread, statement_lines=of_number,
-            )  # fmt: skip
-    done.count({"pseudonyms": removed_parties, "statement lines": of_number})
+        _finish(tx, request, done, held, keys, now)
+    if held:
+        raise ObjectHeld(
+            f"the store holds the audio of {len(held)} of {len(planned.removals)} calls, and these are not erased, such as {held[0]}; "
+            "the others are"
+        )
     return done
+
+
+def _finish(
+    tx: psycopg.Connection[Any], request: Request, done: Done, held: Sequence[UUID], keys: Keys, now: datetime
+) -> None:
+    """Do what is done once for all calls. With calls that the store holds, the erasure stays unfinished."""
+    account = request.account
+    governance.lock(tx, account)
+    removed_parties = erasing.remove_parties(tx, account)
+    kept = [*(one.call_id for one in done.verdicts if not one.is_removal), *held]
+    listed = {key for kind, key in request.restored if kind == "number"}
+    of_number = statement_lines.remove(tx, account, keys, request.numbers, listed, kept)
+    done.count({"pseudonyms": removed_parties, "statement lines": of_number})
+    if held:
+        return
+    governance.suppress(tx, account, keys.key_id, request.restored, now)
+    if governance.finish_erasure(tx, done.erasure_id, now):
+        deeds.seal(
+            tx, account, done.kind, now, by=request.by, reason=request.reason, erasure=done.erasure_id, records=[],
+            numbers=len(request.numbers), decisions=_counts(done), unread=done.unread, statement_lines=of_number,
+        )  # fmt: skip
 
 
 def _counts(done: Done) -> dict[str, int]:

@@ -12,6 +12,8 @@ from replicator.archive.governance import erasure, holds
 from replicator.archive.governance.erasure import Request
 from replicator.archive.governance.holds import Selection
 from replicator.archive.governance.spellings import spelling
+from replicator.archive.recordings.folder_store import FolderStore
+from replicator.archive.recordings.objects import ObjectHeld
 from replicator.archive.verification import inspection
 from replicator.errors import ConfigurationError
 from replicator.store import governance, quarantine, stored_details
@@ -306,3 +308,24 @@ def test_what_stays_of_an_erased_call_is_verified(database: Database, tmp_path: 
             tx.execute("DELETE FROM truedy.call_versions WHERE call_id = %s AND version = 1", [there.ids["called"]])
         codes = {fault.code for fault in inspection.verify(database, "default").faults}
         assert codes == {"call_changed", "version_missing"}
+
+
+def test_a_file_that_the_store_holds_does_not_keep_the_others(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its call stays whole and is told; all others are erased, and the same command does the rest when the lock is over."""
+    with replica(database, tmp_path, calls=5) as there:
+        plant(there)
+
+        def holds_it(*_: Any) -> bool:
+            raise ObjectHeld("locked")
+
+        monkeypatch.setattr(FolderStore, "remove", holds_it)
+        with pytest.raises(ObjectHeld, match="1 of 4 calls"):
+            there.erase(NUMBER)
+        assert there.rows("SELECT count(*) FROM truedy.calls WHERE raw ? '_erased'") == [(3,)]
+        assert there.rows("SELECT finished_at FROM archive.erasures") == [(None,)]
+        monkeypatch.undo()
+        there.erase(NUMBER)
+        assert gone(there)
+        assert there.rows("SELECT count(*), count(finished_at) FROM archive.erasures") == [(1, 1)]
