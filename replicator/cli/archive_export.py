@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from replicator.archive.chain import Block
+    from replicator.archive.governance.suppression import Keys
     from replicator.archive.production.exporting import Done
     from replicator.settings import Settings
 
@@ -73,7 +74,12 @@ def export(
             chosen,
             {name: value for name, value in query.items() if value},
             settings.actor,
-            reason or settings.replicator_reason,
+            why(reason or settings.replicator_reason, number),
+            {
+                name: value
+                for name, value in (query | sealed_numbers(guarding.suppression_keys(settings), number)).items()
+                if value
+            },
         )
         done = exporting.export(database, request, folder, store, datetime.now(UTC), sign)
     typer.echo(terminal.as_json(facts(done, folder))) if as_json else say(done, folder)
@@ -87,6 +93,34 @@ def digits(number: str) -> str:
     if not found.strip("0"):
         raise typer.BadParameter("a number has digits, such as +4930901820", param_hint="--number")
     return found.removeprefix("00")
+
+
+def why(reason: str | None, numbers: list[str] | None) -> str | None:
+    """Return the reason as it is sealed, or None where none is given. Raises ConfigurationError where it holds one of the
+    numbers, in whatever form: it stays when they are erased.
+    """
+    from replicator.archive import deeds
+    from replicator.archive.governance.spellings import spelling
+    from replicator.errors import ConfigurationError
+
+    if not reason:
+        return None
+    found = []
+    for one in numbers or ():
+        try:
+            found.append(spelling(one))
+        except ConfigurationError:  # too short to be somebody's: only its digits are compared
+            continue
+    return deeds.reason_of(reason, tuple(found))
+
+
+def sealed_numbers(keys: Keys | None, numbers: list[str] | None) -> dict[str, Any]:
+    """Return what is sealed instead of the numbers: their keyed hashes, or how many there were where no secret is set."""
+    if not numbers:
+        return {}
+    if keys is None:
+        return {"numbers": len(numbers)}
+    return {"numbers": None, "number_keys": sorted(keys.of_number(one) for one in numbers)}
 
 
 def signer(settings: Settings) -> Callable[[Block], Mapping[str, Any]] | None:

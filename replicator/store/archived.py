@@ -165,6 +165,17 @@ def mark_stored(tx: psycopg.Connection[Any], row: UUID, run: UUID, place: str, a
     )
 
 
+def is_left_over(tx: psycopg.Connection[Any], row: UUID, sha256: str) -> bool:
+    """Say whether a recording was erased while its file was put, and no other call has this file."""
+    found = tx.execute(
+        "SELECT EXISTS (SELECT FROM archive.objects o WHERE o.id = %(row)s AND o.state IN ('erased', 'disposed')) "
+        "AND NOT EXISTS (SELECT FROM archive.objects s WHERE s.sha256 = %(hash)s AND s.state = 'stored') "
+        "AND NOT EXISTS (SELECT FROM archive.objects p WHERE p.putting_sha256 = %(hash)s)",
+        {"row": row, "hash": sha256},
+    ).fetchone()
+    return bool(found and found[0])
+
+
 def mark_failed(
     tx: psycopg.Connection[Any],
     row: UUID,

@@ -20,6 +20,14 @@ CONTENT = ("call", "transcript", "recording")
 
 _DETAIL = "state = 'denied', due_at = NULL, deadline_at = NULL, waits_last = false, has_escapes = false, raw = NULL, last_error = 'erased'"
 
+_FILES = (
+    "SELECT coalesce(o.place, left(f.hash, 2) || '/' || substr(f.hash, 3, 2) || '/' || f.hash), f.hash, "
+    "EXISTS (SELECT FROM archive.objects x WHERE x.sha256 = f.hash AND x.id <> o.id AND x.state = 'stored') "
+    "OR EXISTS (SELECT FROM archive.objects y WHERE y.putting_sha256 = f.hash AND y.id <> o.id), o.state <> 'stored' "
+    "FROM archive.objects o CROSS JOIN LATERAL (SELECT CASE o.state WHEN 'stored' THEN o.sha256 ELSE o.putting_sha256 END) f (hash) "
+    "WHERE o.account = %s AND o.call_id = %s AND f.hash IS NOT NULL FOR UPDATE OF o"
+)
+
 
 class Reduced(NamedTuple):
     """The reduced form of a payload: its JSON text, its fingerprint, and the part of the context that stays."""
@@ -31,11 +39,13 @@ class Reduced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A stored file of a call; `is_shared` where another call has the same audio."""
+    """A file of a call; `is_shared` where another call has the same audio."""
 
     place: str
     sha256: str
     is_shared: bool
+    is_putting: bool = False
+    """A run was about to put it into the store, and may have done it."""
 
 
 def payloads(tx: psycopg.Connection[Any], account: str, call_id: UUID) -> tuple[str, dict[int, str]] | None:
@@ -146,7 +156,7 @@ def unseal(tx: psycopg.Connection[Any], account: str, sequences: Sequence[int]) 
 
 
 def remove_object(tx: psycopg.Connection[Any], account: str, call_id: UUID, state: str) -> list[File]:
-    """Mark a call's files erased or disposed of, out of the queue too; return those that are stored.
+    """Mark a call's files erased or disposed of, out of the queue too; return those that are stored, or were about to be.
 
     All rows of the same files are locked first, so that no other call gets one of them (archived.intend), or loses it, before
     this transaction ends. Whether a file is shared is asked after that, by a statement of its own: it sees what others
@@ -157,12 +167,7 @@ def remove_object(tx: psycopg.Connection[Any], account: str, call_id: UUID, stat
         "AND o.call_id = %s AND o.state = 'stored') ORDER BY x.id FOR UPDATE",
         [account, call_id],
     )
-    files = tx.execute(
-        "SELECT o.place, o.sha256, EXISTS (SELECT FROM archive.objects x WHERE x.sha256 = o.sha256 AND x.id <> o.id "
-        "AND x.state = 'stored') OR EXISTS (SELECT FROM archive.objects y WHERE y.putting_sha256 = o.sha256 AND y.id <> o.id) "
-        "FROM archive.objects o WHERE o.account = %s AND o.call_id = %s AND o.state = 'stored' FOR UPDATE",
-        [account, call_id],
-    ).fetchall()
+    files = tx.execute(_FILES, [account, call_id]).fetchall()
     tx.execute(
         "UPDATE archive.objects SET state = %s, sha256 = NULL, bytes = NULL, media_type = NULL, place = NULL, next_try_at = NULL, "
         "claim = NULL, claimed_until = NULL, putting_sha256 = NULL, putting_bytes = NULL, putting_media_type = NULL, "

@@ -21,11 +21,19 @@ BATCH = 5000
 TEXTS_AT_ONCE = 500
 ROWS_AT_ONCE = 100
 
+_WHOLE = (
+    "(NOT c.raw ? '_erased' OR EXISTS (SELECT FROM truedy.call_versions v WHERE v.call_id = c.id AND NOT v.raw ? '_erased') "
+    "OR EXISTS (SELECT FROM truedy.transcript_segments s WHERE s.call_id = c.id) "
+    "OR EXISTS (SELECT FROM truedy.transcript_versions h WHERE h.call_id = c.id) "
+    "OR EXISTS (SELECT FROM truedy.transcripts t WHERE t.call_id = c.id AND coalesce(t.summary, t.raw::text) IS NOT NULL) "
+    "OR EXISTS (SELECT FROM archive.objects o WHERE o.account = c.account AND o.call_id = c.id AND o.state IN ('stored', 'pending')))"
+)
+"""Whether something of a call is left to erase. The mark alone is no proof: it says something about the call's row only."""
 _CANDIDATES = (
     "SELECT c.id, c.created_at, coalesce(c.ended_at, c.created_at, c.first_seen_at), c.direction, c.agent_id, "
     "CASE WHEN jsonb_typeof(c.context #> r.campaign_path) IN ('string', 'number') THEN left(c.context #>> r.campaign_path, 200) END, "
     "c.phone_number, c.from_number, c.deleted_at IS NOT NULL FROM truedy.calls c CROSS JOIN replicator.reporting r "
-    "WHERE c.account = %(account)s AND NOT c.raw ? '_erased'"
+    "WHERE c.account = %(account)s AND " + _WHOLE
 )
 _OF_NUMBERS = (
     "SELECT id FROM truedy.calls WHERE account = %(account)s AND NOT raw ? '_erased' AND ("
@@ -38,7 +46,9 @@ _TEXTS = (
     "(SELECT concat_ws(E'\\n', t.summary, t.raw::text) FROM truedy.transcripts t WHERE t.call_id = c.id), "
     "(SELECT string_agg(s.text, E'\\n' ORDER BY s.position) FROM truedy.transcript_segments s WHERE s.call_id = c.id), "
     "(SELECT string_agg(concat_ws(E'\\n', h.summary, h.segments::text, h.raw::text), E'\\n') FROM truedy.transcript_versions h "
-    "WHERE h.call_id = c.id)) FROM truedy.calls c WHERE c.account = %(account)s AND NOT c.raw ? '_erased'"
+    "WHERE h.call_id = c.id), "
+    "(SELECT string_agg(encode(q.raw, 'escape'), E'\\n') FROM replicator.quarantine q WHERE q.account = c.account "
+    "AND q.call_id = c.id AND q.kind <> 'never_shown')) FROM truedy.calls c WHERE c.account = %(account)s AND " + _WHOLE
 )
 
 
@@ -281,7 +291,7 @@ def decide(tx: psycopg.Connection[Any], erasure_id: int, rows: Sequence[tuple[An
         "INSERT INTO archive.erasure_calls (erasure_id, call_id, decision, reason, found_by, kept_by, kept_until, decided_at, "
         "sequence) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (erasure_id, call_id) DO UPDATE SET "
         "decision = excluded.decision, reason = excluded.reason, kept_by = excluded.kept_by, kept_until = excluded.kept_until, "
-        "decided_at = excluded.decided_at, sequence = excluded.sequence",
+        "decided_at = excluded.decided_at, sequence = coalesce(excluded.sequence, erasure_calls.sequence)",
         [(erasure_id, *row[:6], at, row[6]) for row in rows],
     )
 

@@ -68,7 +68,7 @@ view as a member of each role. How to make and use the roles is in [operations.m
   to be. It reads no table of the mirror, because signed links to recordings and whole payloads are in there, no quarantined
   bytes for the same reason, and not the table of pseudonyms, which it does not need.
 - **archivist** erases, holds, disposes of and exports what is archived: it reads all, and may change the mirror and the
-  archive. It adds records and blocks like the writer. Of a sealed record it can only take the content away: a trigger
+  archive, and the lines of statements. It adds records and blocks like the writer. Of a sealed record it can only take the content away: a trigger
   refuses everything else, to the owner, too.
 
 A dash means that the role may do nothing there. PUBLIC may do nothing anywhere.

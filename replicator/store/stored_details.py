@@ -135,7 +135,7 @@ def recording_url(
 def renew_recording_url(
     tx: psycopg.Connection[Any], call_id: UUID, url: str, expires_at: datetime | None, asked_at: datetime
 ) -> bool:
-    """Store a new URL of an existing recording; False where it has no row, or a later look is stored.
+    """Store a new URL of an existing recording; False where it has no row, it was erased, or a later look is stored.
 
     The only write without the lease: it changes one row to a later state, whatever else is written meanwhile.
     """
@@ -143,8 +143,9 @@ def renew_recording_url(
         tx.execute(
             "UPDATE truedy.recordings SET recording_url = %s, url_expires_at = %s, asked_at = %s, fetched_at = %s, "
             "state = 'present', due_at = NULL, last_error = NULL "
-            "WHERE call_id = %s AND (fetched_at IS NULL OR fetched_at < %s)",
-            [url, expires_at, asked_at, asked_at, call_id, asked_at],
+            "WHERE call_id = %s AND (fetched_at IS NULL OR fetched_at < %s) "
+            "AND NOT EXISTS (SELECT FROM truedy.calls c WHERE c.id = %s AND c.raw ? '_erased')",
+            [url, expires_at, asked_at, asked_at, call_id, asked_at, call_id],
         ).rowcount
     )
 

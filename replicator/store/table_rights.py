@@ -71,6 +71,7 @@ ARCHIVES: Mapping[str, frozenset[str]] = {
     "archive.records": MOVE,
     "archive.retention_classes": ADD,
     "archive.suppressions": ADD,
+    "billing.lines": MOVE,
     "replicator.parties": ALL,
     "replicator.quarantine": ALL,
 }

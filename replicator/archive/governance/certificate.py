@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 REACHED = (
     "numbers, texts, links, contexts and payloads of the calls and of all their versions; transcripts with their history; "
-    "bytes in quarantine; pseudonyms of numbers that no call has any more; sealed contents with their salts; audio files"
+    "bytes in quarantine; pseudonyms of numbers that no call has any more; sealed contents with their salts; audio files; "
+    "numbers and texts of the lines of other parties' statements that name the call or the number, or were matched with the call"
 )
 NOT_REACHED = (
     "copies outside of this product: exports, backups of the database (the list of what was erased is applied again after a "
@@ -102,7 +103,9 @@ def text_of(found: dict[str, Any], digest: str) -> str:
 
 
 def write(path: Path, found: dict[str, Any]) -> tuple[Path, Path]:
-    """Write the certificate as JSON, and as a text beside it; return both paths."""
+    """Write the certificate as JSON, and as a text beside it; return both paths. A path that ends with .txt is the text's."""
+    if path.suffix == ".txt":
+        path = path.with_suffix(".json")
     content = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     atomic_file.write(path, content)
     beside = path.with_suffix(".txt")

@@ -11,25 +11,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from replicator.archive import chain, contents, deeds
-from replicator.archive.governance import holds
+from replicator.archive.governance import holds, statement_lines
 from replicator.archive.governance.plan import Verdict, verdict
 from replicator.archive.governance.precedence import Decision
 from replicator.archive.governance.suppressing import counted
 from replicator.archive.governance.suppression import MARK, Keys, is_reduced, reduced, reduced_bytes
 from replicator.archive.kinds import Kind
+from replicator.archive.recordings.objects import ObjectHeld
 from replicator.archive.sealing import Entry
 from replicator.errors import UnknownCall
 from replicator.records import Call
 from replicator.source.parsing import parse_row
-from replicator.store import erasing, governance, sealed_contents
+from replicator.store import erased_lines, erasing, governance, sealed_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
-    from uuid import UUID
 
     import psycopg
 
@@ -59,6 +60,10 @@ class Request:
     numbers: tuple[Spelling, ...] = ()
     call_ids: tuple[UUID, ...] = ()
     parties_only: bool = False
+    restored: tuple[tuple[str, str], ...] = ()
+    """Entries (kind, key) of the list's file that the database has lost: they are added when all of it is erased, so that
+    a run that breaks off finds them missing again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ def disposal_plan(connection: psycopg.Connection[Any], account: str, keys: Keys 
 
 def perform(database: Database, request: Request, planned: Plan, tools: Tools, now: datetime) -> Done:
     """Do what was planned; return what was done. Raises StoreFailed, OutputFailed or a DatabaseError: what is done stays
-    done, and the same command does the rest.
+    done, and the same command does the rest. Calls of which the store holds the audio stay whole; that is raised at the end.
     """
     account, keys = request.account, tools.keys
     selection = keys.of_selection(
@@ -172,35 +177,60 @@ def perform(database: Database, request: Request, planned: Plan, tools: Tools, n
     tools.file.add(account, keys.key_id, [*of_numbers, *waiting])
     with database.transaction() as tx:
         governance.lock(tx, account)
-        governance.suppress(tx, account, keys.key_id, [*of_numbers, *waiting], now)
+        if not request.restored:
+            governance.suppress(tx, account, keys.key_id, [*of_numbers, *waiting], now)
         erasure_id = governance.open_erasure(tx, account, planned.kind, selection)
         if erasure_id is None:
             row = {"account": account, "kind": planned.kind.value, "selection": selection, "by": request.by, "at": now,
                    "reason": request.reason, "numbers": len(request.numbers)}  # fmt: skip
             erasure_id = governance.begin_erasure(tx, row)
-        sealed, last = erasing.sealed_of(tx, account, [one.call_id for one in planned.removals])
-    done = Done(erasure_id, planned.kind)
+        removals = [one.call_id for one in planned.removals]
+        sealed, last = erasing.sealed_of(tx, account, removals)
+        lines = erased_lines.of_calls(tx, account, removals)
+    done, held = Done(erasure_id, planned.kind), list[UUID]()
     with ExitStack() as stack:
-        eraser = _Eraser(request, planned.kind, tools, now, erasure_id, stack)
+        eraser = _Eraser(request, planned.kind, tools, now, erasure_id, stack, lines)
         for one in planned.verdicts:
-            with database.transaction() as tx:
-                became, removed = eraser.erase(tx, one, sealed.get(one.call_id, []), last)
+            try:
+                with database.transaction() as tx:
+                    became, removed = eraser.erase(tx, one, sealed.get(one.call_id, []), last)
+            except ObjectHeld:
+                held.append(one.call_id)
+                continue
             done.verdicts.append(became)
             done.count(removed)
         for row_id in planned.unread:
             with database.transaction() as tx:
                 done.unread += eraser.erase_unread(tx, row_id)
     with database.transaction() as tx:
-        governance.lock(tx, account)
-        removed_parties = erasing.remove_parties(tx, account)
-        if governance.finish_erasure(tx, erasure_id, now):
-            counts = _counts(done)
-            deeds.seal(
-                tx, account, planned.kind, now, by=request.by, reason=request.reason, erasure=erasure_id, records=[],
-                numbers=len(request.numbers), decisions=counts, unread=done.unread,
-            )  # fmt: skip
-    done.count({"pseudonyms": removed_parties})
+        _finish(tx, request, done, held, keys, now)
+    if held:
+        raise ObjectHeld(
+            f"the store holds the audio of {len(held)} of {len(planned.removals)} calls, and these are not erased, such as {held[0]}; "
+            "the others are"
+        )
     return done
+
+
+def _finish(
+    tx: psycopg.Connection[Any], request: Request, done: Done, held: Sequence[UUID], keys: Keys, now: datetime
+) -> None:
+    """Do what is done once for all calls. With calls that the store holds, the erasure stays unfinished."""
+    account = request.account
+    governance.lock(tx, account)
+    removed_parties = erasing.remove_parties(tx, account)
+    kept = [*(one.call_id for one in done.verdicts if not one.is_removal), *held]
+    listed = {key for kind, key in request.restored if kind == "number"}
+    of_number = statement_lines.remove(tx, account, keys, request.numbers, listed, kept)
+    done.count({"pseudonyms": removed_parties, "statement lines": of_number})
+    if held:
+        return
+    governance.suppress(tx, account, keys.key_id, request.restored, now)
+    if governance.finish_erasure(tx, done.erasure_id, now):
+        deeds.seal(
+            tx, account, done.kind, now, by=request.by, reason=request.reason, erasure=done.erasure_id, records=[],
+            numbers=len(request.numbers), decisions=_counts(done), unread=done.unread, statement_lines=of_number,
+        )  # fmt: skip
 
 
 def _counts(done: Done) -> dict[str, int]:
@@ -220,6 +250,8 @@ class _Eraser:
     now: datetime
     erasure_id: int
     stack: ExitStack
+    lines: dict[UUID, list[erased_lines.Line]]
+    """The lines of statements that name a call, or were matched with it."""
     _store: Store | None = None
 
     def erase(
@@ -229,8 +261,9 @@ class _Eraser:
         account, keys, call_id = self.request.account, self.tools.keys, planned.call_id
         governance.lock(tx, account)
         rows = list(governance.candidates(tx, account, [call_id]))
-        if not rows:
-            return planned, {}  # it is erased already
+        if not rows:  # nothing is left of it: another erasure was faster
+            governance.decide(tx, self.erasure_id, [_decided(planned, None)], self.now)
+            return planned, {}
         rules = holds.rules(tx, account, keys)
         is_asked = self.kind is Kind.ERASURE or planned.decision is Decision.ERASE or planned.found_by == "list"
         now_true = verdict(holds.candidate(rows[0], keys, planned.found_by), rules, self.now, is_erasure_asked=is_asked)
@@ -244,16 +277,7 @@ class _Eraser:
                 decision=now_true.reason.value, found_by=now_true.found_by, removed=removed,
                 besides=_reduced_versions(tx, account, call_id) if records else (),
             )  # fmt: skip
-        row = (
-            call_id,
-            now_true.decision,
-            now_true.reason,
-            now_true.found_by,
-            now_true.kept_by,
-            now_true.kept_until,
-            sequence,
-        )
-        governance.decide(tx, self.erasure_id, [row], self.now)
+        governance.decide(tx, self.erasure_id, [_decided(now_true, sequence)], self.now)
         if now_true.is_removal:
             self._leave_no_file(files)
         return now_true, removed
@@ -286,8 +310,9 @@ class _Eraser:
         if governance.suppress(tx, account, keys.key_id, entries, self.now):
             self.tools.file.add(account, keys.key_id, entries)
         removed = {"calls": 1, "versions": len(versions), "segments": segments, "earlier transcripts": history,
-                   "rows in quarantine": len(unread), "sealed records": len(records)}  # fmt: skip
-        kept = [one for one in files if not one.is_shared]
+                   "rows in quarantine": len(unread), "sealed records": len(records),
+                   "statement lines": erased_lines.remove(tx, self.lines.get(call_id, []))}  # fmt: skip
+        kept = [one for one in files if not one.is_shared and not one.is_putting]
         missing = sum(self._opened().size(one.place) is None for one in kept)
         removed["audio files"] = len(kept) - missing
         if missing:
@@ -320,6 +345,10 @@ class _Eraser:
         text = reduced_bytes(keys, raw)
         erasing.remove_quarantined(tx, [(row_id, text, sha256(text).digest())])
         return 1
+
+
+def _decided(one: Verdict, sequence: int | None) -> tuple[Any, ...]:
+    return (one.call_id, one.decision, one.reason, one.found_by, one.kept_by, one.kept_until, sequence)
 
 
 def _reduced_versions(tx: psycopg.Connection[Any], account: str, call_id: UUID) -> list[Entry]:

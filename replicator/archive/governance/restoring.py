@@ -1,8 +1,8 @@
 """Erases once more what a restored database has brought back: the list beside the keys says what that is.
 
 A database that was restored from an earlier state lacks the newest entries of its own list. So each run compares the two
-lists first. What only the file has is added to the table, and the calls that it names are erased again, in the same way
-and with records of their own. What only the table has (another host erased it) is added to the file.
+lists first. The calls that only the file names are erased again, in the same way and with records of their own, and
+then the table has these entries too: while one of them is missing, no run begins. What only the table has (another host erased it) is added to the file.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ class Guard:
             return None
         with database.connection() as connection:
             planned = _plan(connection, account, keys, new, now)
-        request = Request(account, BY, REASON)
+        request = Request(account, BY, REASON, restored=tuple(sorted(new)))
         try:
-            with database.transaction() as tx:
-                governance.suppress(tx, account, keys.key_id, sorted(new), now)
             if not planned.verdicts and not planned.unread:
+                with database.transaction() as tx:
+                    governance.suppress(tx, account, keys.key_id, sorted(new), now)
                 return None
             return perform(database, request, planned, Tools(keys, file, self.open_store), now)
         except RightMissing as error:

@@ -79,7 +79,9 @@ class Suppressing:
     def erased(self, tx: psycopg.Connection[Any], calls: Sequence[Call], at: datetime) -> Erased:
         """Return those of these calls of which nothing but the reduced form may be stored.
 
-        Calls that are found by their number are added to the list by their id.
+        A call that is stored whole is left as it is: only an erasure takes its versions, its transcript, its audio and its
+        sealed records too, and it finds the call by the list. So each call that is found by its number is added to the list
+        by its id.
         """
         keys = self._keys(tx)
         if keys is None or not calls:
@@ -94,11 +96,12 @@ class Suppressing:
         if not hits:
             return NOTHING
         gone = governance.erased_ids(tx, list(hits))
+        new = hits - governance.known_ids(tx, self.account, sorted(hits))
         rules, found_counted = holds.rules(tx, self.account, keys), counted(tx)
         path = found_counted.campaign_path
-        asked = [_candidate(call, keys, path, at) for call in calls if call.id in hits - gone]
+        asked = [_candidate(call, keys, path, at) for call in calls if call.id in new]
         found = frozenset(gone | {one.id for one in asked if verdict(one, rules, at, is_erasure_asked=True).is_removal})
-        entries = [("call", keys.of_call(call_id)) for call_id in sorted(found)]
+        entries = [("call", keys.of_call(call_id)) for call_id in sorted(hits)]
         governance.suppress(tx, self.account, keys.key_id, entries, at)
         return Erased(found, found_counted)
 

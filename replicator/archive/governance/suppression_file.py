@@ -69,7 +69,9 @@ class SuppressionFile:
                 # A line that a crash cut off is taken away first.
                 if size and os.pread(descriptor, 1, size - 1) != b"\n":
                     os.ftruncate(descriptor, size - len(_last_line(descriptor, size)))
-                os.write(descriptor, lines.encode())
+                rest = lines.encode()
+                while rest:  # a disk that is nearly full takes less at once
+                    rest = rest[os.write(descriptor, rest) :]
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -44,12 +44,16 @@ MOST_GAPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks for which calls, and why. `query` is what they asked for in words, for the chain of custody."""
+    """Who asks for which calls, and why. `query` is what they asked for in words, for the chain of custody in the bag;
+    `sealed_query` is what the archive keeps of it: no erasure reaches that, so it has no number.
+    """
 
     chosen: Chosen
     query: Mapping[str, Any]
     by: str
     reason: str | None
+    sealed_query: Mapping[str, Any] | None = None
+    """None: the query itself, which has no number then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,8 @@ def export(
         with database.transaction() as tx:
             content = {
                 "kind": Kind.EXPORT, "account": request.chosen.account, "observed_at": chain.instant(at), "by": request.by,
-                "reason": request.reason, "query": request.query, "calls": calls, "records": tally.records, "files": files,
+                "reason": request.reason, "calls": calls, "records": tally.records, "files": files,
+                "query": request.query if request.sealed_query is None else request.sealed_query,
             }  # fmt: skip
             entry = sealing.Entry(Kind.EXPORT, None, at, chain.canonical(content))
             block = sealing.append(tx, request.chosen.account, [entry], at)

@@ -48,6 +48,16 @@ class ObjectDiffers(StoreFailed):
     advice = "find out who changed the store: `replicator archive verify --objects all` names each such file"
 
 
+class ObjectHeld(StoreFailed):
+    """The store does not let this file go."""
+
+    waiting_helps = False
+    advice = (
+        "give the bucket's user the rights s3:DeleteObjectVersion and s3:BypassGovernanceRetention, or wait until the lock of "
+        "the file ends (mode COMPLIANCE cannot be bypassed); then run the same command again"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
     """What a file of the store really is. `sha256` is None where there is no file."""
@@ -86,7 +96,7 @@ class Store(Protocol):
         """Yield a file's blocks. Raises ObjectGone where it is not there."""
 
     def remove(self, place: str) -> bool:
-        """Remove a file for good; False where it is not there. Raises StoreFailed where the store holds it."""
+        """Remove a file for good; False where it is not there. Raises ObjectHeld where the store does not let it go."""
 
     def listed(self) -> Iterator[tuple[str, int]]:
         """Yield (place, size in bytes) of each file, by rising place."""
@@ -122,5 +132,5 @@ def examine(store: Store, place: str) -> Examined:
     return Examined(place, digest.hexdigest(), size)
 
 
-__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "Store", "StoreFailed", "checked", "examine",
+__all__ = ["BLOCK_BYTES", "Examined", "ObjectDiffers", "ObjectGone", "ObjectHeld", "Store", "StoreFailed", "checked", "examine",
            "place_of"]  # fmt: skip

@@ -283,13 +283,17 @@ class Runner:
         return self._renewer.renew(row.call_id, row.deadline_at, self._is_over)
 
     def _stored(self, row: Claimed, found: Fetched) -> bool:
-        """Mark the recording stored, and seal it, in one transaction; False where another run has it."""
+        """Mark the recording stored, and seal it, in one transaction; False where another run has it, or it was erased
+        meanwhile: then its file goes again.
+        """
         at = self._clock()
         with self._database.transaction() as tx:
-            if not archived.mark_stored(tx, row.id, self._run, place_of(found.sha256), at):
-                return False
-            seal(tx, self._plan.account, row.call_id, found, at)
-        return True
+            if archived.mark_stored(tx, row.id, self._run, place_of(found.sha256), at):
+                seal(tx, self._plan.account, row.call_id, found, at)
+                return True
+            if archived.is_left_over(tx, row.id, found.sha256):
+                self._store.remove(place_of(found.sha256))
+        return False
 
     def _failed(self, row: Claimed, error: FetchError, pause: timedelta | None = None) -> None:
         now = self._clock()

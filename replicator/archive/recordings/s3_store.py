@@ -17,6 +17,7 @@ from replicator.archive.recordings.objects import (
     BLOCK_BYTES,
     ObjectDiffers,
     ObjectGone,
+    ObjectHeld,
     StoreFailed,
     checked,
     examine,
@@ -34,6 +35,7 @@ MOST_PARTS = 10_000
 ABANDONED_AFTER = timedelta(days=1)
 _THERE = {"PreconditionFailed", "412"}
 _GONE = {"NoSuchKey", "404", "NotFound"}
+_HELD = {"AccessDenied", "403"}
 _AGAIN = {"ConditionalRequestConflict", "409"}
 TRIES = 3
 
@@ -107,16 +109,27 @@ class S3Store:
             body.close()
 
     def remove(self, place: str) -> bool:
-        """Remove a file with all its versions: else a bucket that keeps versions would still have it."""
+        """Remove a file with all its versions: else a bucket that keeps versions would still have it.
+
+        A lock of mode GOVERNANCE is bypassed where the bucket refuses without that, and the user may.
+        """
         key = self._prefix + checked(place)
         was_there = self.size(place) is not None
         with _failing("the recording could not be removed from the bucket") as failed:
             for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key):
                 for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                    self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
+                    self._remove_version({"Bucket": self._bucket, "Key": key, "VersionId": version["VersionId"]})
+        if failed.code in _HELD:
+            raise ObjectHeld("the bucket does not let a recording go")
         if failed.error is not None:
             raise failed.error
         return was_there
+
+    def _remove_version(self, version: dict[str, str]) -> None:
+        with _failing("") as failed:
+            self._client.delete_object(**version)
+        if failed.error is not None:
+            self._client.delete_object(**version, BypassGovernanceRetention=True)
 
     def listed(self) -> Iterator[tuple[str, int]]:
         with _failing("the bucket could not be listed") as failed:

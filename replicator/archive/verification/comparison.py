@@ -1,6 +1,7 @@
 """Compares the records of a call with what is stored of it: each version has its record, and each record its version. Pure.
 
-A call of which content was erased is not compared: what may be left of it is a decision of the erasure.
+Records up to the last one that was erased are not compared: what may be left of these is a decision of the erasure. It seals
+the reduced versions anew, and from there on everything is compared again.
 """
 
 from __future__ import annotations
@@ -93,19 +94,21 @@ def compare(
 ) -> Iterator[Fault | Unsealed]:
     """Yield what does not fit. `sealed` is by sequence, `versions` by version, `transcripts` by time, the current last."""
     by_kind: dict[str, list[tuple[SealedRow, _Said]]] = {}
-    erased = {row.kind for row in sealed if row.content is None}
+    erased = {row.kind: row.sequence for row in sealed if row.content is None}
+    unread: set[str] = set()
     for row in sealed:
-        if row.content is None or row.kind in erased:
+        if row.content is None or row.sequence < erased.get(row.kind, 0):
             continue
         try:
             by_kind.setdefault(row.kind, []).append((row, _decode(row.content)))
         except msgspec.MsgspecError:
-            erased.add(row.kind)  # the check of the chain says so
-    if Kind.CALL not in erased:
+            unread.add(row.kind)  # the check of the chain says so
+    skipped = unread | (erased.keys() - by_kind.keys())
+    if Kind.CALL not in skipped:
         yield from _calls(call_id, by_kind.get(Kind.CALL, []), versions)
-    if Kind.TRANSCRIPT not in erased:
+    if Kind.TRANSCRIPT not in skipped:
         yield from _transcripts(call_id, by_kind.get(Kind.TRANSCRIPT, []), transcripts)
-    if not erased:
+    if Kind.TOMBSTONE not in unread:
         yield from _tombstone(call_id, by_kind.get(Kind.TOMBSTONE, []), versions)
 
 

@@ -92,3 +92,22 @@ def test_numbers_are_compared_by_their_digits() -> None:
     for wrong in ("", "abc", "00"):
         with pytest.raises(typer.BadParameter):
             archive_export.digits(wrong)
+
+
+def test_no_number_is_sealed(there: Setting, database_url: str, tmp_path: Path) -> None:
+    """No erasure reaches what was sealed of an export: it has a keyed hash, or a count; the bag says what was asked for."""
+    number = there.value("SELECT phone_number FROM truedy.calls WHERE phone_number LIKE '+%' LIMIT 1")
+    settings = {"DATABASE_URL": database_url, "REPLICATOR_DATA_DIR": str(tmp_path / "data")}
+    with_key = settings | {"REPLICATOR_PSEUDONYM_KEY": "a secret of more than thirty-two characters, for tests"}
+    last = "SELECT convert_from(bytes, 'UTF8')::jsonb -> 'query' FROM archive.records WHERE kind = 'export' ORDER BY sequence DESC LIMIT 1"
+    refused = run("archive", "export", "a", "--number", number, "--reason", f"about {number}", cwd=tmp_path, **settings)
+    assert refused.returncode == 2
+    assert run("archive", "export", "b", "--number", number, cwd=tmp_path, **settings).returncode == 0
+    assert there.value(last) == {"numbers": 1}
+    assert run("archive", "export", "c", "--number", number, cwd=tmp_path, **with_key).returncode == 0
+    assert list(there.value(last)) == ["number_keys"]
+    assert json.loads((tmp_path / "c" / "custody.json").read_text())["query"] == {"numbers": [number]}
+    sealed = (
+        "SELECT count(*) FROM archive.records WHERE kind = 'export' AND strpos(convert_from(bytes, 'UTF8'), '{}') > 0"
+    )
+    assert there.value(sealed.format(number.lstrip("+"))) == 0

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from replicator.archive.recordings import objects, s3_store, stores
 from replicator.archive.recordings.folder_store import FolderStore
-from replicator.archive.recordings.objects import ObjectDiffers, ObjectGone, StoreFailed
+from replicator.archive.recordings.objects import ObjectDiffers, ObjectGone, ObjectHeld, StoreFailed
 from replicator.errors import ConfigurationError
 from tests.archive import fix_queue, fix_sound, fix_storage
 
@@ -200,8 +200,18 @@ def test_object_lock_is_used_where_the_bucket_has_it(aws: str, tmp_path: Path) -
         found = client.head_object(Bucket="locked", Key=place)
         assert found["ObjectLockMode"] == "GOVERNANCE"
         assert timedelta(days=29) < found["ObjectLockRetainUntilDate"] - datetime.now(UTC) <= timedelta(days=30)
-        with pytest.raises(StoreFailed):
-            store.remove(place)
+        # Who may not bypass is refused, and told so; who may removes it, with its versions.
+        remove = store._client.delete_object  # type: ignore[attr-defined]
+
+        def may_not(BypassGovernanceRetention: bool = False, **more: str) -> object:  # noqa: N803 - the API's own name
+            return remove(**more)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store._client, "delete_object", may_not)  # type: ignore[attr-defined]
+            with pytest.raises(ObjectHeld):
+                store.remove(place)
+        assert store.remove(place)
+        assert client.list_object_versions(Bucket="locked").get("Versions", []) == []
         other = hashlib.sha256(b"other").hexdigest()
         place = store.put(finished(store.working, b"other"), other, "audio/wav", until)
         kept = client.head_object(Bucket="locked", Key=place)["ObjectLockRetainUntilDate"]

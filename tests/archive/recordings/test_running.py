@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from replicator.archive.recordings.folder_store import FolderStore
 from replicator.archive.recordings.objects import StoreFailed
 from replicator.archive.recordings.queue_rules import Reason
 from replicator.errors import DatabaseError
-from replicator.store import archived
+from replicator.store import archived, erasing
 from tests.archive import fix_queue, fix_sound, fix_storage
 from tests.archive.fix_queue import renewing
 
@@ -300,3 +300,24 @@ def test_nothing_is_stored_that_is_not_sealed(
     assert fix_queue.rows(database)[number]["state"] == "stored"
     assert len(storage.requests) == 1
     assert fix_queue.sealed(database) == [(number, HASH)]
+
+
+def test_a_file_that_is_put_during_an_erasure_goes_again(database: Database, tmp_path: Path) -> None:
+    """The call is erased while its file is put: before the file is there, and after it."""
+    for is_after in (False, True):
+
+        class Beside(FolderStore):
+            def put(self, *given: Any, **more: Any) -> str:
+                place = super().put(*given, **more) if is_after else ""  # noqa: B023 - it is called in this turn
+                with database.transaction() as tx:
+                    files = erasing.remove_object(tx, "default", calls[0], "erased")  # noqa: B023
+                    assert [one.is_putting for one in files] == [True]
+                    for one in files:
+                        self.remove(one.place)
+                return place or super().put(*given, **more)
+
+        with fix_storage.serving(fix_storage.file_server(SOUND)) as storage:
+            calls = fix_queue.add_calls(database, [f"{storage.url}/a"])
+            assert fix_queue.perform(database, Beside(tmp_path)).stored == 0
+        assert list(FolderStore(tmp_path).listed()) == []
+        assert fix_queue.rows(database)[calls[0]]["state"] == "erased"
