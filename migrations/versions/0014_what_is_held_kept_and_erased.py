@@ -35,7 +35,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
         MESSAGE = format('this table is a history: %s of %I is refused', lower(TG_OP), TG_TABLE_NAME),
-        HINT = 'What was held, kept or erased stays written down. Use the commands of `replicator archive`.';
+        HINT = 'What was held, kept or erased stays written down.';
 END $body$
 """
 
