@@ -13,6 +13,7 @@ from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
+from replicator.sync.coverage.ledger import HEAD_MARGIN
 from tests.fix_commands import run
 from tests.test_cli import settings
 
@@ -37,7 +38,7 @@ def test_the_last_line_says_whether_the_replica_is_complete(
 ) -> None:
     """Cut short, it names what is missing, and with --require-complete the exit code is 1; complete, it says as of when."""
     of = settings(api[1], database_url)
-    began = datetime.now(UTC).isoformat()
+    began = (datetime.now(UTC) - HEAD_MARGIN).isoformat()
     cut = run("sync", "--quiet", "--max-requests", "3", "--require-complete", cwd=tmp_path, **of)
     assert cut.returncode == 1, cut.stderr
     assert cut.stdout.splitlines()[-1].startswith("not complete: calls created before ")
