@@ -15,7 +15,7 @@ SELECT
     cardinality(h.call_ids) AS named_calls,
     cardinality(h.number_keys) > 0 AS is_by_number,
     h.agent_id,
-    h.since AS covers_since,
-    h.until AS covers_until,
+    h.since AS covers_since_at,
+    h.until AS covers_until_at,
     h.calls_at_first
 FROM archive.holds h;
