@@ -47,3 +47,23 @@ def test_the_contract_s_world_is_as_before() -> None:
     world = World(1, 300, now=datetime(2026, 11, 30, tzinfo=UTC))
     assert min(row["duration_seconds"] for row in world.calls if row["duration_seconds"] is not None) >= 3
     assert all("outcome" not in row["context"] for row in world.calls)
+
+
+def test_each_of_these_switches_works_alone() -> None:
+    """short_share ends answered calls early, outcomes says how calls went, lifelike_turns gives each turn an end."""
+
+    def completed(**switches: object) -> tuple[World, list[dict[str, object]]]:
+        world = World(1, 400, now=datetime(2026, 11, 30, tzinfo=UTC), switches=Switches(**switches))
+        return world, [row for row in world.calls if row["status"] == "completed"]
+
+    plain, calls = completed()
+    assert all("outcome" not in row["context"] for row in calls)
+    _, short = completed(short_share=0.5)
+    assert 0.4 < sum(row["duration_seconds"] < 10 for row in short) / len(short) < 0.6
+    _, said = completed(outcomes=True)
+    assert any(row["context"].get("outcome") == "booked" for row in said)
+    lifelike, talked = completed(lifelike_turns=True)
+    ends = [one.end_seconds for row in talked for one in lifelike.segments(row["id"]) or ()]
+    assert ends
+    assert None not in ends
+    assert ends != [one.end_seconds for row in calls for one in plain.segments(row["id"]) or ()]
