@@ -22,4 +22,9 @@ def command(module: str) -> list[str]:
     return [sys.executable, "-P", "-c", begin]
 
 
-__all__ = ["command"]
+def alone(script: Path) -> list[str]:
+    """Return the command that runs a file that needs nothing but Python, isolated from folders and environment."""
+    return [sys.executable, "-I", str(script)]
+
+
+__all__ = ["alone", "command"]

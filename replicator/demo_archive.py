@@ -10,10 +10,10 @@ import getpass
 import json
 import shutil
 import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from replicator import child
 from replicator.archive.heads import anchor_places, anchors, signing
 from replicator.archive.production import exporting
 from replicator.archive.recordings import stores
@@ -149,7 +149,7 @@ def _export(
     steps.append(("exported", f"{done.calls:,} calls as a bag of {done.files:,} files: {target}"))
     key = [] if signer is None else ["--key", signer.public_key]
     checked = subprocess.run(  # noqa: S603 - the verifier that was just written
-        [sys.executable, "-I", str(target / "verify.py"), str(target), *key],
+        [*child.alone(target / "verify.py"), str(target), *key],
         capture_output=True,
         text=True,
         check=False,

@@ -51,7 +51,7 @@ RUNGS = {
     "doctor": {
         "errors", "env_file", "trusted_files", "settings", "assembly", "records", "source", "store", "budget", "sync",
     },
-    "demo_archive": {"errors", "store", "archive"},
+    "demo_archive": {"errors", "child", "store", "archive"},
     "demo": {
         "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
         "demo_money",
