@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 QUEUE_BATCH = 5000
 TURN_SECONDS = 0.25
 BUSY_PAUSE = timedelta(minutes=1)
+MOST_UNREACHED = 8
+"""After so many downloads in a row that reached nothing, a run begins no more: this machine has no network, and each name may
+take a resolver's time limit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class Runner:
         self._bandwidth = Bandwidth(plan.bytes_per_second)
         self._until: float | None = None
         self._broken: StoreFailed | None = None
+        self._unreached = 0
         self._report = Report()
         self._counting = threading.Lock()
 
@@ -223,7 +228,8 @@ class Runner:
     def _goes_on(self) -> bool:
         """Say whether more may be begun: not where each would fail for the same reason."""
         can_renew = self._renewer is None or self._renewer.can_ask
-        return not self._is_over() and self._broken is None and can_renew
+        is_reached = self._unreached < MOST_UNREACHED
+        return not self._is_over() and self._broken is None and can_renew and is_reached
 
     def _claimed(self, room: int) -> list[Claimed]:
         with self._database.transaction() as tx:
@@ -244,6 +250,7 @@ class Runner:
                     holds.prolong(tx, self._plan.account, [row.call_id])
                     retain_until = archived.retain_until(tx, row.id)
                 self._store.put(part.path, found.sha256, found.media_type, retain_until)
+                self._unreached = 0
                 if self._stored(row, found):
                     self._count(stored=1, bytes=found.bytes)
                 part.discard()
@@ -296,6 +303,8 @@ class Runner:
         return False
 
     def _failed(self, row: Claimed, error: FetchError, pause: timedelta | None = None) -> None:
+        with self._counting:
+            self._unreached = self._unreached + 1 if error.reason is Reason.UNREACHABLE else 0
         now = self._clock()
         standing = Standing(
             row.queued_at, row.deadline_at, row.attempts, row.failures,

@@ -321,3 +321,15 @@ def test_a_file_that_is_put_during_an_erasure_goes_again(database: Database, tmp
             assert fix_queue.perform(database, Beside(tmp_path)).stored == 0
         assert list(FolderStore(tmp_path).listed()) == []
         assert fix_queue.rows(database)[calls[0]]["state"] == "erased"
+
+
+def test_without_a_network_a_run_ends_soon(database: Database, tmp_path: Path) -> None:
+    """After eight downloads in a row that reached nothing no more are begun; the rest stays due for the next run."""
+    with fix_storage.serving(by_path({})) as storage:
+        gone = storage.url
+    fix_queue.add_calls(database, [f"{gone}/{number}" for number in range(40)])
+    report = fix_queue.perform(database, tmp_path)
+    assert 8 <= report.failed <= 8 + 4
+    tried = [row for row in fix_queue.rows(database).values() if row["attempts"]]
+    assert len(tried) == report.failed
+    assert all(row["state"] == "pending" for row in fix_queue.rows(database).values())
