@@ -186,7 +186,7 @@ def _write_xlsx(
             if count % PROGRESS_ROWS == 0:
                 on_progress(count, sink.bytes)
         writer.finish()
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too: the workbook is no whole file, and must not be ended as one
         writer.abandon()
         raise
     facts["numbers_as_text"] = str(writer.texts)

@@ -189,14 +189,19 @@ def candidates(
         )
         yield from rows.fetchall()
         return
+    yield from _by_call(connection, _CANDIDATES, account, BATCH)
+
+
+def _by_call(connection: psycopg.Connection[Any], query: str, account: str, at_once: int) -> Iterator[Any]:
+    """Yield the rows of a query over all calls of an account, in the order of the calls' ids, so many in one statement."""
     after: UUID | None = None
     while True:
         found = connection.execute(
-            _CANDIDATES + " AND (%(after)s::uuid IS NULL OR c.id > %(after)s) ORDER BY c.id LIMIT %(limit)s",
-            {"account": account, "after": after, "limit": BATCH},
+            query + " AND (%(after)s::uuid IS NULL OR c.id > %(after)s) ORDER BY c.id LIMIT %(limit)s",
+            {"account": account, "after": after, "limit": at_once},
         ).fetchall()
         yield from found
-        if len(found) < BATCH:
+        if len(found) < at_once:
             return
         after = found[-1][0]
 
@@ -211,16 +216,7 @@ def calls_of_numbers(
 
 def texts(connection: psycopg.Connection[Any], account: str) -> Iterator[tuple[UUID, str]]:
     """Yield (call id, all text that is stored of the call) of the calls that are not erased."""
-    after: UUID | None = None
-    while True:
-        found = connection.execute(
-            _TEXTS + " AND (%(after)s::uuid IS NULL OR c.id > %(after)s) ORDER BY c.id LIMIT %(limit)s",
-            {"account": account, "after": after, "limit": TEXTS_AT_ONCE},
-        ).fetchall()
-        yield from found
-        if len(found) < TEXTS_AT_ONCE:
-            return
-        after = found[-1][0]
+    yield from _by_call(connection, _TEXTS, account, TEXTS_AT_ONCE)
 
 
 def quarantined(connection: psycopg.Connection[Any], account: str) -> Iterator[tuple[int, UUID | None, bytes]]:

@@ -140,16 +140,16 @@ def test_campaigns_by_day_add_up_to_the_days(small: Connection) -> None:
         assert row["one"] == row["other"] != 0, measure
 
 
-def test_calls_by_hour_are_all_calls_with_the_names_of_weekdays(small: Connection) -> None:
+def test_reach_by_hour_has_all_calls_with_the_names_of_weekdays(small: Connection) -> None:
     """Every call with a creation is in it, placed or not; 30 March 2025 is a Sunday."""
     row = small.execute(
         "SELECT sum(h.calls)::int AS by_hour, (SELECT count(*)::int FROM truedy.calls WHERE created_at IS NOT NULL) AS calls "
-        "FROM analytics.calls_by_hour h WHERE day IS NOT NULL"
+        "FROM analytics.reach_by_hour h WHERE day IS NOT NULL"
     ).fetchone()
     assert row is not None
     assert row["by_hour"] == row["calls"]
     names = small.execute(
-        "SELECT DISTINCT weekday, weekday_name FROM analytics.calls_by_hour WHERE day = '2025-03-30'"
+        "SELECT DISTINCT weekday, weekday_name FROM analytics.reach_by_hour WHERE day = '2025-03-30'"
     ).fetchall()
     assert [tuple(one.values()) for one in names] == [(7, "Sunday")]
     wrong = small.execute(

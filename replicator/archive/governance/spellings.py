@@ -34,57 +34,11 @@ MOST_SEPARATORS = 24
 """The most characters between two digits of one number."""
 EXITS = ("", "00", "011")
 """What may stand before the country's code. A plus sign is a separator here."""
-TWO_DIGIT_CODES = frozenset(
-    [
-        "20",
-        "27",
-        "28",
-        "30",
-        "31",
-        "32",
-        "33",
-        "34",
-        "36",
-        "39",
-        "40",
-        "41",
-        "43",
-        "44",
-        "45",
-        "46",
-        "47",
-        "48",
-        "49",
-        "51",
-        "52",
-        "53",
-        "54",
-        "55",
-        "56",
-        "57",
-        "58",
-        "60",
-        "61",
-        "62",
-        "63",
-        "64",
-        "65",
-        "66",
-        "81",
-        "82",
-        "83",
-        "84",
-        "86",
-        "89",
-        "90",
-        "91",
-        "92",
-        "93",
-        "94",
-        "95",
-        "98",
-    ]
-)
+_TWO_DIGIT_CODES_TEXT = """
+20 27 28 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 83
+84 86 89 90 91 92 93 94 95 98
+"""
+TWO_DIGIT_CODES = frozenset(_TWO_DIGIT_CODES_TEXT.split())
 """Country codes with two digits (ITU-T E.164). 1 and 7 have one; all others have three."""
 
 _SAID = (
@@ -117,75 +71,12 @@ _TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 DIGIT_WORDS = {word: digit for digit, words in enumerate(_SAID) for word in words.split()}
 TIMES = {"double": 2, "doppel": 2, "doble": 2, "doppio": 2, "triple": 3, "treble": 3, "dreimal": 3, "tripla": 3}
-FILLERS = frozenset(
-    [
-        "uh",
-        "um",
-        "er",
-        "ah",
-        "eh",
-        "hm",
-        "hmm",
-        "mhm",
-        "huh",
-        "äh",
-        "ähm",
-        "öh",
-        "and",
-        "und",
-        "y",
-        "et",
-        "e",
-        "en",
-        "then",
-        "dann",
-        "dash",
-        "hyphen",
-        "bindestrich",
-        "space",
-        "point",
-        "dot",
-        "comma",
-        "komma",
-        "plus",
-        "mas",
-        "más",
-        "piu",
-        "più",
-        "slash",
-        "ok",
-        "okay",
-        "yes",
-        "yeah",
-        "ja",
-        "si",
-        "sí",
-        "oui",
-        "right",
-        "so",
-        "code",
-        "area",
-        "vorwahl",
-        "open",
-        "close",
-        "bracket",
-        "klammer",
-        "like",
-        "well",
-        "agent",
-        "contact",
-        "tool",
-        "system",
-        "speaker",
-        "text",
-        "timestamp",
-        "role",
-        "assistant",
-        "user",
-        "start",
-        "end",
-    ]
-)
+_FILLERS_TEXT = """
+uh um er ah eh hm hmm mhm huh äh ähm öh and und y et e en then dann dash hyphen bindestrich space point dot
+comma komma plus mas más piu più slash ok okay yes yeah ja si sí oui right so code area vorwahl open close
+bracket klammer like well agent contact tool system speaker text timestamp role assistant user start end
+"""
+FILLERS = frozenset(_FILLERS_TEXT.split())
 """Words that may stand between digits; the last are the keys of a transcript's JSON."""
 _SCHEME = re.compile(r"\s*(?:tel|sips?):", re.IGNORECASE)
 _TOKEN = re.compile(r"(?P<digit>\d)|(?P<word>[^\W\d_]+)|(?P<other>.)", re.DOTALL)

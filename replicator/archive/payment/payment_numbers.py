@@ -75,54 +75,11 @@ TIMES = {
     "double": 2, "triple": 3, "treble": 3, "quadruple": 4, "doppel": 2, "doppelt": 2, "zweimal": 2, "dreimal": 3,
     "viermal": 4, "doble": 2,
 }  # fmt: skip
-FILLERS = frozenset(
-    [
-        "and",
-        "then",
-        "uh",
-        "um",
-        "er",
-        "erm",
-        "ehm",
-        "hmm",
-        "mm",
-        "ah",
-        "so",
-        "okay",
-        "ok",
-        "right",
-        "yes",
-        "yeah",
-        "dash",
-        "hyphen",
-        "space",
-        "point",
-        "dot",
-        "comma",
-        "next",
-        "is",
-        "und",
-        "dann",
-        "äh",
-        "ähm",
-        "also",
-        "ja",
-        "minus",
-        "strich",
-        "leerzeichen",
-        "y",
-        "eh",
-        "este",
-        "luego",
-        "después",
-        "guion",
-        "espacio",
-        "sí",
-        "si",
-        "that's",
-        "it's",
-    ]
-)
+_FILLERS_TEXT = """
+and then uh um er erm ehm hmm mm ah so okay ok right yes yeah dash hyphen space point dot comma next is und dann
+äh ähm also ja minus strich leerzeichen y eh este luego después guion espacio sí si that's it's
+"""
+FILLERS = frozenset(_FILLERS_TEXT.split())
 _UNITS = {
     "en": "zero one two three four five six seven eight nine",
     "de": "null eins zwei drei vier fünf sechs sieben acht neun",

@@ -172,7 +172,7 @@ def _connected(target: Target, address: str, seconds: float) -> socket.socket:
         plain.connect((address, target.port))
         if target.scheme == "https":
             return _tls().wrap_socket(plain, server_hostname=target.host)
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too: the socket would stay open
         plain.close()
         raise
     return plain

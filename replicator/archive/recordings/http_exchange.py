@@ -135,7 +135,7 @@ def _response(opened: Connection, request: bytes) -> http.client.HTTPResponse:
     except (http.client.HTTPException, ValueError):
         response.close()
         raise FetchError(Reason.BAD_ANSWER) from None
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too: the connection would stay open
         response.close()
         raise
     return response

@@ -221,7 +221,7 @@ class Runner:
                             ids = [row.id for row in under_way.values()]
                             archived.prolong(tx, self._run, ids, self._plan.claim_seconds)
                         prolonged_at = time.monotonic()
-            except BaseException:
+            except BaseException:  # a Ctrl-C, too: leaving the pool waits for the downloads under way
                 self._until = time.monotonic()  # the others end soon
                 raise
 

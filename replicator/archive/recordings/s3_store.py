@@ -190,7 +190,7 @@ class S3Store:
             client.complete_multipart_upload(
                 **shared, UploadId=number, MultipartUpload={"Parts": sent}, IfNoneMatch="*"
             )
-        except BaseException:
+        except BaseException:  # a Ctrl-C, too: what was uploaded would be kept, and charged, for ever
             with _failing("the upload could not be ended"):
                 client.abort_multipart_upload(**shared, UploadId=number)
             raise
