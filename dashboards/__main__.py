@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboards import dbt_sources, grafana, superset
-from dashboards.panels import DASHBOARDS
+from dashboards.boards import DASHBOARDS
 from replicator.store import pages
 
 HERE = Path(__file__).resolve().parent

@@ -13,7 +13,8 @@ import pytest
 
 from dashboards import __main__ as making
 from dashboards import grafana, superset
-from dashboards.panels import DASHBOARDS, Measure, places
+from dashboards.boards import DASHBOARDS
+from dashboards.panels import Measure, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def reader(shown: Shown) -> Iterator[psycopg.Connection[Any]]:
 
 
 def test_the_files_are_those_of_the_description() -> None:
-    """What lies in dashboards/ is what panels.py says, and nothing else lies there."""
+    """What lies in dashboards/ is what boards/ says, and nothing else lies there."""
     made = making.files()
     assert making.written() == sorted(made)
     assert [path.name for path, text in made.items() if path.read_text(encoding="utf-8") != text] == [], (
