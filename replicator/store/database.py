@@ -62,17 +62,27 @@ TERMS: Final[Mapping[str, str]] = {
 WARY_SECONDS: Final = 3600
 """A pooler keeps sessions, with the settings from their start, for up to an hour (PgBouncer's server_lifetime)."""
 IS_ORDERED: Final = """
-SELECT pg_catalog.pg_is_in_recovery() OR EXISTS (
-    SELECT FROM pg_catalog.pg_settings
-    WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source NOT IN ('database', 'user', 'database user')
-) OR EXISTS (
-    SELECT FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
-    WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
-        AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
-        AND pg_catalog.lower(c.setting) ~ '^default_transaction_read_only=(on|t|true|y|yes|1)$'
-)
+SELECT pg_catalog.pg_is_in_recovery() OR CASE
+    WHEN now.source IN ('client', 'session') THEN now.setting = 'on'
+    ELSE coalesce(
+        (
+            SELECT pg_catalog.split_part(c.setting, '=', 2)::boolean
+            FROM pg_catalog.pg_db_role_setting s CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c (setting)
+            WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+                AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user))
+                AND c.setting LIKE 'default_transaction_read_only=%'
+            ORDER BY s.setrole = 0, s.setdatabase = 0
+            LIMIT 1
+        ),
+        now.setting = 'on' AND now.source NOT IN ('global', 'database', 'user', 'database user')
+    )
+END
+FROM pg_catalog.pg_settings AS now
+WHERE now.name = 'default_transaction_read_only'
 """
-"""Whether the database is to be read-only now, and was not only when a pooler opened the session."""
+"""Whether a session that begins now would be read-only. What a pooled session still has from its own start does not count;
+of what is set for roles and databases, the most specific counts, as it does for PostgreSQL.
+"""
 
 
 def terms(**others: str) -> str:
@@ -172,11 +182,13 @@ class Database:
             self._others["session_replication_role"] = "origin"
 
     def _mode(self, connection: psycopg.Connection[Any]) -> str:
-        """Return what to add to BEGIN. A read-only default is respected, unless only a pooled session still has it."""
+        """Return what to add to BEGIN. In the hour after the database refused a write, a transaction is what a session that
+        begins now would be, whichever of a pooler's sessions it meets.
+        """
         if time.monotonic() >= self._wary_until:
             return ""
         row = connection.execute(IS_ORDERED.encode()).fetchone()
-        return "" if row is None or row[0] else ", READ WRITE"
+        return "" if row is None else ", READ ONLY" if row[0] else ", READ WRITE"
 
     def _renewed(self, error: psycopg.Error) -> DatabaseError:
         """Return our error for psycopg's, and have all connections opened anew."""

@@ -52,11 +52,6 @@ def write(database: Database) -> None:
         tx.execute("UPDATE replicator.reporting SET time_zone = time_zone")
 
 
-def write_often(database: Database) -> None:
-    for _ in range(6):
-        write(database)
-
-
 def pids(database: Database, count: int = 1) -> set[int]:
     """Return the servers' processes of as many connections at once."""
     with pool_of(database, count) as connections:
@@ -360,8 +355,32 @@ def test_a_poolers_sessions_forget_that_they_were_read_only(
         admin.execute(f"ALTER DATABASE {name} SET {READ_ONLY} = true")
         with psycopg.connect(database_url) as fresh, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             fresh.execute("UPDATE replicator.reporting SET time_zone = time_zone")
-        with pytest.raises(DatabaseUnavailable, match="25006"):
-            write_often(pooled)
+        for _ in range(6):
+            with pytest.raises(DatabaseUnavailable, match="25006"):
+                write(pooled)
+
+
+@pytest.mark.parametrize(
+    ("in_session", "whole", "own", "is_read_only"),
+    [
+        ("", "on", "", True), ("", "off", "", False), ("", "", "tr", True), ("", "on", "off", False), ("", "off", "1", True),
+        ("on", "", "", True), ("on", "off", "off", True), ("off", "on", "", False),
+    ],
+)  # fmt: skip
+def test_the_most_specific_setting_decides_as_it_does_for_the_server(
+    database_url: str, admin: psycopg.Connection[Any], in_session: str, whole: str, own: str, is_read_only: bool
+) -> None:
+    """Set for the database, for the role in it, or by the client itself: the rule is the server's own."""
+    name, role = name_of(database_url), psycopg.conninfo.conninfo_to_dict(database_url)["user"]
+    if whole:
+        admin.execute(f"ALTER DATABASE {name} SET {READ_ONLY} = {whole}")
+    if own:
+        admin.execute(f"ALTER ROLE {role} IN DATABASE {name} SET {READ_ONLY} = '{own}'")
+    options = f"-c {READ_ONLY}={in_session}" if in_session else ""
+    with psycopg.connect(database_url, options=options, autocommit=True) as connection:
+        row = connection.execute(f"SELECT current_setting('{READ_ONLY}') = 'on'").fetchone()
+        assert row == (is_read_only,)
+        assert connection.execute(door.IS_ORDERED.encode()).fetchone() == row
 
 
 def test_no_setting_breaks_a_sync_behind_a_pooler(
