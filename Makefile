@@ -49,6 +49,7 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m replicator.settings_page > docs/settings.md
+	$(BIN)/python -m replicator.service.metrics > docs/metrics.md
 	$(BIN)/python -m replicator.store.pages
 	$(BIN)/python -m tests.fix_module_map
 	$(BIN)/python -m dashboards

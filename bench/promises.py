@@ -43,7 +43,7 @@ def promises() -> list[Promise]:
             "Nothing that was observed is lost",
             "Once a batch of answers is committed, its rows survive kill, crash and restart. Rows and the coverage that they "
             "prove are committed together or not at all, so a killed run goes on where it was.",
-            "Calls that were created and deleted between two looks; contents between two looks.",
+            "Calls that were created and deleted between two comparisons; contents between two comparisons.",
             (
                 "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
                 "tests/sync/test_crash.py::test_a_database_that_is_killed_and_restarted_loses_nothing",
@@ -88,7 +88,7 @@ def promises() -> list[Promise]:
             "source's own stamps lie in the future, or go back and stay there, our looks decide, and it is said. A transcript or "
             "recording counts as absent after three looks over at least a day, past its deadline (7 days unless told), and not "
             "while far more of them are missing than usual; an empty answer replaces nothing.",
-            "Contents between two looks; a fixed delay that depends on neither the size nor the limit. While history and its "
+            "Contents between two comparisons; a fixed delay that depends on neither the size nor the limit. While history and its "
             "transcripts are read, nothing may be left for a pass, and each class's bound holds. Both are "
             "computed in `analytics.update_delay`, beside what was achieved. Rows that cannot be read cost requests at each "
             "look, and make a pass longer. A transcript that came, or was replaced, while "
@@ -134,7 +134,7 @@ def promises() -> list[Promise]:
             "Only the source that is stored",
             "A replica that holds calls writes nothing before the source has shown one of them, in its first page or by id. An "
             "empty account, another key and another base URL end the run, and nothing is inferred.",
-            "Recognition after every remembered call was deleted: then the operator vouches, with `sync --same-account`.",
+            "Recognition after every remembered call was deleted: then the operator confirms it, with `sync --same-account`.",
             (
                 "tests/sync/deletions/test_deletions.py::test_another_account_is_not_written",
                 "tests/sync/deletions/test_deletions.py::test_an_empty_account_that_is_none",

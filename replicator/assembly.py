@@ -292,6 +292,8 @@ def live_page(settings: Settings, database: Database, stop: threading.Event) -> 
     site = web.Site(
         make,
         lambda: figures.pulse(database, account),
+        lambda: figures.measures(database, account),
+        account=account,
         names=web.names_of(host, settings.replicator_http_names),
         keep_seconds=refresh / 2,
         fresh_seconds=max(LEAST_FRESH_SECONDS, 3 * settings.replicator_poll_seconds),

@@ -255,7 +255,7 @@ class SettingFields(BaseModel):
         Field(
             ge=0,
             le=65535,
-            description="Port on which `serve` shows the report (`/`) and its health (`/health`); 0 is any free one. "
+            description="Port on which `serve` shows the report (`/`), its health (`/health`) and its metrics (`/metrics`); 0 is any free one. "
             "Without it, nothing listens.",
         ),
     ] = None

@@ -27,6 +27,7 @@ from replicator.report.rows import (
     Facts,
     Figures,
     Hour,
+    Measure,
     Month,
     Outstanding,
     Pulse,
@@ -46,6 +47,7 @@ MOST_NAMES = 10
 MOST_LINES = 8
 MOST_MONTHS = 24
 PULSE_SECONDS = 5
+MEASURES_SECONDS = 10
 _FILE = re.compile(r"\d\d_([a-z]+)\.sql\Z")
 
 Row = TypeVar("Row")
@@ -56,6 +58,7 @@ SHAPES: Mapping[str, type[Any]] = {
     "errors": ErrorText, "coverage": CoveredDay, "outstanding": Outstanding, "unsure": UnsureStretch,
     "quarantine": Aside, "runs": RunLine, "delays": Delay, "health": Pulse, "budgets": BudgetLine,
     "reconciled": Reconciled, "bridge": BridgeStep, "closes": ClosedMonth, "archive": ArchiveDay,
+    "metrics": Measure,
 }  # fmt: skip
 """{name of a query: dataclass of its rows}."""
 
@@ -119,3 +122,12 @@ def pulse(database: Database, account: str) -> Pulse:
     with database.transaction() as tx:
         tx.execute(f"SET LOCAL statement_timeout = {PULSE_SECONDS * 1000}")
         return Pulse(*tx.execute(queries()["health"].encode(), {"account": account}).fetchall()[0])
+
+
+def measures(database: Database, account: str) -> tuple[Measure, ...]:
+    """Read the measurements for `/metrics`. Raises DatabaseError where the database cannot be asked."""
+    with database.transaction() as tx:
+        tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        tx.execute(f"SET LOCAL statement_timeout = {MEASURES_SECONDS * 1000}")
+        found = tx.execute(queries()["metrics"].encode(), {"account": account}).fetchall()
+        return tuple(Measure(name, tuple(labels), value) for name, labels, value in found)

@@ -324,6 +324,15 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """One measurement for `/metrics`; `labels` are names and values in turn."""
+
+    name: str
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Period:
     """The last `days` days including today, and the same number before them."""
 

@@ -1,5 +1,5 @@
-"""Serves the live page and the health of `serve` over HTTP: read only, on loopback unless set otherwise, without a
-login.
+"""Serves the live page, the health and the metrics of `serve` over HTTP: read only, on loopback unless set otherwise,
+without a login.
 
 `Site.answer` decides what is answered and knows no socket; a raw ASGI application on uvicorn carries the answers. A
 page is made once per refresh, for however many readers, in a thread for which a stop does not wait. A request is
@@ -19,7 +19,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qs
 
 from replicator.errors import ConfigurationError, ReplicatorError
@@ -29,13 +29,15 @@ from replicator.report.page import SPANS, header_policy
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 
-    from replicator.report.rows import Pulse
+    from replicator.report.rows import Measure, Pulse
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("replicator.serve")
+
+T = TypeVar("T")
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 WILDCARDS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - they are no names, whoever listens on them
@@ -44,6 +46,7 @@ STOP_SECONDS = 0.5
 """How long a stop waits for the server; most of the ten seconds belong to the sync."""
 BACKLOG = 64
 PULSE_KEPT_SECONDS = 1.0
+METRICS_KEPT_SECONDS = 5.0
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_-](?:[a-z0-9_.-]{0,251}[a-z0-9_-])?)\.?(?::[0-9]{0,5})?")
 HEADERS = (
     ("Content-Security-Policy", header_policy()),
@@ -83,31 +86,50 @@ def names_of(host: str, more: Sequence[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in (*LOOPBACK, *own, *more))
 
 
+class Kept(Generic[T]):
+    """Something that is made anew when it is older than some seconds, by one reader at a time, however many there are:
+    the sync needs the database's connections. What cannot be made is not kept; the error is the reader's.
+    """
+
+    def __init__(self, make: Callable[[], T], seconds: float, clock: Callable[[], float]) -> None:
+        self._make, self._seconds, self._clock = make, seconds, clock
+        self._turn = threading.Lock()
+        self._made: tuple[float, T] | None = None
+
+    def get(self) -> T:
+        """Return it, at most so many seconds old."""
+        with self._turn:
+            if self._made is None or self._clock() - self._made[0] >= self._seconds:
+                made = self._make()
+                self._made = (self._clock(), made)
+            return self._made[1]
+
+
 class Site:
-    """Decides what is answered. `make` makes the page for a number of days; `pulse` asks the database
-    for its health.
+    """Decides what is answered. `make` makes the page for a number of days; `pulse` asks the database for its health,
+    `measure` for the metrics of `account`.
     """
 
     def __init__(
         self,
         make: Callable[[int], str],
         pulse: Callable[[], Pulse],
+        measure: Callable[[], Sequence[Measure]],
         *,
+        account: str,
         names: frozenset[str],
         keep_seconds: float,
         fresh_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._make = make
-        self._pulse = pulse
         self._names = names
-        self._keep_seconds = keep_seconds
+        self._account = account
         self._fresh_seconds = fresh_seconds
-        self._clock = clock
-        # One page and one question at a time, however many readers: the database's connections are needed by the sync.
-        self._turn, self._pulse_turn = threading.Lock(), threading.Lock()
-        self._kept: dict[int, tuple[float, bytes]] = {}
-        self._felt: tuple[float, Pulse | None] | None = None
+        # One page at a time, over whatever period: it asks the database for the most.
+        self._turn = threading.Lock()
+        self._pages = {days: Kept(lambda days=days: make(days).encode(), keep_seconds, clock) for days in SPANS}  # type: ignore[misc]
+        self._pulse = Kept(lambda: _asked(pulse), PULSE_KEPT_SECONDS, clock)
+        self._measures = Kept(lambda: _asked(measure), METRICS_KEPT_SECONDS, clock)
 
     def answer(self, method: str, path: str, query: str, hosts: Sequence[str], authority: str | None = None) -> Answer:
         """Return the answer to a request. `hosts` are its Host headers; `authority` is the host in
@@ -120,8 +142,10 @@ class Site:
             return Answer(405, "text/plain", b"read only\n", (("Allow", "GET, HEAD"),))
         if path == "/health":
             return self._health()
+        if path == "/metrics":
+            return self._metrics()
         if path != "/":
-            return _plain(404, "here are / and /health")
+            return _plain(404, "here are /, /health and /metrics")
         days = self._days(query)
         if days is None:
             return _plain(404, f"?days= is one of {', '.join(str(one) for one in SPANS)}")
@@ -133,31 +157,23 @@ class Site:
         return next((days for days in SPANS if asked == [str(days)]), None)
 
     def _page(self, days: int) -> Answer:
-        with self._turn:
-            made_at, body = self._kept.get(days, (0.0, b""))
-            if not body or self._clock() - made_at >= self._keep_seconds:
-                try:
-                    body = self._make(days).encode()
-                except ReplicatorError as error:
-                    log.warning("the page could not be made: %s", error.message)
-                    return _plain(503, "the page cannot be made at the moment; the service's log says why")
-                self._kept[days] = (self._clock(), body)
+        try:
+            with self._turn:
+                body = self._pages[days].get()
+        except ReplicatorError as error:
+            log.warning("the page could not be made: %s", error.message)
+            return _plain(503, "the page cannot be made at the moment; the service's log says why")
         return Answer(200, "text/html", body)
 
-    def _feel(self) -> Pulse | None:
-        """Return the database's health, at most a second old; None where it cannot be asked."""
-        with self._pulse_turn:
-            if self._felt is None or self._clock() - self._felt[0] >= PULSE_KEPT_SECONDS:
-                try:
-                    found = self._pulse()
-                except ReplicatorError:
-                    found = None
-                self._felt = (self._clock(), found)
-            return self._felt[1]
+    def _metrics(self) -> Answer:
+        """Return the metrics. Without the database there are few, and one of them says so."""
+        from replicator.service import metrics  # noqa: PLC0415 - only a service that is asked for them needs the library
+
+        return Answer(200, metrics.KIND, metrics.exposition(self._measures.get(), self._account))
 
     def _health(self) -> Answer:
         """Report whether database, lease and freshness are good, without a name, an address or a row."""
-        found = self._feel()
+        found = self._pulse.get()
         is_database = found is not None
         is_lease = found is not None and found.is_lease_held
         lag = None if found is None else found.lag_seconds
@@ -174,6 +190,14 @@ class Site:
             "recordings_near_deadline": None if found is None else found.near_deadline_recordings,
         }
         return Answer(200 if is_fine else 503, "application/json", json.dumps(facts).encode() + b"\n")
+
+
+def _asked(ask: Callable[[], T]) -> T | None:
+    """Return what the database says; None where it cannot be asked."""
+    try:
+        return ask()
+    except ReplicatorError:
+        return None
 
 
 def _plain(status: int, text: str) -> Answer:
@@ -301,4 +325,4 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-__all__ = ["HEADERS", "Answer", "Application", "Site", "host_of", "names_of", "serving"]
+__all__ = ["HEADERS", "Answer", "Application", "Kept", "Site", "host_of", "names_of", "serving"]

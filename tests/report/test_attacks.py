@@ -74,8 +74,8 @@ def html() -> list[str]:
 def live(html: list[str]) -> Iterator[str]:
     """The live page's address, on the real server, under the header's policy."""
     site = web.Site(
-        lambda _: html[0], lambda: Pulse(is_lease_held=True, lag_seconds=1.0), names=web.names_of("127.0.0.1", ()),
-        keep_seconds=0, fresh_seconds=9,
+        lambda _: html[0], lambda: Pulse(is_lease_held=True, lag_seconds=1.0), lambda: (), account="main",
+        names=web.names_of("127.0.0.1", ()), keep_seconds=0, fresh_seconds=9,
     )  # fmt: skip
     with web.serving(site, host="127.0.0.1", port=0, stop=threading.Event()) as url:
         yield url

@@ -348,7 +348,7 @@ def test_the_live_page_refreshes_and_loads_nothing(found: Any, chromium: Browser
     """From the real server, under the header's policy: no message, no request but its own, a refresh and the periods."""
     site = web.Site(
         lambda _: page.render(found, refresh_seconds=60), lambda: Pulse(is_lease_held=True, lag_seconds=1.0),
-        names=web.names_of("127.0.0.1", ()), keep_seconds=1, fresh_seconds=9,
+        lambda: (), account="main", names=web.names_of("127.0.0.1", ()), keep_seconds=1, fresh_seconds=9,
     )  # fmt: skip
     with web.serving(site, host="127.0.0.1", port=0, stop=threading.Event()) as url:
         seen = chromium.open(url)

@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replicator.errors import ConfigurationError, DatabaseUnavailable
-from replicator.report.rows import Pulse
+from replicator.report.rows import Measure, Pulse
 from replicator.service import web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 FINE = Pulse(is_lease_held=True, lag_seconds=12.34)
+MEASURED = (Measure("lag_seconds", (), 12.34),)
 
 
 def site(
     make: Callable[[int], str] = lambda days: f"page of {days}",
     pulse: Callable[[], Pulse] = lambda: FINE,
+    measure: Callable[[], Sequence[Measure]] = lambda: MEASURED,
     **more: object,
 ) -> web.Site:
-    return web.Site(make, pulse, names=web.names_of("127.0.0.1", ()), keep_seconds=30, fresh_seconds=300, **more)  # type: ignore[arg-type]
+    names = web.names_of("127.0.0.1", ())
+    return web.Site(make, pulse, measure, account="main", names=names, keep_seconds=30, fresh_seconds=300, **more)  # type: ignore[arg-type]
 
 
 def fails(*_: object) -> Pulse:
@@ -63,7 +66,7 @@ def test_names() -> None:
     "hosts",
     [[], ["evil.example"], ["localhost", "localhost"], ["127.0.0.1.nip.io"], ["localhost.evil"], ["2130706433"]],
 )
-@pytest.mark.parametrize("path", ["/", "/health", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/health", "/metrics", "/nowhere"])
 def test_a_foreign_name_is_not_served(hosts: list[str], path: str) -> None:
     """A page of another origin whose name was made to resolve to us gets nothing, whatever it asks for."""
     answer = site(make=lambda _: pytest.fail("made a page")).answer("GET", path, "", hosts)
@@ -168,6 +171,28 @@ def test_health(pulse: Callable[[], Pulse], status: int, database: bool, lease: 
     assert b"secret" not in answer.body
 
 
+def test_metrics_are_measured_every_five_seconds_however_many_ask() -> None:
+    """The database is asked once for all who scrape; without it, one metric says so and nothing of why."""
+    asked: list[float] = []
+    now = [0.0]
+
+    def measure() -> Sequence[Measure]:
+        asked.append(now[0])
+        return MEASURED
+
+    one = site(measure=measure, clock=lambda: now[0])
+    for now[0] in (0.0, 2.0, 4.9, 5.0, 9.0):
+        answer = one.answer("GET", "/metrics", "", ["localhost"])
+        assert (answer.status, answer.kind) == (200, "text/plain; version=0.0.4")
+        assert b'replicator_lag_seconds{account="main"} 12.34' in answer.body
+    assert asked == [0.0, 5.0]
+    without = site(measure=fails).answer("GET", "/metrics", "", ["localhost"])  # type: ignore[arg-type]
+    assert without.status == 200
+    assert b'replicator_database_up{account="main"} 0.0' in without.body
+    assert b"secret" not in without.body
+    assert b"lag_seconds" not in without.body
+
+
 def test_a_page_that_cannot_be_made_says_nothing_of_why(caplog: pytest.LogCaptureFixture) -> None:
     """503 without host, user or reason: those are in the service's log."""
     answer = site(make=fails).answer("GET", "/", "", ["localhost"])  # type: ignore[arg-type]
@@ -194,7 +219,7 @@ def test_every_answer_has_the_headers() -> None:
     """Policy, no sniffing, no frame, no referrer, no opener, no store: on pages, refusals and errors alike."""
     with running(site()) as (_, port):
         for method, path, headers, status in (
-            ("GET", "/", {}, 200), ("HEAD", "/", {}, 200), ("GET", "/health", {}, 200), ("GET", "/x", {}, 404),
+            ("GET", "/", {}, 200), ("HEAD", "/", {}, 200), ("GET", "/health", {}, 200), ("GET", "/metrics", {}, 200), ("GET", "/x", {}, 404),
             ("POST", "/", {}, 405), ("GET", "/", {"Host": "evil.example"}, 421),
         ):  # fmt: skip
             answer = ask(port, method, path, **headers)

@@ -1,0 +1,165 @@
+"""The metrics of `serve`: what is measured is right, can be parsed, has a meaning, and is what the alerts look at."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from replicator.report import figures
+from replicator.report.rows import Measure
+from replicator.service import metrics
+from tests.sync.fix_source import source
+
+if TYPE_CHECKING:
+    from replicator.store.database import Database
+
+TOP = Path(__file__).resolve().parents[2]
+ALERTS = TOP / "dashboards" / "prometheus" / "alerts.yml"
+HOSTILE = 'a "quoted" \\ name\nof {two="lines"} 1'
+
+MADE = """
+INSERT INTO replicator.budgets (account, key_id, window_seconds, request_limit) VALUES ('default', 'k2', 60, 97)
+    ON CONFLICT DO NOTHING;
+INSERT INTO archive.heads (account, block, place, head, written_at, authority)
+    VALUES ('default', 1, 'folder', '{}', now(), 'https://time.example');
+INSERT INTO billing.budgets VALUES
+    ('default', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'), 'account', '', 0.01),
+    ('default', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'), 'campaign', %(hostile)s, 100),
+    ('another', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'), 'account', '', 100);
+INSERT INTO replicator.absences (account, call_id, evidence, last_seen_at, first_missing_at)
+    SELECT 'default', id, 'page', now(), now() FROM truedy.calls ORDER BY id LIMIT 3
+"""
+
+Parsed = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: bytes) -> Parsed:
+    """Return {(name, sorted labels): value} as Prometheus reads it."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def value(found: Parsed, name: str, account: str = "default", **labels: str) -> float:
+    return found[metrics.PREFIX + name, tuple(sorted({"account": account, **labels}.items()))]
+
+
+def test_what_is_measured_is_what_the_tables_hold(database: Database) -> None:
+    """After syncs with the archive on, with budgets, suspects and a head: each figure equals a count of its own, and nothing of
+    another account is in it."""
+    with source(database, calls=150) as there:
+        there.sync(seals=True)
+        there.world.update(there.world.live_ids()[3], cost_usd=7.5)
+        there.sync(seals=True)
+        with database.transaction() as tx:
+            for statement in MADE.split(";"):
+                tx.execute(statement.encode(), {"hostile": HOSTILE} if "%(" in statement else None)
+        measured = figures.measures(database, "default")
+        found = parsed(metrics.exposition(measured, "default"))
+
+        def counted(statement: str) -> float:
+            return float(there.value(statement))
+
+        assert value(found, "database_up") == 1
+        assert value(found, "lease_held") == 0
+        assert 0 < value(found, "lag_seconds") < 600
+        assert value(found, "complete_and_proven") == counted(
+            "SELECT is_complete_and_proven::integer FROM analytics.replication_freshness"
+        )
+        assert (
+            value(found, "calls", state="live")
+            == counted("SELECT count(*) FROM truedy.calls WHERE deleted_at IS NULL")
+            == 150
+        )
+        assert value(found, "calls", state="proven") <= 150
+        assert value(found, "source_calls") == 150
+        for kind, table in (("transcript", "transcripts"), ("recording", "recordings")):
+            assert value(found, "pending_details", kind=kind) == counted(
+                f"SELECT count(*) FROM truedy.{table} WHERE due_at IS NOT NULL"
+            )
+        assert value(found, "suspected_deletions") == 3
+        assert value(found, "last_run", outcome="done") == 1
+        assert value(found, "last_run_requests", result="sent") == counted(
+            "SELECT requests FROM replicator.runs ORDER BY id DESC LIMIT 1"
+        )
+        assert value(found, "last_run_calls", change="changed") == counted(
+            "SELECT calls_changed FROM replicator.runs ORDER BY id DESC LIMIT 1"
+        )
+        assert value(found, "window_requests_limit", key_id="k2") == 97
+        assert value(found, "window_requests", key_id="k2") == 0
+        assert value(found, "archive_records") == counted("SELECT count(*) FROM archive.records")
+        assert value(found, "archive_unanchored_records") == counted(
+            "SELECT count(*) FROM archive.records WHERE block > 1"
+        )
+        assert 0 < value(found, "archive_unanchored_seconds") < 600
+        assert value(found, "archive_heads_without_token") == 1
+        assert value(found, "recordings", state="waiting") == counted(
+            "SELECT count(*) FROM archive.objects WHERE state = 'pending'"
+        )
+        month = str(there.value("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')"))
+        hostile = {"period": month, "scope": "campaign", "scope_value": HOSTILE}
+        assert value(found, "budget_usd", **hostile) == 100
+        assert value(found, "budget_passed", **hostile) == 0
+        whole = {"period": month, "scope": "account", "scope_value": ""}
+        assert value(found, "budget_usd", **whole) == 0.01
+        assert value(found, "budget_will_be_passed", **whole) == (value(found, "budget_forecast_usd", **whole) > 0.01)
+        assert {name.removeprefix(metrics.PREFIX) for name, _ in found} == set(metrics.MEANINGS)
+        assert all(math.isfinite(one) for one in found.values())
+        assert {dict(labels)["account"] for _, labels in found} == {"default"}
+
+
+def test_before_the_first_sync_there_is_little(database: Database) -> None:
+    """No error, no invented zero: only what can be said of an empty replica."""
+    found = parsed(metrics.exposition(figures.measures(database, "default"), "default"))
+    assert {name.removeprefix(metrics.PREFIX) for name, _ in found} == {
+        "database_up", "build_info", "lease_held", "suspected_deletions",
+    }  # fmt: skip
+
+
+def test_other_labels_than_the_meaning_has_are_a_defect() -> None:
+    """A label that is new in the query is missed in the page and the alerts: it does not pass unseen."""
+    with pytest.raises(AssertionError, match="calls has other labels"):
+        metrics.exposition((Measure("calls", ("stat", "live"), 1.0),), "default")
+
+
+def test_the_page_is_as_it_is_generated() -> None:
+    """`make docs` writes it."""
+    assert (TOP / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics.document()
+
+
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_looks_at_metrics_that_exist(rule: dict[str, Any]) -> None:
+    """Its names and labels are those of the catalogue, and it says what to do."""
+    names = set(re.findall(r"replicator_(\w+)", rule["expr"]))
+    assert names <= set(metrics.MEANINGS)
+    known = {"account"}.union(*(metrics.MEANINGS[name].labels for name in names))
+    text = " ".join(rule["annotations"].values())
+    assert set(re.findall(r"(\w+)=~?\"", rule["expr"])) <= known
+    assert set(re.findall(r"\$labels\.(\w+)", text)) <= known
+    assert rule["annotations"].keys() == {"summary", "description"}
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+
+
+def test_prometheus_accepts_the_rules() -> None:
+    """Its own tool, where it is installed."""
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    done = subprocess.run([tool, "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
