@@ -68,6 +68,8 @@ $(READY): requirements.lock pyproject.toml
 lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev --extra parquet --extra archive --extra s3 --extra xlsx \
 		--no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	printf 'dbt-core>=1.11,<1.12\ndbt-postgres>=1.9,<2\n' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-header --no-annotate - -o .ci/dbt.lock
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
