@@ -23,6 +23,7 @@ SALT_BYTES = 32
 NO_BLOCK = bytes(HASH_BYTES)
 """The hash that the first block names as its previous one."""
 FORMAT = b"truedy-archive-block-1\n"
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def canonical(fields: Mapping[str, Any]) -> bytes:
     """Return the canonical JSON of a content: keys sorted, no spaces, UTF-8. Instants are texts (`instant`), and a number
     whose digits matter is a text, too.
     """
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _encode(fields).encode()
 
 
 def instant(at: datetime | None) -> str | None:

@@ -192,10 +192,10 @@ class Rules:
         return self._first_words(RuleKind.SECURITY_CODE)
 
     def asks_for_a_code(self, text: str, words: Iterable[str]) -> bool:
-        """Say whether a text, which has these words, holds a prompt for a security code."""
+        """Say whether a text in lower case, which has these words, holds a prompt for a security code."""
         if self._codes is None or self._code_words.isdisjoint(words):
             return False
-        return self._codes.search(text.lower()) is not None
+        return self._codes.search(text) is not None
 
     def _first_words(self, *kinds: RuleKind) -> frozenset[str]:
         words = (word.lower() for kind in kinds for rule in self._on(kind) for word in rule.words)

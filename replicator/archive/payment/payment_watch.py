@@ -100,7 +100,8 @@ class Watch:
             return row
         if row.is_same_content:
             return replace(row, transcript=None, fetched_at=None)
-        return replace(row, transcript=self._transcript(row, row.transcript))
+        transcript = self._transcript(row, row.transcript)
+        return row if transcript is row.transcript else replace(row, transcript=transcript)
 
     def _transcript(self, row: DetailRow, transcript: Transcript) -> Transcript:
         """Look at a transcript with other content than the stored one."""
