@@ -57,7 +57,7 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     held = lease.acquire(database, "bench", "bench")
     with database.transaction() as tx:
         run_id = runs.begin_run(tx, "default", "bench", "bench", held.holder, held.epoch)
-    committer = Committer("default", held, run_id, Policy(), [])
+    committer = Committer("default", held, run_id, Policy(), [], looks_since=now)
     position = Position(State(Ledger()), Ledger(), Source("bench"))
     later = now + timedelta(hours=1)
     outcomes = [Outcome(Request(Lane.BACKFILL, 0, later), now, now, page=page) for page in pages]

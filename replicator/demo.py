@@ -22,7 +22,7 @@ import typer
 from pydantic import SecretStr
 from rich.text import Text
 
-from replicator import assembly, atomic_file, child, demo_archive, demo_money, guarding
+from replicator import assembly, atomic_file, child, demo_archive, demo_money, guarding, streams
 from replicator.errors import ReplicatorError
 from replicator.report import figures, page, progress, sparks, terminal
 from replicator.report.run_line import describe
@@ -152,7 +152,7 @@ def _money(settings: Settings, url: str, source: dict[str, str], stop: Event) ->
             database, settings.replicator_account, folder, source,
             lambda since, until: _sync(settings, url, source, stop, Asked(since, until)),
         ):  # fmt: skip
-            typer.echo(shown_lines(text))
+            streams.say(shown_lines(text))
 
 
 def _archive(settings: Settings, url: str, stop: Event) -> list[tuple[str, str]]:
@@ -261,4 +261,4 @@ def _connect(where: assembly.Place, *, seconds: float) -> None:
 
 
 def _say(text: str) -> None:
-    typer.echo(shown(text), err=True)
+    streams.say(shown(text), err=True)

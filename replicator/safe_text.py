@@ -3,13 +3,14 @@ r"""Makes text safe to show: messages, logs, tables, errors. Pure, except for th
 Text from the source, the database, the environment or a file name may contain characters that affect a terminal or the
 text around them, or a secret. `visible` writes each such character as an escape (`\x1b`, `\u202e`). `shown` also
 removes the secrets that this process was told. `json_text` is JSON without any such raw character, with every value
-exact. The content of files (CSV, Parquet, HTML) does not go through here.
+exact. `fitted` breaks lines for a terminal. The content of files (CSV, Parquet, HTML) does not go through here.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 PART = 6
@@ -24,6 +25,10 @@ _IGNORABLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
 """Invisible characters that count as printable: they make a text look like another text."""
 _SPACES = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 """Spaces other than the ordinary one: Python does not count them as printable, and they are harmless."""
+
+_LABEL = re.compile(r"\s*\S+(?: \S+)*\s{2,}(?=\S)")
+"""The beginning of a line such as `coverage   from the beginning`."""
+_PIECE = re.compile(r"(?:`[^`]{1,60}`\S*|\S+)\s*")
 
 _secrets: set[str] = set()
 
@@ -82,6 +87,35 @@ def json_text(value: Any, *, default: Any = None, indent: int | None = 2) -> str
     return json.dumps(value, default=default, indent=indent).replace("\x7f", "\\u007f")
 
 
+def fitted(text: str, columns: int | None) -> str:
+    """Return text whose lines are broken between words to fit so many columns (None: as they are). What is quoted in backticks and
+    what has no blank stays in one piece. The rest of a line stands below its beginning, behind the label if it has one.
+    """
+    if columns is None or all(
+        2 * len(line) <= columns for line in text.splitlines()
+    ):  # a character has two columns at most
+        return text
+    from rich.cells import cell_len  # noqa: PLC0415 - it takes longer to load than most texts to say
+
+    return "\n".join(
+        one for line in text.splitlines() for one in (_broken(line, columns) if cell_len(line) > columns else [line])
+    )
+
+
+def _broken(line: str, columns: int) -> list[str]:
+    from rich.cells import cell_len  # noqa: PLC0415 - as above
+
+    label = _LABEL.match(line)
+    indent = label.end() if label and label.end() <= columns // 3 else len(line) - len(line.lstrip())
+    lines, now = [], line[:indent]
+    for piece in _PIECE.findall(line[indent:]):
+        if now.strip() and cell_len(now) + cell_len(piece.rstrip()) > columns:
+            lines.append(now.rstrip())
+            now = " " * indent
+        now += piece
+    return [*lines, now.rstrip()]
+
+
 class LogFormatter(logging.Formatter):
     """Writes each record as one line, whatever it contains; only the traceback of a defect has
     further, indented lines.
@@ -101,6 +135,6 @@ def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
 
 
 __all__ = [
-    "HIDDEN", "LEAST_HIDDEN", "PART", "LogFormatter", "echoes", "escaped", "hide", "json_text", "shown", "shown_lines",
+    "HIDDEN", "LEAST_HIDDEN", "PART", "LogFormatter", "echoes", "escaped", "fitted", "hide", "json_text", "shown", "shown_lines",
     "visible",
 ]  # fmt: skip

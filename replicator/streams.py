@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 
 from replicator.errors import OutputFailed
+from replicator.safe_text import fitted
 
 FALLBACK = "backslashreplace"
 
@@ -114,6 +115,20 @@ def write_bytes(content: bytes) -> None:
         raise _failed(error) from None
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Write lines for people, and in a terminal break them between words. Elsewhere a line stays one line, for grep and awk."""
+    stream = sys.stderr if err else sys.stdout
+    print(fitted(text, _columns(stream)), file=stream, flush=True)
+
+
+def _columns(stream: object) -> int | None:
+    """Return the width of the terminal that a stream leads to; None where it leads elsewhere."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None  # type: ignore[attr-defined]
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def finish() -> None:
     """Write everything that is buffered. Raises OutputFailed or BrokenPipeError; after that the buffer is empty in any
     case.
@@ -145,4 +160,4 @@ def _failed(error: OSError) -> OutputFailed:
     )
 
 
-__all__ = ["finish", "give_up", "prepare", "write_bytes"]
+__all__ = ["finish", "give_up", "prepare", "say", "write_bytes"]

@@ -55,7 +55,7 @@ RUNGS = {
     "demo": {
         "errors", "child", "atomic_file", "settings", "assembly", "store", "sync", "service", "report", "archive", "reconcile",
         "demo_money",
-        "demo_archive", "guarding",
+        "demo_archive", "guarding", "streams",
     },
     "demo_money": {"errors", "atomic_file", "store", "reconcile"},
     "cli": {

@@ -48,8 +48,18 @@ COMMANDS = (
     ("export", "calls", "--output", "-"), ("export", f"no{ACTING}", "--output", "-"), ("psql", "-c", "SELECT 1"),
     ("export", "calls", "--output", f"/nowhere/{ACTING}"), ("report", "--output", f"/nowhere/{ACTING}"), (f"no{ACTING}",),
     ("status", f"--no{ACTING}"),
+    ("accounts", "list"), ("accounts", "list", "--json"), ("names", "list"), ("names", "list", "--json"), ("names", "list", "--csv"),
+    ("archive", "run", "--max-seconds", "1"), ("archive", "status"), ("archive", "status", "--json"), ("archive", "verify"), ("archive", "log"),
+    ("archive", "hold", "add", f"case{ACTING}", "--call", CALL, "--reason", f"why{ACTING}"), ("archive", "hold", "list"),
+    ("archive", "retention", "set", f"class{ACTING}", "--keep", "1y"), ("archive", "retention", "list"),
+    ("archive", "dispose", "--dry-run"), ("archive", "export", "bag", "--reason", f"why{ACTING}"), ("archive", "log", "--json"),
+    ("reconcile", "import", f"/nowhere/{ACTING}", "--period", "2026-10"), ("reconcile", "statements"),
+    ("reconcile", "match", "--period", "2026-10"), ("reconcile", "show", "--period", "2026-10"),
+    ("reconcile", "rates", "set", f"rule{ACTING}", "--price", "1", "--increment", "60", "--from", "2026-01-01"),
+    ("reconcile", "rates", "list"), ("reconcile", "rates", "check"), ("reconcile", "budget", "set", "2026-12", "1", "--campaign", f"camp{ACTING}"),
+    ("reconcile", "budget", "list"), ("reconcile", "close", "2026-10"),
 )  # fmt: skip
-EXACT = {"export"}
+EXACT = {"export", "names"}
 """Commands whose standard output is the content itself."""
 
 
@@ -181,7 +191,9 @@ def with_password(database_url: str) -> str:
 def test_every_command_with_names_that_act(children: fix_processes.Nursery, database_url: str, tmp_path: Path) -> None:
     """Words of a hostile account, stored and shown by every command, act on nothing; JSON keeps them exact."""
     with hostile(listing) as base_url:
-        chosen = settings(base_url, with_password(database_url))
+        chosen = settings(
+            base_url, with_password(database_url), REPLICATOR_ARCHIVE="on", REPLICATOR_DATA_DIR=str(tmp_path / "data")
+        )
         assert say(children, "sync", **chosen)[0] == 0
         for command in COMMANDS:
             code, said = say(children, *command, **chosen)

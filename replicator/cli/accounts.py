@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 
@@ -53,7 +54,7 @@ def rename(
         if as_json:
             typer.echo(terminal.as_json({"old": old, "new": new, "calls": calls}))
         else:
-            typer.echo(f"the account {old} is {new} now, with {calls:,} calls; set REPLICATOR_ACCOUNT={new}")
+            streams.say(f"the account {old} is {new} now, with {calls:,} calls; set REPLICATOR_ACCOUNT={new}")
 
 
 __all__ = ["app"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replicator import streams
 from replicator.cli import recordings
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
@@ -46,7 +47,9 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after so many seconds.", metavar="SECONDS")
+    ] = None,
     again: recordings.Again = False,
     compare: recordings.Compare = False,
     fetch_lost: recordings.FetchLost = False,
@@ -77,8 +80,8 @@ def run(
         left = "" if done.is_finished and looked.is_finished else "; more is left: run it again"
         if not as_json:
             if looked.calls:
-                typer.echo(f"{looked.calls:,} calls looked at for payment data, {looked.findings:,} places found")
-            typer.echo(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
+                streams.say(f"{looked.calls:,} calls looked at for payment data, {looked.findings:,} places found")
+            streams.say(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
         wanted = recordings.Wanted(until, is_again=again, compares_now=compare, fetches_lost=fetch_lost)
         kept = recordings.run(settings, database, wanted, is_told=not as_json)
         if as_json:
@@ -105,7 +108,7 @@ def status(as_json: Json = False) -> None:
         facts["open_seconds"] = (
             None if facts["open_since"] is None else max(0, round((now - facts["open_since"]).total_seconds()))
         )
-        typer.echo(terminal.as_json(facts) if as_json else "\n".join(_status_lines(facts)))
+        typer.echo(terminal.as_json(facts)) if as_json else streams.say("\n".join(_status_lines(facts)))
 
 
 def _governed(settings: Settings, database: Database, now: datetime) -> dict[str, Any]:
@@ -198,14 +201,14 @@ def anchor(
             names = ("block", "last_sequence", "file", "tokens", "waiting", "token_error")
             typer.echo(terminal.as_json({name: getattr(done, name) for name in names} | {"key": signer.public_key}))
         elif done.block is None:
-            typer.echo("nothing is sealed yet, so there is no head")
+            streams.say("nothing is sealed yet, so there is no head")
         else:
-            typer.echo(
+            streams.say(
                 f"block {done.block:,} with the last sequence {done.last_sequence:,}: {shown(place.name)}/{done.file}"
             )
-            typer.echo(f"public key: {signer.public_key}")
+            streams.say(f"public key: {signer.public_key}")
         if done.token_error is not None:
-            typer.echo(f"{done.waiting:,} heads wait for their time stamp: {shown(done.token_error)}", err=True)
+            streams.say(f"{done.waiting:,} heads wait for their time stamp: {shown(done.token_error)}", err=True)
             raise typer.Exit(1)
 
 
@@ -264,7 +267,7 @@ def _files_read(*, quiet: bool) -> Callable[[int], None]:
         nonlocal told_at
         if not quiet and time.monotonic() - told_at >= 1:
             told_at = time.monotonic()
-            typer.echo(f"files: {read:,} read", err=True)
+            streams.say(f"files: {read:,} read", err=True)
 
     return tell
 
@@ -299,19 +302,19 @@ def _show(verdict: Verdict, outside: Found, *, is_compared: bool, as_json: bool)
         typer.echo(terminal.as_json(facts))
         return
     for fault in verdict.faults:
-        typer.echo(shown(str(fault)))
+        streams.say(shown(str(fault)))
     if verdict.faults_untold:
-        typer.echo(f"archive: {verdict.faults_untold:,} further faults are not told [more]")
+        streams.say(f"archive: {verdict.faults_untold:,} further faults are not told [more]")
     if verdict.unsealed:
-        typer.echo(
+        streams.say(
             f"archive: {verdict.unsealed:,} stored rows have no record: they were written while the archive was off, or not "
             "by this program; `replicator archive run` seals them, and says when [unsealed]"
         )
     against = f"{verdict.heads_outside:,} heads outside" if is_compared else "no head outside (--anchors names them)"
     what = "whole" if verdict.is_whole else "NOT whole"
-    typer.echo(f"{what}: {verdict.records:,} records in {verdict.blocks:,} blocks, compared with {against}")
+    streams.say(f"{what}: {verdict.records:,} records in {verdict.blocks:,} blocks, compared with {against}")
     if verdict.head is not None:
-        typer.echo(f"newest block: {verdict.head}")
+        streams.say(f"newest block: {verdict.head}")
 
 
 def _progress() -> Any:

@@ -10,6 +10,7 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.safe_text import shown
@@ -29,8 +30,10 @@ SHOWN = 20
 
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")],
-    call: Annotated[list[UUID] | None, typer.Option(help="This call; repeatable.")] = None,
-    number: Annotated[list[str] | None, typer.Option(help="Calls from or to this number; repeatable.")] = None,
+    call: Annotated[list[UUID] | None, typer.Option(help="This call; repeatable.", metavar="ID")] = None,
+    number: Annotated[
+        list[str] | None, typer.Option(help="Calls from or to this number; repeatable.", metavar="NUMBER")
+    ] = None,
     since: Annotated[
         Day, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="Created on this day or later.")
     ] = None,
@@ -38,7 +41,7 @@ def export(
         Day, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="Created on this day or earlier.")
     ] = None,
     hold: Annotated[str | None, typer.Option(metavar="NAME", help="Only calls that this legal hold covers.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; it is sealed with the export.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is sealed with the export.", metavar="TEXT")] = None,
     as_json: Json = False,
 ) -> None:
     """Write what the archive has of calls into a folder (BagIt) with transcripts, recordings, load files and proofs. The
@@ -150,22 +153,22 @@ def say(done: Done, folder: Path) -> None:
     """Say what was exported, and what to do with it."""
     tally = done.tally
     if not done.calls:
-        typer.echo("no call matches; the bag says so, and the archive that it was asked for")
+        streams.say("no call matches; the bag says so, and the archive that it was asked for")
     of_each = ", ".join(f"{count:,} {kind}" for kind, count in sorted(tally.kinds.items()))
-    typer.echo(
+    streams.say(
         f"{done.calls:,} calls, {tally.records:,} records{f' ({of_each})' if of_each else ''}, {done.files:,} files, "
         f"{done.bytes:,} bytes; {tally.erased:,} of the records are erased"
     )
-    typer.echo(
+    streams.say(
         f"sealed as record {done.sequence}, {'signed' if done.is_signed else 'not signed: the archive has no key yet'}"
     )
     for one in done.unknown[:SHOWN]:
-        typer.echo(f"not in the archive: {one}", err=True)
+        streams.say(f"not in the archive: {one}", err=True)
     for one in tally.damaged[:SHOWN]:
-        typer.echo(f"not as it was sealed: {shown(one)}", err=True)
+        streams.say(f"not as it was sealed: {shown(one)}", err=True)
     if len(done.unknown) > SHOWN or len(tally.damaged) > SHOWN:
-        typer.echo("and more, in custody.json", err=True)
-    typer.echo(f"verify it: python {shown(str(folder / 'verify.py'))} {shown(str(folder))}")
+        streams.say("and more, in custody.json", err=True)
+    streams.say(f"verify it: python {shown(str(folder / 'verify.py'))} {shown(str(folder))}")
 
 
 __all__ = ["digits", "export", "signer"]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
@@ -30,9 +31,12 @@ Calls = Annotated[
     list[UUID] | None, typer.Option("--call", metavar="ID", help="A call's id; several times for several.")
 ]
 Numbers = Annotated[
-    list[str] | None, typer.Option("--number", help="A number with its country's code; several times for several.")
+    list[str] | None,
+    typer.Option("--number", metavar="NUMBER", help="A number with its country's code; several times for several."),
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is sealed and kept, so name a case and no person.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is sealed and kept, so name a case and no person.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 
 app = typer.Typer(
@@ -76,7 +80,7 @@ def add_hold(
     reason: Reason,
     call: Calls = None,
     number: Numbers = None,
-    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.")] = None,
+    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.", metavar="ID")] = None,
     since: Annotated[datetime | None, typer.Option(help="The first day of creation, included.", **DAY)] = None,
     until: Annotated[datetime | None, typer.Option(help="The last day of creation, included.", **DAY)] = None,
     as_json: Json = False,
@@ -96,8 +100,8 @@ def add_hold(
             by=_actor(settings), reason=reason, at=datetime.now(UTC),
         )  # fmt: skip
         found = {"name": name, "calls": covered}
-        typer.echo(
-            terminal.as_json(found) if as_json else f"the hold {name} is placed; it covers {covered:,} stored calls"
+        typer.echo(terminal.as_json(found)) if as_json else streams.say(
+            f"the hold {name} is placed; it covers {covered:,} stored calls"
         )
 
 
@@ -136,23 +140,23 @@ def release_hold(
         holds.release(
             database, settings.replicator_account, name, by=_actor(settings), reason=reason, at=datetime.now(UTC)
         )
-        typer.echo(terminal.as_json({"released": name}) if as_json else f"the hold {name} is released")
+        typer.echo(terminal.as_json({"released": name})) if as_json else streams.say(f"the hold {name} is released")
 
 
 @retention.command("set")
 def set_retention(
     name: Annotated[str, typer.Argument(metavar="CLASS", help="The class's name.")],
-    keep: Annotated[str, typer.Option(help="For how long after the call's end: 6y, 18m, 90d.")],
+    keep: Annotated[str, typer.Option(help="For how long after the call's end: 6y, 18m, 90d.", metavar="TIME")],
     statutory: Annotated[
         bool, typer.Option("--statutory/--business", help="Whether a law demands it: then erasure waits for its end.")
     ] = False,
     compliance: Annotated[
         bool, typer.Option("--compliance/--governance", help="Whether it can never be shortened again.")
     ] = False,
-    direction: Annotated[str | None, typer.Option(help="Only calls of this direction.")] = None,
-    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.")] = None,
-    campaign: Annotated[str | None, typer.Option(help="Only calls of this campaign.")] = None,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    direction: Annotated[str | None, typer.Option(help="Only calls of this direction.", metavar="WORD")] = None,
+    agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.", metavar="ID")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Only calls of this campaign.", metavar="ID")] = None,
+    reason: Annotated[str, typer.Option(help="Why.", metavar="TEXT")] = "",
     as_json: Json = False,
 ) -> None:
     """Set a retention class, or a new version of it. Of all classes that select a call, the longest counts."""
@@ -168,7 +172,9 @@ def set_retention(
             database, settings.replicator_account, new, by=_actor(settings), reason=shown(reason), at=datetime.now(UTC)
         )
         said = f"the class {name} keeps for {new.keep} ({basis}, {mode}); this is version {version}"
-        typer.echo(terminal.as_json({"name": name, "version": version, "keep": str(new.keep)}) if as_json else said)
+        typer.echo(
+            terminal.as_json({"name": name, "version": version, "keep": str(new.keep)})
+        ) if as_json else streams.say(said)
 
 
 @retention.command("list")
@@ -232,7 +238,7 @@ def erase(
 
 @app.command()
 def dispose(
-    reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.")] = "retention",
+    reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.", metavar="TEXT")] = "retention",
     write_to: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="FILE", help="Where to write the certificate (default: here)."),
@@ -268,7 +274,7 @@ def reapply(as_json: Json = False) -> None:
         done = guarding.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
         _refresh(database)
         calls = 0 if done is None else sum(one.is_removal for one in done.verdicts)
-        typer.echo(terminal.as_json({"erased": calls}) if as_json else f"{calls:,} calls erased again")
+        typer.echo(terminal.as_json({"erased": calls})) if as_json else streams.say(f"{calls:,} calls erased again")
 
 
 @app.command()
@@ -276,7 +282,7 @@ def log(
     call: Annotated[
         UUID | None, typer.Option("--call", metavar="ID", help="Only what was done with this call.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show so many, newest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Show so many, newest first.", metavar="N")] = 100,
     as_json: Json = False,
 ) -> None:
     """Show who did what when, and why: reads, exports, holds, erasures, changes of settings."""
@@ -360,12 +366,12 @@ def _show(verdicts: Sequence[Verdict], done: Done | None, path: Path | None, *, 
     for one in verdicts:
         kept = f" ({one.kept_by})" if one.kept_by else ""
         until = f" until {one.kept_until:%Y-%m-%d}" if one.kept_until else ""
-        typer.echo(f"{one.call_id}  {one.decision}  {WORDS[one.reason]}{shown(kept)}{until}; found by {one.found_by}")
+        streams.say(f"{one.call_id}  {one.decision}  {WORDS[one.reason]}{shown(kept)}{until}; found by {one.found_by}")
     removals = sum(one.is_removal for one in verdicts)
     verb = "would be" if is_plan else "were"
-    typer.echo(f"{removals:,} calls {verb} erased or disposed of, {len(verdicts) - removals:,} are kept")
+    streams.say(f"{removals:,} calls {verb} erased or disposed of, {len(verdicts) - removals:,} are kept")
     if path is not None:
-        typer.echo(f"certificate: {shown(str(path))}")
+        streams.say(f"certificate: {shown(str(path))}")
 
 
 def attach(to: typer.Typer) -> None:

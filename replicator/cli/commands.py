@@ -13,6 +13,7 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json, app
 from replicator.report import DEFAULT_DAYS
@@ -97,7 +98,7 @@ def status(as_json: Json = False) -> None:
             terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds, url)
             if not settings.names_a_database:
                 password = visible(str(assembly.data_dir(settings) / "password"))
-                typer.echo(
+                streams.say(
                     f"           (while a command such as serve keeps it running; its password is in {password})"
                 )
             from replicator.report import sparks
@@ -109,10 +110,14 @@ def status(as_json: Json = False) -> None:
 def report(
     output: Annotated[
         Path | None,
-        typer.Option(help="Write to this file, or to standard output with - (default: truedy-report-DATE.html here)."),
+        typer.Option(
+            help="Write to this file, or to standard output with - (default: truedy-report-DATE.html here).",
+            metavar="FILE",
+        ),
     ] = None,
     days: Annotated[
-        int, typer.Option(min=1, max=MOST_DAYS, help="So many days, today the last, beside as many before.")
+        int,
+        typer.Option(min=1, max=MOST_DAYS, help="So many days, today the last, beside as many before.", metavar="N"),
     ] = DEFAULT_DAYS,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and write no file.")] = False,
@@ -120,7 +125,7 @@ def report(
     """Write the report as one HTML file: volume, funnel, durations, cost, and how far all of that can be relied on."""
     import webbrowser
 
-    from replicator import assembly, atomic_file, streams
+    from replicator import assembly, atomic_file
     from replicator.report import figures, page, terminal
     from replicator.store.schema_check import check
 
@@ -141,15 +146,16 @@ def report(
         atomic_file.write(path, text)
         typer.echo(visible(str(path)))
         if open_ and not webbrowser.open(path.absolute().as_uri()):
-            typer.echo("no browser was found; open the file by hand", err=True)
+            streams.say("no browser was found; open the file by hand", err=True)
 
 
 @app.command()
 def deletions(
     release: Annotated[
-        int | None, typer.Option(min=1, help="Let that many suspected deletions be asked for and confirmed.")
+        int | None,
+        typer.Option(min=1, help="Let that many suspected deletions be asked for and confirmed.", metavar="N"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show that many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Show that many, newest first.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
     """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
@@ -168,9 +174,9 @@ def deletions(
 
 @app.command()
 def verify(
-    max_requests: Annotated[int, typer.Option(min=1, help="Ask the source at most so often.")] = 40,
+    max_requests: Annotated[int, typer.Option(min=1, help="Ask the source at most so often.", metavar="N")] = 40,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Draw the same pages again (default: others each time).")
+        int | None, typer.Option(min=0, help="Draw the same pages again (default: others each time).", metavar="N")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -197,7 +203,7 @@ def verify(
                 max_requests=max_requests,
                 seed=secrets.randbelow(2**31) if seed is None else seed,
                 stop=stop,
-                on_wait=lambda seconds: typer.echo(f"waiting {seconds:.0f} s for the request budget", err=True),
+                on_wait=lambda seconds: streams.say(f"waiting {seconds:.0f} s for the request budget", err=True),
                 on_request=show,
             ).perform()
         if as_json:
@@ -212,7 +218,8 @@ def verify(
 def recording(
     call_id: Annotated[UUID, typer.Argument(help="The call's id.")],
     reason: Annotated[
-        str | None, typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).")
+        str | None,
+        typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).", metavar="TEXT"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -249,7 +256,7 @@ def migrate(as_json: Json = False) -> None:
             typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
         else:
             tables = f"schema {done.after}" + ("" if done.before == done.after else f" (was {done.before or 'none'})")
-            typer.echo(f"{tables}; {len(done.views)} views applied anew")
+            streams.say(f"{tables}; {len(done.views)} views applied anew")
 
 
 @app.command()
@@ -274,4 +281,4 @@ def roles(
         elif only_print:
             typer.echo("".join(f"{statement};\n" for statement in statements), nl=False)
         else:
-            typer.echo(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")
+            streams.say(f"roles {prefix}_*: {terminal.plural(len(statements), 'statement')} executed")

@@ -54,13 +54,13 @@ def run(app: Callable[..., Any]) -> None:
         error.show()
         code = error.exit_code
     except ReplicatorError as error:
-        typer.echo(error.explain(), err=True)
+        streams.say(error.explain(), err=True)
         code = error.exit_code
     except typer.Abort:
         code = 1  # Ctrl-C while a command was still being loaded
     except Exception as error:  # noqa: BLE001 - the last door: what comes here is a defect
         typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
-        typer.echo(
+        streams.say(
             f"a defect of the replicator: {type(error).__name__}; please report it with the lines above", err=True
         )
     with suppress(ReplicatorError, BrokenPipeError):
@@ -77,7 +77,7 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
     try:
         settings = load()
         for odd in settings.warnings():
-            typer.echo(f"warning: {shown(odd)}", err=True)
+            streams.say(f"warning: {shown(odd)}", err=True)
         if settings.replicator_log_level == "DEBUG":
             logging.getLogger("replicator").setLevel("DEBUG")
             logging.getLogger("replicator.settings").debug("%s", settings.described())
@@ -90,7 +90,7 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
             if isinstance(error, SourceError):
                 facts |= {"status": error.status, "code": error.code}
             typer.echo(terminal.as_json(facts))
-        typer.echo(error.explain(), err=True)
+        streams.say(error.explain(), err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         raise typer.Exit(1) from None

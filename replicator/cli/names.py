@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 
@@ -21,7 +22,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the agents and campaigns of the stored calls with their names, the busiest first."""
-    from replicator import assembly, streams
+    from replicator import assembly
     from replicator.export import names_file
     from replicator.report import terminal
     from replicator.store import names, schema_check
@@ -84,9 +85,9 @@ def read(
         if as_json:
             typer.echo(terminal.as_json({"names": len(found), "of_no_stored_call": strangers}))
         else:
-            typer.echo(f"named: {names_file.described(found)}")
+            streams.say(f"named: {names_file.described(found)}")
             if strangers:
-                typer.echo(f"{strangers:,} of them are of no call that is stored now: check their ids", err=True)
+                streams.say(f"{strangers:,} of them are of no call that is stored now: check their ids", err=True)
 
 
 __all__ = ["app"]

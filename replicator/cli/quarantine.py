@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
@@ -31,7 +32,7 @@ LISTED = 100
 
 RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's number in the list.")]
 All = Annotated[bool, typer.Option("--all", help="List resolved rows too.")]
-Limit = Annotated[int, typer.Option(min=1, help="List at most so many rows.")]
+Limit = Annotated[int, typer.Option(min=1, help="List at most so many rows.", metavar="N")]
 Raw = Annotated[bool, typer.Option("--raw", help="Show its bytes too, escaped: they may be personal data.")]
 
 
@@ -87,7 +88,7 @@ def by_options(
     number: Annotated[int | None, typer.Argument(metavar="ID")] = None,
     show: Annotated[bool, typer.Option("--show")] = False,
     raw: Raw = False,
-    output: Annotated[Path | None, typer.Option()] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE")] = None,
     replay: Annotated[bool, typer.Option("--replay")] = False,
     with_resolved: All = False,
     limit: Limit = LISTED,
@@ -100,7 +101,7 @@ def by_options(
         raise typer.BadParameter("which row? give the ID that `replicator quarantine list` shows")
     commands = _modern(number, raw=raw, output=output, replay=replay, with_resolved=with_resolved, limit=limit)
     new = " and ".join(f"replicator quarantine {shlex.join(words)}" for words in commands)
-    typer.echo(f"`quarantine` has sub-commands now; this is written: {shown(new)}", err=True)
+    streams.say(f"`quarantine` has sub-commands now; this is written: {shown(new)}", err=True)
     with _database(as_json=as_json) as (settings, database):
         if replay:
             _replay(settings, database, number, as_json=as_json)
@@ -181,7 +182,9 @@ def _replay(settings: Settings, database: Database, number: int | None, *, as_js
         suppressing=suppressing,
         payment_data=PaymentData(settings.replicator_archive_payment_data),
     )
-    typer.echo(terminal.as_json(done.as_dict() | {"left": done.left}) if as_json else quarantine_view.describe(done))
+    typer.echo(terminal.as_json(done.as_dict() | {"left": done.left})) if as_json else streams.say(
+        quarantine_view.describe(done)
+    )
     if done.left:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.safe_text import shown
@@ -60,7 +61,7 @@ def import_file(
         done = importing.run(
             database, settings.replicator_account, file, mapping_file.load(mapping), period=period, by=settings.actor, name=statement
         )  # fmt: skip
-        typer.echo(terminal.as_json(done.as_dict()) if as_json else described(done))
+        typer.echo(terminal.as_json(done.as_dict())) if as_json else streams.say(described(done))
         if done.statement.unreadable:
             raise typer.Exit(1)
 
@@ -82,9 +83,9 @@ def show_statements(
             typer.echo(terminal.as_json([{name: getattr(one, name) for name in names} for one in found]))
         else:
             for one in found:
-                typer.echo(shown(_line(one)))
+                streams.say(shown(_line(one)))
             if not found:
-                typer.echo("no statement was imported; see: replicator reconcile import --help")
+                streams.say("no statement was imported; see: replicator reconcile import --help")
 
 
 def described(done: Imported) -> str:
@@ -124,7 +125,9 @@ def described(done: Imported) -> str:
 
 
 def _line(one: Stored) -> str:
-    total = ", ".join(f"{amount} {code}" for code, amount in one.total.items()) or "nothing"
+    from replicator.reconcile.wording import usd
+
+    total = ", ".join(f"{usd(Decimal(amount))} {code}" for code, amount in one.total.items()) or "nothing"
     unread = f", {one.unreadable:,} of them unreadable" if one.unreadable else ""
     gone = "" if one.is_in_force else f" (replaced by statement {one.replaced_by})"
     return (

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.cli.reconcile import Period, app, opened
 from replicator.safe_text import shown
@@ -29,6 +30,7 @@ def disputes(
     from replicator.errors import ConfigurationError
     from replicator.export.delimited import BYTE_ORDER_MARK, END, neutral, quoted
     from replicator.reconcile.disputes import COLUMNS, NUMBERS, row
+    from replicator.reconcile.wording import usd
     from replicator.report import terminal
     from replicator.store import dispute_lines
 
@@ -56,7 +58,7 @@ def disputes(
         if as_json:
             typer.echo(terminal.as_json({"file": str(output), "lines": count, "difference_usd": total}))
         else:
-            typer.echo(shown(f"{output}: {count:,} lines, {total:f} US dollars more than our calls say"))
+            streams.say(shown(f"{output}: {count:,} lines, {usd(total)} US dollars more than our calls say"))
 
 
 __all__ = ["disputes"]

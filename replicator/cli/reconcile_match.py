@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.cli.reconcile import Period, app, opened
 from replicator.safe_text import shown_lines
@@ -39,7 +40,7 @@ def match(period: Period, party: Party = None, as_json: Json = False) -> None:
         if as_json:
             typer.echo(terminal.as_json([one.as_dict() for one in done]))
         for one in () if as_json else done:
-            typer.echo(shown_lines(wording.matched(one)))
+            streams.say(shown_lines(wording.matched(one)))
 
 
 @app.command()
@@ -58,7 +59,9 @@ def show(
     with opened(as_json=as_json) as (settings, database):
         share = Decimal(str(tolerance)) / 100
         found = showing.read(database, settings.replicator_account, period, most)
-        typer.echo(terminal.as_json(found.as_dict(share)) if as_json else shown_lines(wording.month(found, share)))
+        typer.echo(terminal.as_json(found.as_dict(share))) if as_json else streams.say(
+            shown_lines(wording.month(found, share))
+        )
         if not found.is_within(share):
             raise typer.Exit(1)
 
@@ -77,7 +80,7 @@ def assign(
     with opened(as_json=as_json) as (settings, database):
         kept = deciding.assign(database, settings.replicator_account, line, call, reason, settings.actor)
         words = f"kept: line {line} bills {kept['call_id'] or 'none of our calls'}; now run: replicator reconcile match --period {kept['period']}"
-        typer.echo(terminal.as_json(kept) if as_json else shown_lines(words))
+        typer.echo(terminal.as_json(kept)) if as_json else streams.say(shown_lines(words))
 
 
 @app.command()
@@ -99,7 +102,7 @@ def accept(
             database, settings.replicator_account, item, reason, settings.actor, period=period, party=party
         )
         words = f"kept: {item} ({kept['class']}, {kept['delta_usd']}) is accepted"
-        typer.echo(terminal.as_json(kept) if as_json else shown_lines(words))
+        typer.echo(terminal.as_json(kept)) if as_json else streams.say(shown_lines(words))
 
 
 @app.command()
@@ -130,7 +133,7 @@ def close(
             reopen=reopen,
             seal=guarding.sealing_close(settings),
         )
-        typer.echo(terminal.as_json(done.as_dict()) if as_json else shown_lines(wording.closed(done)))
+        typer.echo(terminal.as_json(done.as_dict())) if as_json else streams.say(shown_lines(wording.closed(done)))
 
 
 __all__ = ["accept", "app", "assign", "close", "match", "show"]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import typer
 
+from replicator import streams
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.cli.reconcile import app, opened
 from replicator.safe_text import shown
@@ -42,7 +43,9 @@ def set_rate(
         datetime | None,
         typer.Option("--until", formats=["%Y-%m-%d"], metavar="DAY", help="The first day on which it ends."),
     ] = None,
-    direction: Annotated[str | None, typer.Option(help="Only calls of this direction: inbound or outbound.")] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="Only calls of this direction: inbound or outbound.", metavar="WORD")
+    ] = None,
     prefix: Annotated[
         str | None, typer.Option(metavar="DIGITS", help="Only called numbers that begin so, with the country's code.")
     ] = None,
@@ -71,7 +74,7 @@ def set_rate(
             "campaign": campaign, "minimum": minimum, "increment": increment, "price": value, "from": since.date(),
             "until": None if until is None else until.date(),
         })  # fmt: skip
-    typer.echo(shown(f"the rule {name.strip()} is set from {since:%Y-%m-%d}; see: replicator reconcile rates check"))
+    streams.say(shown(f"the rule {name.strip()} is set from {since:%Y-%m-%d}; see: replicator reconcile rates check"))
 
 
 @rates.command("list")
@@ -100,7 +103,7 @@ def remove_rate(name: Name) -> None:
     with opened(as_json=False) as (settings, database), database.transaction() as tx:
         if not rate_cards.remove(tx, settings.replicator_account, name):
             raise ConfigurationError(f"there is no rule {name}", advice="list them: replicator reconcile rates list")
-    typer.echo("removed")
+    streams.say("removed")
 
 
 @rates.command("check")
@@ -158,7 +161,7 @@ def set_budget(
         raise typer.BadParameter("a budget is above zero")
     with opened(as_json=False) as (settings, database), database.transaction() as tx:
         month_budgets.put(tx, settings.replicator_account, month, scope, of, value)
-    typer.echo(shown(f"the budget of {month} for {scope} {of}".rstrip() + f" is {value:,f} US dollars"))
+    streams.say(shown(f"the budget of {month} for {scope} {of}".rstrip() + f" is {value:,f} US dollars"))
 
 
 @budget.command("list")
@@ -185,7 +188,7 @@ def remove_budget(month: Month, agent: Agent = None, campaign: Campaign = None) 
     with opened(as_json=False) as (settings, database), database.transaction() as tx:
         if not month_budgets.remove(tx, settings.replicator_account, month, scope, of):
             raise ConfigurationError("there is no such budget", advice="list them: replicator reconcile budget list")
-    typer.echo("removed")
+    streams.say("removed")
 
 
 def _scope(month: str, agent: UUID | None, campaign: str | None) -> tuple[str, str]:
@@ -218,7 +221,7 @@ def _show(title: str, rows: list[dict[str, Any]], terminal: Any, *, as_json: boo
     if as_json:
         typer.echo(terminal.as_json(rows))
     elif not rows:
-        typer.echo("there is nothing yet")
+        streams.say("there is nothing yet")
     else:
         columns = [name for name in rows[0] if name not in {"account", "reporting_time_zone"}]
         terminal.show_table(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replicator import streams
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
@@ -165,9 +167,9 @@ def say(report: Report, *, err: bool = False) -> None:
     """Write what a run of the lane did, and what the operator should know, in a few lines."""
     from replicator.report.recording_lines import describe, warnings
 
-    typer.echo(describe(report), err=err)
+    streams.say(describe(report), err=err)
     for line in warnings(report):
-        typer.echo(line, err=True)
+        streams.say(line, err=True)
 
 
 def lines(report: Report) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded
 from replicator.cli.front import Json, app
 
@@ -40,10 +41,14 @@ RequireComplete = Annotated[
 ]
 
 
+MaxSeconds = Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="Stop after so many seconds.")]
+MaxRequests = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many requests.")]
+
+
 @app.command()
 def sync(
-    max_seconds: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
-    max_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
+    max_seconds: MaxSeconds = None,
+    max_requests: MaxRequests = None,
     full: Full = False,
     since: Since = None,
     until: Until = None,
@@ -90,12 +95,12 @@ def sync(
                 requests=None if max_requests is None else max_requests - report.counters.requests,
             )  # fmt: skip
         archived = {} if kept is None else {"archive": recordings.facts(kept)}
-        typer.echo(terminal.as_json(_facts(report) | archived) if as_json else describe(report))
+        typer.echo(terminal.as_json(_facts(report) | archived)) if as_json else streams.say(describe(report))
         if kept is not None and not as_json:
             recordings.say(kept)
         _say_what_to_know(report)
         if not as_json:
-            typer.echo(report.last_line)
+            streams.say(report.last_line)
         if trouble is not None:
             raise trouble
         if report.result == "stopped" or (require_complete and not report.is_complete):
@@ -143,13 +148,13 @@ def _say_what_to_know(report: Report) -> None:
     from replicator.report import terminal
 
     if report.is_held:
-        typer.echo(
+        streams.say(
             f"{report.suspected:,} calls are missing at the source: too many to be believed, so they are held. If they "
             f"were deleted, run: replicator deletions --release {report.suspected}",
             err=True,
         )
     if report.unfinished:
-        typer.echo(
+        streams.say(
             f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True
         )
     elif report.result == "bounded":
@@ -157,9 +162,9 @@ def _say_what_to_know(report: Report) -> None:
         left = (
             f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"
         )
-        typer.echo(f"stopped at the bound; what is done is kept. Left: {left}", err=True)
+        streams.say(f"stopped at the bound; what is done is kept. Left: {left}", err=True)
     if report.result == "stopped":
-        typer.echo("stopped by a signal; what is done is kept, and the next sync goes on from there", err=True)
+        streams.say("stopped by a signal; what is done is kept, and the next sync goes on from there", err=True)
 
 
 __all__ = ["sync"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from replicator import streams
 from replicator.cli.frame import guarded, loaded
 from replicator.cli.front import Json, app
 from replicator.safe_text import shown
@@ -37,8 +38,18 @@ def doctor(
         typer.echo(terminal.as_json(examined.as_dict()))
     else:
         for line in findings.lines(examined.found):
-            typer.echo(shown(line))
+            streams.say(shown(line))
     raise typer.Exit(examined.exit_code)
+
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="csv, spreadsheet, xlsx or parquet (default: by the file's ending; csv for -).",
+    ),
+]
 
 
 @app.command()
@@ -46,25 +57,23 @@ def export(
     view: Annotated[
         str, typer.Argument(metavar="VIEW", help="A view of schema analytics, with the schema or without.")
     ],
-    output: Annotated[str, typer.Option(help="A new file, or - for standard output.")],
-    chosen: Annotated[
-        str | None,
-        typer.Option("--format", help="csv, spreadsheet, xlsx or parquet (default: by the file's ending; csv for -)."),
-    ] = None,
-    columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b")] = None,
+    output: Annotated[str, typer.Option(help="A new file, or - for standard output.", metavar="FILE")],
+    chosen: Format = None,
+    columns: Annotated[str | None, typer.Option(help="Only these, in this order: a,b", metavar="A,B")] = None,
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The first day, included.")
     ] = None,
     until: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="DAY", help="The last day, included.")
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Only the rows of this account.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only the rows of this account.", metavar="NAME")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: in a terminal).")
     ] = None,
     reason: Annotated[
-        str | None, typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).")
+        str | None,
+        typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).", metavar="TEXT"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -86,16 +95,16 @@ def export(
                 seen = partial(_note_personal_data, settings, database, reason, asked)
                 done = running.export(database, asked, target, on_choice=seen, on_progress=show)
         except KeyboardInterrupt:
-            typer.echo("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
+            streams.say("stopped by a signal; nothing was kept" if target.is_file else "stopped by a signal", err=True)
             raise
         if as_json:
             typer.echo(terminal.as_json(done.as_dict()))
         elif done.file is not None:
-            typer.echo(
+            streams.say(
                 exporting.describe(done.view, done.file, done.rows, done.bytes, done.sha256 or "", done.snapshot_at)
             )
             if done.numbers_as_text:
-                typer.echo(
+                streams.say(
                     f"{terminal.plural(done.numbers_as_text, 'number')} with more than 15 digits, or without a value, "
                     "stand as text: Excel would round them",
                     err=True,
@@ -104,8 +113,10 @@ def export(
 
 @app.command()
 def demo(
-    calls: Annotated[int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.")] = 5000,
-    seed: Annotated[int, typer.Option(help="Another seed, other calls.")] = 1,
+    calls: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.", metavar="N")
+    ] = 5000,
+    seed: Annotated[int, typer.Option(help="Another seed, other calls.", metavar="N")] = 1,
     stay: Annotated[
         bool | None,
         typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal)."),
@@ -155,7 +166,7 @@ def _note_personal_data(
     if not question.is_personal(choice):
         return
     name = choice.view.full_name
-    typer.echo(f"{shown(name)} holds personal data: keep the export as you must keep those", err=True)
+    streams.say(f"{shown(name)} holds personal data: keep the export as you must keep those", err=True)
     about = {
         "view": name, "columns": [column.name for column in choice.columns], "only": asked.account,
         "since": f"{asked.since:%F}" if asked.since else None, "until": f"{asked.until:%F}" if asked.until else None,

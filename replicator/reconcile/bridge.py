@@ -68,7 +68,7 @@ STEP_OF: Mapping[Class, StepCode] = {
 WORDS: Mapping[StepCode, str] = {
     StepCode.OUR_SUM: "our calls of the month",
     StepCode.PENDING: "no amount yet on one side",
-    StepCode.LATE_ADJUSTMENTS: "costs that changed later, lines about other months",
+    StepCode.LATE_ADJUSTMENTS: "later costs, lines of other months",
     StepCode.PERIOD_BOUNDARY: "calls at the month's border",
     StepCode.DURATION: "other seconds",
     StepCode.RATE: "other rate or increment",

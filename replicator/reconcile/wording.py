@@ -19,24 +19,40 @@ CENT = Decimal("0.01")
 ALWAYS = frozenset({StepCode.OUR_SUM, StepCode.RESIDUE, StepCode.STATEMENT_TOTAL})
 
 
-def usd(amount: Decimal, *, with_sign: bool = False) -> str:
-    """Return an amount with all its digits, two at least."""
-    digits = max(2, -int(amount.normalize().as_tuple().exponent)) if amount else 2
-    return f"{amount:{'+' if with_sign else ''},.{digits}f}"
+def usd(amount: Decimal, *, with_sign: bool = False, digits: int | None = None) -> str:
+    """Return an amount with all its digits, two at least, or with so many behind the point."""
+    return f"{amount:{'+' if with_sign else ''},.{_digits(amount) if digits is None else digits}f}"
+
+
+def _digits(amount: Decimal) -> int:
+    """Return how many digits behind the point an amount needs, two at least."""
+    return max(2, -int(amount.normalize().as_tuple().exponent)) if amount else 2
 
 
 def bridge_lines(steps: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the bridge as a column of amounts; steps without an item are left out."""
-    lines = []
+    """Return the bridge as a column of amounts, as wide as they need; steps without an item are left out."""
+    rows: list[tuple[StepCode, str, Decimal]] = []
     for step in steps:
         code = StepCode(step["step"])
         if not step["items"] and not step["amount_usd"] and code not in ALWAYS:
             continue
         if code is StepCode.LINES_SUM and not any(one["amount_usd"] for one in steps if one["step"] == "not_on_lines"):
             continue
-        amount = usd(step["amount_usd"], with_sign=code not in SUMS)
-        lines.append(f"  {'=' if code in SUMS else ' '} {WORDS[code]:<52} {step['items']:>9,} {amount:>18}")
-    return lines
+        rows.append((code, f"{step['items']:,}", step["amount_usd"]))
+    digits = max((_digits(amount) for _, _, amount in rows), default=2)
+    shown = [(code, items, usd(amount, with_sign=code not in SUMS, digits=digits)) for code, items, amount in rows]
+    name, count, sum_ = (
+        max((len(one) for one in column), default=0)
+        for column in (
+            (WORDS[code] for code, _, _ in shown),
+            (items for _, items, _ in shown),
+            (text for *_, text in shown),
+        )
+    )
+    return [
+        f"  {'=' if code in SUMS else ' '} {WORDS[code]:<{name}}  {items:>{count}}  {amount:>{sum_}}"
+        for code, items, amount in shown
+    ]
 
 
 def matched(done: Matched) -> str:

@@ -16,10 +16,13 @@ from rich.text import Text
 from replicator.errors import ConfigurationError
 from replicator.report import terminal
 from replicator.report.terminal import cell, plural
+from replicator.safe_text import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from replicator.sync.replay import Replayed
 
@@ -61,7 +64,7 @@ def show_list(rows: Sequence[Mapping[str, Any]], total: int) -> None:
             f"      {cell(row['reason'])}",
             f"      {cell(row['request'])}",
         ):
-            out.print(Text(line), soft_wrap=True)
+            _print(out, line)
     if total > len(rows):
         out.print(f"{total - len(rows):,} older ones are not shown (--limit)")
 
@@ -75,12 +78,16 @@ def show_row(row: Mapping[str, Any], raw: bytes | None, *, as_json: bool) -> Non
         return
     for name in FACTS:
         label = name.removesuffix("_id").removesuffix("_at").replace("_", " ")
-        out.print(Text(f"{label:11}{cell({**row, 'state': state(row)}[name])}"), soft_wrap=True)
+        _print(out, f"{label:11}{cell({**row, 'state': state(row)}[name])}")
     if raw is not None:
         text = visible(raw)
         out.print(Text(text[:SHOWN_CHARACTERS]), soft_wrap=True)
         if len(text) > SHOWN_CHARACTERS:
             out.print("this is the beginning; `replicator quarantine save ID FILE` writes all of it")
+
+
+def _print(out: Console, line: str) -> None:
+    out.print(Text(fitted(line, out.width if out.is_terminal else None)), soft_wrap=True)
 
 
 def visible(raw: bytes) -> str:

@@ -101,6 +101,8 @@ def cell(value: object) -> str:
         return f"{value:,.1f}"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Decimal):
+        return f"{value:,f}"
     return safe_text.visible(str(value))
 
 

@@ -133,7 +133,7 @@ def _migrate(
         if not (is_for_new and before is not None):
             _set_reporting(connection, **chosen)
         had = admin_settings.taken(connection, standing)
-        on_step("making roll-ups and views; conversations of stored transcripts are computed anew")
+        on_step("making roll-ups, conversations and views")
         applied = view_making.apply(connection, schema_check.bundled("sql"), standing)
         on_step("recording what was made, and giving rights")
         objects.record(connection, standing, wanted, applied)
