@@ -37,7 +37,7 @@ RUNGS = {
     "verify": {"errors", "records", "source", "store", "budget", "archive", "sync"},
     "simulator": {"errors"},
     "export": {"errors", "atomic_file", "store"},
-    "report": {"errors", "records", "store", "sync", "verify", "archive"},
+    "report": {"errors", "records", "store", "sync", "verify", "archive", "reconcile"},
     "service": {"errors", "records", "store", "sync", "report", "archive", "reconcile"},
     "setting_values": {"sync", "archive"},
     "setting_fields": {"setting_values", "sync"},

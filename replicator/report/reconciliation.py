@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from replicator.reconcile.bridge import WORDS, StepCode
 from replicator.report.blocks import Column, empty, moment, paragraph, section, table
 from replicator.report.costs import amount
 from replicator.report.markup import Child, Markup, element
@@ -41,7 +42,7 @@ def _bridge(rows: Sequence[BridgeStep]) -> Markup | None:
     if not rows:
         return None
     cells: list[list[Child]] = [
-        [row.step.replace("_", " "), count(row.items), "" if row.is_sum else amount(row.amount_usd), amount(row.running_usd)]
+        [WORDS[StepCode(row.step)], count(row.items), "" if row.is_sum else amount(row.amount_usd), amount(row.running_usd)]
         for row in rows
     ]  # fmt: skip
     columns = [Column("Step", is_number=False), Column("Lines and calls"), Column("Difference"), Column("Sum after it")]
