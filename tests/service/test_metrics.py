@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from replicator.report import figures
 from replicator.report.rows import Measure
 from replicator.service import metrics
+from tests.bi.fix_needs import missing
 from tests.sync.fix_source import source
 
 if TYPE_CHECKING:
@@ -156,10 +157,72 @@ def test_an_alert_looks_at_metrics_that_exist(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
 
 
-def test_prometheus_accepts_the_rules() -> None:
-    """Its own tool, where it is installed."""
-    tool = shutil.which("promtool")
-    if tool is None:
-        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
-    done = subprocess.run([tool, "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
+SERIES = {
+    'replicator_build_info{account="a",version="1"}': "1x3000", 'replicator_database_up{account="a"}': "1x3000",
+    'replicator_lease_held{account="a"}': "1x3000", 'replicator_lag_seconds{account="a"}': "10x100 1000x3000",
+    'replicator_complete_and_proven{account="a"}': "1x10 0x3000", 'replicator_oldest_look_seconds{account="a"}': "100x3000",
+    'replicator_newest_call_seconds{account="a"}': "90000x3000", 'replicator_quarantined_rows{account="a"}': "0x59 3x3000",
+    'replicator_suspected_deletions{account="a"}': "0x199 500x3000", 'replicator_calls{account="a",state="live"}': "1000x3000",
+    'replicator_last_run{account="a",outcome="done"}': "1x299", 'replicator_last_run{account="a",outcome="failed"}': "_x300 1x3000",
+    'replicator_recordings{account="a",state="missing"}': "0x400 4x3000",
+    'replicator_recordings{account="a",state="near_deadline"}': "0x500 2x3000",
+    'replicator_archive_unanchored_seconds{account="a"}': "0x600 200000x3000",
+    'replicator_budget_will_be_passed{account="a",period="2026-11",scope="account",scope_value=""}': "0x700 1x3000",
+}  # fmt: skip
+FIRING = {
+    50: set(), 61: {"QuarantineGrows", "NoNewCalls"}, 90: {"QuarantineGrows", "NoNewCalls"}, 108: {"QuarantineGrows", "Stale"}, 220: {"Stale", "ManyDeletions"},
+    340: {"Stale", "ManyDeletions", "RunsFail"}, 402: {"Stale", "ManyDeletions", "RunsFail", "RecordingsLost"},
+    520: {"Stale", "ManyDeletions", "RunsFail", "RecordingsLost", "RecordingsNearDeadline"},
+    670: {"Stale", "ManyDeletions", "RunsFail", "RecordingsLost", "RecordingsNearDeadline", "OpenWindow"},
+    770: {"Stale", "ManyDeletions", "RunsFail", "RecordingsLost", "RecordingsNearDeadline", "OpenWindow", "BudgetOfMoney"},
+}  # fmt: skip
+"""By minute, which alerts call somebody."""
+
+
+def promtool(*words: str) -> None:
+    tool = shutil.which("promtool") or missing("prometheus")
+    done = subprocess.run([tool, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_reads_the_rules() -> None:
+    """Its own tool takes each expression."""
+    promtool("check", "rules", str(ALERTS))
+
+
+def test_who_is_called_when(tmp_path: Path) -> None:
+    """Prometheus evaluates the rules over series that go wrong one after the other: each alert comes when it has to, and no other."""
+    bare = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))
+    for rule in bare["groups"][0]["rules"]:
+        del rule["annotations"], rule["labels"]
+    (tmp_path / "alerts.yml").write_text(yaml.safe_dump(bare))
+    expected = [
+        {"eval_time": f"{minute}m", "alertname": rule["alert"], "exp_alerts": [labels] if is_firing else []}
+        for minute, firing in FIRING.items()
+        for rule in rules()
+        for is_firing in [rule["alert"].removeprefix("Replicator") in firing]
+        for labels in [{"exp_labels": labels_of(rule["alert"])}]
+    ]
+    test = {
+        "rule_files": [str(tmp_path / "alerts.yml")],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in SERIES.items()],
+                "alert_rule_test": expected,
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test))
+    promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
+def labels_of(alert: str) -> dict[str, str]:
+    more = {
+        "ReplicatorRunsFail": {"outcome": "failed"},
+        "ReplicatorRecordingsLost": {"state": "missing"},
+        "ReplicatorRecordingsNearDeadline": {"state": "near_deadline"},
+        "ReplicatorBudgetOfMoney": {"period": "2026-11", "scope": "account"},
+    }
+    return {"account": "a", **more.get(alert, {})}
