@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.payment.payment_rules import PaymentData
-from replicator.archive.payment.payment_watch import Watch
 
 if TYPE_CHECKING:
     import psycopg
 
+    from replicator.archive.payment.payment_watch import Watch
     from replicator.sync.content.calls import Settled
 
 
@@ -24,6 +24,9 @@ class Watching:
 
     def begin(self, tx: psycopg.Connection[Any]) -> Watch:
         """Return the watch of a transaction."""
+        # A run without the archive need not load it: a second sync at once is little more than the start of the program.
+        from replicator.archive.payment.payment_watch import Watch  # noqa: PLC0415
+
         if self._rules is None:
             self._rules = Watch.load(tx, self.account, self.mode)
         return self._rules.anew()

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from replicator.archive.governance.suppressing import Suppressing
 from replicator.archive.payment.payment_rules import PaymentData
-from replicator.archive.payment.payment_watch import Watch
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.store import lease, quarantine, source_state, stages, stored_calls, stored_details
@@ -31,7 +30,7 @@ from replicator.sync.commit import details_of_all, load_ledger, verified_at
 from replicator.sync.content.calls import Change, Observation, Policy, Settled, settle
 from replicator.sync.content.details import one_each
 from replicator.sync.content.stages import Stages
-from replicator.sync.payment import watched
+from replicator.sync.payment import Watching, watched
 from replicator.sync.pseudonyms import catch_up, name_parties
 from replicator.sync.seal import Notes
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from replicator.archive.payment.payment_watch import Watch
     from replicator.store.database import Database
     from replicator.store.rows import KeptRow, KnownCall
     from replicator.sync.coverage.ledger import Ledger
@@ -155,7 +155,7 @@ def replay(
             with database.transaction() as tx:
                 lease.hold(tx, held)
                 notes = Notes(account) if seals else None
-                watch = Watch.load(tx, account, payment_data) if seals else None
+                watch = Watching(account, payment_data).begin(tx) if seals else None
                 done += _replay(
                     tx, account, policy, pseudonyms, ids, clock(), notes, suppressing or Suppressing(account), watch
                 )
