@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["number", "lines", "bars", "columns", "ranked", "heat", "table"]
 """bars: stacked, by day; columns: by a column in its order; ranked: by a column, the most first; heat: by two columns."""
-Unit = Literal["count", "usd", "price", "share", "seconds", "decimal", "text"]
+Unit = Literal["count", "usd", "price", "share", "seconds", "decimal", "bytes", "text"]
 """price: dollars with four digits, as a minute costs some cents."""
 Order = Literal["most", "latest", "itself"]
 """Rows of a table: by the first measure downwards, by the first column downwards, or by it upwards."""
@@ -50,6 +50,8 @@ class Panel:
     order: Order = "most"
     of_accounts: bool = True
     """The view has a column account."""
+    is_to_one: bool = False
+    """The axis of shares goes from nothing to all of it: left alone, tools draw 120 %."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,16 @@ TYPES = {
     "table": "table",
 }
 FORMATS: dict[Unit, str] = {
-    "count": ",d",
+    "count": ",.2~f",
     "usd": "$,.2f",
     "price": "$,.4f",
     "share": ".1%",
     "seconds": ",.0f",
     "decimal": ",.2f",
+    "bytes": "MEMORY_DECIMAL",
     "text": "SMART_NUMBER",
 }
+"""Counts have digits after the point where an axis is ticked between them: without, it would say 0, 0, 1, 1, 1."""
 AXES: dict[Unit, str] = {**FORMATS, "usd": "$,.0f", "price": "$,.2f", "share": ".0%"}
 """Axes are ticked with fewer digits than values are shown with."""
 TIMES = {"date", "timestamp with time zone"}
@@ -167,8 +169,8 @@ def _params(panel: Panel) -> dict[str, Any]:
                 "y_axis_format": FORMATS[unit],
                 "xscale_interval": 1,
                 "yscale_interval": 1,
-                "left_margin": "auto",
-                "bottom_margin": "auto",
+                "left_margin": 15,
+                "bottom_margin": 15,
             }
     drawn = {"metrics": metrics, "row_limit": 10000, "y_axis_format": AXES[unit], "tooltipTimeFormat": "smart_date"}
     drawn |= {"truncate_metric": True, "rich_tooltip": True, "truncateYAxis": False, "color_scheme": "supersetColors"}
@@ -187,10 +189,10 @@ def _params(panel: Panel) -> dict[str, Any]:
         )
     drawn |= {"x_axis": panel.time, "time_grain_sqla": "P1D", "groupby": by, "x_axis_time_format": "%d %b"}
     drawn |= {"show_legend": len(metrics) > 1 or bool(by), "legendOrientation": "top", "legendType": "scroll"}
+    if panel.is_to_one:
+        drawn |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     if panel.kind == "lines":
         return drawn | {"markerEnabled": False}
-    if unit == "share":
-        drawn |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     return drawn | {"stack": "Stack"}
 
 

@@ -35,7 +35,7 @@ ARCHIVE = Dashboard(
             width=8,
             about="By the day of the call. Removed: erased, or disposed of when its time was over.",
         ),
-        Panel("Bytes stored, by day of the call", "lines", DAILY, (total("bytes", "stored_bytes"),), width=4),
+        Panel("Bytes stored, by day of the call", "lines", DAILY, (total("bytes", "stored_bytes", "bytes"),), width=4),
         Panel(
             "Days on which something is missing",
             "table",
@@ -69,6 +69,7 @@ ARCHIVE = Dashboard(
             DAILY,
             (ratio("with the notice", "disclosure_calls", "transcript_calls"),),
             width=6,
+            is_to_one=True,
             about="Of the calls with a transcript, by the phrases in archive.disclosure_rules.",
         ),
         Panel(

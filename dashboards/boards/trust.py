@@ -67,6 +67,7 @@ TRUST = Dashboard(
             ),
             width=6,
             height=3,
+            is_to_one=True,
             about="Of the day's time, that no call created in it is missing here.",
         ),
         Panel(

@@ -189,6 +189,15 @@ def test_a_query_that_no_reader_may_ask_is_found(reader: psycopg.Connection[Any]
         reader.execute(expanded(grafana.sql(panel)))
 
 
+def test_shares_of_all_end_at_all() -> None:
+    """An axis that is left alone goes to 120 %."""
+    panels = [panel for board in DASHBOARDS for panel in board.panels if panel.is_to_one]
+    assert panels
+    for panel in panels:
+        assert {measure.unit for measure in panel.measures} == {"share"}
+        assert superset._params(panel)["y_axis_bounds"] == [0, 1]
+
+
 NOT_DRAWN = frozenset({"archive"})
 """Dashboards that were not drawn in a real Superset yet: their page says so."""
 
