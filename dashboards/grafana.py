@@ -63,7 +63,11 @@ def sql(panel: Panel) -> str:
 
 def _order(panel: Panel) -> str:
     """What there is most of, or the latest, or in its own order; never without an end."""
-    by = {"most": f"{len(panel.by) + 1} DESC NULLS LAST, 1", "latest": "1 DESC NULLS LAST, 2", "itself": "1, 2"}
+    by = {
+        "most": f"{len(panel.by) + 1} DESC NULLS LAST, 1",
+        "latest": "1 DESC NULLS LAST, 2 DESC NULLS LAST",
+        "itself": "1, 2",
+    }
     return f"ORDER BY {by[panel.order]} LIMIT 100"
 
 

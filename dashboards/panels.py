@@ -14,7 +14,7 @@ Kind = Literal["number", "lines", "bars", "columns", "ranked", "heat", "table"]
 Unit = Literal["count", "usd", "price", "share", "seconds", "decimal", "bytes", "text"]
 """price: dollars with four digits, as a minute costs some cents."""
 Order = Literal["most", "latest", "itself"]
-"""Rows of a table: by the first measure downwards, by the first column downwards, or by it upwards."""
+"""Rows of a table: by the first measure downwards, by the columns (which are texts) downwards, or by them upwards."""
 
 
 class Measure(NamedTuple):

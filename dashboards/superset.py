@@ -146,10 +146,10 @@ def _params(panel: Panel) -> dict[str, Any]:
         case "table":
             order: dict[str, Any] = {"order_desc": panel.order != "itself"}
             if panel.order != "most":
-                first = panel.by[0]
-                # Nulls come last either way: the columns that are shown the latest first are texts.
-                by_first = f"min({first.sql})" if panel.order == "itself" else f"coalesce(max({first.sql}), '')"
-                order["timeseries_limit_metric"] = _metric(Measure("order", by_first))
+                # One text of all columns: Superset sorts by one measure. Nulls are empty, so they come last of what is latest.
+                texts = ", ".join(f"coalesce({column.sql}, '')" for column in panel.by)
+                of = "min" if panel.order == "itself" else "max"
+                order["timeseries_limit_metric"] = _metric(Measure("order", f"{of}(concat_ws(' ', {texts}))"))
             formats = {measure.label: {"d3NumberFormat": FORMATS[measure.unit]} for measure in panel.measures}
             return {"query_mode": "aggregate", "groupby": by, "metrics": metrics, "row_limit": 100, **order} | {
                 "column_config": formats,

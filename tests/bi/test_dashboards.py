@@ -14,12 +14,12 @@ import pytest
 from dashboards import __main__ as making
 from dashboards import grafana, superset
 from dashboards.boards import DASHBOARDS
-from dashboards.panels import Measure, places
+from dashboards.panels import Column, Measure, Panel, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dashboards.panels import Dashboard
+    from dashboards.panels import Dashboard, Order
     from tests.fix_roles import Shown
 
 SINCE, UNTIL = "2025-01-01T00:00:00Z", "2026-12-31T23:59:59.999Z"
@@ -187,6 +187,21 @@ def test_a_query_that_no_reader_may_ask_is_found(reader: psycopg.Connection[Any]
     panel = replace(DASHBOARDS[0].panels[0], view="call_numbers", measures=(Measure("calls", "count(*)"),), time=None)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute(expanded(grafana.sql(panel)))
+
+
+def test_superset_sorts_a_table_by_all_of_its_columns(reader: psycopg.Connection[Any]) -> None:
+    """Superset sorts by one measure: the steps of one account's bridge must not lie between those of another's."""
+    panel = Panel(
+        "t", "table", "t", (Measure("n", "count(*)"),), by=(Column("a", "a"), Column("b", "b")), order="itself"
+    )
+    expected: dict[Order, list[str]] = {"itself": ["-", "1 1", "1 2", "2 1"], "latest": ["2 1", "1 2", "1 1", "-"]}
+    for order, rows in expected.items():
+        params = superset._params(replace(panel, order=order))
+        query = (
+            "SELECT coalesce(a || ' ' || b, '-') FROM (VALUES ('1', '2'), ('2', '1'), ('1', '1'), (NULL, NULL)) t (a, b) "
+            f"GROUP BY a, b ORDER BY {params['timeseries_limit_metric']['sqlExpression']} {'DESC' * params['order_desc']}"
+        )
+        assert [row[0] for row in reader.execute(query)] == rows
 
 
 def test_shares_of_all_end_at_all() -> None:
