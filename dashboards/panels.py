@@ -151,9 +151,11 @@ HOUR = Column("hour", "lpad(hour::text, 2, '0')")
 WEEKDAY = Column("weekday", "(ARRAY['1 Mon', '2 Tue', '3 Wed', '4 Thu', '5 Fri', '6 Sat', '7 Sun'])[weekday]")
 
 
-def number(title: str, view: str, measure: Measure, about: str, *, time: str | None = "day", where: str = "") -> Panel:
-    """Return a number of the row that a dashboard begins with."""
-    return Panel(title, "number", view, (measure,), time=time, about=about, width=2, height=2, where=where)
+def number(
+    title: str, view: str, measure: Measure, about: str, *, time: str | None = "day", where: str = "", width: int = 2
+) -> Panel:
+    """Return a number of the row that a dashboard begins with. In two twelfths, some 24 letters of `about` can be read."""
+    return Panel(title, "number", view, (measure,), time=time, about=about, width=width, height=2, where=where)
 
 
 LAG = number(

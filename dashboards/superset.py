@@ -261,7 +261,10 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _filters(dashboard: Dashboard) -> list[dict[str, Any]]:
-    """The reader's choice of days and accounts. Without one, charts have the range that is theirs, and all accounts."""
+    """The reader's choice of days and accounts. Without one, charts have the range that is theirs, and all accounts.
+
+    Where no chart has days, there is nothing to choose.
+    """
     account = {"datasetUuid": named("dataset", ACCOUNTS), "column": {"name": "account"}}
     kinds: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
         ("Days", "filter_time", {}, {}),
@@ -281,4 +284,5 @@ def _filters(dashboard: Dashboard) -> list[dict[str, Any]]:
             "description": "",
         }
         for name, kind, target, controls in kinds
+        if name != "Days" or any(panel.time for panel in dashboard.panels)
     ]

@@ -204,6 +204,14 @@ def test_superset_sorts_a_table_by_all_of_its_columns(reader: psycopg.Connection
         assert [row[0] for row in reader.execute(query)] == rows
 
 
+def test_a_choice_of_days_is_offered_where_a_chart_has_days() -> None:
+    for board in DASHBOARDS:
+        path = FOLDER / "superset" / "dashboards" / f"{board.name}.yaml"
+        filters = json.loads(path.read_text(encoding="utf-8"))["metadata"]["native_filter_configuration"]
+        offered = {one["name"] for one in filters}
+        assert offered == {"Account"} | ({"Days"} if any(panel.time for panel in board.panels) else set())
+
+
 def test_shares_of_all_end_at_all() -> None:
     """An axis that is left alone goes to 120 %."""
     panels = [panel for board in DASHBOARDS for panel in board.panels if panel.is_to_one]
