@@ -26,6 +26,7 @@ UNITS: dict[Unit, str] = {
     "share": "percentunit",
     "seconds": "s",
     "decimal": "none",
+    "bytes": "decbytes",
     "text": "none",
 }
 DECIMALS: dict[Unit, int] = {"usd": 2, "price": 4, "share": 1, "decimal": 2}
@@ -62,7 +63,11 @@ def sql(panel: Panel) -> str:
 
 def _order(panel: Panel) -> str:
     """What there is most of, or the latest, or in its own order; never without an end."""
-    by = {"most": f"{len(panel.by) + 1} DESC NULLS LAST, 1", "latest": "1 DESC NULLS LAST, 2", "itself": "1, 2"}
+    by = {
+        "most": f"{len(panel.by) + 1} DESC NULLS LAST, 1",
+        "latest": "1 DESC NULLS LAST, 2 DESC NULLS LAST",
+        "itself": "1, 2",
+    }
     return f"ORDER BY {by[panel.order]} LIMIT 100"
 
 
@@ -160,6 +165,8 @@ def _transformed(panel: Panel) -> list[dict[str, Any]]:
 def _panel(number: int, panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     is_series = panel.kind in {"lines", "bars"}
     defaults = {**_unit(panel.measures[0].unit if panel.kind != "table" else "text"), "custom": _custom(panel)}
+    if panel.is_to_one:
+        defaults |= {"min": 0, "max": 1}
     if panel.kind == "heat":
         defaults["color"] = {"mode": "continuous-blues"}
     units = [

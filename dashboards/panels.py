@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["number", "lines", "bars", "columns", "ranked", "heat", "table"]
 """bars: stacked, by day; columns: by a column in its order; ranked: by a column, the most first; heat: by two columns."""
-Unit = Literal["count", "usd", "price", "share", "seconds", "decimal", "text"]
+Unit = Literal["count", "usd", "price", "share", "seconds", "decimal", "bytes", "text"]
 """price: dollars with four digits, as a minute costs some cents."""
 Order = Literal["most", "latest", "itself"]
-"""Rows of a table: by the first measure downwards, by the first column downwards, or by it upwards."""
+"""Rows of a table: by the first measure downwards, by the columns (which are texts) downwards, or by them upwards."""
 
 
 class Measure(NamedTuple):
@@ -50,6 +50,8 @@ class Panel:
     order: Order = "most"
     of_accounts: bool = True
     """The view has a column account."""
+    is_to_one: bool = False
+    """The axis of shares goes from nothing to all of it: left alone, tools draw 120 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,11 @@ HOUR = Column("hour", "lpad(hour::text, 2, '0')")
 WEEKDAY = Column("weekday", "(ARRAY['1 Mon', '2 Tue', '3 Wed', '4 Thu', '5 Fri', '6 Sat', '7 Sun'])[weekday]")
 
 
-def number(title: str, view: str, measure: Measure, about: str, *, time: str | None = "day", where: str = "") -> Panel:
-    """Return a number of the row that a dashboard begins with."""
-    return Panel(title, "number", view, (measure,), time=time, about=about, width=2, height=2, where=where)
+def number(
+    title: str, view: str, measure: Measure, about: str, *, time: str | None = "day", where: str = "", width: int = 2
+) -> Panel:
+    """Return a number of the row that a dashboard begins with. In two twelfths, some 24 letters of `about` can be read."""
+    return Panel(title, "number", view, (measure,), time=time, about=about, width=width, height=2, where=where)
 
 
 LAG = number(

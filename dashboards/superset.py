@@ -30,14 +30,16 @@ TYPES = {
     "table": "table",
 }
 FORMATS: dict[Unit, str] = {
-    "count": ",d",
+    "count": ",.2~f",
     "usd": "$,.2f",
     "price": "$,.4f",
     "share": ".1%",
     "seconds": ",.0f",
     "decimal": ",.2f",
+    "bytes": "MEMORY_DECIMAL",
     "text": "SMART_NUMBER",
 }
+"""Counts have digits after the point where an axis is ticked between them: without, it would say 0, 0, 1, 1, 1."""
 AXES: dict[Unit, str] = {**FORMATS, "usd": "$,.0f", "price": "$,.2f", "share": ".0%"}
 """Axes are ticked with fewer digits than values are shown with."""
 TIMES = {"date", "timestamp with time zone"}
@@ -144,10 +146,10 @@ def _params(panel: Panel) -> dict[str, Any]:
         case "table":
             order: dict[str, Any] = {"order_desc": panel.order != "itself"}
             if panel.order != "most":
-                first = panel.by[0]
-                # Nulls come last either way: the columns that are shown the latest first are texts.
-                by_first = f"min({first.sql})" if panel.order == "itself" else f"coalesce(max({first.sql}), '')"
-                order["timeseries_limit_metric"] = _metric(Measure("order", by_first))
+                # One text of all columns: Superset sorts by one measure. Nulls are empty, so they come last of what is latest.
+                texts = ", ".join(f"coalesce({column.sql}, '')" for column in panel.by)
+                of = "min" if panel.order == "itself" else "max"
+                order["timeseries_limit_metric"] = _metric(Measure("order", f"{of}(concat_ws(' ', {texts}))"))
             formats = {measure.label: {"d3NumberFormat": FORMATS[measure.unit]} for measure in panel.measures}
             return {"query_mode": "aggregate", "groupby": by, "metrics": metrics, "row_limit": 100, **order} | {
                 "column_config": formats,
@@ -167,8 +169,8 @@ def _params(panel: Panel) -> dict[str, Any]:
                 "y_axis_format": FORMATS[unit],
                 "xscale_interval": 1,
                 "yscale_interval": 1,
-                "left_margin": "auto",
-                "bottom_margin": "auto",
+                "left_margin": 15,
+                "bottom_margin": 15,
             }
     drawn = {"metrics": metrics, "row_limit": 10000, "y_axis_format": AXES[unit], "tooltipTimeFormat": "smart_date"}
     drawn |= {"truncate_metric": True, "rich_tooltip": True, "truncateYAxis": False, "color_scheme": "supersetColors"}
@@ -187,10 +189,10 @@ def _params(panel: Panel) -> dict[str, Any]:
         )
     drawn |= {"x_axis": panel.time, "time_grain_sqla": "P1D", "groupby": by, "x_axis_time_format": "%d %b"}
     drawn |= {"show_legend": len(metrics) > 1 or bool(by), "legendOrientation": "top", "legendType": "scroll"}
+    if panel.is_to_one:
+        drawn |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     if panel.kind == "lines":
         return drawn | {"markerEnabled": False}
-    if unit == "share":
-        drawn |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
     return drawn | {"stack": "Stack"}
 
 
@@ -259,7 +261,10 @@ def _dashboard(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def _filters(dashboard: Dashboard) -> list[dict[str, Any]]:
-    """The reader's choice of days and accounts. Without one, charts have the range that is theirs, and all accounts."""
+    """The reader's choice of days and accounts. Without one, charts have the range that is theirs, and all accounts.
+
+    Where no chart has days, there is nothing to choose.
+    """
     account = {"datasetUuid": named("dataset", ACCOUNTS), "column": {"name": "account"}}
     kinds: tuple[tuple[str, str, dict[str, Any], dict[str, Any]], ...] = (
         ("Days", "filter_time", {}, {}),
@@ -279,4 +284,5 @@ def _filters(dashboard: Dashboard) -> list[dict[str, Any]]:
             "description": "",
         }
         for name, kind, target, controls in kinds
+        if name != "Days" or any(panel.time for panel in dashboard.panels)
     ]

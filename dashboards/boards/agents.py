@@ -89,6 +89,7 @@ AGENTS = Dashboard(
             (ratio("agent's words", "agent_words", "spoken_words"),),
             by=(AGENT_ID,),
             width=6,
+            is_to_one=True,
             about="Of calls with a transcript. Where the source gives times, conversation_daily knows seconds and waits too.",
         ),
         Panel(
@@ -98,6 +99,7 @@ AGENTS = Dashboard(
             (ratio("no word", "silent_contact_calls", "transcribed_calls"),),
             by=(DIRECTION,),
             width=6,
+            is_to_one=True,
             about="Of calls with a transcript.",
         ),
     ),

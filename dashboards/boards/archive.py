@@ -16,17 +16,17 @@ ARCHIVE = Dashboard(
             "Recordings stored",
             DAILY,
             ratio("stored", "stored_recordings", "expected_recordings"),
-            "of those that the source offered",
+            "of those offered",
         ),
         number("To be downloaded", DAILY, total("waiting", "waiting_recordings"), "recordings that wait"),
-        number("Missing", DAILY, total("missing", "missing_recordings"), "recordings that the source does not have"),
+        number("Missing", DAILY, total("missing", "missing_recordings"), "gone at the source"),
         number(
             "Recording notice",
             DAILY,
             ratio("with the notice", "disclosure_calls", "transcript_calls"),
-            "of the calls with a transcript",
+            "of calls with a transcript",
         ),
-        number("Payment data", DAILY, total("calls", "payment_calls"), "calls in which some was found"),
+        number("Payment data", DAILY, total("calls", "payment_calls"), "calls that have some"),
         Panel(
             "Recordings of each day",
             "bars",
@@ -35,7 +35,7 @@ ARCHIVE = Dashboard(
             width=8,
             about="By the day of the call. Removed: erased, or disposed of when its time was over.",
         ),
-        Panel("Bytes stored, by day of the call", "lines", DAILY, (total("bytes", "stored_bytes"),), width=4),
+        Panel("Bytes stored, by day of the call", "lines", DAILY, (total("bytes", "stored_bytes", "bytes"),), width=4),
         Panel(
             "Days on which something is missing",
             "table",
@@ -51,7 +51,7 @@ ARCHIVE = Dashboard(
             where="sealed_calls < calls OR missing_recordings > 0 OR refused_recordings > 0 OR gap_seconds > 0",
             width=6,
             order="latest",
-            about="A recording that is missing cannot be got any more: vendors delete audio after some days.",
+            about="A recording that is missing cannot be got any more. Today is among them until its list is proven.",
         ),
         Panel(
             "Why recordings are not stored",
@@ -69,6 +69,7 @@ ARCHIVE = Dashboard(
             DAILY,
             (ratio("with the notice", "disclosure_calls", "transcript_calls"),),
             width=6,
+            is_to_one=True,
             about="Of the calls with a transcript, by the phrases in archive.disclosure_rules.",
         ),
         Panel(

@@ -57,7 +57,7 @@ MONEY = Dashboard(
             about="A conversation with all attempts that led to none.",
         ),
         Panel(
-            "Known cost of each agent",
+            "Known cost of each agent, last 30 days",
             "ranked",
             CARD,
             (COST_USD,),

@@ -34,7 +34,7 @@ OVERVIEW = Dashboard(
     "How many calls, what becomes of them, what they cost, and as of when that is right.",
     (
         number("Calls created", FUNNEL, CALLS, "attempts, not people"),
-        number("Conversations", FUNNEL, CONVERSATIONS, "a person answered and talked"),
+        number("Conversations", FUNNEL, CONVERSATIONS, "with a person who talked"),
         number("Conversation rate", FUNNEL, CONVERSATION_RATE, "of the calls that are over"),
         KNOWN_COST,
         TO_COME,

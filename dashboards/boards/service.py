@@ -53,6 +53,7 @@ SERVICE = Dashboard(
             (ratio("answered in time", "answered_in_time_calls", "timed_calls"),),
             by=(DIRECTION,),
             width=6,
+            is_to_one=True,
             about="Within replicator.reporting.answer_target_seconds of the creation: queue and ringing together.",
         ),
         Panel(

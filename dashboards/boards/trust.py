@@ -67,6 +67,7 @@ TRUST = Dashboard(
             ),
             width=6,
             height=3,
+            is_to_one=True,
             about="Of the day's time, that no call created in it is missing here.",
         ),
         Panel(
@@ -127,7 +128,10 @@ TRUST = Dashboard(
                 Measure("oldest look", "max(oldest_look_seconds) / 3600", "decimal"),
                 latest("within", "CASE is_within_bound WHEN true THEN 'yes' WHEN false THEN 'no' END"),
             ),
-            by=(Column("class", "class_number"), Column("from days", "(min_age_seconds / 86400)::numeric(10, 2)")),
+            by=(
+                Column("class", "lpad(class_number::text, 2)"),
+                Column("from days", "trim_scale((min_age_seconds / 86400)::numeric(10, 2))::text"),
+            ),
             time=None,
             width=6,
             height=3,
