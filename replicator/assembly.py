@@ -68,10 +68,12 @@ def place(settings: Settings) -> Iterator[Place]:
 
 @contextmanager
 def own_place(settings: Settings) -> Iterator[Place]:
-    """Yield the embedded database, started inside the block."""
+    """Yield the embedded database, started inside the block. A command that has no other answer to SIGTERM or a closed
+    terminal ends as by Ctrl-C, so that the server is stopped, too.
+    """
     from replicator.store import embedded
 
-    with embedded.running(data_dir(settings)) as server:
+    with interruptible(is_default=True), embedded.running(data_dir(settings)) as server:
         yield Place(server.url, server)
 
 
@@ -320,13 +322,20 @@ def stopping() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal interrupt like Ctrl-C: at once, and with clean-up."""
+def interruptible(*, is_default: bool = False) -> Iterator[None]:
+    """Let SIGTERM and a closed terminal interrupt like Ctrl-C: at once, and with clean-up. `is_default`: only where the
+    program has not said otherwise yet.
+    """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    def is_ours(number: signal.Signals) -> bool:
+        now = signal.getsignal(number)
+        return now is signal.SIG_DFL if is_default else now is not signal.SIG_IGN
+
+    is_main = threading.current_thread() is threading.main_thread()  # handlers can be set only there
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if is_main and is_ours(number)]
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield

@@ -350,6 +350,38 @@ def test_ctrl_c_cleans_up_after_the_demo(reachable_folder: Path) -> None:
     assert processes(str(folder)) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "words",
+    [("psql", "-c", "SELECT pg_sleep(60)"), ("sync",), ("verify",), ("report", "--output", "-")],
+    ids=lambda words: words[0],
+)
+def test_a_command_that_is_ended_stops_its_own_database(
+    reachable_folder: Path, words: tuple[str, ...], number: int
+) -> None:
+    """Whatever it does with the embedded PostgreSQL: ended by a supervisor or with its terminal, it leaves none running, and no psql.
+    The source does not answer, so that the commands that ask it are under way.
+    """
+    folder = reachable_folder / f"ended-{words[0]}-{number}"
+    chosen = {
+        "REPLICATOR_DATA_DIR": str(folder),
+        "TRUEDY_API_KEY": "truedy_x",
+        "TRUEDY_BASE_URL": "http://10.255.255.1/api/public/v1",
+    }
+    assert run("migrate", cwd=TOP, **chosen).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "replicator", *words], cwd=TOP, env=environment(chosen), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_until(lambda: processes(str(folder)) or process.poll() is not None, seconds=30)
+    time.sleep(1.0)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert "Traceback" not in said
+    assert processes(str(folder)) == []
+    assert processes("pg_sleep(60)") == []
+
+
 def test_the_demo_works_as_an_ordinary_user(reachable_folder: Path) -> None:
     """An unprivileged account with a home of its own can run the demo."""
     if os.geteuid() != 0:

@@ -24,6 +24,7 @@ from replicator.store import target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+    from types import FrameType
 
 SERVICE: Final = "replicator"
 ELSEWHERE: Final = frozenset({"PGSERVICE", "PGSERVICEFILE", "PGCLUSTER"})
@@ -49,15 +50,33 @@ def run(
     where = target.read(conninfo)
     parts = dict(where.parts) if is_own_server else _resolved(where.parts, environment)
     with _child(parts, environment, is_own_server=is_own_server) as child:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
         try:
-            return subprocess.run([program, *arguments], env=child, check=False).returncode  # noqa: S603 - our own program, no shell
+            process = subprocess.Popen([program, *arguments], env=child)  # noqa: S603 - our own program, no shell
         except OSError as error:
             raise ConfigurationError(
                 f"psql cannot be run: {error.strerror}", advice="install PostgreSQL's client"
             ) from None
-        finally:
-            signal.signal(signal.SIGINT, before)
+        with _passed_on(process):
+            code = process.wait()
+        return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave Ctrl-C to psql, and end psql where this program is to end: its database may be stopped with it."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        process.terminate()
+
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        **{number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGHUP)},
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _resolved(parts: Mapping[str, str], environment: MutableMapping[str, str]) -> dict[str, str]:
