@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ import typer
 
 from replicator import streams
 from replicator.cli import recordings
-from replicator.cli.frame import guarded
+from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
@@ -60,7 +60,7 @@ def run(
     from replicator.archive.payment import payment_watch
     from replicator.report import terminal
 
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         if not settings.is_archived:
             raise ConfigurationError(
                 "the archive is off",
@@ -97,7 +97,7 @@ def status(as_json: Json = False) -> None:
     from replicator.report import terminal
     from replicator.store import sealed_heads
 
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         with database.connection() as connection:
             facts = sealed_heads.summary(connection, settings.replicator_account)
         facts["hash"] = None if facts["hash"] is None else bytes(facts["hash"]).hex()
@@ -185,7 +185,7 @@ def anchor(
     from replicator.archive.heads import anchor_places, anchors, signing
     from replicator.report import terminal
 
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         where = to or settings.replicator_archive_anchor_to
         if where is None:
             raise ConfigurationError(
@@ -233,7 +233,7 @@ def verify(
     from replicator.archive.heads import anchors
     from replicator.archive.verification import inspection, stored_recordings
 
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         account, most = settings.replicator_account, _number_of_files(files)
         outside = _outside(settings, anchor_place, public_key, tsa_ca)
         stored = anchors.kept(database, account)
@@ -327,17 +327,6 @@ def _progress() -> Any:
             sys.stderr.write(f"verifying {what}: {done:,} of {total:,} records\n")
 
     return tell
-
-
-@contextmanager
-def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database, after checking that its schema fits."""
-    from replicator import assembly
-    from replicator.store import schema_check
-
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema_check.check(database)
-        yield settings, database
 
 
 __all__ = ["app"]

@@ -51,7 +51,7 @@ def export(
     from replicator.archive.production import bag_folder, exporting
     from replicator.archive.recordings import stores
     from replicator.report import terminal
-    from replicator.store import schema_check
+    from replicator.store import accounts, schema_check
     from replicator.store.produced import Chosen
 
     if since and until and since > until:
@@ -61,6 +61,7 @@ def export(
         bag_folder.check(folder)
         database = stack.enter_context(assembly.opened(settings))
         schema_check.check(database)
+        accounts.check_known(database, settings.replicator_account)
         sign = signer(settings)
         chosen = Chosen(
             settings.replicator_account, None if call is None else tuple(sorted(set(call))), numbers,

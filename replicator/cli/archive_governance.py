@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -13,13 +12,13 @@ from uuid import UUID
 import typer
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from replicator.archive.governance.erasure import Done, Plan, Request
     from replicator.archive.governance.plan import Verdict
@@ -44,16 +43,6 @@ app = typer.Typer(
 )
 hold = typer.Typer(help="Legal holds: nothing that a hold covers is erased or disposed of.", no_args_is_help=True)
 retention = typer.Typer(help="Retention classes: for how long which calls are kept.", no_args_is_help=True)
-
-
-@contextmanager
-def _opened(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
-    from replicator import assembly
-    from replicator.store import schema_check
-
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema_check.check(database)
-        yield settings, database
 
 
 def _actor(settings: Settings) -> str:
@@ -91,7 +80,7 @@ def add_hold(
     from replicator.archive.governance.spellings import spelling
     from replicator.report import terminal
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         bounds = _days(database, since, until)
         selection = holds.Selection(tuple(call or ()), tuple(map(spelling, number or ())), agent, *bounds)
         keys = guarding.suppression_keys(settings)
@@ -113,7 +102,7 @@ def list_holds(
     from replicator.report import terminal
     from replicator.store import governance
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         with database.connection() as connection:
             rows = governance.holds(connection, settings.replicator_account, with_released=everything)
         facts = [
@@ -136,7 +125,7 @@ def release_hold(
     from replicator.archive.governance import holds
     from replicator.report import terminal
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         holds.release(
             database, settings.replicator_account, name, by=_actor(settings), reason=reason, at=datetime.now(UTC)
         )
@@ -164,7 +153,7 @@ def set_retention(
     from replicator.archive.governance.retention import Basis, Mode, RetentionClass, parse_keep
     from replicator.report import terminal
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         basis = Basis.STATUTORY if statutory else Basis.BUSINESS
         mode = Mode.COMPLIANCE if compliance else Mode.GOVERNANCE
         new = RetentionClass(name, 0, basis, mode, parse_keep(keep), direction, agent, campaign)
@@ -184,7 +173,7 @@ def list_retention(as_json: Json = False) -> None:
     from replicator.archive.governance.retention import binding
     from replicator.report import terminal
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         with database.connection() as connection:
             classes = binding(holds.versions(connection, settings.replicator_account))
         facts = [asdict(one) | {"keep": str(one.keep)} for one in classes]
@@ -218,7 +207,7 @@ def erase(
     from replicator.archive.governance import erasure
     from replicator.archive.governance.spellings import spelling
 
-    with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
+    with opened(as_json=as_json) as (settings, database), assembly.interruptible():
         numbers = tuple(map(spelling, number or ()))
         if not numbers and not call:
             raise ConfigurationError("whose calls? give --number or --call")
@@ -251,7 +240,7 @@ def dispose(
     from replicator.archive import deeds
     from replicator.archive.governance import erasure
 
-    with _opened(as_json=as_json) as (settings, database), assembly.interruptible():
+    with opened(as_json=as_json) as (settings, database), assembly.interruptible():
         request = erasure.Request(settings.replicator_account, _actor(settings), deeds.reason_of(reason))
         now = datetime.now(UTC)
         with database.connection() as connection:
@@ -270,7 +259,7 @@ def reapply(as_json: Json = False) -> None:
     from replicator import guarding
     from replicator.report import terminal
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         done = guarding.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
         _refresh(database)
         calls = 0 if done is None else sum(one.is_removal for one in done.verdicts)
@@ -289,7 +278,7 @@ def log(
     from replicator.report import terminal
     from replicator.store import governance
 
-    with _opened(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         with database.connection() as connection:
             rows = governance.actions(connection, settings.replicator_account, call, limit)
         facts = [_deed(row) for row in rows]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from replicator.settings import Settings
+    from replicator.store.database import Database
 
 Usage: type[Any] = typer.BadParameter.__mro__[1]
 """The error for a wrong command line (click's UsageError, which typer contains)."""
@@ -96,6 +97,21 @@ def guarded(*, as_json: bool = False) -> Iterator[Settings]:
         raise typer.Exit(1) from None
 
 
+@contextmanager
+def opened(*, as_json: bool = False) -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings and the database, after checking that its schema fits and that it has the account.
+
+    Raises ConfigurationError where it has other accounts only: what is asked of no call at all looks like a good answer.
+    """
+    from replicator import assembly
+    from replicator.store import accounts, schema_check
+
+    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
+        schema_check.check(database)
+        accounts.check_known(database, settings.replicator_account)
+        yield settings, database
+
+
 def loaded() -> None:
     """Let the garbage collector run, which the entry point stopped; it never looks at what is loaded by now."""
     if not gc.isenabled():
@@ -124,4 +140,4 @@ def log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-__all__ = ["be_frugal", "guarded", "loaded", "log_to_stderr", "run"]
+__all__ = ["be_frugal", "guarded", "loaded", "log_to_stderr", "opened", "run"]

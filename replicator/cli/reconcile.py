@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -10,32 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from replicator.reconcile.importing import Imported
-    from replicator.settings import Settings
-    from replicator.store.database import Database
     from replicator.store.statements import Stored
 
 app = typer.Typer(help="Compare what the vendor and carriers charge with our calls.", no_args_is_help=True)
 
 Period = Annotated[str, typer.Option("--period", metavar="MONTH", help="The month, such as 2026-10.")]
-
-
-@contextmanager
-def opened(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database, after checking that its schema fits."""
-    from replicator import assembly
-    from replicator.store import schema_check
-
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema_check.check(database)
-        yield settings, database
 
 
 @app.command("import")

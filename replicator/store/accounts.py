@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from replicator.errors import AnotherAccount
+from replicator.errors import AnotherAccount, ConfigurationError
+from replicator.safe_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +70,20 @@ def claim_keys(
         "ON CONFLICT (account, key_id) DO UPDATE SET used_at = excluded.used_at",
         [account, sorted(set(key_ids)), window_seconds, now],
     )
+
+
+def check_known(database: Database, account: str) -> None:
+    """Raise ConfigurationError where a database has accounts, and not this one."""
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs ORDER BY account"
+        ).fetchall()
+    names = [name for (name,) in rows]
+    if names and account not in names:
+        raise ConfigurationError(
+            f"this database has no account {shown(account)}; it has {', '.join(map(shown, names))}",
+            advice="set REPLICATOR_ACCOUNT to the account that is meant; `replicator accounts list` shows them",
+        )
 
 
 def listed(database: Database) -> list[dict[str, Any]]:
