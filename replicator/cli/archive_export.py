@@ -11,7 +11,7 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations
 import typer
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.safe_text import shown
 
@@ -51,17 +51,13 @@ def export(
     from replicator.archive.production import bag_folder, exporting
     from replicator.archive.recordings import stores
     from replicator.report import terminal
-    from replicator.store import accounts, schema_check
     from replicator.store.produced import Chosen
 
     if since and until and since > until:
         raise typer.BadParameter("--since is a later day than --until")
     numbers = None if number is None else tuple(digits(one) for one in number)
-    with guarded(as_json=as_json) as settings, assembly.interruptible(), ExitStack() as stack:
+    with opened(as_json=as_json) as (settings, database), assembly.interruptible(), ExitStack() as stack:
         bag_folder.check(folder)
-        database = stack.enter_context(assembly.opened(settings))
-        schema_check.check(database)
-        accounts.check_known(database, settings.replicator_account)
         sign = signer(settings)
         chosen = Chosen(
             settings.replicator_account, None if call is None else tuple(sorted(set(call))), numbers,
