@@ -102,9 +102,9 @@ def figures(result: dict[str, Any]) -> dict[str, str]:
         "of security codes": kinds["security_code"],
         "of expiry months": kinds["expiry"],
         "precision: findings that are right": result["precision"],
-        "16 digits of an id, nothing said of it, taken for a card number": result["false_alarms_by_kind"][
-            "id of 16 digits, nothing said of it"
-        ],
+        "an id of 16 digits, without a word that says what it is, taken for a card number": result[
+            "false_alarms_by_kind"
+        ]["id of 16 digits, nothing said of it"],
         "found if the speaker corrects a digit in the middle": forms["corrected in the middle"],
         'found if speech recognition wrote "for" and "to" for four and two': forms["homophones (for, to, ate)"],
     }
@@ -117,8 +117,8 @@ def write_page(result: dict[str, Any]) -> None:
     for name, value in figures(result).items():
         text = re.sub(rf"(?m)^\| {re.escape(name)} \| .* \|$", f"| {name} | {value} |", text)
     text = re.sub(
-        r"on \S+ made transcripts \(seed \S+\)",
-        f"on {result['transcripts']:,} made transcripts (seed {result['seed']})",
+        r"on \S+ synthetic transcripts \(seed \S+\)",
+        f"on {result['transcripts']:,} synthetic transcripts (seed {result['seed']})",
         text,
     )
     PAGE.write_text(text, encoding="utf-8")

@@ -42,8 +42,8 @@ def promises() -> list[Promise]:
         Promise(
             "Nothing that was observed is lost",
             "Once a batch of answers is committed, its rows survive kill, crash and restart. Rows and the coverage that they "
-            "prove are committed together or not at all, so a killed run goes on where it was.",
-            "Calls that were created and deleted between two comparisons; contents between two comparisons.",
+            "prove are committed together or not at all, so the next run continues where a killed one stopped.",
+            "Calls that were created and deleted between two comparisons; contents that changed again before the next comparison.",
             (
                 "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
                 "tests/sync/test_crash.py::test_a_database_that_is_killed_and_restarted_loses_nothing",
@@ -53,20 +53,20 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "Completeness is proven, not assumed",
-            "Every call that was in the source's list when a stretch was verified, and was created inside a stretch that is "
-            "called *proven*, is stored. What could not be proven is *unsure*, with the reason. Overlap costs "
+            "Every call that was in the source's list when a time range was verified, and was created inside a range that is "
+            "*proven*, is stored. Other ranges are *unsure*, with the reason. Overlap costs "
             f"{quiet['overhead']:.1%} more requests than naive paging on a quiet list, {churn['overhead']:.1%} with a creation "
-            f"or a deletion at each request, and {ties['overhead']:.1%} where half of all instants hold up to 30 calls: in a "
-            f"list that stands still no proof needs fewer. With both at once it is {both['overhead']:.1%}.",
+            f"or a deletion at each request, and {ties['overhead']:.1%} where half of all instants hold up to 30 calls; for "
+            f"a list that does not change, no proof needs fewer. With both at once it is {both['overhead']:.1%}.",
             "A proof where the source gives none: no order, no total, ties as large as a page that no filter splits, a cap. "
             "A capped list is proven where the source honours `created_before`. Where it does not, every combination of status, "
-            "direction and agent is read, and the stretch stays unsure. "
+            "direction and agent is read, and the range stays unsure. "
             "A list that ends at a multiple of 500 is believed only when nothing is listed below its end by `created_before`, or "
-            "its slices by status, direction or agent add up to it. Any other of 500 "
-            "and more calls is looked at once a day by `created_before`, or where that is ignored by status, direction and up to "
-            "20 agents, and called capped where these hold "
-            "more than 50 calls beyond its own total: a cap that hides fewer, hides them in every slice, or stands where "
-            "filters are ignored, is not noticed. A first look at an account that lists no call is called unsure until a call "
+            "its slices by status, direction or agent add up to it. Any other list of 500 "
+            "or more calls is checked once a day by `created_before`, or, if that is ignored, by status, direction and up to "
+            "20 agents, and counts as capped if these hold "
+            "more than 50 calls beyond its own total. A cap that hides fewer calls, or hides them in every slice, is not noticed, "
+            "nor is any cap of a source that ignores filters. A first look at an account that lists no call is called unsure until a call "
             "is seen.",
             (
                 "tests/sync/engine/test_list_histories.py::test_many_histories_lose_nothing",
@@ -79,21 +79,21 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "At least the latest version",
-            "After a change the row becomes what the source has: at the worst within the bound of its age class "
-            "(REPLICATOR_RENEWAL), and as a rule within one pass over the list on what the budget leaves "
+            "After a change the row is updated to the source's content: at the latest within the bound of its age class "
+            "(REPLICATOR_RENEWAL), and usually within one pass over the list with the requests that nothing else needs "
             f"(REPLICATOR_RENEWAL_SHARE, {renewal[0]['share']:g}). At {renewal[0]['limit_a_minute']} requests a minute, beside "
             f"the transcripts of new calls, 95 % of changes of calls of any age were seen within {_delays(renewal)} (simulated). "
             "A newer observation is "
-            "never overwritten by an older one, in whatever order answers come; every content that was seen is kept. Where the "
-            "source's own stamps lie in the future, or go back and stay there, our looks decide, and it is said. A transcript or "
-            "recording counts as absent after three looks over at least a day, past its deadline (7 days unless told), and not "
+            "never overwritten by an older one, in whatever order answers come; every observed content is kept. If the "
+            "source's own time stamps lie in the future, or go back and stay there, the order of our requests decides, and this is reported. A transcript or "
+            "recording counts as absent after three requests over at least a day, past its deadline (7 days unless set otherwise), and not "
             "while far more of them are missing than usual; an empty answer replaces nothing.",
-            "Contents between two comparisons; a fixed delay that depends on neither the size nor the limit. While history and its "
-            "transcripts are read, nothing may be left for a pass, and each class's bound holds. Both are "
-            "computed in `analytics.update_delay`, beside what was achieved. Rows that cannot be read cost requests at each "
-            "look, and make a pass longer. A transcript that came, or was replaced, while "
-            "nothing told of it: the row's `updated_at` is null, or did not move more than five minutes after our last look. An "
-            "outage of more than two days that answers 404 for an account without a habit, or for few enough calls.",
+            "Contents that changed again before the next comparison; a fixed delay that is independent of the number of calls and of the "
+            "rate limit. While history and its transcripts are read, there may be no requests for a pass; then only the bound of each "
+            "class holds. `analytics.update_delay` computes both, beside the achieved delay. Rows that cannot be read cost requests at "
+            "each comparison, and make a pass longer. A transcript that came, or was replaced, without a sign of it in the row: "
+            "`updated_at` is null, or did not move more than five minutes past our last request. An "
+            "outage of more than two days that answers 404, if the account is too new for a usual rate of missing ones, or if few calls are affected.",
             (
                 "tests/store/test_order.py::test_order_and_repetition_do_not_matter",
                 "tests/sync/content/test_stamps.py",
@@ -107,22 +107,22 @@ def promises() -> list[Promise]:
             ),
         ),
         Promise(
-            "What is new is prompt, also behind a long history",
+            "New calls are prompt, even while a long history is read",
             f"With {service['backlog_calls']:,} calls of history at {service['limit_a_minute']} requests a minute, a call and its "
             f"transcript are stored {service['p50_seconds']} s (p50) and {service['p95_seconds']} s (p95) after the source has "
             f"them, while history gets {service['history_share_of_the_rest']:.1%} of the rest of the budget (simulated).",
-            "The same with fewer requests than new calls need.",
+            "The same if the rate limit allows fewer requests than new calls need.",
             ("tests/sync/engine/test_freshness.py",),
         ),
         Promise(
             "Deletions: late, but never invented",
-            "A call is marked deleted after two 404s by id, ten minutes apart, each between two answers of a call that lives; "
-            "never because of an error, an empty page, a filter, a resumed walk or another key. More than max(20, 1 %) at a "
-            "time wait for the operator. The tombstone is an interval, and nothing is removed. No deletion is noticed with one "
-            f"request; one among 1,000,000 calls is found with {one['mean']} (at most {one['most']}), ten with {ten['mean']} "
+            "A call is marked deleted after two 404s by id, ten minutes apart, each between two answers for a call that exists; "
+            "never because of an error, an empty page, a filter, a resumed reading or another key. More than max(20, 1 %) at a "
+            "time wait for the operator. The tombstone is an interval, and nothing is removed. That nothing was deleted is seen with one "
+            f"request; one deletion among 1,000,000 calls is found with {one['mean']} (at most {one['most']}), ten with {ten['mean']} "
             f"(at most {ten['most']}).",
             "The instant or the author of a deletion. A source that shows a call as gone, twice, while it answers for others, "
-            "is believed; if the call comes back it lives again, and both facts are kept.",
+            "is believed; if the call comes back, it is no longer deleted, and both facts are kept.",
             (
                 "tests/sync/deletions/test_deletions.py",
                 "tests/sync/deletions/test_rules.py",
@@ -131,7 +131,7 @@ def promises() -> list[Promise]:
             ),
         ),
         Promise(
-            "Only the source that is stored",
+            "Only the account that is stored",
             "A replica that holds calls writes nothing before the source has shown one of them, in its first page or by id. An "
             "empty account, another key and another base URL end the run, and nothing is inferred.",
             "Recognition after every remembered call was deleted: then the operator confirms it, with `sync --same-account`.",
@@ -156,8 +156,8 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "Repeating is harmless",
-            "Any command may be repeated or interrupted. An up-to-date replica is looked at with two list requests at most, and "
-            "no row of the mirror is written.",
+            "Any command may be repeated or interrupted. A sync of an up-to-date replica sends at most two list requests and "
+            "writes no row of the mirror.",
             "-",
             (
                 "tests/sync/test_run.py::test_a_second_sync_asks_twice_at_most_and_writes_no_row",
@@ -166,15 +166,15 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "Bad input is contained",
-            "A value that cannot be read costs its field, not its call: the call, its status, times and cost count, the field's "
+            "If a value cannot be read, only its field is missing: the call, its status, times and cost count, and the field's "
             "bytes are kept and named. A row without an identity never stops the other 99; its bytes are kept, can be listed and "
-            'read again. Every usual form of instants, money, durations and of "not known" is read, what has two meanings is '
-            "named and not guessed. No answer keeps a run from ending: it makes at most 400 list requests, 8 for each page of "
-            "calls and as many as by id; by id 1,000, and 8 for each call. One that "
-            "breaks its page is isolated once, costs a poll nothing, and is looked at again each hour. Unknown "
-            "fields and words are kept. Bombs, depth and digits have limits, and memory does not grow with the account: "
+            'read again. Every usual form of instants, money, durations and of "not known" is read; an ambiguous value is '
+            "named and not guessed. Whatever the source answers, a run ends: it makes at most 400 list requests, plus 8 for each page of "
+            "calls and as many as by id; by id at most 1,000, plus 8 for each call. A row that "
+            "breaks its page is isolated once, costs later polls nothing, and is tried again each hour. Unknown "
+            "fields and words are kept. Decompressed size, depth and digits have limits, and memory does not grow with the account: "
             f"{largest['peak_megabytes']} MB for {largest['calls']:,} calls.",
-            "The meaning of fields that we do not know. Neighbours of a row that breaks its page are read, but of rows of the "
+            "The meaning of fields that we do not know. Neighbours of a row that breaks its page are read, but rows of the "
             "very same instant only by chance.",
             (
                 "tests/test_quarantine.py",
@@ -200,8 +200,8 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "One writer for each account",
-            "A leader that slept cannot write after another took over, also behind a transaction pooler. Services of several "
-            "accounts on one database work side by side; for each account it is as if it had the database for itself.",
+            "A process that was suspended cannot write after another one took over, even behind a transaction pooler. Services of several "
+            "accounts on one database work side by side, and none affects the data of another.",
             "-",
             (
                 "tests/store/test_pooler.py",
@@ -219,15 +219,15 @@ def promises() -> list[Promise]:
             ("tests/test_planted.py", "tests/test_house.py"),
         ),
         Promise(
-            "Faults heal without hands",
+            "Faults heal without repair",
             "A database that is away, locked, full, restarted, or set back to an earlier state; a clock that is set; a process "
-            "that was stopped, hangs, or dies of one answer: when the fault ends, or the process is started again, the replica "
-            "comes to equal the source, and nobody has to repair anything. A service that hangs ends itself within "
-            "`REPLICATOR_HANG_SECONDS`; after three deaths in a row answers are read in a process apart, and the one that kills "
+            "that was stopped, hangs, or is killed by one answer: when the fault ends, or the process is started again, the replica "
+            "becomes equal to the source again, and nobody has to repair anything. A service that hangs ends itself within "
+            "`REPLICATOR_HANG_SECONDS`; after three deaths in a row, answers are read in a separate process, and the one that kills it "
             "is left out.",
-            "Deletions of calls that only the lost end of a database knew. A database that is set back by less than a rate window "
-            "has forgotten charges of that window: a run under way charges them again, a program that starts then cannot. Deaths "
-            "by what happens after an answer was read.",
+            "Deletions of calls that were stored only in the lost part of a database. A database that is set back by less than a rate window "
+            "has forgotten charges of that window: a running sync charges them again, a program that starts then cannot. Deaths "
+            "that are caused after an answer was read.",
             (
                 "tests/sync/test_restored.py",
                 "tests/sync/test_full_disk.py",
@@ -240,10 +240,10 @@ def promises() -> list[Promise]:
         ),
         Promise(
             "Reports are never behind what is stored",
-            "A report reads kept days from its roll-ups and every other day from the calls, in one statement: after each write, "
-            "refreshed or not, it says what counting all calls says. A time zone, a stage or another rule that is changed is "
-            "in every report at once. Rates stand beside what they divide, pending costs beside sums.",
-            "Speed while many days are touched: after a rule was changed, or during a first sync, their calls are counted for "
+            "A report reads up-to-date days from the roll-ups and every other day from the calls, in one statement: after each write, "
+            "refreshed or not, its numbers equal a count of all calls. A change of the time zone, a stage or another rule is "
+            "in every report at once. Every rate has its numerator and denominator beside it, and every sum of costs the pending ones.",
+            "Speed while many days are out of date: after a rule was changed, or during a first sync, their calls are counted for "
             "each question until the roll-ups are refreshed.",
             (
                 "tests/sql/test_rollups.py::test_reports_are_right_after_every_step",
@@ -256,7 +256,7 @@ def promises() -> list[Promise]:
         Promise(
             "Least exposure",
             "A reader sees views without numbers, texts or transcripts: masks of at most two characters at each end, and "
-            "pseudonyms under a secret that is not in the database. Who may do what is a page that is tested by trying.",
+            "pseudonyms under a secret that is not in the database. docs/roles.md says who may do what; a test tries every right.",
             "Inference from aggregates; the database's owner and superusers.",
             ("tests/store/test_roles.py", "tests/sql/test_views_catalogue.py", "tests/report/test_browser.py"),
         ),
@@ -278,7 +278,7 @@ def delay_table(table: list[dict[str, Any]]) -> list[str]:
     lines = [
         "## How soon a change of any call is seen",
         "",
-        "While nothing more valuable needs the requests, one pass over all calls takes the time in this table (computed: pages of",
+        "While no other lane needs the requests, one pass over all calls takes the time in this table (computed: pages of",
         f"96 new rows and 50 requests more, at {share:g} of the budget); a change is seen within one pass. Measured is the time until",
         "a change was stored, in virtual time, beside 2 new calls a minute with their transcripts (`python -m bench.renewal`).",
         "",

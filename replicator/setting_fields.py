@@ -28,7 +28,7 @@ class SettingFields(BaseModel):
     truedy_api_key: Annotated[
         SecretStr | None,
         Field(
-            description="Bearer key of the source. Several, comma separated, are several budgets of one account. "
+            description="API key (bearer) of the source. Several keys, comma separated, are several request budgets of one account. "
             "Required by every command that talks to the source.",
         ),
     ] = None
@@ -39,8 +39,8 @@ class SettingFields(BaseModel):
     truedy_base_url: Annotated[
         str,
         Field(
-            description="Base URL of the source, up to and including `/api/public/v1`. A key is sent to another one than "
-            "the vendor's only where both come from the same place (the environment, or `.env`).",
+            description="Base URL of the source, up to and including `/api/public/v1`. A key is sent to another URL than "
+            "the vendor's only if both come from the same place (the environment, or `.env`).",
         ),
     ] = VENDOR_URL
     truedy_requests_per_minute: Annotated[
@@ -86,14 +86,14 @@ class SettingFields(BaseModel):
     ] = 120.0
     replicator_sync_seconds: Annotated[
         float,
-        Field(gt=0, description="Deadline of one scheduled sync of `serve`; what is left goes into the next one."),
+        Field(gt=0, description="Deadline of one scheduled sync of `serve`; the rest is left to the next one."),
     ] = 3600.0
     replicator_hang_seconds: Annotated[
         float,
         Field(
             ge=1,
             description="How long `serve` may show no sign of life before it ends itself with code 1, so that its "
-            "supervisor starts it again. A lock is waited for up to 30 s without one.",
+            "supervisor starts it again. Waiting for a lock (up to 30 s) gives no sign of life.",
         ),
     ] = 300.0
     replicator_database_patience_seconds: Annotated[
@@ -118,7 +118,7 @@ class SettingFields(BaseModel):
             ge=0,
             le=1,
             description="Share of the request budget that may compare calls again before REPLICATOR_RENEWAL demands it, "
-            "those compared longest ago first. Only what nothing else wants is used.",
+            "those compared longest ago first. Only requests that nothing else needs are used.",
         ),
     ] = 0.3
     replicator_details: Annotated[
@@ -130,7 +130,7 @@ class SettingFields(BaseModel):
         Field(
             gt=0,
             le=3650,
-            description="Age of a call's end after which a missing transcript or recording may be final: after three looks over a day.",
+            description="Age of a call's end after which a missing transcript or recording counts as absent: after three requests over at least a day.",
         ),
     ] = 7.0
     replicator_confirm_seconds: Annotated[
@@ -138,14 +138,14 @@ class SettingFields(BaseModel):
         Field(
             ge=0,
             le=30 * 86400,
-            description="How far apart the two answers lie that confirm a deletion at the source.",
+            description="Seconds between the two answers that confirm a deletion at the source.",
         ),
     ] = 600.0
     replicator_reporting_time_zone: Annotated[
         str | None,
         Field(
-            description="Time zone of the days in the reports, as `Europe/Berlin`. `migrate` writes it into "
-            "`replicator.reporting`, as does the first use of an embedded database; unset, what stands there stays (UTC at first).",
+            description="Time zone of the days in the reports, such as `Europe/Berlin`. `migrate` writes it into "
+            "`replicator.reporting`, as does the first use of an embedded database. Unset: the value there is kept (at first UTC).",
         ),
     ] = None
     replicator_cost_give_up_days: Annotated[
@@ -155,43 +155,43 @@ class SettingFields(BaseModel):
             le=3650,
             description="Days after a call's end after which a cost that has not come is no longer expected: the call is counted "
             "apart (`cost_given_up_calls`), and its day and month can be final. If the cost comes later, it counts. `migrate` "
-            "writes it into `replicator.reporting`; unset, what stands there stays (30 at first).",
+            "writes it into `replicator.reporting`. Unset: the value there is kept (at first 30).",
         ),
     ] = None
     replicator_pseudonym_key: Annotated[
         SecretStr | None,
         Field(
             description="Secret from which `other_party_key` and `our_number_key` are made, at least 32 characters "
-            "(`openssl rand -base64 32`). Keep it: another one changes all keys. Without it both columns are null; the "
-            "embedded database has one of its own.",
+            "(`openssl rand -base64 32`). Keep it: another secret changes all keys. Without a secret both columns are null; the "
+            "embedded database has its own secret.",
         ),
     ] = None
     replicator_pseudonym_key_file: Annotated[
         Path | None,
         Field(
-            description="File that holds it, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
+            description="File that holds this secret, instead of `REPLICATOR_PSEUDONYM_KEY`. Nobody else may be able to write it."
         ),
     ] = None
     replicator_archive_suppressions: Annotated[
         Path | None,
         Field(
-            description="File beside the keys that repeats the list of what was erased, as keyed hashes: after a restore of the "
-            "database, the next run erases it again. It is read where this is set, where the archive is on, or where the database knows "
-            "of an erasure. Default: `suppressions.jsonl` in the data directory.",
+            description="File beside the keys with a copy of the list of erasures, as keyed hashes: after a restore of the "
+            "database, the next run erases that content again. It is read if this is set, if the archive is on, or if the database has "
+            "an erasure. Default: `suppressions.jsonl` in the data directory.",
         ),
     ] = None
     replicator_archive_suppression_key_file: Annotated[
         Path | None,
         Field(
-            description="File with the secret of that list's keyed hashes, where `REPLICATOR_PSEUDONYM_KEY` was changed since the "
-            "first erasure: the former key. Unset, it is the pseudonym key. Nobody else may be able to write it.",
+            description="File with the secret of that list's keyed hashes. Needed if `REPLICATOR_PSEUDONYM_KEY` was changed since the "
+            "first erasure: then the former key. Unset: the pseudonym key. Nobody else may be able to write it.",
         ),
     ] = None
     replicator_actor: Annotated[
         str | None,
         Field(
             max_length=200,
-            description="Who works with the program, for what is kept with a name: the archive's records, who imported a statement. "
+            description="Name of the person who works with the program, for the archive's records, imports and decisions. "
             "Default: the user of the operating system.",
         ),
     ] = None
@@ -199,14 +199,14 @@ class SettingFields(BaseModel):
         str | None,
         Field(
             max_length=1000,
-            description="Why, in the archive's records of reads and exports, where a command has no `--reason` of its own.",
+            description="Reason in the archive's records of reads and exports, if a command gets no `--reason`.",
         ),
     ] = None
     replicator_role_prefix: Annotated[
         str,
         Field(
             pattern="^[a-z_][a-z0-9_]{0,40}$",
-            description="What the names of the database roles begin with that `replicator roles` makes: `_owner`, `_writer`, "
+            description="Prefix of the database roles that `replicator roles` makes: `_owner`, `_writer`, "
             "`_reader`, `_auditor` and `_archivist` follow. Small letters, digits and `_`.",
         ),
     ] = "truedy"
@@ -222,7 +222,7 @@ class SettingFields(BaseModel):
         Path | None,
         Field(
             description="File with the key (Ed25519, PEM) that signs the archive's heads. Nobody else may be able to read it. "
-            "`archive anchor` makes it where it does not exist. Default: `archive-signing-key` in the data directory.",
+            "`archive anchor` makes it if it does not exist. Default: `archive-signing-key` in the data directory.",
         ),
     ] = None
     replicator_archive_anchor_to: Annotated[
@@ -234,20 +234,22 @@ class SettingFields(BaseModel):
     ] = None
     replicator_archive_anchor_seconds: Annotated[
         float,
-        Field(ge=1, le=30 * 86400, description="How often `serve` writes it. What came after it is the open window."),
+        Field(
+            ge=1, le=30 * 86400, description="How often `serve` writes this head. Later records are the open window."
+        ),
     ] = 3600.0
     replicator_archive_tsa: Annotated[
         str | None,
         Field(
-            description="Address of a time-stamping authority (RFC 3161) that `serve` asks for a token over each head it writes.",
+            description="Address of a time-stamping authority (RFC 3161) that `serve` asks for a token for each head that it writes.",
         ),
     ] = None
     replicator_schemas: Annotated[
         str | None,
         Field(
-            description="Other names for the replicator's schemas, where the database has one of somebody else: pairs such as "
+            description="Other names for the replicator's schemas, if the database already has a schema with such a name: pairs such as "
             "`analytics=voice_analytics,rollup=voice_rollup`, of `analytics`, `archive`, `billing`, `replicator`, `rollup` and `truedy`. Every command "
-            "needs it as the first `migrate` had it.",
+            "needs the same value as the first `migrate`.",
         ),
     ] = None
     replicator_http_port: Annotated[
@@ -255,7 +257,7 @@ class SettingFields(BaseModel):
         Field(
             ge=0,
             le=65535,
-            description="Port on which `serve` shows the report (`/`), its health (`/health`) and its metrics (`/metrics`); 0 is any free one. "
+            description="Port on which `serve` shows the report (`/`), its health (`/health`) and its metrics (`/metrics`); 0: any free port. "
             "Without it, nothing listens.",
         ),
     ] = None
@@ -264,7 +266,7 @@ class SettingFields(BaseModel):
         Field(
             min_length=1,
             max_length=255,
-            description="Address on which it listens. Whoever can reach it can read the report: there is no login.",
+            description="Address on which `serve` listens. Everybody who can reach it can read the report: there is no login.",
         ),
     ] = "127.0.0.1"
     replicator_http_names: Annotated[
@@ -275,7 +277,7 @@ class SettingFields(BaseModel):
         ),
     ] = ()
     replicator_http_refresh_seconds: Annotated[
-        int, Field(ge=5, le=86400, description="How often the live page is made anew, and refreshes itself.")
+        int, Field(ge=5, le=86400, description="Seconds until the live page is made again and refreshes itself.")
     ] = 60
     replicator_archive_store: Annotated[
         str,
@@ -288,7 +290,7 @@ class SettingFields(BaseModel):
         tuple[str, ...],
         Field(
             description="Names, addresses and networks of storage that may be private or loopback, or have no TLS or another port "
-            "than 443; comma separated. Downloads connect to nothing else that is not public.",
+            "than 443; comma separated. All other storage must be public, with TLS on port 443.",
         ),
     ] = ()
     replicator_archive_vendor_keeps_days: Annotated[
@@ -296,7 +298,7 @@ class SettingFields(BaseModel):
         Field(
             gt=0,
             le=36500,
-            description="How long the vendor keeps the audio of a call: until then a recording is tried.",
+            description="Days for which the vendor keeps the audio of a call; until then the download is tried.",
         ),
     ] = 14.0
     replicator_archive_downloads: Annotated[
@@ -311,7 +313,7 @@ class SettingFields(BaseModel):
     replicator_archive_download_seconds: Annotated[
         float,
         Field(
-            gt=0, le=86400, description="How long one attempt at a recording may take; the next one goes on from there."
+            gt=0, le=86400, description="How long one attempt at a recording may take; the next attempt continues it."
         ),
     ] = 3600.0
     replicator_archive_lock_days: Annotated[
@@ -319,27 +321,27 @@ class SettingFields(BaseModel):
         Field(
             ge=0,
             le=36500,
-            description="For a bucket with Object Lock: new recordings are locked for so many days (mode GOVERNANCE). An erasure "
-            "then needs the right to bypass that. 0: only what the bucket itself sets.",
+            description="For a bucket with Object Lock: new recordings are locked for this number of days (mode GOVERNANCE). An erasure "
+            "then needs the right to bypass the lock. 0: only the bucket's own setting.",
         ),
     ] = 0
     replicator_archive_payment_data: Annotated[
         str,
         Field(
             pattern="^(keep|mask|drop-transcript)$",
-            description="What is done, where the archive is on, with texts in which card numbers, security codes or expiry "
-            "months are found. `keep`: they are stored and sealed as they came and masked in the views, so who reads the "
-            "tables, an export of the archive or a backup sees them: PCI DSS applies to all of these, and forbids to keep "
+            description="With the archive on: what is done with texts in which card numbers, security codes or expiry "
+            "months are found. `keep`: they are stored and sealed unchanged and masked in the views only, so people who read the "
+            "tables, an export of the archive or a backup see them: PCI DSS applies to all of these, and forbids keeping "
             "security codes at all. `mask`: they are replaced by marks before the text is stored and sealed; the archive then "
-            "cannot prove the masked words, and what was taken for payment data by mistake is lost. `drop-transcript`: no "
+            "cannot prove the masked words, and text that was masked by mistake is lost. `drop-transcript`: no "
             "text of such a transcript is stored; nothing of the conversation can be shown later. The audio is never changed: "
-            "`analytics.payment_data` names the calls. Texts that are stored already stay as they are. With `mask` and "
-            "`drop-transcript` too, a plain SHA-256 of the unmasked payload stays beside the masked one (`fingerprint`), so who "
-            "reads the tables can find a card number by trying: PCI DSS goes on to apply to them.",
+            "`analytics.payment_data` names the calls. Texts that are stored already are not changed. Even with `mask` and "
+            "`drop-transcript`, a plain SHA-256 of the unmasked payload is stored beside the masked one (`fingerprint`), so people who "
+            "read the tables can find a card number by trying all possible ones: PCI DSS still applies to the tables.",
         ),
     ] = "keep"
     replicator_log_level: Annotated[
-        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that `serve` logs.")
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Lowest level that is logged.")
     ] = "INFO"
 
     @field_validator("replicator_log_level", mode="before")

@@ -282,7 +282,7 @@ def test_ctrl_c_ends_a_sync(database_url: str, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "goes on from there" in said
+    assert "continues from there" in said
     assert "Traceback" not in said
 
 

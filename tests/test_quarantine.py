@@ -170,7 +170,7 @@ def test_the_options_of_earlier_releases_still_work(ids: dict[str, int], databas
         note, _, rest = before.stderr.partition("\n")
         assert rest == now.stderr
         written = [word for word in new if word != "--json"]
-        assert note == f"`quarantine` has sub-commands now; this is written: replicator quarantine {' '.join(written)}"
+        assert note == f"`quarantine` has sub-commands now; the new form is: replicator quarantine {' '.join(written)}"
 
     saved = ask("--output", str(file), hostile)
     assert (saved.returncode, file.read_bytes()) == (0, HOSTILE)

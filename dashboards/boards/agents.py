@@ -27,7 +27,7 @@ from dashboards.panels import (
 AGENTS = Dashboard(
     "agents",
     "Calls: agents",
-    "Agents side by side: reach, conversations, length, talk and cost.",
+    "Agents compared: reach, conversations, length, talk and cost.",
     (
         Panel(
             "Scorecard of the last 30 days",
@@ -90,7 +90,7 @@ AGENTS = Dashboard(
             by=(AGENT_ID,),
             width=6,
             is_to_one=True,
-            about="Of calls with a transcript. Where the source gives times, conversation_daily knows seconds and waits too.",
+            about="Of calls with a transcript. If the source gives times, conversation_daily also has seconds and waits.",
         ),
         Panel(
             "Calls in which the contact says no word, day by day",

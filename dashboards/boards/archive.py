@@ -33,7 +33,7 @@ ARCHIVE = Dashboard(
             DAILY,
             tuple(total(word, f"{word}_recordings") for word in ("stored", "waiting", "missing", "refused", "removed")),
             width=8,
-            about="By the day of the call. Removed: erased, or disposed of when its time was over.",
+            about="By the day of the call. Removed: erased, or disposed of at the end of its retention.",
         ),
         Panel("Bytes stored, by day of the call", "lines", DAILY, (total("bytes", "stored_bytes", "bytes"),), width=4),
         Panel(
@@ -51,7 +51,7 @@ ARCHIVE = Dashboard(
             where="sealed_calls < calls OR missing_recordings > 0 OR refused_recordings > 0 OR gap_seconds > 0",
             width=6,
             order="latest",
-            about="A recording that is missing cannot be got any more. Today is among them until its list is proven.",
+            about="A missing recording can no longer be downloaded. Today is listed until it is proven.",
         ),
         Panel(
             "Why recordings are not stored",
@@ -86,7 +86,7 @@ ARCHIVE = Dashboard(
             by=(Column("recording", "coalesce(object_state, recording_state)"),),
             time="created_on",
             width=6,
-            about="The views mask it in texts; what was said is in the audio, too.",
+            about="The views mask it in texts; the audio still contains it.",
         ),
     ),
 )

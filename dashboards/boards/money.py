@@ -46,7 +46,7 @@ MONEY = Dashboard(
             "bars",
             COST,
             (PENDING, total("implausible", "cost_implausible_calls")),
-            about="What is missing in the sums beside. Implausible costs are in no sum.",
+            about="These costs are missing in the sums beside. Implausible costs are in no sum.",
         ),
         Panel(
             "What a minute and a conversation cost, day by day",
@@ -54,7 +54,7 @@ MONEY = Dashboard(
             COST,
             (PER_MINUTE, PER_CONVERSATION),
             width=6,
-            about="A conversation with all attempts that led to none.",
+            about="Per conversation, including the cost of attempts that led to none.",
         ),
         Panel(
             "Known cost of each agent, last 30 days",
@@ -96,7 +96,7 @@ MONEY = Dashboard(
             width=6,
             height=3,
             order="latest",
-            about="Changes that the replica saw. Once settled: a report of it may have been sent.",
+            about="Changes that the replica observed. Once settled: after the call was settled, so a sent report may not contain them.",
         ),
     ),
 )

@@ -31,7 +31,7 @@ from dashboards.panels import (
 OVERVIEW = Dashboard(
     "overview",
     "Calls: overview",
-    "How many calls, what becomes of them, what they cost, and as of when that is right.",
+    "How many calls there are, how they end, what they cost, and how fresh these numbers are.",
     (
         number("Calls created", FUNNEL, CALLS, "attempts, not people"),
         number("Conversations", FUNNEL, CONVERSATIONS, "with a person who talked"),
@@ -54,7 +54,7 @@ OVERVIEW = Dashboard(
             (COST_USD, PENDING, FINAL),
             by=(DAY,),
             order="latest",
-            about="A day is final when it is over, its calls are settled, and no cost is outstanding.",
+            about="A day is final when it is over, its calls are settled, and no cost is pending.",
         ),
         Panel(
             "Campaigns: calls and how many became a conversation",
@@ -70,7 +70,7 @@ OVERVIEW = Dashboard(
             "contacts_daily",
             (total("called", "contacts"), total("reached", "reached_contacts")),
             width=6,
-            about="Different numbers of a day: days do not add up, as the same contact is called on several.",
+            about="Distinct numbers of a day. Days cannot be added up, because a contact can be called on several days.",
         ),
         Panel(
             "As of when, and whether anything is missing",

@@ -85,7 +85,7 @@ REACH = Dashboard(
             by=(HOUR, WEEKDAY),
             where="direction = 'outbound'",
             width=7,
-            about="How much each cell above rests on.",
+            about="The number of calls behind each cell above.",
         ),
         Panel(
             "Attempts made",
@@ -116,7 +116,7 @@ REACH = Dashboard(
             time="week_on",
             where="direction = 'outbound'",
             width=5,
-            about="Outbound, whole weeks that begin in the time range. A rate that falls for one number alone: blocked?",
+            about="Outbound, whole weeks that begin in the time range. If the rate falls for one number only, it may be blocked.",
         ),
         Panel(
             "Campaigns over all days",

@@ -12,7 +12,7 @@ OPEN = "is_open AND NOT is_accepted"
 RECONCILIATION = Dashboard(
     "reconciliation",
     "Calls: reconciliation",
-    "The statements of the vendor and the carriers against our calls, what waits for a person, and closed months.",
+    "The statements of the vendor and the carriers against our calls, open items, and closed months.",
     (
         number("Open items", ITEMS, Measure("open", "count(*)"), "wait for a person", time=None, where=OPEN, width=3),
         number(

@@ -21,7 +21,7 @@ from dashboards.panels import (
 SERVICE = Dashboard(
     "service",
     "Calls: service",
-    "Whether calls are answered, transcribed and priced in time, how many go on at once, what fails, who calls again.",
+    "Whether calls are answered, transcribed and priced in time, how many run at once, what fails, who calls again.",
     (
         number("Answered in time", SLA, ratio("rate", "answered_in_time_calls", "timed_calls"), "queue and ringing"),
         number(
@@ -63,7 +63,7 @@ SERVICE = Dashboard(
             (Measure("peak", "max(peak_calls)"),),
             by=(HOUR,),
             width=6,
-            about="Of one account: what the lines must carry. Several accounts do not add up, their peaks differ in time.",
+            about="Of one account. Peaks of several accounts cannot be added up, because they occur at different times.",
         ),
         Panel(
             "Calls with an error each day, by class",

@@ -42,7 +42,7 @@ def missing(view: str, what: str) -> Panel:
 TRUST = Dashboard(
     "trust",
     "Calls: can the numbers be trusted?",
-    "How fresh and how completely proven the replica is, and what in the data is doubtful.",
+    "How fresh and how complete the replica is, and which data are doubtful.",
     (
         LAG,
         number("Calls proven", FRESH, ratio("proven", "proven_calls", "live_calls"), "of the calls here", time=None),
@@ -68,7 +68,7 @@ TRUST = Dashboard(
             width=6,
             height=3,
             is_to_one=True,
-            about="Of the day's time, that no call created in it is missing here.",
+            about="Share of the day's time for which no call is missing here, as was proven.",
         ),
         Panel(
             "Days that are not proven complete, and why",
@@ -136,7 +136,7 @@ TRUST = Dashboard(
             width=6,
             height=3,
             order="itself",
-            about="In hours, the worst account.",
+            about="In hours, for the account with the longest delay.",
         ),
         Panel(
             "Calls that the source has deleted, and what of them is kept",

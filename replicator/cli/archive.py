@@ -32,11 +32,13 @@ MOST_HOLDS = 5
 
 To = Annotated[
     str | None,
-    typer.Option("--to", metavar="DIR|s3://BUCKET/PREFIX", help="Where the head is written (default: the setting)."),
+    typer.Option(
+        "--to", metavar="DIR|s3://BUCKET/PREFIX", help="Place of the head (default: REPLICATOR_ARCHIVE_ANCHOR_TO)."
+    ),
 ]
 Anchors = Annotated[
     str | None,
-    typer.Option("--anchors", metavar="DIR|s3://BUCKET/PREFIX", help="Compare with the heads that lie there."),
+    typer.Option("--anchors", metavar="DIR|s3://BUCKET/PREFIX", help="Compare with the heads in this place."),
 ]
 
 app = typer.Typer(
@@ -77,10 +79,10 @@ def run(
         # Before it is sealed: what is found is flagged from the first record on.
         looked = payment_watch.scan(database, settings.replicator_account, now, is_over)
         done = late.seal(database, settings.replicator_account, now, is_over=is_over)
-        left = "" if done.is_finished and looked.is_finished else "; more is left: run it again"
+        left = "" if done.is_finished and looked.is_finished else "; there is more to seal: run it again"
         if not as_json:
             if looked.calls:
-                streams.say(f"{looked.calls:,} calls looked at for payment data, {looked.findings:,} places found")
+                streams.say(f"{looked.calls:,} calls searched for payment data, {looked.findings:,} findings")
             streams.say(f"{done.records:,} records sealed late, in {done.blocks:,} blocks{left}")
         wanted = recordings.Wanted(until, is_again=again, compares_now=compare, fetches_lost=fetch_lost)
         kept = recordings.run(settings, database, wanted, is_told=not as_json)
@@ -157,7 +159,7 @@ def _status_lines(facts: dict[str, Any]) -> Iterator[str]:
             f"{shown(facts['anchored_at_place'])}"
         )
     if facts["open_since"] is None:
-        yield "open window    none: every record lies before the newest head outside"
+        yield "open window    none: the newest head outside covers every record"
     else:
         yield (
             f"open window    {facts['open_records']:,} records, for {facts['open_seconds']:,} s: the database's owner could "
@@ -176,11 +178,13 @@ def anchor(
     to: To = None,
     tsa: Annotated[
         str | None,
-        typer.Option("--tsa", metavar="URL", help="Ask this authority for a time stamp (default: the setting)."),
+        typer.Option(
+            "--tsa", metavar="URL", help="Ask this authority for a time stamp (default: REPLICATOR_ARCHIVE_TSA)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the signed head of the chain outside of the database. Ends with 1 where a time stamp has to wait."""
+    """Write the signed head of the chain outside of the database. Exit code 1 if a time stamp has not arrived."""
     from replicator import assembly
     from replicator.archive.heads import anchor_places, anchors, signing
     from replicator.report import terminal
@@ -189,7 +193,7 @@ def anchor(
         where = to or settings.replicator_archive_anchor_to
         if where is None:
             raise ConfigurationError(
-                "where to? no place is named", advice="add --to DIR, or set REPLICATOR_ARCHIVE_ANCHOR_TO"
+                "no place for the head is named", advice="add --to DIR, or set REPLICATOR_ARCHIVE_ANCHOR_TO"
             )
         signer = signing.load(assembly.signing_key(settings))
         place = anchor_places.of(where)
@@ -223,12 +227,14 @@ def verify(
     ] = None,
     files: Annotated[
         str | None,
-        typer.Option("--objects", metavar="all|N", help="Read the bytes of all stored recordings, or of N by chance."),
+        typer.Option(
+            "--objects", metavar="all|N", help="Read the bytes of all stored recordings, or of N chosen at random."
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Recompute the chain, compare it with what is stored and with the heads outside. Ends with 1 where anything is wrong."""
+    """Recompute the chain, compare it with what is stored and with the heads outside. Exit code 1 if anything is wrong."""
     from replicator import guarding
     from replicator.archive.heads import anchors
     from replicator.archive.verification import inspection, stored_recordings
@@ -304,11 +310,11 @@ def _show(verdict: Verdict, outside: Found, *, is_compared: bool, as_json: bool)
     for fault in verdict.faults:
         streams.say(shown(str(fault)))
     if verdict.faults_untold:
-        streams.say(f"archive: {verdict.faults_untold:,} further faults are not told [more]")
+        streams.say(f"archive: {verdict.faults_untold:,} further faults are not listed [more]")
     if verdict.unsealed:
         streams.say(
             f"archive: {verdict.unsealed:,} stored rows have no record: they were written while the archive was off, or not "
-            "by this program; `replicator archive run` seals them, and says when [unsealed]"
+            "by this program; `replicator archive run` seals them as sealed late [unsealed]"
         )
     against = f"{verdict.heads_outside:,} heads outside" if is_compared else "no head outside (--anchors names them)"
     what = "whole" if verdict.is_whole else "NOT whole"

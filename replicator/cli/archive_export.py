@@ -150,7 +150,7 @@ def say(done: Done, folder: Path) -> None:
     """Say what was exported, and what to do with it."""
     tally = done.tally
     if not done.calls:
-        streams.say("no call matches; the bag says so, and the archive that it was asked for")
+        streams.say("no call matches; the bag is empty, and the export is recorded in the archive")
     of_each = ", ".join(f"{count:,} {kind}" for kind, count in sorted(tally.kinds.items()))
     streams.say(
         f"{done.calls:,} calls, {tally.records:,} records{f' ({of_each})' if of_each else ''}, {done.files:,} files, "
@@ -162,9 +162,9 @@ def say(done: Done, folder: Path) -> None:
     for one in done.unknown[:SHOWN]:
         streams.say(f"not in the archive: {one}", err=True)
     for one in tally.damaged[:SHOWN]:
-        streams.say(f"not as it was sealed: {shown(one)}", err=True)
+        streams.say(f"differs from what was sealed: {shown(one)}", err=True)
     if len(done.unknown) > SHOWN or len(tally.damaged) > SHOWN:
-        streams.say("and more, in custody.json", err=True)
+        streams.say("custody.json lists all of them", err=True)
     streams.say(f"verify it: python {shown(str(folder / 'verify.py'))} {shown(str(folder))}")
 
 

@@ -26,17 +26,15 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 DAY = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
-Calls = Annotated[
-    list[UUID] | None, typer.Option("--call", metavar="ID", help="A call's id; several times for several.")
-]
+Calls = Annotated[list[UUID] | None, typer.Option("--call", metavar="ID", help="A call's id; repeatable.")]
 Numbers = Annotated[
     list[str] | None,
-    typer.Option("--number", metavar="NUMBER", help="A number with its country's code; several times for several."),
+    typer.Option("--number", metavar="NUMBER", help="A number with its country code; repeatable."),
 ]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is sealed and kept, so name a case and no person.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
 app = typer.Typer(
     help="The compliance archive: holds, retention, disposal, erasure, and who did what.", no_args_is_help=True
@@ -65,7 +63,7 @@ def _days(
 
 @hold.command("add")
 def add_hold(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name; it is never used again.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name; it cannot be used again.")],
     reason: Reason,
     call: Calls = None,
     number: Numbers = None,
@@ -74,7 +72,7 @@ def add_hold(
     until: Annotated[datetime | None, typer.Option(help="The last day of creation, included.", **DAY)] = None,
     as_json: Json = False,
 ) -> None:
-    """Place a hold on calls: those named, and all, also later ones, that are of the number, the agent and the days."""
+    """Place a hold on the named calls, and on all present and later calls that match the number, the agent and the days."""
     from replicator import guarding
     from replicator.archive.governance import holds
     from replicator.archive.governance.spellings import spelling
@@ -121,7 +119,7 @@ def list_holds(
 def release_hold(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The hold's name.")], reason: Reason, as_json: Json = False
 ) -> None:
-    """Release a hold. Nothing is removed by it: run `archive dispose` for what was waiting."""
+    """Release a hold. This removes nothing: run `archive dispose` for calls that were waiting."""
     from replicator.archive.governance import holds
     from replicator.report import terminal
 
@@ -137,10 +135,10 @@ def set_retention(
     name: Annotated[str, typer.Argument(metavar="CLASS", help="The class's name.")],
     keep: Annotated[str, typer.Option(help="For how long after the call's end: 6y, 18m, 90d.", metavar="TIME")],
     statutory: Annotated[
-        bool, typer.Option("--statutory/--business", help="Whether a law demands it: then erasure waits for its end.")
+        bool, typer.Option("--statutory/--business", help="Statutory: a law demands it, so erasure waits for its end.")
     ] = False,
     compliance: Annotated[
-        bool, typer.Option("--compliance/--governance", help="Whether it can never be shortened again.")
+        bool, typer.Option("--compliance/--governance", help="Compliance: it can never be shortened.")
     ] = False,
     direction: Annotated[str | None, typer.Option(help="Only calls of this direction.", metavar="WORD")] = None,
     agent: Annotated[UUID | None, typer.Option(help="Only calls of this agent.", metavar="ID")] = None,
@@ -168,7 +166,7 @@ def set_retention(
 
 @retention.command("list")
 def list_retention(as_json: Json = False) -> None:
-    """Show the retention classes that count now."""
+    """Show the retention classes in force."""
     from replicator.archive.governance import holds
     from replicator.archive.governance.retention import binding
     from replicator.report import terminal
@@ -192,7 +190,7 @@ def erase(
     number: Numbers = None,
     call: Calls = None,
     parties_only: Annotated[
-        bool, typer.Option("--parties-only", help="Leave calls of others alone in which the number is only mentioned.")
+        bool, typer.Option("--parties-only", help="Do not erase calls in which the number is only mentioned.")
     ] = False,
     write_to: Annotated[
         Path | None,
@@ -201,7 +199,7 @@ def erase(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Erase a person's calls, each as holds and retention allow, and keep them out from then on."""
+    """Erase a person's calls, as far as holds and retention allow, and keep their content from being stored again."""
     from replicator import assembly
     from replicator.archive import deeds
     from replicator.archive.governance import erasure
@@ -210,7 +208,7 @@ def erase(
     with opened(as_json=as_json) as (settings, database), assembly.interruptible():
         numbers = tuple(map(spelling, number or ()))
         if not numbers and not call:
-            raise ConfigurationError("whose calls? give --number or --call")
+            raise ConfigurationError("no call is selected: give --number or --call")
         request = erasure.Request(
             settings.replicator_account,
             _actor(settings),
@@ -235,7 +233,7 @@ def dispose(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove the content of calls whose retention is over and that nothing holds, and do erasures that had to wait."""
+    """Remove the content of calls whose retention has ended and that no hold covers, and do erasures that had to wait."""
     from replicator import assembly, guarding
     from replicator.archive import deeds
     from replicator.archive.governance import erasure
@@ -255,7 +253,7 @@ def dispose(
 
 @app.command()
 def reapply(as_json: Json = False) -> None:
-    """Erase again what a restored database has brought back. Each sync does this by itself, if it may."""
+    """Erase again what a restored backup has brought back. Each sync does this by itself if its user has the right."""
     from replicator import guarding
     from replicator.report import terminal
 
@@ -268,13 +266,11 @@ def reapply(as_json: Json = False) -> None:
 
 @app.command()
 def log(
-    call: Annotated[
-        UUID | None, typer.Option("--call", metavar="ID", help="Only what was done with this call.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show so many, newest first.", metavar="N")] = 100,
+    call: Annotated[UUID | None, typer.Option("--call", metavar="ID", help="Only entries about this call.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most N entries, newest first.", metavar="N")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show who did what when, and why: reads, exports, holds, erasures, changes of settings."""
+    """Show who did what, when and why: reads, exports, holds, erasures, changes of settings."""
     from replicator.report import terminal
     from replicator.store import governance
 

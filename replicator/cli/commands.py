@@ -79,7 +79,7 @@ def serve() -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show freshness, coverage, backlog, budget, last runs, quarantine and what is unsure."""
+    """Show freshness, coverage, backlog, budget, last runs, quarantine and what is not proven."""
     from replicator import assembly
     from replicator.report import terminal
     from replicator.store.schema_check import check
@@ -117,12 +117,12 @@ def report(
     ] = None,
     days: Annotated[
         int,
-        typer.Option(min=1, max=MOST_DAYS, help="So many days, today the last, beside as many before.", metavar="N"),
+        typer.Option(min=1, max=MOST_DAYS, help="Length of the period in days; today is the last day.", metavar="N"),
     ] = DEFAULT_DAYS,
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the file in the browser.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and write no file.")] = False,
 ) -> None:
-    """Write the report as one HTML file: volume, funnel, durations, cost, and how far all of that can be relied on."""
+    """Write the report as one HTML file: volume, funnel, durations, cost, and how reliable these numbers are."""
     import webbrowser
 
     from replicator import assembly, atomic_file
@@ -153,12 +153,12 @@ def report(
 def deletions(
     release: Annotated[
         int | None,
-        typer.Option(min=1, help="Let that many suspected deletions be asked for and confirmed.", metavar="N"),
+        typer.Option(min=1, help="Let at most N held deletions be confirmed.", metavar="N"),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show that many, newest first.", metavar="N")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most N calls, newest first.", metavar="N")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Show calls that are missing at the source, suspected and confirmed; release them where they are held."""
+    """Show calls that are missing at the source, suspected and confirmed, or release held ones."""
     from replicator import assembly
     from replicator.report import terminal
     from replicator.store.schema_check import check
@@ -174,9 +174,10 @@ def deletions(
 
 @app.command()
 def verify(
-    max_requests: Annotated[int, typer.Option(min=1, help="Ask the source at most so often.", metavar="N")] = 40,
+    max_requests: Annotated[int, typer.Option(min=1, help="Send at most N requests.", metavar="N")] = 40,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Draw the same pages again (default: others each time).", metavar="N")
+        int | None,
+        typer.Option(min=0, help="Choose the same random pages again (default: other pages each time).", metavar="N"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -223,7 +224,7 @@ def recording(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print a link to the recording of one call that works now; whoever has it can listen."""
+    """Print a link to the recording of one call that works now. Everybody who has the link can listen."""
     from replicator import assembly, guarding
     from replicator.report import terminal
     from replicator.store.schema_check import check
@@ -266,7 +267,7 @@ def roles(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the database roles (owner, writer, reader, auditor) and give them their rights."""
+    """Make the database roles (owner, writer, reader, auditor, archivist) and give them their rights."""
     from replicator import assembly
     from replicator.report import terminal
     from replicator.store import naming

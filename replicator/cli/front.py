@@ -14,7 +14,7 @@ from replicator import __version__
 from replicator.cli import frame
 
 app = typer.Typer(
-    help="Replicates Truedy voice-agent calls into PostgreSQL, proves what is complete, and ships the views to analyse them.",
+    help="Copies Truedy voice-agent calls into PostgreSQL, proves what is complete, and has the views to analyse them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

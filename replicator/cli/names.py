@@ -18,7 +18,7 @@ app = typer.Typer(help="Show or set the names of agents and campaigns in the rep
 
 @app.command("list")
 def show(
-    as_csv: Annotated[bool, typer.Option("--csv", help="Write a CSV file to fill in, for names import.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write a CSV file to fill in for `names import`.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show the agents and campaigns of the stored calls with their names, the busiest first."""
@@ -48,7 +48,7 @@ def read(
     ],
     as_json: Json = False,
 ) -> None:
-    """Read names from a CSV file. An empty name takes one away; what the file does not name stays."""
+    """Read names from a CSV file. An empty name removes a name; ids that are not in the file keep theirs."""
     from replicator import assembly
     from replicator.errors import ConfigurationError
     from replicator.export import names_file
@@ -87,7 +87,7 @@ def read(
         else:
             streams.say(f"named: {names_file.described(found)}")
             if strangers:
-                streams.say(f"{strangers:,} of them are of no call that is stored now: check their ids", err=True)
+                streams.say(f"{strangers:,} of them belong to no stored call: check their ids", err=True)
 
 
 __all__ = ["app"]

@@ -32,7 +32,7 @@ LISTED = 100
 
 RowId = Annotated[int, typer.Argument(metavar="ID", help="The row's number in the list.")]
 All = Annotated[bool, typer.Option("--all", help="List resolved rows too.")]
-Limit = Annotated[int, typer.Option(min=1, help="List at most so many rows.", metavar="N")]
+Limit = Annotated[int, typer.Option(min=1, help="List at most N rows.", metavar="N")]
 Raw = Annotated[bool, typer.Option("--raw", help="Show its bytes too, escaped: they may be personal data.")]
 
 
@@ -45,7 +45,7 @@ class Group(TyperGroup):
         return super().parse_args(ctx, [OLD, *args] if is_old and not ctx.resilient_parsing else args)
 
 
-app = typer.Typer(help="List, show, save or read again what the source sent and the program could not read.", cls=Group)
+app = typer.Typer(help="Rows of the source that could not be read: list, show, save, or read them again.", cls=Group)
 
 
 @app.command("list")
@@ -78,7 +78,7 @@ def replay(
     number: Annotated[int | None, typer.Argument(metavar="[ID]", help="One row (default: all open rows).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Read the kept bytes again: those of all open rows, or of one row. Ends with 1 where rows stay."""
+    """Read the kept bytes again: those of all open rows, or of one row. Exit code 1 if rows stay."""
     with _database(as_json=as_json) as (settings, database):
         _replay(settings, database, number, as_json=as_json)
 
@@ -98,10 +98,10 @@ def by_options(
     if replay and (show or raw or output):
         raise typer.BadParameter("--replay goes without --show, --raw and --output")
     if number is None and (show or raw or output):
-        raise typer.BadParameter("which row? give the ID that `replicator quarantine list` shows")
+        raise typer.BadParameter("no row is named: give the ID that `replicator quarantine list` shows")
     commands = _modern(number, raw=raw, output=output, replay=replay, with_resolved=with_resolved, limit=limit)
     new = " and ".join(f"replicator quarantine {shlex.join(words)}" for words in commands)
-    streams.say(f"`quarantine` has sub-commands now; this is written: {shown(new)}", err=True)
+    streams.say(f"`quarantine` has sub-commands now; the new form is: {shown(new)}", err=True)
     with _database(as_json=as_json) as (settings, database):
         if replay:
             _replay(settings, database, number, as_json=as_json)

@@ -27,7 +27,8 @@ def import_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The party's file: CSV or XLSX.")],
     period: Period,
     mapping: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE.toml", help="Which column is what: a shipped mapping, or a file.")
+        str | None,
+        typer.Option(metavar="NAME|FILE.toml", help="What each column means: a shipped mapping, or your file."),
     ] = None,
     statement: Annotated[
         str | None,
@@ -37,7 +38,7 @@ def import_file(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Read a statement: an invoice's lines or an export of usage. Ends with 1 where lines cannot be read."""
+    """Read a statement: an invoice's lines or an export of usage. Exit code 1 if lines cannot be read."""
     from replicator.reconcile import importing, mapping_file
     from replicator.report import terminal
 
@@ -79,7 +80,7 @@ def described(done: Imported) -> str:
         lines.insert(0, "this file was imported before with this mapping; nothing was done")
     lines += [f"it replaces {_line(old)}" for old in done.replaced]
     if done.statement.unreadable:
-        lines.append("lines that cannot be read, which keep the month from being closed:")
+        lines.append("lines that cannot be read (the month cannot be closed until they are read):")
         lines += [f"  line {number}: {reason}" for number, reason in done.problems]
         if done.statement.unreadable > len(done.problems):
             lines.append(f"  and {done.statement.unreadable - len(done.problems):,} more")
@@ -87,12 +88,12 @@ def described(done: Imported) -> str:
     if done.unread_sheets:
         names = ", ".join(done.unread_sheets)
         lines.append(
-            f"sheets that were not read: {names}. Where they have lines of the statement, name the sheet under [format] of a mapping, and "
+            f"sheets that were not read: {names}. If they have lines of the statement, name the sheet under [format] of a mapping, and "
             "import the file's sheets as files of their own"
         )
     if done.charged_credits:
         lines.append(
-            f"{done.charged_credits:,} credits or discounts are positive, so they count as charges. Where the file means what we get "
+            f"{done.charged_credits:,} credits or discounts are positive, so they count as charges. If these are amounts that we get "
             'back: reversed = ["credit", "discount"] under [format] of the mapping, and import it again'
         )
     for code, amount in (done.statement.stated_total or {}).items():

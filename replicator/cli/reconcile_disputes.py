@@ -25,7 +25,7 @@ def disputes(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the lines that ask for more than our calls say, with their line, our call and why, for the party that made them."""
+    """Write a file of claims: the lines that charge more than our calls cost, with our call and the reason."""
     from replicator import atomic_file
     from replicator.errors import ConfigurationError
     from replicator.export.delimited import BYTE_ORDER_MARK, END, neutral, quoted
@@ -58,7 +58,7 @@ def disputes(
         if as_json:
             typer.echo(terminal.as_json({"file": str(output), "lines": count, "difference_usd": total}))
         else:
-            streams.say(shown(f"{output}: {count:,} lines, {usd(total)} US dollars more than our calls say"))
+            streams.say(shown(f"{output}: {count:,} lines, {usd(total)} US dollars more than our calls cost"))
 
 
 __all__ = ["disputes"]

@@ -47,12 +47,12 @@ def match(period: Period, party: Party = None, as_json: Json = False) -> None:
 def show(
     period: Period,
     tolerance: Annotated[
-        float, typer.Option(min=0, max=100, metavar="PERCENT", help="How much of the statement's total may be open.")
+        float, typer.Option(min=0, max=100, metavar="PERCENT", help="Share of the statement's total that may be open.")
     ] = 0.1,
-    most: Annotated[int, typer.Option("--items", min=0, metavar="N", help="List so many open items.")] = 20,
+    most: Annotated[int, typer.Option("--items", min=0, metavar="N", help="List at most N open items.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show the bridge from our sum to the statement's total, what is open, and the close. Ends with 1 above the tolerance."""
+    """Show the bridge from our sum to the statement's total, the open items, and the close. Exit code 1 above the tolerance."""
     from replicator.reconcile import showing, wording
     from replicator.report import terminal
 
@@ -69,11 +69,11 @@ def show(
 @app.command()
 def assign(
     line: Annotated[str, typer.Argument(metavar="LINE", help="STATEMENT:NUMBER, as `show` lists it.")],
-    call: Annotated[str, typer.Argument(metavar="CALL", help="The call's id; none: it is none of our calls.")],
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The call's id, or none if it is not one of our calls.")],
     reason: Reason,
     as_json: Json = False,
 ) -> None:
-    """Decide which call a line bills; the next `match` follows it. The newest decision counts."""
+    """Decide which call a line bills; the next `match` uses it. The newest decision counts."""
     from replicator.reconcile import deciding
     from replicator.report import terminal
 
@@ -88,12 +88,12 @@ def accept(
     item: Annotated[str, typer.Argument(metavar="ITEM", help="A line as STATEMENT:NUMBER, or a call's id.")],
     reason: Reason,
     period: Annotated[
-        str | None, typer.Option("--period", metavar="MONTH", help="Where it is in several months.")
+        str | None, typer.Option("--period", metavar="MONTH", help="The month, if the item is in several.")
     ] = None,
     party: Party = None,
     as_json: Json = False,
 ) -> None:
-    """Accept a difference, as long as its class and its amount stay as they are."""
+    """Accept a difference, as long as its class and its amount stay the same."""
     from replicator.reconcile import deciding
     from replicator.report import terminal
 
@@ -110,15 +110,15 @@ def close(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-10.")],
     anyway: Annotated[
         str | None,
-        typer.Option(metavar="REASON", help="Close it although something speaks against it; the reason is kept."),
+        typer.Option(metavar="REASON", help="Close it in spite of objections; the reason is kept."),
     ] = None,
     reopen: Annotated[
         str | None,
-        typer.Option(metavar="REASON", help="State a closed month again, as a new close; the old one stays."),
+        typer.Option(metavar="REASON", help="Close a closed month again; the old close stays."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Freeze the amounts of a month's calls under a hash. What is seen later is a correction of the month in which it is seen."""
+    """Freeze the amounts of a month's calls under a hash. A later change is a correction of the month in which it is seen."""
     from replicator import guarding
     from replicator.reconcile import closing, wording
     from replicator.report import terminal

@@ -16,9 +16,7 @@ from replicator.safe_text import shown
 if TYPE_CHECKING:
     from decimal import Decimal
 
-rates = typer.Typer(
-    help="What calls should cost: the rate card, its check, and what the costs suggest.", no_args_is_help=True
-)
+rates = typer.Typer(help="What calls should cost: the rate card, its check, and suggested rates.", no_args_is_help=True)
 budget = typer.Typer(help="What a month may cost: for the account, an agent or a campaign.", no_args_is_help=True)
 app.add_typer(rates, name="rates")
 app.add_typer(budget, name="budget")
@@ -33,26 +31,30 @@ MOST_SECONDS = 86400
 @rates.command("set")
 def set_rate(
     name: Name,
-    price: Annotated[str, typer.Option(metavar="USD", help="Price of a minute, such as 0.073.")],
+    price: Annotated[str, typer.Option(metavar="USD", help="Price per minute, such as 0.073.")],
     increment: Annotated[
-        int, typer.Option(min=1, max=MOST_SECONDS, metavar="SECONDS", help="Rounded up to multiples of it.")
+        int, typer.Option(min=1, max=MOST_SECONDS, metavar="SECONDS", help="Seconds are rounded up to multiples of it.")
     ],
     since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], metavar="DAY", help="The first day.")],
-    minimum: Annotated[int, typer.Option(min=0, max=MOST_SECONDS, metavar="SECONDS", help="Charged at least.")] = 0,
+    minimum: Annotated[
+        int, typer.Option(min=0, max=MOST_SECONDS, metavar="SECONDS", help="Seconds that are charged at least.")
+    ] = 0,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", formats=["%Y-%m-%d"], metavar="DAY", help="The first day on which it ends."),
+        typer.Option(
+            "--until", formats=["%Y-%m-%d"], metavar="DAY", help="The first day on which the rule no longer counts."
+        ),
     ] = None,
     direction: Annotated[
         str | None, typer.Option(help="Only calls of this direction: inbound or outbound.", metavar="WORD")
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option(metavar="DIGITS", help="Only called numbers that begin so, with the country's code.")
+        str | None, typer.Option(metavar="DIGITS", help="Only called numbers with this prefix, with the country code.")
     ] = None,
     agent: Agent = None,
     campaign: Campaign = None,
 ) -> None:
-    """Add a rule to the rate card; of the same name, the one before ends where this one begins."""
+    """Add a rule to the rate card. An earlier rule of the same name ends when this one begins."""
     from replicator.errors import ConfigurationError
     from replicator.store import rate_cards
 
@@ -129,7 +131,7 @@ def learn_rates(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Suggest rates that explain the costs of the newest calls, by direction. Nothing is set."""
+    """Suggest rates that explain the costs of the newest calls, by direction. The rate card is not changed."""
     from replicator.reconcile.rates import learn
     from replicator.report import terminal
     from replicator.store import rate_cards
@@ -152,7 +154,7 @@ def set_budget(
     agent: Agent = None,
     campaign: Campaign = None,
 ) -> None:
-    """Set what a month may cost; one of the same month and scope is replaced."""
+    """Set what a month may cost. A budget of the same month and scope is replaced."""
     from replicator.store import month_budgets
 
     value = _money(amount, "the amount")
@@ -166,7 +168,7 @@ def set_budget(
 
 @budget.command("list")
 def list_budgets(as_json: Json = False) -> None:
-    """List the budgets with what was spent and what their months will cost. Ends with 1 where one is or will be passed."""
+    """List the budgets with what was spent and what their months will cost. Exit code 1 if one is or will be exceeded."""
     from replicator.report import terminal
     from replicator.store import month_budgets
 
@@ -221,7 +223,7 @@ def _show(title: str, rows: list[dict[str, Any]], terminal: Any, *, as_json: boo
     if as_json:
         typer.echo(terminal.as_json(rows))
     elif not rows:
-        streams.say("there is nothing yet")
+        streams.say("there is nothing to show yet")
     else:
         columns = [name for name in rows[0] if name not in {"account", "reporting_time_zone"}]
         terminal.show_table(

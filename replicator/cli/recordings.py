@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from replicator.settings import Settings
     from replicator.store.database import Database
 
-Again = Annotated[bool, typer.Option("--again", help="Try recordings once more that are refused or missing.")]
+Again = Annotated[bool, typer.Option("--again", help="Try refused and missing recordings once more.")]
 Compare = Annotated[
-    bool, typer.Option("--compare", help="Compare all files of the store with the database now, not once a day.")
+    bool, typer.Option("--compare", help="Compare all files of the store with the database now (otherwise once a day).")
 ]
 FetchLost = Annotated[
-    bool, typer.Option("--fetch-lost", help="Fetch files again that are gone from the store, however many they are.")
+    bool, typer.Option("--fetch-lost", help="Download files again that are gone from the store, however many they are.")
 ]
 
 

@@ -37,7 +37,7 @@ WithDetails = Annotated[
     ),
 ]
 RequireComplete = Annotated[
-    bool, typer.Option("--require-complete", help="End with 1 where the replica is not complete and proven.")
+    bool, typer.Option("--require-complete", help="Exit code 1 if the replica is not complete and proven.")
 ]
 
 
@@ -59,7 +59,7 @@ def sync(
         bool,
         typer.Option(
             "--same-account",
-            help="Believe that the source is the account that is stored, though it knows none of its calls.",
+            help="Confirm that the source is the stored account although it knows none of the stored calls.",
         ),
     ] = False,
     as_json: Json = False,
@@ -117,7 +117,7 @@ def _asked(*, full: bool, since: datetime | None, until: datetime | None, detail
         raise typer.BadParameter("--since is a later day than --until")
     if not (full or since or until):
         if details:
-            raise typer.BadParameter("--details takes --full, --since or --until: which calls?")
+            raise typer.BadParameter("--details needs --full, --since or --until: for which calls?")
         return None
     from replicator.sync.options import Asked
 
@@ -149,22 +149,23 @@ def _say_what_to_know(report: Report) -> None:
 
     if report.is_held:
         streams.say(
-            f"{report.suspected:,} calls are missing at the source: too many to be believed, so they are held. If they "
+            f"{report.suspected:,} calls are missing at the source: too many to confirm without you, so they are held. If they "
             f"were deleted, run: replicator deletions --release {report.suspected}",
             err=True,
         )
     if report.unfinished:
         streams.say(
-            f"not all could be read: {report.unfinished}. What was proven stands; see `replicator status`", err=True
+            f"not everything could be read: {report.unfinished}. What was proven is stored; see `replicator status`",
+            err=True,
         )
     elif report.result == "bounded":
         listing = "" if report.is_listing_complete else "calls not listed yet, "
         left = (
             f"{listing}{terminal.plural(report.details_due, 'detail')} due, {report.details_waiting} queued for later"
         )
-        streams.say(f"stopped at the bound; what is done is kept. Left: {left}", err=True)
+        streams.say(f"stopped at the limit; what is done is kept. Left: {left}", err=True)
     if report.result == "stopped":
-        streams.say("stopped by a signal; what is done is kept, and the next sync goes on from there", err=True)
+        streams.say("stopped by a signal; what is done is kept, and the next sync continues from there", err=True)
 
 
 __all__ = ["sync"]

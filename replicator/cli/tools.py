@@ -28,7 +28,7 @@ def doctor(
     no_source: Annotated[bool, typer.Option("--no-source", help="Send no request to the source.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at settings, files, machine, database and source, and say what is wrong and what to do."""
+    """Examine settings, files, machine, database and source, and say what is wrong and what to do."""
     from replicator.doctor import examination, findings
     from replicator.report import terminal
 
@@ -73,11 +73,11 @@ def export(
     ] = None,
     reason: Annotated[
         str | None,
-        typer.Option(help="Why; sealed where the archive is on (default: REPLICATOR_REASON).", metavar="TEXT"),
+        typer.Option(help="Why; sealed if the archive is on (default: REPLICATOR_REASON).", metavar="TEXT"),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a view into a file: CSV, CSV that is safe in spreadsheets, an Excel workbook, or Parquet. It appears when it is complete."""
+    """Write a view into a file: CSV, CSV that is safe in spreadsheets, an Excel workbook, or Parquet. The file appears when it is complete."""
     from replicator import assembly
     from replicator.export import question, running
     from replicator.report import exporting, terminal
@@ -106,7 +106,7 @@ def export(
             if done.numbers_as_text:
                 streams.say(
                     f"{terminal.plural(done.numbers_as_text, 'number')} with more than 15 digits, or without a value, "
-                    "stand as text: Excel would round them",
+                    "are written as text: Excel would round them",
                     err=True,
                 )
 
@@ -116,13 +116,13 @@ def demo(
     calls: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Calls of the simulated account.", metavar="N")
     ] = 5000,
-    seed: Annotated[int, typer.Option(help="Another seed, other calls.", metavar="N")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed makes other calls.", metavar="N")] = 1,
     stay: Annotated[
         bool | None,
         typer.Option("--stay/--no-stay", help="Keep the database up until Ctrl-C (default: in a terminal)."),
     ] = None,
 ) -> None:
-    """Show everything on this machine: a database, a simulated source, a complete sync, the reports."""
+    """Show everything on this machine: a database, a simulated source, a complete sync, the reports, the archive."""
     from replicator.demo import show
 
     with guarded() as settings:
@@ -143,7 +143,7 @@ def psql(
     context: typer.Context,
     of_demo: Annotated[bool, typer.Option("--demo", help="Open the demo's database.")] = False,
 ) -> None:
-    """Open psql on the replica's database, which is started for it where it is the embedded one."""
+    """Open psql on the replica's database. The embedded database is started if necessary."""
     from replicator import assembly
 
     with guarded() as settings:
@@ -166,7 +166,7 @@ def _note_personal_data(
     if not question.is_personal(choice):
         return
     name = choice.view.full_name
-    streams.say(f"{shown(name)} holds personal data: keep the export as you must keep those", err=True)
+    streams.say(f"{shown(name)} holds personal data: protect the export accordingly", err=True)
     about = {
         "view": name, "columns": [column.name for column in choice.columns], "only": asked.account,
         "since": f"{asked.since:%F}" if asked.since else None, "until": f"{asked.until:%F}" if asked.until else None,

@@ -38,7 +38,7 @@ def of_database(facts: Facts, place: str, *, is_embedded: bool, role_prefix: str
         yield from _access(facts, role_prefix)
     for question, why in facts.unseen.items():
         if question not in {"folder", "book"}:  # which most users may not see, and which earlier schemas do not have
-            yield warning("database", f"not looked at ({question}): {why}", "run doctor as a user who may see it", DBA)
+            yield warning("database", f"not examined ({question}): {why}", "run doctor as a user who may see it", DBA)
 
 
 def of_clock(now: datetime, sent: datetime, received: datetime) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def of_clock(now: datetime, sent: datetime, received: datetime) -> Iterator[Find
         yield warning(
             "database",
             f"the clocks of the database and of this machine are {away:,.0f} s apart",
-            "set both by NTP; until then ages in `status` are wrong by as much",
+            "set both by NTP; until then ages in `status` are wrong by this difference",
             "a machine's clock",
         )
     else:
@@ -113,7 +113,10 @@ def _server(facts: Facts) -> Iterator[Finding]:
 
 def _session(facts: Facts) -> Iterator[Finding]:
     if facts.is_pooled:
-        yield fine("database", "a connection pooler is between: session settings and locks are not used, so that works")
+        yield fine(
+            "database",
+            "the connection goes through a pooler; this works, because the program uses no session settings and no session locks",
+        )
     timeout = _setting(facts, "statement_timeout")
     if timeout not in {"", "0"}:
         yield warning(
@@ -126,7 +129,7 @@ def _session(facts: Facts) -> Iterator[Finding]:
         yield warning(
             "database",
             "the server's log quotes rows in its errors (log_error_verbosity), numbers and texts of calls among them",
-            "where many read that log: ALTER SYSTEM SET log_error_verbosity = 'terse'",
+            "if many people read that log: ALTER SYSTEM SET log_error_verbosity = 'terse'",
             SERVER,
         )
 
@@ -146,13 +149,13 @@ def _objects(facts: Facts) -> Iterator[Finding]:
         named = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
         if facts.has_schema:
             yield warning(
-                "database", f"our schemas hold what we did not make: {named}",
+                "database", f"our schemas contain objects that this program did not make: {named}",
                 "keep tables and views of your own in a schema of your own", DBA,
             )  # fmt: skip
         else:
             yield error(
                 "database",
-                f"schemas of our names hold what somebody else made: {named}",
+                f"schemas with our names contain objects of somebody else: {named}",
                 "use another database, or rename those schemas before `replicator migrate`",
                 exit_code=4,
                 fault=DBA,
@@ -162,7 +165,7 @@ def _objects(facts: Facts) -> Iterator[Finding]:
         yield error(
             "database",
             f"the publication {rows[0]['publication']} covers tables whose changes it cannot carry: {named}",
-            "replicator migrate; where that does not help: ALTER TABLE ... REPLICA IDENTITY FULL, or leave them out of it",
+            "run: replicator migrate; if that does not help: ALTER TABLE ... REPLICA IDENTITY FULL, or leave them out of it",
             exit_code=4,
             fault=DBA,
         )
@@ -209,8 +212,8 @@ def _rights(facts: Facts) -> Iterator[Finding]:
     elif rights:
         verb = "only read" if rights["may_read"] else "neither read nor write the tables"
         yield warning(
-            "database", f"{user} may {verb}: enough for exports where the views are granted, not for sync or serve",
-            f"for these: GRANT truedy_writer TO {user}", DBA,
+            "database", f"{user} may {verb}: enough for exports if it has SELECT on the views, but not for sync or serve",
+            f"for sync and serve: GRANT truedy_writer TO {user}", DBA,
         )  # fmt: skip
 
 
@@ -218,8 +221,8 @@ def _access(facts: Facts, role_prefix: str) -> Iterator[Finding]:
     server = facts.row("server")
     if server.get("is_superuser"):
         yield warning(
-            "database", f"{server['user']} is a superuser, which nothing here needs",
-            "make a user of its own: see docs/operations.md", DBA,
+            "database", f"{server['user']} is a superuser, which this program does not need",
+            "make a separate user for it: see docs/operations.md", DBA,
         )  # fmt: skip
     address, tls = server.get("address"), facts.row("tls")
     if address and not address.startswith(LOCAL) and tls and not tls["is_encrypted"]:
@@ -264,8 +267,8 @@ def _writer(facts: Facts) -> Iterator[Finding]:
     if facts.is_writer_dead:
         yield warning(
             "database",
-            f"the lease is held by {writer['holder']}, which does not run any more",
-            f"nothing: it frees itself in {writer['seconds_left']} s",
+            f"the lease is held by {writer['holder']}, which no longer runs",
+            f"nothing: the lease becomes free in {writer['seconds_left']} s",
             "nobody",
         )
     else:

@@ -69,7 +69,7 @@ def _add(found: list[Finding], area: Area, part: Callable[[], Iterable[Finding]]
         found.append(
             findings.error(
                 area,
-                f"this could not be looked at: {type(failure).__name__}",
+                f"this could not be examined: {type(failure).__name__}",
                 "report it: a check of doctor has a defect",
                 exit_code=1,
                 fault="this program",

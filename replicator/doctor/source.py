@@ -92,7 +92,10 @@ def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_li
     """Yield the findings about the answer. Pure."""
     if isinstance(asked.failure, RateLimited):
         yield warning(
-            "source", f"{base_url} answers, and its rate limit is reached", "nothing: it is waited for", "the source"
+            "source",
+            f"{base_url} answers, and its rate limit is reached",
+            "nothing: commands wait until the window ends",
+            "the source",
         )
     elif asked.failure is not None:
         yield of("source", asked.failure)
@@ -102,7 +105,9 @@ def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_li
         total = "calls" if asked.total is None else f"{asked.total:,} calls"
         yield fine("source", f"{base_url} answers, accepts the key and lists {total}")
     if not asked.is_charged:
-        yield fine("source", "the request was not charged: the database has no books yet, or cannot be written")
+        yield fine(
+            "source", "the request was not charged to the budget: the database has no tables yet, or cannot be written"
+        )
     yield from _clock(asked)
     if facts is not None:
         yield from _books(facts, base_url, configured_limit)
@@ -117,7 +122,7 @@ def _clock(asked: Asked) -> Iterator[Finding]:
     if away > MOST_CLOCK_SECONDS:
         yield warning(
             "source",
-            f"its clock and this machine's are {away:,.0f} s apart: the budget allows for it, ages do not",
+            f"its clock and this machine's are {away:,.0f} s apart: the budget is still right, but ages are not",
             "set this machine's clock by NTP",
             "a machine's clock",
         )
@@ -138,7 +143,7 @@ def _books(facts: Facts, base_url: str, configured_limit: int | None) -> Iterato
     if stored is not None and str(stored).rstrip("/") != base_url.rstrip("/"):
         yield warning(
             "source",
-            f"the calls that are stored of this account came from {stored}",
+            f"the stored calls of this account came from {stored}",
             "correct TRUEDY_BASE_URL, or set REPLICATOR_ACCOUNT for another account",
         )
 

@@ -125,7 +125,7 @@ def _pseudonyms(settings: Settings) -> Iterator[Finding]:
             yield warning(
                 "settings",
                 "no secret for pseudonyms: other_party_key and our_number_key are null",
-                "set REPLICATOR_PSEUDONYM_KEY_FILE, where calls of the same number are to be counted",
+                "set REPLICATOR_PSEUDONYM_KEY_FILE if you want to count calls of the same number",
             )
     except ReplicatorError as failure:
         yield of("settings", failure)
@@ -144,7 +144,7 @@ def _readable_files(settings: Settings) -> Iterator[Finding]:
             yield warning(
                 "settings",
                 f"{name}: others on this machine may read {path} (mode {found.mode:04o})",
-                f"chmod 600 {path}; in a container of its own it is fine as it is",
+                f"chmod 600 {path}; in a separate container no change is necessary",
             )
 
 
@@ -158,8 +158,8 @@ def _libpq(settings: Settings) -> Iterator[Finding]:
     else:
         yield warning(
             "settings",
-            f"{said}. They change every connection to the database in what DATABASE_URL leaves out",
-            "unset those that are not meant for the replica, or say it in DATABASE_URL",
+            f"{said}. They apply to every connection to the database where DATABASE_URL gives no value",
+            "unset those that are not meant for the replica, or put the values into DATABASE_URL",
         )
     if "PGPASSWORD" in names and settings.origin("database_url") != "the environment" and settings.database_url:
         yield warning(

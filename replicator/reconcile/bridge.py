@@ -70,7 +70,7 @@ WORDS: Mapping[StepCode, str] = {
     StepCode.PENDING: "no amount yet on one side",
     StepCode.LATE_ADJUSTMENTS: "later costs, lines of other months",
     StepCode.PERIOD_BOUNDARY: "calls at the month's border",
-    StepCode.DURATION: "other seconds",
+    StepCode.DURATION: "other durations",
     StepCode.RATE: "other rate or increment",
     StepCode.MINIMUM_CHARGE: "minimum charges",
     StepCode.ZERO_COST: "connected calls that cost us nothing",

@@ -96,30 +96,30 @@ CLASSES: Mapping[Class, About] = {
     ),
     Class.ONLY_ON_STATEMENT: About(
         "The statement bills a call that we cannot find.",
-        "If candidates are shown, assign one; else dispute the line, or look for another account or key.", True,
+        "If candidates are shown, assign one; otherwise dispute the line, or look for another account or key.", True,
     ),
     Class.ONLY_IN_REPLICA: About(
         "We have a call with a cost, and the statement has no line for it.",
-        "Wait for the next statement; if it is not there either, accept it.", True,
+        "Wait for the next statement; if the call is not there either, accept the difference.", True,
     ),
     Class.DURATION_DIFFERS: About(
-        "The statement counts other seconds than we, and the amount differs.",
-        "Dispute it with our start and end.", True,
+        "The statement has another duration than our call, and the amount differs.",
+        "Dispute it; our start and end are the evidence.", True,
     ),
     Class.RATE_DIFFERS: About(
-        "The duration is the same, and the amount is not.", "Check the rate card, then dispute it.", True
+        "The duration is the same, but the amount differs.", "Check the rate card, then dispute it.", True
     ),
     Class.MINIMUM_CHARGE: About(
-        "A call that is shorter than the minimum is billed as the minimum.",
-        "Accept it if the contract has this minimum; else dispute it.", True,
+        "A call shorter than the minimum is billed as the minimum.",
+        "Accept it if the contract has this minimum; otherwise dispute it.", True,
     ),
     Class.PERIOD_BOUNDARY: About(
-        "The call lies at the month's border: one side counts it in this month and the other in the next or the last.",
-        "Nothing; look that the other month has it.", False,
+        "The call lies at the month's border: one side counts it in this month, the other in the month before or after.",
+        "Nothing; check that the other month has it.", False,
     ),
     Class.LATE_ADJUSTMENT: About(
         "The cost changed after the month, or the line is about a call of another month.",
-        "Nothing, if another statement bills the call; else (`another_month`) look for it there, and accept or dispute it.", False,
+        "Nothing, if another statement bills the call; otherwise (note `another_month`) look for it there, and accept or dispute the line.", False,
     ),
     Class.COST_PENDING: About(
         "One side has no amount for the call yet.", "Run a sync, wait for the cost, and match again.", True
@@ -134,7 +134,7 @@ CLASSES: Mapping[Class, About] = {
     ),
     Class.DELETED_BUT_BILLED: About(
         "The source has deleted the call, and the statement bills it with the amount that we know.",
-        "Nothing: deletion does not take back a charge.", False,
+        "Nothing: a deletion does not cancel a charge.", False,
     ),
     Class.NOT_A_CALL: About(
         "A fee, a tax, a credit or a discount.", "Compare it with the contract.", False

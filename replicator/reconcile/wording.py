@@ -129,9 +129,9 @@ def _close(shown: Shown) -> list[str]:
         f"{shown.period} was closed {one.closed_at:%Y-%m-%d %H:%M} UTC by {one.closed_by}{again}: {one.calls:,} calls, {usd(one.our_sum_usd)}"
     ]
     if one.doubts:
-        lines.append(f"  all the same ({one.anyway_reason}): {'; '.join(one.doubts)}")
+        lines.append(f"  closed in spite of: {'; '.join(one.doubts)} (reason: {one.anyway_reason})")
     if not shown.is_whole:
-        lines.append("  THE FROZEN AMOUNTS WERE CHANGED: their hash is no longer that of the close")
+        lines.append("  THE FROZEN AMOUNTS WERE CHANGED: their hash differs from the hash of the close")
     lines += [
         f"  seen in {row['seen_period']}: {row['change']}, {row['calls']:,} calls, {usd(row['delta_usd'], with_sign=True)}"
         for row in shown.changes
@@ -144,15 +144,15 @@ def closed(done: Closed) -> str:
     one = done.close
     if not done.is_new:
         return (
-            f"{one.period} is closed since {one.closed_at:%Y-%m-%d %H:%M} UTC by {one.closed_by}; nothing was done. "
-            "To state it again: --reopen REASON"
+            f"{one.period} has been closed since {one.closed_at:%Y-%m-%d %H:%M} UTC (by {one.closed_by}); nothing was changed. "
+            "To close it again: --reopen REASON"
         )
     lines = [
         f"{one.period} is closed (close {one.number}): {one.calls:,} calls, {usd(one.our_sum_usd)} US dollars",
         f"  sha256 {one.sha256}",
     ]
     if one.doubts:
-        lines.append(f"  all the same ({one.anyway_reason}): {'; '.join(one.doubts)}")
+        lines.append(f"  closed in spite of: {'; '.join(one.doubts)} (reason: {one.anyway_reason})")
     return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ def archive(figures: Figures) -> Markup:
     """Return the section; one sentence where the account has no archive."""
     days = figures.archive
     if not days:
-        off = "Nothing of this account is archived in this period: REPLICATOR_ARCHIVE is off, or was."
+        off = "Nothing of this account is archived in this period: REPLICATOR_ARCHIVE is or was off."
         return section("archive", "Archive", LEAD, empty(off))
     calls, expected = _sum(days, "calls"), _sum(days, "expected_recordings")
     stored, transcripts = _sum(days, "stored_recordings"), _sum(days, "transcript_calls")
@@ -34,7 +34,7 @@ def archive(figures: Figures) -> Markup:
         ["Recordings stored", joined(_of(stored, expected), f", {megabytes}")],
         ["still to be downloaded", count(_sum(days, "waiting_recordings"))],
         ["missing at the source", count(_sum(days, "missing_recordings"))],
-        ["refused: not fetched, or no audio", count(_sum(days, "refused_recordings"))],
+        ["refused: not downloaded, or no audio", count(_sum(days, "refused_recordings"))],
         ["erased or disposed of", count(_sum(days, "removed_recordings"))],
         ["Transcripts that begin with the recording notice", _of(found, transcripts)],
         ["Calls in which payment data was found", count(payment)],
@@ -47,7 +47,7 @@ def archive(figures: Figures) -> Markup:
         table("What the archive holds of this period", columns, lines),
         _lacking(days),
         paragraph(
-            "Sealed and stored says nothing about later changes: replicator archive verify finds them. The notice is looked "
+            "These numbers do not show later changes: replicator archive verify finds them. The notice is looked "
             "for by the phrases in archive.disclosure_rules, payment data by the rules in archive.payment_rules; neither "
             "finds everything.",
             cls="note",

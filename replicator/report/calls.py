@@ -84,7 +84,7 @@ def funnel(figures: Figures) -> Markup:
     stages: list[tuple[str, int, int | None, int]] = [
         ("All calls", all_.calls, None, 0),
         ("open, or going on", all_.open_calls, all_.calls, 1),
-        ("of an unknown status", all_.unmapped_calls, all_.calls, 1),
+        ("with an unknown status", all_.unmapped_calls, all_.calls, 1),
         ("over", all_.terminal_calls, all_.calls, 1),
         ("not placed", all_.not_placed_calls, all_.terminal_calls, 2),
         ("cancelled", all_.cancelled_calls, all_.terminal_calls, 2),
@@ -133,12 +133,12 @@ def _words(figures: Figures) -> Markup:
         stage = STAGES.get(row.stage or "", row.stage or "")
         rows.append([name, stage, count(row.calls)])
     numbers = table(
-        "Status words of the source",
+        "The source's status words, and the stages they count as",
         [Column("Word", is_number=False, cls="wrap"), Column("Counted as", is_number=False), Column("Calls")],
         rows,
         ["All", "", count(sum(row.calls for row in figures.statuses))],
     )
-    return folded("The source's own words for it", numbers)
+    return folded("The source's own status words", numbers)
 
 
 def hours(figures: Figures) -> Markup:
@@ -175,7 +175,7 @@ def hours(figures: Figures) -> Markup:
         cells,
         ["All", *(count(sum(row)) for row in values), count(sum(map(sum, values)))],
     )
-    caption = f"Sums over {plural(figures.period.days, 'day')}; some weekdays come more often than others, and today is not over. The stronger the colour, the more."
+    caption = f"Sums over {plural(figures.period.days, 'day')}; some weekdays occur more often than others, and today is not over. A stronger colour means more calls."
     return section("hours", "When", lead, figure(chart, caption, numbers))
 
 
@@ -291,7 +291,7 @@ def errors(figures: Figures, clock: Clock) -> Markup:
     """Return the error texts of the calls."""
     lead = "Error messages (context.last_error), most frequent first; digits, addresses and links are left out."
     if not figures.errors:
-        return section("errors", "Errors", lead, empty("No call of this period says anything of an error."))
+        return section("errors", "Errors", lead, empty("No call of this period has an error text."))
     cells: list[list[Child]] = [
         [
             source_text(row.name) if row.members == 1 else f"{count(row.members)} other texts",

@@ -48,9 +48,7 @@ def cost(figures: Figures) -> Markup:
     lead = f"In US dollars, by {size} of a call's end. Calls of every status can have a cost; costs that are not known yet are counted, never taken as zero."
     rows, _ = periods.split(figures.costs, figures.period, day_of)
     if not rows:
-        return section(
-            "cost", "Cost", lead, empty("No call of this period is over, or the day of its end lies elsewhere.")
-        )
+        return section("cost", "Cost", lead, empty("No call ended in this period."))
     places = periods.buckets(figures.period, figures.facts.first_day)
     sums = [periods.total_costs(periods.within(rows, place, day_of)) for place in places]
     full, all_ = names(places, size), periods.total_costs(rows)
@@ -130,8 +128,8 @@ def _pending(figures: Figures, sums: Sequence[Costs], full: Sequence[str], below
         ["All", count(total), count(whole), percent(share(total, whole))],
     )  # fmt: skip
     caption = (
-        f"{count(total)} of {plural(whole, 'call')} that should have a cost have none yet. A cost that has not come "
-        f"{figures.facts.cost_give_up_days} days after the end is counted as never came, and its day can be final."
+        f"{count(total)} of {plural(whole, 'call')} that should have a cost have none yet. A cost that is not there "
+        f'{figures.facts.cost_give_up_days} days after the end counts as "never came" and no longer keeps its day from being final.'
     )
     return joined(element("h3", "Costs that are pending"), figure(plots.bars(chart), caption, numbers))
 
@@ -210,16 +208,16 @@ def _adjusted(rows: Sequence[Adjustment]) -> Markup:
     return paragraph(
         f"The cost of {plural(sum(row.adjusted_calls for row in rows), 'call')} of this period changed after it was known, by ",
         amount(total),
-        " in all; that is in the sums above.",
+        " in all; the sums above include this.",
         cls="note",
     )
 
 
 def _budgets(rows: Sequence[BudgetLine]) -> Markup | None:
-    """Return the budgets that run, if there are any, with what will be passed."""
+    """Return the budgets that run, if there are any, with those that are or will be exceeded."""
     if not rows:
         return None
-    words = {"passed": "passed", "will_be_passed": "will be passed", "within": "within"}
+    words = {"passed": "exceeded", "will_be_passed": "will be exceeded", "within": "within"}
     cells: list[list[Child]] = [
         [
             row.period,
@@ -232,10 +230,10 @@ def _budgets(rows: Sequence[BudgetLine]) -> Markup | None:
         for row in rows
     ]
     columns = [
-        Column("Month", is_number=False), Column("Of", is_number=False), Column("Budget"), Column("Known cost so far"),
-        Column("Forecast to the month's end"), Column("State", is_number=False),
+        Column("Month", is_number=False), Column("For", is_number=False), Column("Budget"), Column("Known cost so far"),
+        Column("Forecast for the month"), Column("State", is_number=False),
     ]  # fmt: skip
-    return joined(element("h3", "Budgets"), table("Budgets that run", columns, cells))
+    return joined(element("h3", "Budgets"), table("Budgets of this and later months", columns, cells))
 
 
 __all__ = ["amount", "cost", "ratio"]

@@ -21,18 +21,18 @@ STALE_SECONDS = 3600.0
 """If the last sync is older than this, the top of the page says so."""
 
 DEFINITIONS = (
-    ("Call", "One attempt, one row of the source. Not a person, and not a conversation. A call that was deleted at the source stays in every number, as its bill does."),
-    ("Day", "Of the reporting time zone. Volume and funnel count by the day of creation, durations by the day of the start, cost by the day of the end: one call can stand on different days."),
-    ("Placed, answered", "Placed are calls that the network carried: answered, answered by a machine, not answered, busy. The answer rate is answered over placed."),
-    ("Conversation", "Answered, connected, and longer than nothing. The conversation rate is over all calls that are over, placed or not."),
-    ("p50, p90, p99", "Half, 90 % and 99 % of the measured calls are shorter. Percentiles do not add up and are not averaged: they are estimated from the histogram, whose bands do add up, and lie in the same band as the exact value, or between the same two. call_duration_daily has exact ones, by day and agent."),
-    ("Known, pending, never came, none expected, implausible", "The five states of a cost. Pending: it is expected. Never came: it did not come for so many days (REPLICATOR_COST_GIVE_UP_DAYS) that it is not expected any more; if it comes, it counts. None expected: never connected, and none came. Implausible: a million dollars or more for one call, left out of every sum."),
-    ("Per minute", "Dollars over minutes of the same calls: connected, over, longer than zero, cost known. No rounding up to billing steps."),
-    ("Per conversation", "Alone: what the conversations themselves cost. With failed attempts: everything that was spent, divided by the conversations that came of it."),
-    ("Final", "The day is over, each of its calls is settled, and no cost is expected any more: each is known, or was given up. It speaks of the calls that are stored."),
-    ("Settled", "Over for so long that no change is expected; one can still come."),
-    ("Proven, unsure, not compared", "Shares of a day's time. Proven: the source's list was read there, and no call of it is missing. Unsure: it was read, and that could not be proven. Not compared: nobody looked yet."),
-    ("Complete day", "A day that is over. Averages are taken over complete days, so that today does not make a period look poorer than it is."),
+    ("Call", "One attempt, one row of the source. Not a person, and not a conversation. A call that was deleted at the source stays in every number, because it is still billed."),
+    ("Day", "A day of the reporting time zone. Volume and funnel count by the day of creation, durations by the day of the start, cost by the day of the end: one call can count on different days."),
+    ("Placed, answered", "Placed are calls that the network carried: answered, answered by a machine, not answered, busy. The answer rate is answered divided by placed."),
+    ("Conversation", "Answered, connected, and at least conversation_seconds long (1 s unless changed). The conversation rate is conversations divided by all calls that are over, placed or not."),
+    ("p50, p90, p99", "Half, 90 % and 99 % of the measured calls are shorter. Percentiles cannot be added up or averaged, so they are estimated from the histogram; an estimate lies in the same band as the exact value, or between the same two bands. call_duration_daily has exact percentiles by day and agent."),
+    ("Known, pending, never came, none expected, implausible", "The five states of a cost. Pending: it is expected. Never came: it did not come within REPLICATOR_COST_GIVE_UP_DAYS and is no longer expected; if it comes later, it counts. None expected: the call never connected, and no cost came. Implausible: a million dollars or more for one call, left out of every sum."),
+    ("Per minute", "Dollars divided by minutes of the same calls: connected, over, longer than zero, cost known. Minutes are not rounded up to billing increments."),
+    ("Per conversation", "Alone: the cost of the conversations themselves. With failed attempts: the cost of all calls divided by the conversations."),
+    ("Final", "The day is over, each of its calls is settled, and no cost is expected any more: each is known, or was given up. This concerns stored calls only."),
+    ("Settled", "The call has been over for so long that no change is expected, although one is still possible."),
+    ("Proven, unsure, not compared", "Shares of a day's time. Proven: the source's list was read for this time, and no call is missing. Unsure: it was read, but completeness could not be proven. Not compared: it was not read yet."),
+    ("Complete day", "A day that is over. Averages are taken over complete days, so that today does not make a period look smaller than it is."),
 )  # fmt: skip
 
 
@@ -64,11 +64,11 @@ def outstanding(figures: Figures) -> Markup:
         (left.open_calls, "open", "not over; they count in no rate and no duration"),
         (left.stale_open_calls, "open for too long", f"began over {facts.stale_open_hours} h ago; the end was probably lost at the source"),
         (left.unsettled_calls, "over, not settled", f"ended less than {facts.settle_hours} h ago; corrections are likely"),
-        (left.unmapped_calls, "of an unknown status", "in no rate, until the word is added to replicator.status_stages"),
+        (left.unmapped_calls, "with an unknown status", "in no rate, until the status is added to replicator.status_stages"),
         (left.pending_cost_calls, "without their cost", "pending: the sums of cost will probably rise"),
-        (left.given_up_cost_calls, "without a cost for good", f"no cost came within {facts.cost_give_up_days} days; none is expected any more, and if one comes, it counts"),
+        (left.given_up_cost_calls, "without a cost for good", f"no cost came within {facts.cost_give_up_days} days, and none is expected any more; if one comes, it counts"),
         (left.implausible_cost_calls, "with an implausible cost", "left out of every sum of cost"),
-        (left.deleted_calls, "deleted at the source", "kept in every number: a deletion does not take back a bill"),
+        (left.deleted_calls, "deleted at the source", "counted in every number: a deletion does not cancel a charge"),
         (facts.undated_calls, "without a date", "of the whole replica; on no day, so in no number of this page"),
         (facts.future_calls, "dated after today", "of the whole replica; in no number of this page"),
         (facts.suspected_deletions, "missing at the source", "suspected, not confirmed: replicator deletions"),
@@ -76,9 +76,9 @@ def outstanding(figures: Figures) -> Markup:
         (facts.pending_recordings, "waiting for a recording", "of the whole replica"),
     ]  # fmt: skip
     rows: list[list[Child]] = [[what, count(number), why] for number, what, why in reasons if number]
-    lead = "What of this period can still change, or is left out, and why. A call can stand in several lines."
+    lead = "What can still change in this period, or is left out, and why. A call can be in several lines."
     if not rows:
-        return section("final", "What is not final", lead, empty("Nothing: everything stored of this period is final."))
+        return section("final", "What is not final", lead, empty("Nothing: all stored calls of this period are final."))
     columns = [Column("Calls that are", is_number=False), Column("Calls"), Column("What that means", is_number=False, cls="wrap")]  # fmt: skip
     return section("final", "What is not final", lead, table("Calls that are not final, by reason", columns, rows))
 
@@ -88,22 +88,22 @@ def coverage(figures: Figures, clock: Clock) -> Markup:
     facts = figures.facts
     lines: list[list[Child]] = [
         ["The newest end of the list was read", moment(facts.head_at, clock)],
-        ["The oldest comparison of any stretch", moment(facts.oldest_verified_at, clock)],
+        ["The oldest comparison of any time range", moment(facts.oldest_verified_at, clock)],
         ["Live calls stored", count(facts.live_calls)],
         ["of these proven", joined(count(facts.proven_calls), f" ({percent(share(facts.proven_calls, facts.live_calls))})")],
         ["The source's own total", joined(count(facts.source_total), ", as of ", moment(facts.source_total_at, clock)) if facts.source_total is not None else "not known"],
         ["Holes, unsure stretches", f"{count(facts.holes)}, {count(facts.unsure_intervals)}"],
         ["Reaches the beginning of the list", "yes" if facts.reaches_beginning else "not yet"],
-        ["Last verification against the source", joined(moment(facts.verification_at, clock), {True: ": equal, as far as was looked", False: ": differences found", None: ""}[facts.verification_is_equal])],
+        ["Last verification against the source", joined(moment(facts.verification_at, clock), {True: ": no difference in what was compared", False: ": differences found", None: ""}[facts.verification_is_equal])],
         *_recordings(figures),
     ]  # fmt: skip
-    lead = "How much of each day was compared with the source's list, and what of it is proven to be complete."
+    lead = "How much of each day was compared with the source's list, and how much of it is proven complete."
     return section(
         "coverage",
         "Freshness and coverage",
         lead,
         _coverage_chart(figures, clock),
-        element("h3", "As of when"),
+        element("h3", "Freshness"),
         table("Freshness", [Column("Fact", is_number=False), Column("Value", is_number=False)], lines),
         _unsure(figures, clock),
         element("h3", "How late a change is seen"),
@@ -215,15 +215,15 @@ def _unsure(figures: Figures, clock: Clock) -> Markup | None:
     ]  # fmt: skip
     more = figures.facts.unsure_intervals - len(rows)
     return joined(
-        element("h3", "Stretches that are unsure"),
-        table("Stretches that could not be proven, newest first", columns, rows),
-        paragraph(f"{plural(more, 'older stretch', 'older stretches')} are not shown.", cls="note") if more > 0 else None,
+        element("h3", "Time ranges that are unsure"),
+        table("Time ranges that could not be proven, newest first", columns, rows),
+        paragraph(f"{plural(more, 'older range')} are not shown.", cls="note") if more > 0 else None,
     )  # fmt: skip
 
 
 def _delays(figures: Figures) -> Markup:
     if not figures.delays:
-        return empty("No run has said yet how often it looks again.")
+        return empty("No run has stored yet how often calls are read again.")
     rows: list[list[Child]] = [
         [
             "older" if row.max_age_seconds is None else f"under {wording.roughly(row.max_age_seconds)}",
@@ -238,14 +238,14 @@ def _delays(figures: Figures) -> Markup:
         for row in figures.delays
     ]
     columns = [
-        Column("Age of a call", is_number=False), Column("Calls"), Column("Looked at every"), Column("A change is seen within"),
+        Column("Age of a call", is_number=False), Column("Calls"), Column("Read again every"), Column("A change is seen within"),
         Column("Usually within"),
         Column("Oldest look"),
     ]  # fmt: skip
     return joined(
         table("The source does not say what has changed: old calls are read again", columns, rows),
         paragraph(
-            "No promise: nothing is left for this age while history is read, or the source has no rate limit to compute with. "
+            "No promise: no requests are left for this age while history is read, or the source has no rate limit to compute with. "
             "Usually: as long as nothing more valuable needs the requests.",
             cls="note",
         ),
@@ -273,7 +273,7 @@ def aside(figures: Figures, clock: Clock) -> Markup:
     quarantine_columns = [
         Column("Reason", is_number=False, cls="wrap"), Column("Rows"), Column("Since"), Column("Last seen"),
     ]  # fmt: skip
-    lead = "Rows of the source that could not be read are kept aside, and are in no number of this page."
+    lead = "Rows of the source that could not be read are kept in quarantine, and are in no number of this page."
     return section(
         "aside",
         "Quarantine and runs",
@@ -284,7 +284,7 @@ def aside(figures: Figures, clock: Clock) -> Markup:
         element("h3", "Last runs"),
         table("Runs of the replicator, newest first", columns, runs)
         if runs
-        else empty("Nothing has run yet: replicator sync."),
+        else empty("Nothing has run yet. Run: replicator sync."),
     )
 
 
@@ -294,7 +294,7 @@ def definitions() -> Markup:
     return section(
         "reading",
         "How to read this page",
-        "What the words mean; the same definitions, column by column, are in the database's comments.",
+        "What the words mean. The comments in the database have the same definitions, column by column.",
         element("dl", *pairs, cls="words"),
     )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def durations(figures: Figures) -> Markup:
     """Return percentiles over time, and the histogram."""
-    lead = "Of connected calls that are over and have a duration, by day of their start. Zero counts; unknown does not."
+    lead = "Of connected calls that are over and have a duration, by day of their start. A duration of zero counts; an unknown one does not."
     whole, _ = periods.durations_of(figures)
     if whole is None:
         return section("durations", "Duration", lead, empty("No call of this period has a duration yet."))
@@ -29,7 +29,7 @@ def durations(figures: Figures) -> Markup:
     full = names(places, size)
     chart = _percentiles_chart(size, labels(places, size), full, found, whole)
     numbers = _percentiles_table(size, full, found, whole)
-    caption = f"{plural(whole.measured_calls, 'measured call')}, {wording.seconds(whole.duration_seconds)} of talk in all. Percentiles are estimates from the histogram below, each within the band that it lies in; counts, sums and the longest are exact. A {size} of few calls jumps; its number is in the table."
+    caption = f"{plural(whole.measured_calls, 'measured call')}, {wording.seconds(whole.duration_seconds)} of talk in all. Percentiles are estimates from the histogram below, exact to the band; counts, sums and the longest call are exact. A {size} with few calls can jump; the table has the number of calls."
     return section(
         "durations",
         "Duration",
@@ -121,12 +121,12 @@ def _histogram(figures: Figures) -> Markup:
         cells.append([name(number), count(value), percent(share(value, total)), percent(share(running, total))])
     numbers = table(
         "Calls by duration",
-        [Column("Duration", is_number=False), Column("Calls"), Column("Share"), Column("Up to here")],
+        [Column("Duration", is_number=False), Column("Calls"), Column("Share"), Column("Cumulative share")],
         cells,
         ["All", count(total), percent(share(total, total)), ""],
     )
     caption = (
-        "Buckets have the lower edge inside; they are not equally wide, so compare them by number, not by area alone."
+        "A bucket includes its lower edge. Buckets are not equally wide, so compare their numbers, not their areas."
     )
     return figure(plots.bars(chart), caption, numbers)
 

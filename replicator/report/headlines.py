@@ -89,7 +89,7 @@ def _calls(figures: Figures) -> list[Markup]:
             percent(rate),
             _points(rate, rate_before),
             f"{count(now.answered_calls)} answered of {count(now.placed_calls)} placed" if now.placed_calls else None,
-            "machines are not answers" if now.machine_calls else None,
+            "machines do not count as answered" if now.machine_calls else None,
         ),
         card(
             "Conversations",

@@ -61,9 +61,9 @@ def _months(rows: Sequence[Reconciled], clock: Clock) -> Markup | None:
     ]  # fmt: skip
     columns = [
         Column("Month", is_number=False), Column("Statement of", is_number=False), Column("Total"), Column("Lines and calls"),
-        Column("Open"), Column("Open, each without its sign"), Column("Accepted"), Column("Matched", is_number=False),
+        Column("Open"), Column("Open, sum without signs"), Column("Accepted"), Column("Matched", is_number=False),
     ]  # fmt: skip
-    return table("What waits for a person", columns, cells)
+    return table("Open items by month", columns, cells)
 
 
 def _closes(rows: Sequence[ClosedMonth], clock: Clock) -> Markup:
@@ -79,9 +79,9 @@ def _closes(rows: Sequence[ClosedMonth], clock: Clock) -> Markup:
     ]  # fmt: skip
     columns = [
         Column("Month", is_number=False), Column("Closed", is_number=False), Column("Close"), Column("Calls"), Column("Frozen sum"),
-        Column("Seen since"), Column("moves the sum by"), Column("Closed with doubts", is_number=False),
+        Column("Changes since"), Column("effect on the sum"), Column("Closed in spite of objections", is_number=False),
     ]  # fmt: skip
-    return table("Frozen sums; what is seen later is a correction of the month in which it is seen", columns, cells)
+    return table("Frozen sums; a later change is a correction of the month in which it is seen", columns, cells)
 
 
 __all__ = ["reconciliation"]

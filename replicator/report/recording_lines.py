@@ -18,16 +18,16 @@ WORDS: Mapping[str, str] = {
     "stalled": "the storage sent nothing for too long",
     "cut_off": "the download broke off",
     "length_unknown": "the storage does not say how long the file is",
-    "too_slow": "the download took too long; it goes on from there",
+    "too_slow": "the download took too long; the next attempt continues it",
     "storage_busy": "the storage is overloaded or fails",
-    "store_failed": "the archive's own store took it not",
+    "store_failed": "the archive's own store could not take the file",
     "file_lost": "its file is gone from the store",
-    "not_audio": "what the storage sends is no audio",
+    "not_audio": "the storage sends something that is not audio",
     "empty": "the storage sends an empty file",
     "too_large": "it is larger than REPLICATOR_ARCHIVE_MOST_BYTES",
     "encoded": "the storage sends it compressed",
-    "bad_answer": "the storage's answer makes no sense",
-    "bad_link": "the link is no https address",
+    "bad_answer": "the storage's answer contradicts itself",
+    "bad_link": "the link is not a usable https address",
     "forbidden_address": "the link leads to an address that is not allowed (REPLICATOR_ARCHIVE_ALLOW_HOSTS)",
     "too_many_redirects": "the link is redirected too often",
 }
@@ -60,9 +60,9 @@ def warnings(report: Report) -> Iterator[str]:
     if report.source_error:
         yield f"warning: no new links are asked for: {report.source_error}"
     if report.damaged:
-        yield f"warning: {report.damaged:,} files of the archive have another size than they had; run: replicator archive verify --objects all"
+        yield f"warning: {report.damaged:,} files of the archive have another size than when they were stored; run: replicator archive verify --objects all"
     if report.strays:
-        yield f"warning: {report.strays:,} files in the archive's store belong to no recording of the database; was an older one restored?"
+        yield f"warning: {report.strays:,} files in the archive's store belong to no recording of the database; was an older database restored?"
     if report.left is not None:
         yield from deadlines(report.left)
 

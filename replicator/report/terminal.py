@@ -170,7 +170,7 @@ def _show_calls(out: Console, status: Status) -> None:
     for wave in status.waves:
         out.print(
             f"absent     far more {wave['kind']}s than usual of those that were first looked at since {cell(wave['since'])}: "
-            "none of them is believed to be absent for a month"
+            "none of them counts as absent for a month"
         )
 
 
@@ -204,7 +204,7 @@ def _show_spending(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         if row["budget_state"] == "within":
             state = "within"
         else:
-            state = "PASSED" if row["budget_state"] == "passed" else "will be PASSED"
+            state = "EXCEEDED" if row["budget_state"] == "passed" else "will be EXCEEDED"
         out.print(
             f"money      {row['period']}, {of}: {state}; {row['spent_usd']:,.2f} of {row['budget_usd']:,.2f} US dollars spent, "
             f"{row['forecast_usd']:,.2f} by the month's end",

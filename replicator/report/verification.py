@@ -24,7 +24,7 @@ def show_verification(found: Verified) -> None:
     """Print the result."""
     out, facts = console(), found.facts
     differing = [one for one in facts["totals"] if not one["is_equal"]]
-    verdict = "equal, as far as was looked" if found.is_equal else plural(len(found.differences), "difference")
+    verdict = "no difference in what was compared" if found.is_equal else plural(len(found.differences), "difference")
     if found.is_equal and facts["is_complete"]:
         verdict = "equal"
     lines = [
@@ -39,8 +39,8 @@ def show_verification(found: Verified) -> None:
         ("seed", f"{facts['seed']}"),
     ]
     for count, what in (
-        ("moved_by_our_reading", "moved at the source by nothing but our reading of their details"),
-        ("seen_after_the_request", "seen by a sync meanwhile: not compared"),
+        ("moved_by_our_reading", "changed at the source only because we read their details"),
+        ("seen_after_the_request", "read by a sync meanwhile: not compared"),
     ):
         if facts[count]:
             lines.append(("note", f"{plural(facts[count], 'call')} {what}"))
@@ -76,7 +76,7 @@ def _line(one: Difference) -> str:
         status = f" (then {cell(one.open_status)})" if one.open_status else ""
         parts.append(f"last looked at {cell(one.looked_at)}{status}")
     if not one.is_confirmed:
-        parts.append("not confirmed by a second look")
+        parts.append("not confirmed by a second request")
     return f"{one.kind:<10} {'; '.join(parts)}"
 
 

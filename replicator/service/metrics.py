@@ -31,16 +31,16 @@ class Meaning(NamedTuple):
 
 BUDGET = ("period", "scope", "scope_value")
 MEANINGS: dict[str, Meaning] = {
-    "database_up": Meaning("1 if the database answered this request. At 0 only this and build_info are there"),
-    "build_info": Meaning("always 1; the label says which version serves", ("version",)),
-    "lease_held": Meaning("1 if a process holds the account's lease, so that somebody syncs"),
+    "database_up": Meaning("1 if the database answered. At 0 only this metric and build_info are shown"),
+    "build_info": Meaning("always 1; the label is the version of the program", ("version",)),
+    "lease_held": Meaning("1 if a process holds the account's lease, which every sync needs"),
     "lag_seconds": Meaning("time since the newest end of the source's list was read: how old the replica is"),
     "complete_and_proven": Meaning("1 if the replica is complete and proven"),
-    "holes": Meaning("stretches of time that were never compared, between others that were"),
-    "unsure_intervals": Meaning("stretches of time that were compared and could not be proven"),
+    "holes": Meaning("time ranges that were never compared, between compared ones"),
+    "unsure_intervals": Meaning("time ranges that were compared but could not be proven"),
     "oldest_look_seconds": Meaning("age of the oldest comparison with the source that still counts"),
-    "calls": Meaning("stored calls that are not deleted; `proven` are those of proven stretches", ("state",)),
-    "source_calls": Meaning("calls that the source said to have when its list was read last"),
+    "calls": Meaning("stored calls that are not deleted; `proven` are those of proven time ranges", ("state",)),
+    "source_calls": Meaning("number of calls that the source stated when its list was last read"),
     "newest_call_seconds": Meaning("time since the creation of the newest stored call"),
     "pending_details": Meaning("transcripts and recording links that are still to be asked for", ("kind",)),
     "quarantined_rows": Meaning("rows of the source that could not be read and wait in quarantine"),
@@ -51,21 +51,23 @@ MEANINGS: dict[str, Meaning] = {
     "last_run_requests": Meaning("requests of the last run; of those sent, some are refused or fail", ("result",)),
     "last_run_calls": Meaning("calls that the last run inserted, changed or set aside in quarantine", ("change",)),
     "window_seconds": Meaning("length of the source's rate window", ("key_id",)),
-    "window_requests": Meaning("requests that are charged to the present rate window", ("key_id",)),
-    "window_requests_limit": Meaning("requests for each window that the source's refusals have taught", ("key_id",)),
+    "window_requests": Meaning("requests that are charged to the current rate window", ("key_id",)),
+    "window_requests_limit": Meaning(
+        "requests per window that the source allows, as learned from its refusals", ("key_id",)
+    ),
     "recordings": Meaning(
-        "recordings in the archive. Those near or past the vendor's deadline are waiting, too", ("state",)
+        "recordings in the archive; those near or past the vendor's deadline also count as waiting", ("state",)
     ),
     "recordings_stored_bytes": Meaning("size of the stored recordings"),
     "archive_records": Meaning("sealed records of the archive's chain"),
     "archive_unanchored_records": Meaning("sealed records after the newest head that was written outside"),
-    "archive_unanchored_seconds": Meaning("age of the oldest of them: the open window"),
-    "archive_heads_without_token": Meaning("heads that wait for the time stamp of the authority"),
-    "budget_usd": Meaning("a budget of the month that runs", BUDGET),
-    "budget_spent_usd": Meaning("what was spent of it", BUDGET),
-    "budget_forecast_usd": Meaning("what the month will cost by the forecast", BUDGET),
-    "budget_passed": Meaning("1 if more was spent than the budget", BUDGET),
-    "budget_will_be_passed": Meaning("1 if it is passed, or will be by the forecast", BUDGET),
+    "archive_unanchored_seconds": Meaning("age of the oldest sealed record after that head: the open window"),
+    "archive_heads_without_token": Meaning("heads whose time stamp has not arrived"),
+    "budget_usd": Meaning("cost budget of the current month", BUDGET),
+    "budget_spent_usd": Meaning("cost so far", BUDGET),
+    "budget_forecast_usd": Meaning("forecast of the month's cost", BUDGET),
+    "budget_passed": Meaning("1 if the budget is exceeded", BUDGET),
+    "budget_will_be_passed": Meaning("1 if the budget is exceeded, or will be according to the forecast", BUDGET),
 }
 """{name without the prefix: what it means}. All are gauges."""
 
@@ -107,9 +109,9 @@ def document() -> str:
         "# Metrics",
         "",
         "With `REPLICATOR_HTTP_PORT`, `serve` answers `/metrics` in Prometheus' text format. Every metric is a gauge and has the",
-        "label `account`. They are measured at most every five seconds, in one snapshot of the database. What does not exist",
-        "(a replica that was never synced, an archive without records) has no line. No number, name or text of a call is in",
-        "them; ids of agents and campaigns stand in the labels of budgets that you made for them.",
+        "label `account`. They are measured at most every five seconds, in one snapshot of the database. A metric without a value",
+        "(for example of a replica that was never synced) has no line. The metrics contain no number, name or text of a call; the",
+        "labels of budgets contain the ids of the agents and campaigns for which you set them.",
         "",
         "`dashboards/prometheus/alerts.yml` has rules for alerts. A probe that restarts the service asks `/health` instead.",
         "",

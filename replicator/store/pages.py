@@ -56,20 +56,20 @@ SECTIONS = (
 )
 ROLES_HEAD = """# Roles
 
-What each of the five roles may do, object by object, as the database itself says it. Written by `make docs`
+What each of the five roles may do on each object, as the database itself states it. Written by `make docs`
 (`python -m replicator.store.pages`); a test compares this page with the catalog and tries every verb on every table and
 view as a member of each role. How to make and use the roles is in [operations.md](operations.md).
 
-- **owner** owns every schema, table, view, sequence and function, and nobody logs in as it: `replicator migrate` works as it.
-- **writer** is what `sync`, `serve` and the commands beside them need. It makes and changes no object, and deletes nothing
-  that was observed.
+- **owner** owns every schema, table, view, sequence and function. `replicator migrate` works as this role; nobody logs in as it.
+- **writer** has the rights that `sync`, `serve` and similar commands need. It creates and changes no object, and deletes
+  nothing that was observed.
 - **reader** is for BI tools: the views that are not personal, and nothing else.
-- **auditor** reads all views, personal ones too (numbers, texts, transcripts), and the books that say how the replica came
-  to be. It reads no table of the mirror, because signed links to recordings and whole payloads are in there, no quarantined
-  bytes for the same reason, and not the table of pseudonyms, which it does not need.
-- **archivist** erases, holds, disposes of and exports what is archived: it reads all, and may change the mirror and the
-  archive, and the lines of statements. It adds records and blocks like the writer. Of a sealed record it can only take the content away: a trigger
-  refuses everything else, to the owner, too.
+- **auditor** reads all views, personal ones too (numbers, texts, transcripts), and the tables about syncs, coverage and
+  budgets. It does not read the mirror and the quarantine, because they contain signed links to recordings and whole
+  payloads, nor the table of pseudonyms, which it does not need.
+- **archivist** erases, holds, disposes of and exports archived calls: it reads everything, and may change the mirror, the
+  archive and the lines of statements. It adds records and blocks like the writer. Of a sealed record it can only remove
+  the content: a trigger refuses everything else, even to the owner.
 
 A dash means that the role may do nothing there. PUBLIC may do nothing anywhere.
 """

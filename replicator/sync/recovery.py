@@ -132,6 +132,6 @@ def begin(
     if deaths >= MOST_DEATHS:
         apart_until = now + APART_FOR
         source_state.read_apart(tx, account, apart_until)
-        log.warning("%d runs in a row died: for a week, answers are read one at a time in a process apart", deaths)
+        log.warning("%d runs in a row died: for a week, answers are read one at a time in a separate process", deaths)
     is_apart = apart_until is not None and now < apart_until
     return Recovered(run_id, was_killed, remembered, position, is_apart, Stages.of_rows(stages.load(tx)))

@@ -135,7 +135,7 @@ def test_files_that_others_may_read(examined: Callable[..., Examined], database_
             ),
             "warning",
             0,
-            "does not run any more",
+            "no longer runs",
         ),
     ],
     ids=["read only", "publication", "time zone", "foreign view", "JIT", "timeout", "too new", "dead writer"],

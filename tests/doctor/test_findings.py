@@ -103,7 +103,7 @@ def test_a_question_that_fails_hides_no_other() -> None:
     """It is a warning with its reason; what most users may not see is none."""
     given = replace(facts(settings=[{"name": "jit", "value": "on"}]), unseen={"tls": "refused", "folder": "refused"})
     assert [one.what.partition(":")[0] for one in bad(of(given))] == [
-        "JIT is on for other programs' queries, and makes reports slower by seconds", "not looked at (tls)",
+        "JIT is on for other programs' queries, and makes reports slower by seconds", "not examined (tls)",
     ]  # fmt: skip
 
 

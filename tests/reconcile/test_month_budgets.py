@@ -113,10 +113,10 @@ def test_it_is_said_before_it_is_passed(spending: Database, database_url: str, t
         (NEXT, "account"): "within", (NEXT, "agent"): "will_be_passed", (THIS, "agent"): "will_be_passed",
     }  # fmt: skip
     status = command("status", **environment)
-    assert f"{NEXT}, agent {AGENT}: will be PASSED; 0.00 of 20.00 US dollars spent" in status.stdout
+    assert f"{NEXT}, agent {AGENT}: will be EXCEEDED; 0.00 of 20.00 US dollars spent" in status.stdout
     assert f"{NEXT}, account: within" in status.stdout
     assert figures.pulse(spending, "default").budgets_exceeded == 1
     html = page.render(figures.read(spending, "default", 30))
-    assert "will be passed" in html
+    assert "will be exceeded" in html
     assert command("reconcile", "budget", "remove", NEXT, "--agent", str(AGENT), **environment).returncode == 0
     assert command("reconcile", "budget", "remove", NEXT, "--agent", str(AGENT), **environment).returncode == 2

@@ -49,7 +49,7 @@ def test_a_month_from_import_to_close(database_url: str, tmp_path: Path) -> None
     assert "not ready" in reconcile("close", "2026-10", code=1)
     assert "rate_differs 1" in reconcile("match", *month)
     assert "2026-10 is closed (close 1): 3 calls, 0.185 US dollars" in reconcile("close", "2026-10")
-    assert "nothing was done" in reconcile("close", "2026-10")
+    assert "nothing was changed" in reconcile("close", "2026-10")
     assert "close 2" in reconcile("close", "2026-10", "--reopen", "an audit")
     assert "by ann (close 2: an audit)" in reconcile("show", *month, code=1)
     reconcile("close", "october", code=2)

@@ -94,7 +94,7 @@ def test_the_tables_of_status(database_url: str, monkeypatch: pytest.MonkeyPatch
     }  # fmt: skip
     day: dict[str, Any] = {
         "day": date(2026, 11, 29), "live_calls": BIG, "proven_calls": BIG, "proven_time_share": 0.5,
-        "never_compared_time_share": 0.25, "unsure_reasons": "a tie group as large as a page, by status, direction and agent too",
+        "never_compared_time_share": 0.25, "unsure_reasons": "more calls have the same created_at than fit on a page, by status, direction and agent too",
     }  # fmt: skip
     detail = {"kind": "transcript", "state": "absent_final", "details": BIG, "due": BIG, "later": BIG}
     delay = {

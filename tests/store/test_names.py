@@ -34,7 +34,7 @@ def test_names_are_read_from_a_file(database_url: str, tmp_path: Path) -> None:
         assert connection.execute(question, [AGENT_A]).fetchone() == ("Ann", "Spring", "Spring")
         (tmp_path / "less.csv").write_text("campaign_id,name\nc1,\nno-such-campaign,Nothing\n")
         done = run("names", "import", "less.csv", cwd=tmp_path, **settings)
-        assert "1 of them are of no call" in done.stderr
+        assert "1 of them belong to no stored call" in done.stderr
         assert connection.execute(question, [AGENT_A]).fetchone() == ("Ann", None, None)
         found = json.loads(run("names", "list", "--json", cwd=tmp_path, **settings).stdout)
         assert {row["agent_id"]: row["name"] for row in found if row["agent_id"]} == {

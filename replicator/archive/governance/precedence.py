@@ -43,11 +43,11 @@ class Reason(StrEnum):
 WORDS = {
     Reason.HELD: "kept by a hold",
     Reason.STATUTORY: "kept by statutory retention",
-    Reason.ERASURE: "its erasure was asked for",
+    Reason.ERASURE: "its erasure was requested",
     Reason.BUSINESS: "kept by business retention",
-    Reason.RETENTION_OVER: "its retention is over",
-    Reason.DELETED_AT_SOURCE: "the source has deleted it, which removes nothing here",
-    Reason.NO_RULE: "no rule concerns it",
+    Reason.RETENTION_OVER: "its retention has ended",
+    Reason.DELETED_AT_SOURCE: "deleted at the source, which removes nothing here",
+    Reason.NO_RULE: "no rule applies to it",
 }
 
 

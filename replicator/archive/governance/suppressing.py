@@ -1,4 +1,4 @@
-"""Keeps out what was erased, in every way by which calls come into the replica: a sync, a webhook's look, a replay.
+"""Keeps out what was erased, in every way by which calls come into the replica: a sync, a replay of the quarantine.
 
 Each writing transaction asks here. Where the list is empty, that costs one small query. Else a call that is on the list
 (by its id, or by one of its numbers) is stored in its reduced form, unless a hold or a statutory retention keeps it: the

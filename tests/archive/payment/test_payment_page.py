@@ -18,7 +18,7 @@ def test_the_figures_are_those_that_were_measured() -> None:
     text, result = PAGE.read_text(encoding="utf-8"), json.loads(RESULT.read_text(encoding="utf-8"))
     rows = dict(re.findall(r"^\| (.+?) \| ([\d.]+ %) \|$", text, re.MULTILINE))
     assert rows == figures(result)
-    assert f"on {result['transcripts']:,} made transcripts (seed {result['seed']})" in text
+    assert f"on {result['transcripts']:,} synthetic transcripts (seed {result['seed']})" in text
 
 
 def test_every_value_and_kind_is_explained() -> None:

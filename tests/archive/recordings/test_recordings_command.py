@@ -93,7 +93,7 @@ def test_without_leave_nothing_inside_is_reached(api: Api, served: dict[str, str
     """The simulator's storage is on loopback: without REPLICATOR_ARCHIVE_ALLOW_HOSTS each link is refused, and said so."""
     done = fix_commands.run("sync", cwd=tmp_path, **served | {"REPLICATOR_ARCHIVE_ALLOW_HOSTS": "10.9.9.9"})
     assert done.returncode == 0, done.stderr
-    assert "the link is no https address" in done.stdout
+    assert "the link is not a usable https address" in done.stdout
     assert set(states(served["DATABASE_URL"])) == {"refused"}
     again = fix_commands.run("archive", "run", "--again", cwd=tmp_path, **served)
     assert again.returncode == 0, again.stderr
