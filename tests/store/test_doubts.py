@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +19,11 @@ from tests.store.test_upgrades import restore
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-NEWER = {doubts.Doubt.OTHER, doubts.Doubt.SPLIT_CAP, *doubts.FORMER.values()}
-"""Doubts that the release before the codes did not have, or had in other words."""
-REASONS = (*(words for doubt, words in doubts.WORDS.items() if doubt not in NEWER), *doubts.FORMER)
+MIGRATION = runpy.run_path(
+    str(Path(__file__).resolve().parents[2] / "migrations" / "versions" / "0008_accounts_apart.py")
+)
+REASONS = tuple(MIGRATION["DOUBTS"])
+"""What the release before the codes said of a stretch; the migration that made the codes knows no other words."""
 
 
 def test_every_reason_has_words_of_its_own() -> None:
