@@ -19,6 +19,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qs
 
@@ -127,7 +128,7 @@ class Site:
         self._fresh_seconds = fresh_seconds
         # One page at a time, over whatever period: it asks the database for the most.
         self._turn = threading.Lock()
-        self._pages = {days: Kept(lambda days=days: make(days).encode(), keep_seconds, clock) for days in SPANS}  # type: ignore[misc]
+        self._pages = {days: Kept(partial(make, days), keep_seconds, clock) for days in SPANS}
         self._pulse = Kept(lambda: _asked(pulse), PULSE_KEPT_SECONDS, clock)
         self._measures = Kept(lambda: _asked(measure), METRICS_KEPT_SECONDS, clock)
 
@@ -163,7 +164,7 @@ class Site:
         except ReplicatorError as error:
             log.warning("the page could not be made: %s", error.message)
             return _plain(503, "the page cannot be made at the moment; the service's log says why")
-        return Answer(200, "text/html", body)
+        return Answer(200, "text/html", body.encode())
 
     def _metrics(self) -> Answer:
         """Return the metrics. Without the database there are few, and one of them says so."""
@@ -325,4 +326,4 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-__all__ = ["HEADERS", "Answer", "Application", "Kept", "Site", "host_of", "names_of", "serving"]
+__all__ = ["HEADERS", "Answer", "Application", "Site", "host_of", "names_of", "serving"]

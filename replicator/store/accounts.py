@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-_LISTED = """
+_NAMES = "SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs"
+_LISTED = f"""
 SELECT
     a.account,
     s.base_url,
@@ -30,7 +31,7 @@ SELECT
     extract(epoch FROM now() - s.head_at)::float8 AS lag_seconds,
     s.requests_per_minute,
     (SELECT l.holder FROM replicator.lease l WHERE l.account = a.account AND l.expires_at > clock_timestamp()) AS writer
-FROM (SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs) a
+FROM ({_NAMES}) a
 LEFT JOIN replicator.source_state s ON s.account = a.account
 ORDER BY a.account
 """
@@ -75,9 +76,7 @@ def claim_keys(
 def check_known(database: Database, account: str) -> None:
     """Raise ConfigurationError where a database has accounts, and not this one."""
     with database.connection() as connection:
-        rows = connection.execute(
-            "SELECT account FROM replicator.source_state UNION SELECT account FROM replicator.runs ORDER BY account"
-        ).fetchall()
+        rows = connection.execute(f"{_NAMES} ORDER BY account").fetchall()
     names = [name for (name,) in rows]
     if names and account not in names:
         raise ConfigurationError(

@@ -51,32 +51,43 @@ def run(
     parts = dict(where.parts) if is_own_server else _resolved(where.parts, environment)
     with _child(parts, environment, is_own_server=is_own_server) as child:
         try:
-            process = subprocess.Popen([program, *arguments], env=child)  # noqa: S603 - our own program, no shell
+            code = _wait_for([program, *arguments], child)
         except OSError as error:
             raise ConfigurationError(
                 f"psql cannot be run: {error.strerror}", advice="install PostgreSQL's client"
             ) from None
-        with _passed_on(process):
-            code = process.wait()
         return code if code >= 0 else 128 - code
 
 
-@contextmanager
-def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave Ctrl-C to psql, and end psql where this program is to end: its database may be stopped with it."""
+def _wait_for(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command to its end. Ctrl-C is its own; where this program is to end, the command is ended first, as its database
+    may be stopped with this program. What this process ignores (nohup) stays ignored.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    is_over = False
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        process.terminate()
+    def end(_number: int, _frame: FrameType | None) -> None:
+        nonlocal is_over
+        is_over = True
+        for process in started:
+            process.terminate()
 
+    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None] | signal.Handlers] = {
+        signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: end, signal.SIGHUP: end,
+    }  # fmt: skip
     before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        **{number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGHUP)},
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
-        yield
+        started.append(subprocess.Popen(command, env=environment))  # noqa: S603 - our own program, no shell
+        if is_over:  # the signal came while it was started
+            started[0].terminate()
+        return started[0].wait()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def _resolved(parts: Mapping[str, str], environment: MutableMapping[str, str]) -> dict[str, str]:

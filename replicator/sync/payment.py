@@ -24,8 +24,7 @@ class Watching:
 
     def begin(self, tx: psycopg.Connection[Any]) -> Watch:
         """Return the watch of a transaction."""
-        # A run without the archive need not load it: a second sync at once is little more than the start of the program.
-        from replicator.archive.payment.payment_watch import Watch  # noqa: PLC0415
+        from replicator.archive.payment.payment_watch import Watch  # noqa: PLC0415 - a run without the archive loads none of it
 
         if self._rules is None:
             self._rules = Watch.load(tx, self.account, self.mode)

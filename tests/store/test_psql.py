@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -175,3 +178,20 @@ def test_the_process_list_shows_nothing(database_url: str, tmp_path: Path) -> No
         for file in Path(tempfile.gettempdir()).glob("replicator-*.conf")
         if stat.S_IMODE(file.stat().st_mode) != 0o600
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("trap", "code"), [("", 143), ("trap '' HUP TERM; ", 0)], ids=["as it comes", "under nohup"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_it_is_ended_with_this_program(database_url: str, tmp_path: Path, trap: str, code: int, number: int) -> None:
+    """Unless this program was started to ignore the signal: then psql goes on to its end, too."""
+    script = f"{trap}exec {sys.executable} -m replicator psql -c 'SELECT pg_sleep(4)'"
+    chosen = process_environment({"DATABASE_URL": database_url})
+    process = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=chosen, stdout=subprocess.DEVNULL)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        until = time.monotonic() + 20
+        sleeping = "SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(4)%'"
+        while connection.execute(sleeping).fetchone() is None and time.monotonic() < until:
+            time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(20) == code

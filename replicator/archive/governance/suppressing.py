@@ -99,7 +99,7 @@ class Suppressing:
         if not hits:
             return NOTHING
         from replicator.archive.governance import holds  # noqa: PLC0415 - as above
-        from replicator.archive.governance.plan import verdict  # noqa: PLC0415
+        from replicator.archive.governance.plan import verdict  # noqa: PLC0415 - as above
 
         gone = governance.erased_ids(tx, list(hits))
         new = hits - governance.known_ids(tx, self.account, sorted(hits))
