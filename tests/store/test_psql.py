@@ -181,9 +181,17 @@ def test_the_process_list_shows_nothing(database_url: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("trap", "code"), [("", 143), ("trap '' HUP TERM; ", 0)], ids=["as it comes", "under nohup"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
-def test_it_is_ended_with_this_program(database_url: str, tmp_path: Path, trap: str, code: int, number: int) -> None:
+@pytest.mark.parametrize(
+    ("trap", "number", "code"),
+    [
+        ("", signal.SIGTERM, 143),
+        ("", signal.SIGHUP, 143),
+        ("trap '' HUP; ", signal.SIGHUP, 0),
+        ("trap '' HUP; ", signal.SIGTERM, 143),
+    ],
+    ids=["SIGTERM", "SIGHUP", "SIGHUP under nohup", "SIGTERM under nohup"],
+)
+def test_it_is_ended_with_this_program(database_url: str, tmp_path: Path, trap: str, number: int, code: int) -> None:
     """Unless this program was started to ignore the signal: then psql goes on to its end, too."""
     script = f"{trap}exec {sys.executable} -m replicator psql -c 'SELECT pg_sleep(4)'"
     chosen = process_environment({"DATABASE_URL": database_url})
