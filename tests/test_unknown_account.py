@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = (
+    "status", "report --output -", "deletions", "names list", "quarantine list", "quarantine replay",
     "archive status", "archive verify", "archive run", "archive anchor --to heads", "archive export bag", "archive log",
     "archive hold list", "archive retention list", "archive dispose --dry-run", "archive reapply",
     "reconcile import s.csv --period 2026-10", "reconcile match --period 2026-10", "reconcile show --period 2026-10",

@@ -14,7 +14,7 @@ from uuid import UUID  # noqa: TC003 - typer reads the annotations at run time
 import typer
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import guarded, opened
 from replicator.cli.front import Json, app
 from replicator.report import DEFAULT_DAYS
 from replicator.safe_text import visible
@@ -82,11 +82,9 @@ def status(as_json: Json = False) -> None:
     """Show freshness, coverage, backlog, budget, last runs, quarantine and what is not proven."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store.schema_check import check
     from replicator.store.status import read
 
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        check(database)
+    with opened(as_json=as_json) as (settings, database):
         found = read(database, settings.replicator_account)
         found = replace(found, waves=assembly.waves(settings, database))
         url = assembly.connection_url(settings)
@@ -125,15 +123,13 @@ def report(
     """Write the report as one HTML file: volume, funnel, durations, cost, and how reliable these numbers are."""
     import webbrowser
 
-    from replicator import assembly, atomic_file
+    from replicator import atomic_file
     from replicator.report import figures, page, terminal
-    from replicator.store.schema_check import check
 
     is_printed = output is not None and str(output) == "-"
     if open_ and (is_printed or as_json):
         raise typer.BadParameter("--open takes a file: it goes neither with --output - nor with --json")
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        check(database)
+    with opened(as_json=as_json) as (settings, database):
         found = figures.read(database, settings.replicator_account, days)
         if as_json:
             typer.echo(terminal.as_json(asdict(found)))
@@ -161,10 +157,8 @@ def deletions(
     """Show calls that are missing at the source, suspected and confirmed, or release held ones."""
     from replicator import assembly
     from replicator.report import terminal
-    from replicator.store.schema_check import check
 
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        check(database)
+    with opened(as_json=as_json) as (settings, database):
         found = assembly.absences(database, settings.replicator_account, limit, release)
         if as_json:
             typer.echo(terminal.as_json(found))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import guarded, opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 
 MOST_BYTES = 10 * 2**20
@@ -22,15 +22,13 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the agents and campaigns of the stored calls with their names, the busiest first."""
-    from replicator import assembly
     from replicator.export import names_file
     from replicator.report import terminal
-    from replicator.store import names, schema_check
+    from replicator.store import names
 
     if as_csv and as_json:
         raise typer.BadParameter("--csv goes without --json")
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema_check.check(database)
+    with opened(as_json=as_json) as (settings, database):
         found = names.listed(database, settings.replicator_account)
         if as_json:
             typer.echo(terminal.as_json(found))

@@ -7,7 +7,6 @@ sub-command go to the hidden command OLD, which prints the new form on standard 
 from __future__ import annotations
 
 import shlex
-from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,13 +14,13 @@ import typer
 from typer.core import TyperGroup
 
 from replicator import streams
-from replicator.cli.frame import guarded
+from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
 from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from replicator.settings import Settings
     from replicator.store.database import Database
@@ -51,14 +50,14 @@ app = typer.Typer(help="Rows of the source that could not be read: list, show, s
 @app.command("list")
 def show_list(with_resolved: All = False, limit: Limit = LISTED, as_json: Json = False) -> None:
     """List the rows, newest first."""
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         _list(settings, database, with_resolved=with_resolved, limit=limit, as_json=as_json)
 
 
 @app.command("show")
 def show_row(number: RowId, raw: Raw = False, as_json: Json = False) -> None:
     """Show one row's facts."""
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         _show(settings, database, number, raw=raw, output=None, as_json=as_json)
 
 
@@ -69,7 +68,7 @@ def save(
     as_json: Json = False,
 ) -> None:
     """Write the exact bytes of one row into a new file that only its owner can read, and show the row's facts."""
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         _show(settings, database, number, raw=False, output=output, as_json=as_json)
 
 
@@ -79,7 +78,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Read the kept bytes again: those of all open rows, or of one row. Exit code 1 if rows stay."""
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         _replay(settings, database, number, as_json=as_json)
 
 
@@ -102,7 +101,7 @@ def by_options(
     commands = _modern(number, raw=raw, output=output, replay=replay, with_resolved=with_resolved, limit=limit)
     new = " and ".join(f"replicator quarantine {shlex.join(words)}" for words in commands)
     streams.say(f"`quarantine` has sub-commands now; the new form is: {shown(new)}", err=True)
-    with _database(as_json=as_json) as (settings, database):
+    with opened(as_json=as_json) as (settings, database):
         if replay:
             _replay(settings, database, number, as_json=as_json)
         elif number is not None:
@@ -122,17 +121,6 @@ def _modern(
         return [["list", *(["--all"] if with_resolved else []), *([] if limit == LISTED else ["--limit", str(limit)])]]
     saved = [] if output is None else [["save", *row, str(output)]]
     return [*saved, *([["show", *row, *(["--raw"] if raw else [])]] if raw or not saved else [])]
-
-
-@contextmanager
-def _database(*, as_json: bool) -> Iterator[tuple[Settings, Database]]:
-    """Yield the settings and the database, after checking that its schema fits."""
-    from replicator import assembly
-    from replicator.store import schema_check
-
-    with guarded(as_json=as_json) as settings, assembly.opened(settings) as database:
-        schema_check.check(database)
-        yield settings, database
 
 
 def _list(settings: Settings, database: Database, *, with_resolved: bool, limit: int, as_json: bool) -> None:
