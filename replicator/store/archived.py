@@ -33,12 +33,15 @@ _COLUMNS = (
     "o.id, o.call_id, o.queued_at, o.deadline_at, o.attempts, o.failures, o.failing_since, o.reason, o.retain_until, "
     "o.putting_sha256, o.putting_bytes, o.putting_media_type"
 )
+# MATERIALIZED, so that the rows are chosen once: the inner side of a nested loop is read again for each outer row, and as
+# rows that this statement has updated are passed over, each reading would choose others: more than the limit.
 _CLAIM = (
+    "WITH due AS MATERIALIZED (SELECT id FROM archive.objects WHERE account = %(account)s AND state = 'pending' "
+    "AND next_try_at <= %(now)s AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) "
+    "AND claim IS DISTINCT FROM %(claim)s {more} "
+    "ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s FOR UPDATE SKIP LOCKED) "
     "UPDATE archive.objects o SET claim = %(claim)s, claimed_until = clock_timestamp() + make_interval(secs => %(seconds)s) "
-    "FROM (SELECT id FROM archive.objects WHERE account = %(account)s AND state = 'pending' AND next_try_at <= %(now)s "
-    "AND (claimed_until IS NULL OR claimed_until < clock_timestamp()) AND claim IS DISTINCT FROM %(claim)s {more} "
-    "ORDER BY call_created_at DESC NULLS LAST LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due WHERE o.id = due.id "
-    "RETURNING " + _COLUMNS
+    "FROM due WHERE o.id = due.id RETURNING " + _COLUMNS
 )
 _CLAIM_ANY = _CLAIM.format(more="")
 _CLAIM_PUTTING = _CLAIM.format(more="AND putting_sha256 IS NOT NULL")
