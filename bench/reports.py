@@ -5,8 +5,10 @@ sync fill them. Each question is asked as the reader's BI tool would, some times
 with every day kept, and once while today is touched, when its calls are counted anew for every question.
 
     python -m bench.reports [--calls N] [--days N] [--name NAME] [--folder FOLDER]
+    python -m bench.reports --server debian --name reports_debian
 
-A folder that already holds such a world is used again, so that views can be changed and measured in minutes.
+A folder that already holds such a world is used again, so that views can be changed and measured in minutes. Debian's server
+runs with the settings of its package, in a cluster that goes when the program ends.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import psycopg
 from bench import common
 from replicator.store import embedded, migrate, rollups, schema_check
 from replicator.store.database import Database
+from tests import fix_servers
 
 CALLS, SEGMENTS_A_CALL, DAYS, AGENTS, CAMPAIGNS, NUMBERS = 10_000_000, 10, 1096, 40, 6, 30
 WARM_UPS, ROUNDS = 5, 40
@@ -58,7 +61,7 @@ FROM (
         (1 - 120 * ln((1 + (hashint8(n + 8) & 2147483647) %% 100000) / 100001.0))::integer AS seconds,
         date_trunc('day', now()) - make_interval(secs => 86400.0 * {days} * (1 - n::double precision / {calls}))
             + interval '18 hours' AS created
-    FROM generate_series(%s, %s) n
+    FROM generate_series(%s::bigint, %s::bigint) n
 ) x
 """
 SEGMENT = """
@@ -220,7 +223,12 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--name", default="reports", help="of the result file")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--server", choices=("embedded", "debian"), default="embedded")
     chosen = parser.parse_args()
+    if chosen.server == "debian":
+        with fix_servers.running("debian", Path(), {}) as server:
+            common.write(chosen.name, measure(server.url, chosen.calls, chosen.days))
+        return
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o711)
         folder = chosen.folder or Path(temporary)
@@ -251,9 +259,11 @@ def measure(url: str, calls: int, days: int) -> dict[str, Any]:
             "SELECT count(*) FROM truedy.calls WHERE created_at >= (SELECT max(day) FROM rollup.stale)"
         ).fetchone()
         segments = connection.execute("SELECT sum(segment_count)::bigint FROM truedy.transcripts").fetchone()
+        version = connection.execute("SELECT current_setting('server_version'), current_setting('jit')").fetchone()
     touched = ask(url)
     return {
         "what": "milliseconds of a dashboard's questions, warm; with every day kept, and while today is touched",
+        "server": "PostgreSQL {}, jit {}".format(*version or ()),
         "calls": calls,
         "days": days,
         "segments": segments[0] if segments else 0,
