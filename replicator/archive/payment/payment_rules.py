@@ -175,31 +175,39 @@ class Rules:
     def _pattern(self, kinds: Iterable[RuleKind]) -> re.Pattern[str] | None:
         parts = []
         for kind in kinds:
-            words = {word.strip().lower() for rule in self._on(kind) for word in rule.words if word.strip()}
-            longest_first = sorted(words, key=lambda word: (-len(word), word))
+            longest_first = sorted(self._phrases(kind), key=lambda word: (-len(word), word))
             phrases = [_BLANK.join(map(re.escape, word.split())) for word in longest_first]
             if phrases:
                 parts.append(f"(?P<{kind.value}>{'|'.join(phrases)})")
         return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)") if parts else None
 
     @cached_property
-    def prompt_words(self) -> frozenset[str]:
-        """The first words of all prompts, for a quick look."""
-        return self._first_words(*PROMPTS)
+    def _prompt_clues(self) -> tuple[str, ...]:
+        return self._clues(PROMPTS)
 
     @cached_property
-    def _code_words(self) -> frozenset[str]:
-        return self._first_words(RuleKind.SECURITY_CODE)
+    def _code_clues(self) -> tuple[str, ...]:
+        return self._clues([RuleKind.SECURITY_CODE])
 
-    def asks_for_a_code(self, text: str, words: Iterable[str]) -> bool:
-        """Say whether a text in lower case, which has these words, holds a prompt for a security code."""
-        if self._codes is None or self._code_words.isdisjoint(words):
+    def asks_for_a_code(self, text: str) -> bool:
+        """Say whether a text in lower case holds a prompt for a security code."""
+        if self._codes is None or not any(map(text.__contains__, self._code_clues)):
             return False
         return self._codes.search(text) is not None
 
-    def _first_words(self, *kinds: RuleKind) -> frozenset[str]:
-        words = (word.lower() for kind in kinds for rule in self._on(kind) for word in rule.words)
-        return frozenset(re.split(r"[\W_]+", word.strip())[0] for word in words if word.strip())
+    def may_prompt(self, text: str) -> bool:
+        """Say quickly whether a text in lower case can hold any prompt."""
+        return any(map(text.__contains__, self._prompt_clues))
+
+    def _clues(self, kinds: Iterable[RuleKind]) -> tuple[str, ...]:
+        """The longest word of each phrase, without those that hold another one. A text without all of them has no phrase,
+        whatever marks stand around its words, and that is said in a fraction of the time of the pattern.
+        """
+        words = {max(words, key=len) for kind in kinds for words in map(str.split, self._phrases(kind))}
+        return tuple(sorted(word for word in words if not any(one in word for one in words - {word})))
+
+    def _phrases(self, kind: RuleKind) -> set[str]:
+        return {word.strip().lower() for rule in self._on(kind) for word in rule.words if word.strip()}
 
     def _on(self, kind: RuleKind) -> list[Rule]:
         return [rule for rule in self.rows if rule.is_on and rule.kind == kind]

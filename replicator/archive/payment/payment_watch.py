@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.payment.disclosure import DisclosureRule, DisclosureRules
-from replicator.archive.payment.payment_data import Found, find, may_hold
+from replicator.archive.payment.payment_data import Found, find, is_clear, may_hold
 from replicator.archive.payment.payment_masking import ALONE, masked_call, masked_transcript
 from replicator.archive.payment.payment_numbers import Text
 from replicator.archive.payment.payment_rules import PaymentData, Rule, RuleKind, Rules
@@ -123,10 +123,11 @@ class Watch:
         self._renewed_notices.append(row.call_id)
 
     def _find(self, text: str | None) -> list[Found]:
-        return find([Text(0, ALONE, text)], self.rules) if text else []
+        return [] if not text or is_clear(text, self.rules) else find([Text(0, ALONE, text)], self.rules)
 
     def _find_in(self, transcript: Transcript) -> list[Found]:
-        return find(texts_of(transcript.segments), self.rules)
+        whole = "\n".join([one.text for one in transcript.segments])
+        return [] if is_clear(whole, self.rules) else find(texts_of(transcript.segments), self.rules)
 
     def _standing(self, found: list[Found]) -> list[Found]:
         """Return findings as they are stored: a text that is stored without digits says only that there were some."""
