@@ -106,6 +106,7 @@ def test_false_hits_are_as_rare_as_is_said() -> None:
     assert hits == 0
 
 
+@pytest.mark.slow
 def test_no_text_makes_it_slow() -> None:
     """A text of nothing but words that may be digits, as an attacker would write it, takes time in proportion to its length."""
 

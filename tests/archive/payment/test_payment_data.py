@@ -139,6 +139,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOODS)
 def test_the_time_is_linear(name: str) -> None:
     """A text of 200 kB takes about ten times as long as one of 20 kB: an attacker's text stops nothing."""

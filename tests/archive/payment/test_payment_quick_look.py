@@ -54,7 +54,7 @@ SAID = st.lists(st.tuples(st.sampled_from(["agent", "contact", "tool"]), st.list
     st.tuples(st.sampled_from(WORDS), st.sampled_from(MARKS)), max_size=12)), max_size=4)  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(SAID)
 def test_nothing_is_missed(said: list[tuple[str, list[tuple[str, str]]]]) -> None:
     """Whatever marks stand between the words."""
