@@ -220,7 +220,7 @@ def found_of(peer: str, database: str, said: Mapping[str, Any]) -> dict[str, int
     with psycopg.connect(database) as connection:
         rows = connection.execute("SELECT id::text, round(cost_usd::numeric, 6)::text FROM truedy.calls").fetchall()
         missing = {row[0] for row in connection.execute(gone[peer].encode())} if peer in gone else set()
-    stored = dict(rows)
+    stored: dict[str, str] = dict(rows)
     changed = sum(stored.get(call_id) == f"{float(cost):.6f}" for call_id, cost in said["costs"].items())
     created = sum(call_id in stored for call_id in said["created"])
     return {"changed": changed, "created": created, "deleted": sum(one in missing for one in said["deleted"])}

@@ -189,7 +189,7 @@ def ask(url: str) -> list[dict[str, Any]]:
                     times.append((time.perf_counter() - began) * 1000)
                 if sum(times) > 20_000:
                     break
-            p95 = quantiles(times, n=20)[18] if len(times) > 1 else times[0] if times else None
+            p95 = quantiles(times, n=20)[18] if len(times) > 1 else times[0]
             row = {"question": name, "p50_ms": round(median(times), 1), "p95_ms": round(p95, 1), "rounds": len(times)}
             print(row, flush=True)
             table.append(row)
@@ -248,7 +248,7 @@ def measure(url: str, calls: int, days: int) -> dict[str, Any]:
             "UPDATE truedy.calls SET version = version WHERE id = (SELECT id FROM truedy.calls ORDER BY created_at DESC "
             "LIMIT 1)"
         )
-        sizes = dict(
+        sizes: dict[str, int] = dict(
             connection.execute(
                 "SELECT n.nspname || '.' || c.relname, pg_total_relation_size(c.oid) / 1000000 FROM pg_class c "
                 "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname IN ('truedy', 'rollup') "

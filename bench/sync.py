@@ -9,6 +9,7 @@ import json
 import queue
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -61,7 +62,10 @@ def plain(url: str, key: str) -> tuple[float, int]:
             rows = get(f"?limit=100&offset={offset}")["data"]
             return [(row["status"], row["id"], row["recording_url"] is not None) for row in rows]
 
-        return timed(page, {kind: lambda i, k=kind: get(f"/{i}/{k}") for kind in ("transcript", "recording")})
+        def detail(kind: str, call_id: Any) -> Any:
+            return get(f"/{call_id}/{kind}")
+
+        return timed(page, {kind: partial(detail, kind) for kind in ("transcript", "recording")})
 
 
 def timed(

@@ -33,7 +33,8 @@ PAGES_PER_BATCH = 10
 
 
 def fetch() -> tuple[list[Page], list[tuple[Detail, Transcript | Recording]]]:
-    pages, details = [], []
+    pages: list[Page] = []
+    details: list[tuple[Detail, Transcript | Recording]] = []
     with common.source(CALLS) as (url, key), Reader(url, key) as reader:
         pages += [reader.list_calls(limit=100, offset=offset) for offset in range(0, CALLS, 100)]
         for call in (call for page in pages for call in page.calls):
@@ -69,9 +70,9 @@ def ours(url: str, pages: list[Page], details: list[tuple[Detail, Any]]) -> floa
     begun = time.perf_counter()
     for batch in batches:
         with database.transaction() as tx:
-            found = committer.commit(tx, position, Batch(batch), now)
+            stored = committer.commit(tx, position, Batch(batch), now)
         committer.committed()
-        position = committed(position, found)
+        position = committed(position, stored)
     seconds = time.perf_counter() - begun
     lease.release(database, held)
     database.close()
