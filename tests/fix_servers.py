@@ -42,8 +42,8 @@ DEPENDING = (
 """What runs on each of the other servers: migrations, rights, leases, codes, whole syncs, and the README's questions."""
 ON_DEBIAN = (
     *(place for place in DEPENDING if not place.startswith("tests/sql")), "tests/sql", "tests/store/test_accounts_apart.py",
-    "tests/store/test_exact.py", "tests/store/test_locks.py", "tests/store/test_order.py", "tests/store/test_publications.py",
-    "tests/store/test_reporting_settings.py", "tests/store/test_shadowing.py", "tests/store/test_statistics.py",
+    "tests/store/test_exact.py", "tests/store/test_jit.py", "tests/store/test_locks.py", "tests/store/test_order.py",
+    "tests/store/test_publications.py", "tests/store/test_reporting_settings.py", "tests/store/test_shadowing.py", "tests/store/test_statistics.py",
     "tests/store/test_sticky_states.py", "tests/sync/test_rights.py", "tests/sync/test_run.py",
 )  # fmt: skip
 """Debian's server as its package comes is what most users have: there the tests of the store, all of tests/sql and whole syncs run."""

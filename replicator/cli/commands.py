@@ -248,10 +248,23 @@ def migrate(as_json: Json = False) -> None:
         with progress.steps() as begin:
             done = assembly.migrated(settings, where, is_asked_for=True, on_step=begin)
         if as_json:
-            typer.echo(terminal.as_json({"before": done.before, "after": done.after, "views": list(done.views)}))
+            typer.echo(
+                terminal.as_json(
+                    {
+                        "before": done.before,
+                        "after": done.after,
+                        "views": list(done.views),
+                        "jit_turned_off": done.is_jit_turned_off,
+                    }
+                )
+            )
         else:
             tables = f"schema {done.after}" + ("" if done.before == done.after else f" (was {done.before or 'none'})")
             streams.say(f"{tables}; {len(done.views)} views applied anew")
+            if done.is_jit_turned_off:
+                streams.say(
+                    "JIT is off for new sessions of this database now: compiling a report takes longer than running it"
+                )
 
 
 @app.command()

@@ -9,7 +9,7 @@ and the database decides which of two first migrations makes that table.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +26,7 @@ from replicator.errors import (
 )
 from replicator.store import (
     admin_settings,
+    jit,
     naming,
     objects,
     roles,
@@ -71,6 +72,8 @@ class Migrated:
     before: str | None
     after: str
     views: Sequence[str]
+    is_jit_turned_off: bool = False
+    """For this database, by this migration (jit.py)."""
 
 
 def migrate(
@@ -94,7 +97,8 @@ def migrate(
         with suppress(_RacedError):
             chosen = {"time_zone": time_zone, "cost_give_up_days": cost_give_up_days}
             names = roles.Names.of(role_prefix)
-            return _migrate(url, schemas, chosen, names, on_step, is_for_new=is_time_zone_for_new)
+            done = _migrate(url, schemas, chosen, names, on_step, is_for_new=is_time_zone_for_new)
+            return replace(done, is_jit_turned_off=jit.turn_off(url, schemas))
     raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
 
 
