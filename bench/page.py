@@ -144,7 +144,7 @@ def render() -> str:
         "",
         *money(load("reconcile"), load("reconcile_match")),
         "",
-        *reports(load("reports")),
+        *reports(load("reports"), load("reports_debian")),
         "",
         *ordinary(load("ordinary_server")),
         "",
@@ -216,9 +216,11 @@ def money(imported: dict[str, Any], matched: dict[str, Any]) -> list[str]:
     ]
 
 
-def reports(found: dict[str, Any]) -> list[str]:
-    """Return the section about the reports' views."""
+def reports(found: dict[str, Any], debian: dict[str, Any]) -> list[str]:
+    """Return the section about the reports' views, on the embedded server and on Debian's."""
     touched = {row["question"]: row for row in found["touched"]}
+    there = {pass_: {row["question"]: row["p95_ms"] for row in debian[pass_]} for pass_ in ("kept", "touched")}
+    slow = [f"{name} ({most})" for name, most in there["touched"].items() if most > 100]
     filled, sizes = found["filled"], found["megabytes"]
     return [
         "## The reports",
@@ -226,15 +228,23 @@ def reports(found: dict[str, Any]) -> list[str]:
         f"{found['calls']:,} calls and {found['segments']:,} segments over three years, made by SQL; 40 agents, 6 campaigns, 30",
         "numbers of ours. Each question is asked over one connection, warm, as a BI tool asks it. *Kept*: the roll-ups of every",
         f"day are up to date. *Touched*: a call of today was just written, so today's {found['calls_of_today']:,} calls are counted",
-        "for each question. Milliseconds; the target is 100 at the 95th percentile.",
+        "for each question. Milliseconds; the target is 100 at the 95th percentile. The last two columns are of",
+        f"{debian['server']} (`python -m bench.reports --server debian --name reports_debian`).",
         "",
-        "| question | kept, p50 | p95 | today touched, p50 | p95 |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| question | kept, p50 | p95 | today touched, p50 | p95 | Debian: kept, p95 | touched, p95 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
             f"| {row['question']} | {row['p50_ms']} | {row['p95_ms']} | {touched[row['question']]['p50_ms']} | "
-            f"{touched[row['question']]['p95_ms']} |"
+            f"{touched[row['question']]['p95_ms']} | {there['kept'][row['question']]} | "
+            f"{there['touched'][row['question']]} |"
             for row in found["kept"]
         ),
+        "",
+        f"Above the target on Debian's server while today is touched: {'; '.join(slow)}.",
+        "What limits them: that server reads the",
+        "table of statuses as a whole for each call of the day, as EXPLAIN shows; a refresh ends it, within a minute usually.",
+        "`migrate` has turned JIT off for that database (docs/operations.md): with it on, each question is compiled first, which",
+        "takes many times as long as running it.",
         "",
         f"Rows of kept days that differ from the definition, on five days over the span: {found['rows_that_differ']}.",
         "",

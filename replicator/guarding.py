@@ -39,14 +39,12 @@ def guard(settings: Settings) -> Guard:
     from replicator.archive import deeds
     from replicator.archive.governance.restoring import Guard
 
-    names = (
-        "replicator_archive", "replicator_archive_store", "replicator_archive_anchor_to", "replicator_archive_tsa",
-        "replicator_archive_allow_hosts", "replicator_archive_suppressions", "replicator_account",
-    )  # fmt: skip
+    # Each setting of the archive, as whoever adds one will not think of this place.
     seen = {
         name.removeprefix("replicator_"): str(value)
-        for name in names
-        if (value := getattr(settings, name, None)) is not None
+        for name in type(settings).model_fields
+        if name.startswith("replicator_archive") or name == "replicator_account"
+        if (value := getattr(settings, name)) is not None
     }
     by = deeds.actor(settings.replicator_actor)
     return Guard(

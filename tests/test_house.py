@@ -12,6 +12,7 @@ import typer
 
 from replicator import settings_page
 from replicator.cli import app
+from replicator.store.server import folder as data_folder
 from tests import fix_module_map
 
 TOP = Path(__file__).resolve().parents[1]
@@ -76,27 +77,26 @@ FLOORS = {
 """Each room inside the engine's house, and what of it it may import."""
 
 PURE = (
-    "archive/production/audit_path.py", "archive/production/bag.py", "archive/production/load_files.py", "archive/production/readable.py",
-    "archive/payment/disclosure.py", "archive/payment/payment_cards.py", "archive/payment/payment_data.py", "archive/payment/payment_expiry.py",
-    "archive/payment/payment_masking.py", "archive/payment/payment_numbers.py", "archive/payment/payment_rules.py", "report/archive.py",
-    "archive/recordings/addresses.py", "archive/recordings/failures.py", "archive/recordings/media.py", "archive/recordings/queue_rules.py",
-    "archive/chain.py", "archive/verification/comparison.py", "archive/contents.py", "archive/gaps.py", "archive/kinds.py",
-    "archive/verification/verification.py",
-    "archive/recordings/addresses.py", "archive/production/audit_path.py", "archive/production/bag.py", "archive/chain.py", "archive/verification/comparison.py",
-    "archive/contents.py", "archive/recordings/failures.py", "archive/gaps.py", "archive/kinds.py", "archive/production/load_files.py",
-    "archive/recordings/media.py", "archive/recordings/queue_rules.py", "archive/production/readable.py", "archive/verification/verification.py",
-    "budget/rules.py", "budget/key_budget.py", "doctor/findings.py", "errors.py", "export/cells.py",
-    "export/delimited.py", "reconcile/amounts.py", "reconcile/instants.py", "reconcile/disputes.py", "reconcile/lines.py", "reconcile/mapping.py",
-    "reconcile/reading.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
-    "export/delimited.py", "export/names_file.py", "export/xlsx.py", "records.py", "report/axis.py", "report/blocks.py", "report/calls.py", "report/costs.py",
-    "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py", "report/money_rows.py", "report/periods.py",
-    "report/plots.py", "report/rows.py", "report/tables.py", "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py",
-    "simulator/wire.py", "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py",
-    "source/jsontext.py", "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py",
-    "store/doubts.py", "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage",
-    "sync/deletions", "sync/engine", "sync/options.py", "sync/protocol", "verify/compare.py", "verify/sample.py",
-    "reconcile/bridge.py", "reconcile/classes.py", "reconcile/classify.py", "reconcile/frozen.py", "reconcile/matching.py", "reconcile/months.py",
-    "reconcile/nearness.py", "reconcile/readiness.py", "reconcile/sharing.py", "reconcile/sides.py", "reconcile/sums.py", "reconcile/wording.py",
+    "archive/chain.py", "archive/contents.py", "archive/gaps.py", "archive/kinds.py", "archive/payment/disclosure.py",
+    "archive/payment/payment_cards.py", "archive/payment/payment_data.py", "archive/payment/payment_expiry.py",
+    "archive/payment/payment_masking.py", "archive/payment/payment_numbers.py", "archive/payment/payment_rules.py",
+    "archive/production/audit_path.py", "archive/production/bag.py", "archive/production/load_files.py",
+    "archive/production/readable.py", "archive/recordings/addresses.py", "archive/recordings/failures.py",
+    "archive/recordings/media.py", "archive/recordings/queue_rules.py", "archive/verification/comparison.py",
+    "archive/verification/verification.py", "budget/key_budget.py", "budget/rules.py", "doctor/findings.py",
+    "errors.py", "export/cells.py", "export/delimited.py", "export/names_file.py", "export/xlsx.py",
+    "reconcile/amounts.py", "reconcile/bridge.py", "reconcile/classes.py", "reconcile/classify.py",
+    "reconcile/disputes.py", "reconcile/frozen.py", "reconcile/instants.py", "reconcile/lines.py",
+    "reconcile/mapping.py", "reconcile/matching.py", "reconcile/months.py", "reconcile/nearness.py",
+    "reconcile/readiness.py", "reconcile/reading.py", "reconcile/sharing.py", "reconcile/sides.py", "reconcile/sums.py",
+    "reconcile/wording.py", "records.py", "report/archive.py", "report/axis.py", "report/blocks.py", "report/calls.py",
+    "report/costs.py", "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py",
+    "report/money_rows.py", "report/periods.py", "report/plots.py", "report/rows.py", "report/tables.py",
+    "report/wording.py", "safe_text.py", "simulator/exchange.py", "simulator/filters.py", "simulator/wire.py",
+    "source/amounts.py", "source/envelope.py", "source/fields.py", "source/instants.py", "source/jsontext.py",
+    "source/parsing.py", "source/salvage.py", "source/transcripts.py", "source/unknowns.py", "store/doubts.py",
+    "store/rows.py", "store/sqlstates.py", "sync/content", "sync/coverage", "sync/deletions", "sync/engine",
+    "sync/options.py", "sync/protocol", "verify/compare.py", "verify/sample.py",
 )  # fmt: skip
 """Modules, and rooms of them, that only decide. Who adds one writes it here; who makes one impure has to take it out."""
 
@@ -370,8 +370,8 @@ def test_every_command_and_option_is_documented() -> None:
 def test_the_readme_names_every_room() -> None:
     """The table of rooms is complete."""
     text = (TOP / "README.md").read_text(encoding="utf-8")
-    for folder in ("source", "budget", "sync", "verify", "service", "store", "export", "report", "doctor", "simulator"):
-        assert f"`replicator/{folder}/`" in text
+    for folder in sorted(path.parent.name for path in (TOP / "replicator").glob("*/__init__.py")):
+        assert f"`replicator/{folder}/`" in text, folder
     for folder in ("sql/views/", "sql/checks/", "migrations/", "tests/", "bench/", "docs/", "dashboards/"):
         assert f"`{folder}`" in text
 
@@ -417,3 +417,13 @@ def test_the_figures_are_those_of_the_result_files() -> None:
     from bench import page  # noqa: PLC0415 - only this test looks there
 
     assert page.PAGE.read_text(encoding="utf-8") == page.render(), "run: python -m bench.page"
+
+
+def test_what_we_put_into_the_data_folder_is_known_as_ours() -> None:
+    """A folder in which something else lies is refused where others may write to it, and closed where all of it is ours."""
+    made = {
+        name
+        for path in MODULES
+        for name in re.findall(r'data_dir(?:\(\w+\))? / "([^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert {"archive", "suppressions.jsonl"} <= made <= data_folder.OURS

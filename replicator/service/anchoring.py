@@ -39,7 +39,8 @@ class Schedule:
 def anchored(
     database: Database, account: str, signer: Signer, schedule: Schedule, stop: threading.Event
 ) -> Iterator[None]:
-    """Write heads inside the block, the first one at once, and a last one when the block ends.
+    """Write heads inside the block, the first one at once, and a last one when the block ends: where the place and the
+    authority answer in END_SECONDS, so that they hold up no stop.
 
     Raises ConfigurationError, before the block begins, where the place or the authority can never be used as it is set.
     """
@@ -49,9 +50,12 @@ def anchored(
     over = threading.Event()
 
     def work() -> None:
-        while not over.is_set():
+        is_over = False
+        while not is_over:
             once(database, account, signer, schedule)
-            over.wait(schedule.every_seconds)
+            is_over = over.wait(schedule.every_seconds)
+        if stop.is_set():
+            once(database, account, signer, schedule)
 
     thread = threading.Thread(target=work, name="anchors", daemon=True)
     thread.start()
@@ -60,8 +64,6 @@ def anchored(
     finally:
         over.set()
         thread.join(END_SECONDS)
-        if not thread.is_alive() and stop.is_set():
-            once(database, account, signer, schedule)
 
 
 def once(database: Database, account: str, signer: Signer, schedule: Schedule) -> bool:

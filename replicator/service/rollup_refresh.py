@@ -1,8 +1,8 @@
 """Keeps the reports' roll-ups and the statistics of grown tables up to date during a run, in a separate thread.
 
 Reports are correct without it, because days with changes are counted from the calls; it makes the reports fast again.
-After days were computed, days rest twice as long: with a longer rest a run waited for its days at the end, with a shorter one it
-was slowed. It needs no lease, because every process computes the same values.
+After it has computed days, it rests for twice the time that this took: with a longer rest a run had to wait for its days at the
+end, with a shorter one it was slowed down. It needs no lease, because every process computes the same values.
 """
 
 from __future__ import annotations

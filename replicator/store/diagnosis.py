@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 
 from replicator.errors import ReplicatorError
-from replicator.store import lease, schema_check
+from replicator.store import lease, naming, schema_check
 from replicator.store.roles import Names
 from replicator.store.schema import metadata
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from replicator.store.database import Database
 
-SCHEMAS = ("analytics", "billing", "replicator", "rollup", "truedy")
+SCHEMAS = naming.USUAL
 Rows = list[dict[str, Any]]
 
 QUESTIONS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""Opens a database for migrations, whose statements are SQLAlchemy's. Nothing else needs SQLAlchemy."""
+"""Opens a database for migrations, whose statements are SQLAlchemy's. The rooms that sync load none of SQLAlchemy."""
 
 from __future__ import annotations
 

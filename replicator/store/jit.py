@@ -1,7 +1,7 @@
 """Turns the JIT compiler off for the sessions of a database that holds only this replica.
 
 What our own statements say (database.TERMS), an analyst's tool does not. Debian's server compiles each query whose cost it
-estimates as high, and compiling a report takes seconds where running it takes milliseconds (docs/measurements.md). The
+estimates as high, and compiling a report takes seconds where running it takes milliseconds. The
 setting is the database's: each user and each session may set another, and it is never changed once somebody has set it.
 """
 

@@ -44,8 +44,8 @@ OTHER_OBJECTS: Final = (
     "run: replicator migrate. If it remains, an object of ours was dropped or altered: undo that, or restore a backup"
 )
 OWN_RULES: Final = (
-    "remove constraints, triggers and rules of your own from the tables in truedy, replicator and rollup; if there are none, "
-    "report this with the code"
+    "remove constraints, triggers and rules of your own from the tables in truedy, replicator, rollup, archive and "
+    "billing; if there are none, report this with the code"
 )
 
 DAMAGED: Final = Meaning(
@@ -122,7 +122,7 @@ STATES: Final[Mapping[str, Meaning]] = {
         AWAY,
         "has no connection left for this user",
         "close idle sessions, raise max_connections (or the limit of the role or the database), or put a pooler in front; this "
-        "program needs up to six",
+        "program usually needs up to six, and never more than fourteen",
     ),
     "54000": Meaning(
         THEIRS,

@@ -137,7 +137,7 @@ def renew_recording_url(
 ) -> bool:
     """Store a new URL of an existing recording; False where it has no row, it was erased, or a later look is stored.
 
-    The only write without the lease: it changes one row to a later state, whatever else is written meanwhile.
+    Without the lease: it changes one row to a later state, whatever else is written meanwhile.
     """
     return bool(
         tx.execute(

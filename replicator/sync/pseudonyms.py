@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from replicator.store import lease, parties
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from threading import Event
 
     import psycopg
@@ -66,13 +66,18 @@ def name_parties(
 
 
 def catch_up(
-    database: Database, held: Lease, account: str, pseudonyms: Pseudonyms | None, stop: Event | None = None
+    database: Database,
+    held: Lease,
+    account: str,
+    pseudonyms: Pseudonyms | None,
+    stop: Event | None = None,
+    pulse: Callable[[], object] = lambda: None,
 ) -> Pseudonyms | None:
     """Give every stored number its pseudonym, if the secret is new or has changed; return `pseudonyms`.
 
     The pseudonyms of another secret are deleted first, so they cannot be mixed with the new ones. The rest is done in
     batches by call id, each in its own transaction under the lease: this needs little memory and holds no lock for
-    long. If it is interrupted, the next run begins it again.
+    long. If it is interrupted, the next run begins it again. `pulse` is called before each batch: it is a sign of life.
     """
     with database.transaction() as tx:
         lease.hold(tx, held)
@@ -83,6 +88,7 @@ def catch_up(
             parties.forget(tx, account, pseudonyms.key_id)
     after, is_more = None, pseudonyms is not None
     while is_more and pseudonyms is not None and not (stop is not None and stop.is_set()):
+        pulse()
         with database.transaction() as tx:
             lease.hold(tx, held)
             calls = parties.numbers(tx, account, after, BATCH_CALLS)

@@ -147,7 +147,7 @@ class Run:
 
         recovered = self._retrying(write)
         wanted = self._options.pseudonyms
-        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop))
+        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop, self._pulse))
         after, is_same = self._options.confirm_after, self._options.is_same_account
         presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
         room = 1 if recovered.is_apart and self._careful else None

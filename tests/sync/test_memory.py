@@ -61,7 +61,7 @@ def test_pages_of_five_megabytes(database: Database, database_url: str, tmp_path
 def test_pages_as_large_as_is_allowed(
     database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, letter: str
 ) -> None:
-    """Calls of 600 KB, 60 MB a page, with nothing wrong: all are stored, in less than 900 MB."""
+    """Calls of 600 KB, 60 MB a page, with nothing wrong: all are stored, in less than 700 MB."""
     context = letter * (600_000 // len(letter.encode()))
     shown = wire.to_json({"note": context})
     sound = wire.call_bytes

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replicator.simulator.switches import Switches
-from replicator.store import parties
+from replicator.store import lease, parties
 from replicator.store.database import Database
 from replicator.sync import commit, pseudonyms, replay
 from replicator.sync.content.calls import Policy
@@ -116,6 +116,18 @@ def test_a_key_that_appears_or_changes_reaches_every_number(
         assert there.rows(f"SELECT other_party_key FROM analytics.calls WHERE call_id = '{new}'") == [(None,)]
         there.sync(pseudonyms=NAMES)
         assert named(there) > known
+
+
+def test_each_batch_is_a_sign_of_life(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service is restarted where it shows none: with millions of calls, a new secret would restart it for ever."""
+    monkeypatch.setattr(pseudonyms, "BATCH_CALLS", 40)
+    with source(database, calls=150) as there:
+        there.sync()
+    held = lease.acquire(database, "default", "test")
+    signs: list[int] = []
+    pseudonyms.catch_up(database, held, "default", NAMES, pulse=lambda: signs.append(1))
+    lease.release(database, held)
+    assert len(signs) == 4
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 QUEUE_BATCH = 5000
 TURN_SECONDS = 0.25
+LEAVE_SECONDS = 3.0
+"""How long a stop waits for the downloads under way, which look at each block whether they are to stop."""
 BUSY_PAUSE = timedelta(minutes=1)
 MOST_UNREACHED = 8
 """After so many downloads in a row that reached nothing, a run begins no more: this machine has no network, and each name may
@@ -204,26 +206,46 @@ class Runner:
         """Keep as many downloads under way as the plan says, until nothing is due."""
         under_way: dict[Future[None], Claimed] = {}
         prolonged_at = time.monotonic()
-        with ThreadPoolExecutor(self._plan.downloads, thread_name_prefix="recording") as pool:
+        left_at: float | None = None
+        try:
+            while True:
+                room = self._plan.downloads - len(under_way)
+                for row in self._claimed(room) if room and self._goes_on() else ():
+                    under_way[self._begun(row)] = row
+                if self._stop.is_set():
+                    left_at = left_at or time.monotonic() + LEAVE_SECONDS
+                if not under_way or (left_at is not None and time.monotonic() >= left_at):
+                    return
+                done, _ = wait(under_way, TURN_SECONDS, FIRST_COMPLETED)
+                for one in done:
+                    del under_way[one]
+                    one.result()
+                if under_way and time.monotonic() - prolonged_at >= self._plan.claim_seconds / 3:
+                    with self._database.transaction() as tx:
+                        ids = [row.id for row in under_way.values()]
+                        archived.prolong(tx, self._run, ids, self._plan.claim_seconds)
+                    prolonged_at = time.monotonic()
+        except BaseException:  # a Ctrl-C, too
+            self._until = time.monotonic()  # the others end soon
+            wait(under_way, LEAVE_SECONDS)
+            raise
+
+    def _begun(self, row: Claimed) -> Future[None]:
+        """Take a recording through all steps in a thread of its own. It is a daemon: storage that has ceased to answer holds up
+        no stop. What it leaves is what a crash leaves: the part, and the claim until it ends.
+        """
+        ended: Future[None] = Future()
+
+        def work() -> None:
             try:
-                while True:
-                    room = self._plan.downloads - len(under_way)
-                    for row in self._claimed(room) if room and self._goes_on() else ():
-                        under_way[pool.submit(self._one, row)] = row
-                    if not under_way:
-                        return
-                    done, _ = wait(under_way, TURN_SECONDS, FIRST_COMPLETED)
-                    for one in done:
-                        del under_way[one]
-                        one.result()
-                    if under_way and time.monotonic() - prolonged_at >= self._plan.claim_seconds / 3:
-                        with self._database.transaction() as tx:
-                            ids = [row.id for row in under_way.values()]
-                            archived.prolong(tx, self._run, ids, self._plan.claim_seconds)
-                        prolonged_at = time.monotonic()
-            except BaseException:  # a Ctrl-C, too: leaving the pool waits for the downloads under way
-                self._until = time.monotonic()  # the others end soon
-                raise
+                self._one(row)
+            except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        threading.Thread(target=work, name="recording", daemon=True).start()
+        return ended
 
     def _goes_on(self) -> bool:
         """Say whether more may be begun: not where each would fail for the same reason."""

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from replicator.store.server.account import Account
 
 OURS: Final = frozenset(
-    {"cluster", "password", "port", "lock", "users", "running", "server.json", "postgresql", "pseudonym-key", "demo"}
-)
+    {
+        "cluster", "password", "port", "lock", "users", "running", "server.json", "postgresql", "pseudonym-key", "demo",
+        "archive", "archive-unfinished", "archive-signing-key", "suppressions.jsonl",
+    }
+)  # fmt: skip
 """What may lie in a folder whose mode we correct, beside unfinished files and what the demo leaves there."""
 UNFINISHED: Final = re.compile(
     r"\.(probe|replicator-export|password|port|server\.json|pseudonym-key)[.-]|demo-report\.html"
