@@ -7,7 +7,7 @@ PostgreSQL's jsonb accepts: what it would refuse is escaped reversibly and flagg
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """All segments of one call. `raw` is everything received beside the segments themselves. `looked` is what was found in
-    its texts while it was read (archive/payment/payment_watch.py), None where nobody looked.
-    """
+    """All segments of one call. `raw` is everything received beside the segments themselves."""
 
     segments: Sequence[Segment]
     summary: str | None
@@ -66,7 +64,6 @@ class Transcript:
     fingerprint: bytes
     has_escapes: bool = False
     problems: tuple[str, ...] = ()
-    looked: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from replicator.sync.pseudonyms import name_parties
 from replicator.sync.seal import Notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
@@ -146,11 +146,6 @@ class Committer:
         """Read replicator.status_stages again, because its rows may have changed since the run began."""
         self.policy = replace(self.policy, stages=Stages.of_rows(stages.load(tx)))
         self._watching.reload()
-
-    @property
-    def look(self) -> Callable[[Transcript], Transcript] | None:
-        """What the threads that read answers do with a transcript; None where the archive is off."""
-        return self._watching.look if self.seals else None
 
     def committed(self) -> None:
         """Record that the last commit succeeded: its counters and the budgets' charges are stored."""

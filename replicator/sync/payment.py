@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from replicator.archive.payment.payment_watch import Watch
-    from replicator.records import Transcript
     from replicator.sync.content.calls import Settled
 
 
@@ -30,14 +29,6 @@ class Watching:
         if self._rules is None:
             self._rules = Watch.load(tx, self.account, self.mode)
         return self._rules.anew()
-
-    def look(self, transcript: Transcript) -> Transcript:
-        """Return a transcript with what is found in it, by the rules of the last transaction; as it is before the first one.
-
-        The threads that read answers do this, as they have time while the deciding thread commits.
-        """
-        rules = self._rules
-        return transcript if rules is None else replace(transcript, looked=rules.look(transcript))
 
     def reload(self) -> None:
         """Read the rules again at the next transaction, because rows may have changed."""

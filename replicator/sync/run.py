@@ -116,7 +116,6 @@ class Run:
         outcome, message, failure = "failed", None, None
         try:
             self._begin(held)
-            pool.look = self._committer.look
             result = self._loop(pool)
             outcome, report = result.value, self._report(result, time.monotonic() - started)
             message = report.unfinished or None

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from replicator.records import Transcript
-    from replicator.source.reading import Reading
+    from replicator.records import Recording, Transcript
+    from replicator.source.reading import Answered, Reading
     from replicator.sync.protocol.requests import Request
 
 LINGER_SECONDS = 0.04
@@ -40,8 +40,6 @@ class WorkerPool:
         self._done: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
         self._refused: set[int] = set()
         self.in_flight = 0
-        self.look: Callable[[Transcript], Transcript] | None = None
-        """What is done with each transcript when it has been read: other work of a run than to wait and to parse."""
         # Daemons, because a worker that waits for a slow server must not delay a stop.
         self._threads = [
             threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True) for number in range(workers)
@@ -114,13 +112,12 @@ class WorkerPool:
                 return Outcome(request, sent_at, self._clock(), one.server_time, call=one.value)
             if request.detail is None:
                 raise AssertionError("a request is for a page, a detail or a call")
+            answer: Answered[Transcript | Recording]
             if request.detail.kind == "transcript":
-                told = reader.get_transcript(request.detail.call_id)
-                received_at = self._clock()
-                transcript = told.value if self.look is None else self.look(told.value)
-                return Outcome(request, sent_at, received_at, told.server_time, found=transcript)
-            link = reader.get_recording(request.detail.call_id)
-            return Outcome(request, sent_at, self._clock(), link.server_time, found=link.value)
+                answer = reader.get_transcript(request.detail.call_id)
+            else:
+                answer = reader.get_recording(request.detail.call_id)
+            return Outcome(request, sent_at, self._clock(), answer.server_time, found=answer.value)
         except SourceError as error:
             if isinstance(error, RateLimited):
                 self._refused.add(request.key)

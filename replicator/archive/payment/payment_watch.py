@@ -34,18 +34,6 @@ SCANNED_AT_ONCE = 500
 """Calls that one transaction of a scan looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What was found in a transcript, and by which rules."""
-
-    rules: Rules
-    notices: DisclosureRules
-    spoken: list[Found]
-    beside: list[Found]
-    """In its summary."""
-    notice: tuple[int, str] | None
-
-
 @dataclass(slots=True)
 class Watch:
     """Looks at what one transaction stores for one account."""
@@ -117,23 +105,15 @@ class Watch:
 
     def _transcript(self, row: DetailRow, transcript: Transcript) -> Transcript:
         """Look at a transcript with other content than the stored one."""
-        looked = transcript.looked
-        if not isinstance(looked, Looked) or looked.rules is not self.rules or looked.notices is not self.notices:
-            looked = self.look(transcript)
+        found, beside = self._find_in(transcript), self._find(transcript.summary)
         self._renew(row, ["segment", "transcript_summary"])
-        if looked.notice is not None:
-            self._noticed.append((row.call_id, *looked.notice))
-        self._note(row.call_id, "segment", self._standing(looked.spoken))
-        self._note(row.call_id, "transcript_summary", self._standing(looked.beside))
-        if self.mode is PaymentData.KEEP or not (looked.spoken or looked.beside):
+        if (notice := self.notices.find(transcript.segments)) is not None:
+            self._noticed.append((row.call_id, *notice))
+        self._note(row.call_id, "segment", self._standing(found))
+        self._note(row.call_id, "transcript_summary", self._standing(beside))
+        if self.mode is PaymentData.KEEP or not (found or beside):
             return transcript
-        is_dropped = self.mode is PaymentData.DROP_TRANSCRIPT
-        return masked_transcript(transcript, looked.spoken, self.rules, is_dropped=is_dropped)
-
-    def look(self, transcript: Transcript) -> Looked:
-        """Look at a transcript, without noting anything: any thread may do this."""
-        spoken, beside = self._find_in(transcript), self._find(transcript.summary)
-        return Looked(self.rules, self.notices, spoken, beside, self.notices.find(transcript.segments))
+        return masked_transcript(transcript, found, self.rules, is_dropped=self.mode is PaymentData.DROP_TRANSCRIPT)
 
     def _renew(self, row: DetailRow, places: Sequence[str]) -> None:
         if row.is_new:
@@ -252,4 +232,4 @@ def _scan(
     return watch.save(tx, at)
 
 
-__all__ = ["Looked", "Scanned", "Watch", "rules_key", "scan", "texts_of"]
+__all__ = ["Scanned", "Watch", "rules_key", "scan", "texts_of"]

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
 
 from replicator.archive.payment import disclosure, payment_rules, payment_watch
-from replicator.archive.payment.disclosure import DisclosureRules
-from replicator.archive.payment.payment_rules import PaymentData, Rules
+from replicator.archive.payment.payment_rules import PaymentData
 from replicator.errors import ForeignChange
-from replicator.records import Segment as Record
-from replicator.records import Transcript
 from replicator.simulator.conversations import Segment
 from replicator.simulator.switches import Switches
-from replicator.store.rows import DetailRow
 from replicator.sync.content.calls import Policy
 from tests.sync.fix_source import source
 
@@ -116,40 +109,6 @@ def test_it_can_be_taken_out_before_it_is_stored(there: tuple[Setting, str], mod
     assert (again.counters.calls_changed, again.counters.calls_inserted) == (0, 0)
     assert setting.value("SELECT count(*) FROM archive.records") == records
     assert everything(setting) == stored
-
-
-def test_transcripts_are_looked_at_while_they_are_read(
-    there: tuple[Setting, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the threads that read, once the rules are known: the deciding thread has more to do. It looks itself only where the
-    rules are others by then.
-    """
-    setting, call_id = there
-    looked: list[str] = []
-    look = payment_watch.Watch.look
-
-    def seen(watch: payment_watch.Watch, transcript: Transcript) -> payment_watch.Looked:
-        looked.append(threading.current_thread().name)
-        return look(watch, transcript)
-
-    monkeypatch.setattr(payment_watch.Watch, "look", seen)
-    setting.sync(**ALL)
-    assert shown(setting, call_id) == SHOWN
-    assert len(looked) == setting.value("SELECT count(*) FROM truedy.transcripts WHERE state = 'present'")
-    assert {name.split("-")[0] for name in looked} == {"fetch"}
-
-
-def test_a_look_by_other_rules_does_not_count() -> None:
-    """A rule that was switched on meanwhile finds what the look did not."""
-    said = Transcript([Record(0, "contact", NUMBER, None, None, None)], None, "{}", b"")
-    row = DetailRow(UUID(int=1), "transcript", "present", None, transcript=said, is_new=True)
-    none = payment_watch.Watch("default", Rules.of([]), DisclosureRules.of([]), PaymentData.MASK)
-    by_none = replace(row, transcript=replace(said, looked=none.look(said)))
-    assert none.details([by_none]) == [by_none]
-    now = payment_watch.Watch("default", Rules(), DisclosureRules(), PaymentData.MASK)
-    (stored,) = now.details([by_none])
-    assert stored.transcript is not None
-    assert stored.transcript.segments[0].text == "[card number] 1111"
 
 
 def test_a_replaced_transcript_is_looked_at_again(there: tuple[Setting, str]) -> None:
