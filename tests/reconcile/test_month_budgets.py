@@ -25,6 +25,15 @@ THIS, NEXT = f"{NOW:%Y-%m}", f"{NOW.replace(day=1) + timedelta(days=32):%Y-%m}"
 AGENT, OTHER = UUID(int=1), UUID(int=2)
 
 
+@pytest.fixture(autouse=True)
+def _present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The views go by the server's clock, so each test begins with the present: the module may have been loaded an hour ago."""
+    now = datetime.now(UTC)
+    months = {"THIS": f"{now:%Y-%m}", "NEXT": f"{now.replace(day=1) + timedelta(days=32):%Y-%m}"}
+    for name, value in {"NOW": now, **months}.items():
+        monkeypatch.setitem(globals(), name, value)
+
+
 def call(days_ago: float, cost: str | None, agent: UUID = AGENT, campaign: str | None = None) -> dict[str, Any]:
     at = (NOW - timedelta(days=days_ago)).replace(hour=0, minute=0, second=1)
     return {"id": uuid4(), "agent_id": agent, "phone_number": "+1", "direction": "outbound", "campaign": campaign, "started_at": at,

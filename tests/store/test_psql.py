@@ -193,6 +193,8 @@ def test_the_process_list_shows_nothing(database_url: str, tmp_path: Path) -> No
 )
 def test_it_is_ended_with_this_program(database_url: str, tmp_path: Path, trap: str, number: int, code: int) -> None:
     """Unless this program was started to ignore the signal: then psql goes on to its end, too."""
+    if code and signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("whoever runs the tests ignores this signal, as under nohup, and so does every child")
     script = f"{trap}exec {sys.executable} -m replicator psql -c 'SELECT pg_sleep(4)'"
     chosen = process_environment({"DATABASE_URL": database_url})
     process = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=chosen, stdout=subprocess.DEVNULL)
