@@ -361,14 +361,36 @@ def middle(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: round(median(one[name] for one in rounds), 3) for name in rounds[0]}
 
 
+def compared(at: Server, peers: Sequence[str], workloads: Sequence[str], rounds: int, calls: int) -> dict[str, Any]:
+    """Return by peer the medians of its workloads, and how fast ours answers right after a first load."""
+    every: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
+    for number in range(rounds):
+        for peer in peers:
+            one = measure(peer, at, calls, workloads)
+            every[peer].append(one)
+            print(number, peer, json.dumps(one), flush=True)
+    check_stored({peer: some[-1]["stored"] for peer, some in every.items()}, calls)
+    found: dict[str, Any] = {}
+    for peer, some in every.items():
+        found[peer] = {name: middle([one[name] for one in some]) for name in workloads if name in some[0]}
+        found[peer]["disk"] = some[-1]["disk"]
+    if "ours" in peers:
+        found["ours"]["stored"] = every["ours"][-1]["stored"]
+        found["ours"]["migrate"] = round(median(one["migrate"] for one in every["ours"]), 3)
+        if "answers" in workloads:
+            found["ours"]["answers"] = middle([after_a_first_load(at, calls)])
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", default="debian", help="debian, embedded, 16 or 17")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--only", default=",".join(PEERS))
-    parser.add_argument("--workloads", default="w1,w2,w3,w4,read")
+    parser.add_argument("--workloads", default="w1,w2,w3,w4,read,answers")
     parser.add_argument("--keep", action="store_true", help="write the result file")
+    parser.add_argument("--name", help="of the result file; peers_SERVER unless told")
     given = parser.parse_args()
     peers, workloads = given.only.split(","), given.workloads.split(",")
     if shutil.which("pg_virtualenv") is None and given.server == "debian":
@@ -383,22 +405,8 @@ def main() -> None:
             row = connection.execute("SELECT current_setting('server_version'), current_setting('jit')").fetchone()
         assert row is not None
         result |= {"server_version": row[0], "jit": row[1]}
-        every: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
         if "w1" in workloads:
-            for number in range(given.rounds):
-                for peer in peers:
-                    one = measure(peer, at, given.calls, workloads)
-                    every[peer].append(one)
-                    print(number, peer, json.dumps(one), flush=True)
-            check_stored({peer: rounds[-1]["stored"] for peer, rounds in every.items()}, given.calls)
-            for peer in peers:
-                rounds = every[peer]
-                result[peer] = {name: middle([one[name] for one in rounds]) for name in workloads if name in rounds[0]}
-                result[peer]["disk"] = rounds[-1]["disk"]
-            if "ours" in peers:
-                result["ours"]["stored"] = every["ours"][-1]["stored"]
-                result["ours"]["migrate"] = round(median(one["migrate"] for one in every["ours"]), 3)
-                result["ours"]["answers"] = middle([after_a_first_load(at, given.calls)])
+            result |= compared(at, peers, workloads, given.rounds, given.calls)
         if "w4" in workloads:
             for name, calls, limit, window in (("a_second", 3_000, 100, 1.0), ("a_minute", 250, 100, 60.0)):
                 rounds = [limited("ours", at, calls, limit, window) for _ in range(given.rounds)]
@@ -411,7 +419,7 @@ def main() -> None:
                     result.setdefault("read", {})[kind] = middle([read_only(origin, kind) for _ in range(given.rounds)])
     print(json.dumps(result, indent=2))
     if given.keep:
-        common.write(f"peers_{given.server}", result)
+        common.write(given.name or f"peers_{given.server}", result)
 
 
 if __name__ == "__main__":

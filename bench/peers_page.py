@@ -18,8 +18,8 @@ DID_NOT_PAY = (
 )
 
 
-def section(found: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the section; `found` are the results by the name of the server."""
+def section(found: dict[str, dict[str, Any]], million: dict[str, Any] | None = None) -> list[str]:
+    """Return the section; `found` are the results by the name of the server, `million` is a w1 of ours with more calls."""
     some = next(iter(found.values()))
     lines = [
         "## Beside what a user would use instead",
@@ -39,6 +39,13 @@ def section(found: dict[str, dict[str, Any]]) -> list[str]:
     ]
     for server, result in found.items():
         lines += [*_table(server, result), *_bars(result), ""]
+    if million is not None:
+        w1 = million["ours"]["w1"]
+        lines += [
+            f"w1 of ours with {million['calls']:,} calls (`--only ours --workloads w1 --rounds 1 --calls {million['calls']}",
+            f"--name peers_million --keep`): {w1['seconds']:.0f} s, peak memory {w1['peak_mib']:.0f} MiB (at most 160).",
+            "",
+        ]
     lines += _limits(some)
     lines += [*_reading(some), "", *_disk(some), "", "What was tried and did not pay:", ""]
     return [*lines, *(f"- {one}" for one in DID_NOT_PAY)]

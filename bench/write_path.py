@@ -127,16 +127,20 @@ def main() -> None:
     pages, details = fetch()
     gc.collect()
     gc.freeze()  # what this measurement holds in memory is not what a run holds
-    times: dict[str, list[float]] = {"ours": [], "bare": [], "untold": []}
+    times: dict[str, list[float]] = {"ours": [], "bare": [], "untold": [], "own": [], "bare_own": []}
     with common.database() as url:
         common.empty(url)
         ours(url, pages, details)
         rows = stored(url)
         for _ in range(ROUNDS):
             common.empty(url)
+            begun = time.process_time()
             times["bare"].append(bare(url, rows))
+            times["bare_own"].append(time.process_time() - begun)
             common.empty(url)
+            begun = time.process_time()
             times["ours"].append(ours(url, pages, details))
+            times["own"].append(time.process_time() - begun)
             common.empty(url)
             set_triggers(url, "DISABLE")
             times["untold"].append(ours(url, pages, details))
@@ -151,6 +155,8 @@ def main() -> None:
         "rows": dict(counts),
         "seconds": middle,
         "bare_copy_seconds": common.middle(times["bare"]),
+        "own_cpu_seconds": common.middle(times["own"]),
+        "bare_own_cpu_seconds": common.middle(times["bare_own"]),
         "share_of_bare_copy": common.middle(ratios),
         "share_without_triggers": common.middle(untold),
         "time_with_triggers_over_without": common.middle(told),
