@@ -43,7 +43,7 @@ def section(found: dict[str, dict[str, Any]], million: dict[str, Any] | None = N
         w1 = million["ours"]["w1"]
         lines += [
             f"w1 of ours with {million['calls']:,} calls (`--only ours --workloads w1 --rounds 1 --calls {million['calls']}",
-            f"--name peers_million --keep`): {w1['seconds']:.0f} s, peak memory {w1['peak_mib']:.0f} MiB (at most 160).",
+            f"--name peers_million --keep`, on the embedded server): peak memory {w1['peak_mib']:.0f} MiB (at most 160).",
             "",
         ]
     lines += _limits(some)
