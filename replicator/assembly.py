@@ -131,7 +131,7 @@ def migrated(
         where.url,
         time_zone=settings.replicator_reporting_time_zone,
         cost_give_up_days=settings.replicator_cost_give_up_days,
-        is_time_zone_for_new=not is_asked_for,
+        is_asked_for=is_asked_for,
         role_prefix=settings.replicator_role_prefix,
         schemas=naming.parse(settings.replicator_schemas),
         on_step=on_step,

@@ -1,8 +1,8 @@
 """Ensures one writer for each account: a lease, which is a row with the database's clock and an epoch that only grows.
 
 Services of several accounts write to one database side by side; what they share has its own locks (locks.py). Every
-transaction that writes what a run has read proves its epoch first (`hold`). So a process that slept past the end of its lease cannot write
-after another took over. This also works behind a transaction pooler, where session advisory locks leak.
+transaction that writes what a run has read proves its epoch first (`hold`). So a process that slept past the end of its
+lease cannot write after another took over. This also works behind a transaction pooler, where session advisory locks leak.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def migrate(
     *,
     time_zone: str | None = None,
     cost_give_up_days: int | None = None,
-    is_time_zone_for_new: bool = False,
+    is_asked_for: bool = True,
     role_prefix: str = ROLE_PREFIX,
     schemas: naming.Names = naming.THE_USUAL,
     on_step: Callable[[str], None] = lambda _step: None,
@@ -89,16 +89,17 @@ def migrate(
     """Bring tables and views up to date. `time_zone` and `cost_give_up_days` become the reports' settings; None
     leaves one unchanged.
 
-    `on_step` is told each step as it begins. With `is_time_zone_for_new` they are also left unchanged in a database that was migrated before. If the roles with this
-    prefix are in use, the migration works as their owner and updates their rights. Raises ForeignObjects, with nothing
-    changed, where an object of another user is in the way.
+    Where nobody asked for a migration (`is_asked_for`), a database that was migrated before keeps all its settings, and
+    JIT is left as it is. `on_step` is told each step as it begins. If the roles with this prefix are in use, the migration
+    works as their owner and updates their rights. Raises ForeignObjects, with nothing changed, where an object of another
+    user is in the way.
     """
     for _ in range(MOST_TRIES):
         with suppress(_RacedError):
             chosen = {"time_zone": time_zone, "cost_give_up_days": cost_give_up_days}
             names = roles.Names.of(role_prefix)
-            done = _migrate(url, schemas, chosen, names, on_step, is_for_new=is_time_zone_for_new)
-            return replace(done, is_jit_turned_off=jit.turn_off(url, schemas))
+            done = _migrate(url, schemas, chosen, names, on_step, is_asked_for=is_asked_for)
+            return replace(done, is_jit_turned_off=jit.turn_off(url, schemas)) if is_asked_for else done
     raise DatabaseUnavailable("others migrate this database at the same time", advice="run: replicator migrate")
 
 
@@ -113,7 +114,7 @@ def _migrate(
     names: roles.Names,
     on_step: Callable[[str], None],
     *,
-    is_for_new: bool,
+    is_asked_for: bool,
 ) -> Migrated:
     kept, shown = rollups.load(schema_check.bundled("sql") / "rollups"), _views()
     wanted = _wanted(kept, shown)
@@ -134,7 +135,7 @@ def _migrate(
             _make_first(connection, standing)
             on_step(f"bringing the tables from {before or 'nothing'} to {known[-1]}")
             _upgrade(connection, schemas)
-        if not (is_for_new and before is not None):
+        if is_asked_for or before is None:
             _set_reporting(connection, **chosen)
         had = admin_settings.taken(connection, standing)
         on_step("making roll-ups, conversations and views")

@@ -119,12 +119,12 @@ def test_a_kept_day_changes_when_a_cost_is_given_up(database_url: str) -> None:
             assert connection.execute(question.format(view).encode()).fetchone() == (0, 1), view
 
 
-@pytest.mark.parametrize(("is_for_new", "expected"), [(False, 45), (True, 30)])
+@pytest.mark.parametrize(("is_asked_for", "expected"), [(True, 45), (False, 30)])
 def test_migrate_writes_the_setting_and_other_commands_do_not(
-    database_url: str, *, is_for_new: bool, expected: int
+    database_url: str, *, is_asked_for: bool, expected: int
 ) -> None:
     """REPLICATOR_COST_GIVE_UP_DAYS is written by `migrate`; a command that only opens an old database leaves it as it is."""
-    migrate.migrate(database_url, cost_give_up_days=45, is_time_zone_for_new=is_for_new)
+    migrate.migrate(database_url, cost_give_up_days=45, is_asked_for=is_asked_for)
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT cost_give_up_days FROM replicator.reporting").fetchone() == (expected,)
 

@@ -45,6 +45,8 @@ def test_a_migration_turns_it_off(compiled: str) -> None:
     assert migrate.migrate(compiled).is_jit_turned_off
     assert asked(compiled, "SHOW jit") == "off"
     assert not migrate.migrate(compiled).is_jit_turned_off
+    reset(compiled)
+    assert not migrate.migrate(compiled, is_asked_for=False).is_jit_turned_off
     asked(compiled, f"ALTER DATABASE {compiled.rsplit('/', 1)[1]} SET jit = on")
     assert not migrate.migrate(compiled).is_jit_turned_off
     assert asked(compiled, "SHOW jit") == "on"

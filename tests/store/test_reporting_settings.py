@@ -79,9 +79,9 @@ def test_what_people_set_in_the_rules_stays(database_url: str) -> None:
 
 def test_a_new_database_takes_the_zone_of_the_settings(empty_database: str) -> None:
     """What migrates without being asked sets the time zone of a new database, and of no other."""
-    migrate.migrate(empty_database, time_zone="Asia/Tokyo", is_time_zone_for_new=True)
+    migrate.migrate(empty_database, time_zone="Asia/Tokyo", is_asked_for=False)
     assert zone(empty_database) == "Asia/Tokyo"
-    migrate.migrate(empty_database, time_zone="Europe/Berlin", is_time_zone_for_new=True)
+    migrate.migrate(empty_database, time_zone="Europe/Berlin", is_asked_for=False)
     assert zone(empty_database) == "Asia/Tokyo"
     migrate.migrate(empty_database, time_zone="Europe/Berlin")
     assert zone(empty_database) == "Europe/Berlin"

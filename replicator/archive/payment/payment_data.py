@@ -82,8 +82,8 @@ def _said(text: str) -> int:
 
 
 def is_clear(text: str, rules: Rules) -> bool:
-    """Say quickly that all texts of a call, joined by line ends, hold no payment data; False where they have to be looked at
-    one by one. Most transcripts hold too few numbers.
+    """Say quickly that the texts of a call, joined by line ends, hold no payment data, before a Text is made of each; False where
+    they have to be looked at by speaker. Most transcripts hold too few numbers.
     """
     lowered = text.lower()
     said = _said(lowered)

@@ -123,7 +123,7 @@ class Watch:
         self._renewed_notices.append(row.call_id)
 
     def _find(self, text: str | None) -> list[Found]:
-        return [] if not text or is_clear(text, self.rules) else find([Text(0, ALONE, text)], self.rules)
+        return find([Text(0, ALONE, text)], self.rules) if text else []
 
     def _find_in(self, transcript: Transcript) -> list[Found]:
         whole = "\n".join([one.text for one in transcript.segments])

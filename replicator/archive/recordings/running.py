@@ -225,8 +225,10 @@ class Runner:
                         ids = [row.id for row in under_way.values()]
                         archived.prolong(tx, self._run, ids, self._plan.claim_seconds)
                     prolonged_at = time.monotonic()
-        except BaseException:  # a Ctrl-C, too
-            self._until = time.monotonic()  # the others end soon
+        except (
+            BaseException
+        ):  # a Ctrl-C, too: the downloads under way are to end, and have a moment to keep their parts
+            self._until = time.monotonic()
             wait(under_way, LEAVE_SECONDS)
             raise
 

@@ -8,8 +8,9 @@ Pure: no network, database, clock or randomness; time is an argument. Everything
     At offset 0 the slice is open upwards; a proven last page is open downwards.
 
 `prove` and `prove_empty` are the only functions that turn a list response into coverage; partitions.py counts a range by
-filters instead. So no choice of pages can produce a false claim; it only decides how soon the true claims are made. Intervals are half-open [since, until) with a resolution of one
-microsecond, as in Python and PostgreSQL, so the open interval (a, b) is [a + 1 µs, b).
+filters instead. So no choice of pages can produce a false claim; it only decides how soon the true claims are made.
+Intervals are half-open [since, until) with a resolution of one microsecond, as in Python and PostgreSQL, so the open
+interval (a, b) is [a + 1 µs, b).
 """
 
 from __future__ import annotations
