@@ -34,7 +34,7 @@ def section(found: dict[str, dict[str, Any]], million: dict[str, Any] | None = N
         f"the whole list. Our tables are made by `replicator migrate` before w1 ({some['ours']['migrate']:.1f} s more), theirs within",
         "it. Peak memory is that of the largest process; each has stored the same number of calls and segments. w4: ours alone, against",
         "a limit; the ideal is the requests divided by the rate. The first window's requests are sent at once, so that a copy of",
-        "few windows takes less.",
+        "few windows takes less. JIT is said of the server; ours turns it off for its database.",
         "",
     ]
     for server, result in found.items():
