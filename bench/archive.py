@@ -21,7 +21,7 @@ from replicator.store.database import Database
 from replicator.store.schema_check import bundled
 from replicator.sync.run import Options, Run
 
-CALLS, ROUNDS, WORKERS = 5_000, 5, 8
+CALLS, ROUNDS, WORKERS = 5_000, 15, 8
 RECORDS = 1_000_000
 LIMITED_CALLS, LIMITED_REQUESTS, LIMITED_ROUNDS = 1_500, 100, 3
 VIEWED_CALLS, TIMES = 20_000, 20

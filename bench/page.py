@@ -187,11 +187,12 @@ def archive(found: dict[str, Any], payment: dict[str, Any]) -> list[str]:
         f"| payment data in {payment['transcripts']:,} synthetic transcripts: recall, precision | {payment['recall']:.2%}, "
         f"{payment['precision']:.2%} |",
         "",
-        "What limits the time where nothing limits the requests: a sync is then bound by its processors, and the archive has to",
-        "hash every text in the database, read every text for payment data and the recording notice, and write its records, in",
-        "the transaction that stores the calls; the larger part is the sealing. With any limit",
-        "that a source has, the time goes by while answers are waited for. Tried, with no gain: to have the threads that read",
-        "answers look for payment data, too; all threads share one interpreter, and its processor is what is waited for.",
+        "What limits the time where nothing limits the requests: a sync is then bound by one processor, that of its interpreter.",
+        "What the archive adds to it is, in two parts of about the same size, the search of every text for payment data and the",
+        "recording notice, and the contents, commitments and rows of the records. The database computes its hashes meanwhile. With",
+        "any limit that a source has, also sixty times that of the vendor, the time goes by while answers are waited for, and the",
+        "archive costs none. Tried, with no gain: to have the threads that read answers look for payment data, and longer queues",
+        "for them; all threads share the interpreter.",
     ]
 
 

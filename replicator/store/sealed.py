@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from replicator.store.copying import NULL, copy_text, escaped
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import psycopg
 
 RECORD_COLUMNS = ("account", "sequence", "kind", "subject", "observed_at", "salt", "bytes", "commitment", "block")
+
+RECORDS_IN_A_PIECE = 100
 
 RecordRow = tuple[int, str, "UUID | None", "datetime", bytes, bytes, bytes]
 """(sequence, kind, subject, observed_at, salt, bytes, commitment)"""
@@ -63,14 +66,16 @@ def late_run(tx: psycopg.Connection[Any], account: str) -> int:
 
 
 def add_records(tx: psycopg.Connection[Any], account: str, block: int, rows: Iterable[RecordRow]) -> None:
-    """Append records by COPY. The text is made here, as it is faster than one call for each value."""
+    """Append records by COPY. The text is made here, as it is faster than one call for each value; in pieces, so that the
+    database stores one while the next is made.
+    """
     owner = escaped(account)
     lines = (
         f"{owner}\t{sequence}\t{kind}\t{NULL if subject is None else subject.hex}\t{observed_at.isoformat()}\t"
         f"\\\\x{salt.hex()}\t\\\\x{content.hex()}\t\\\\x{commitment.hex()}\t{block}\n"
         for sequence, kind, subject, observed_at, salt, content, commitment in rows
     )
-    copy_text(tx, "archive.records", RECORD_COLUMNS, ["".join(lines)])
+    copy_text(tx, "archive.records", RECORD_COLUMNS, iter(lambda: "".join(islice(lines, RECORDS_IN_A_PIECE)), ""))
 
 
 def add_block(tx: psycopg.Connection[Any], row: BlockRow) -> None:

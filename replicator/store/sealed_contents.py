@@ -4,14 +4,18 @@ stored.
 The hashes are computed by the database, over the text of what it has stored, after it was stored. So nothing is sent to
 it twice, and a record says what is there, not what was meant to be there. The expressions are in one place, because
 verification has to compute the same.
+
+The queries here return their rows as they come. So a caller can ask in a pipeline and do something else until they are there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from replicator.store.copying import uuid_array
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     import psycopg
@@ -56,39 +60,39 @@ CURRENT = 0
 """Stands for the version of the present content: the newest that did not come late."""
 
 
-def calls(tx: psycopg.Connection[Any], wanted: Sequence[tuple[UUID, int, bool]]) -> list[tuple[Any, ...]]:
-    """Return (call id, version, observed_at, hash, hash of the columns or None, by which reading or None) of versions.
+def calls(tx: psycopg.Connection[Any], wanted: Sequence[tuple[UUID, int, bool]]) -> Iterable[tuple[Any, ...]]:
+    """Return (call id, version, observed_at, hash, hash of the columns or None, by which reading or None) of versions, once.
     Each wanted one is (call id, version, whether it is the current one).
     """
     ids, versions, are_current = zip(*wanted, strict=True)
     return tx.execute(
         f"SELECT v.call_id, v.version, v.observed_at, {HASH_OF_CALL}, "
         f"CASE WHEN c.id IS NOT NULL THEN {COLUMNS_OF_CALL} END, c.reading_version "
-        "FROM unnest(%b::uuid[], %b::integer[], %b::boolean[]) w (call_id, version, is_current) "
+        "FROM unnest(%s::uuid[], %b::integer[], %b::boolean[]) w (call_id, version, is_current) "
         "JOIN truedy.call_versions v ON v.call_id = w.call_id AND v.version = CASE w.version WHEN 0 THEN (SELECT max(n.version) "
         "FROM truedy.call_versions n WHERE n.call_id = w.call_id AND NOT n.is_late) ELSE w.version END "
         "LEFT JOIN truedy.calls c ON w.is_current AND c.id = w.call_id",
-        [list(ids), list(versions), list(are_current)],
-    ).fetchall()
+        [uuid_array(ids), list(versions), list(are_current)],
+    )
 
 
-def transcripts(tx: psycopg.Connection[Any], call_ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
-    """Return (call id, fetched_at, hash of the content, hash of the columns or None) of these calls' transcripts."""
+def transcripts(tx: psycopg.Connection[Any], call_ids: Sequence[UUID]) -> Iterable[tuple[Any, ...]]:
+    """Return (call id, fetched_at, hash of the content, hash of the columns or None) of these calls' transcripts, once."""
     return tx.execute(
         f"SELECT t.call_id, t.fetched_at, {HASH_OF_TRANSCRIPT}, {COLUMNS_OF_TRANSCRIPT} "
-        f"FROM truedy.transcripts t CROSS JOIN LATERAL {SEGMENTS} g WHERE t.call_id = ANY(%b)",
-        [list(call_ids)],
-    ).fetchall()
+        f"FROM truedy.transcripts t CROSS JOIN LATERAL {SEGMENTS} g WHERE t.call_id = ANY(%s::uuid[])",
+        [uuid_array(call_ids)],
+    )
 
 
-def tombstones(tx: psycopg.Connection[Any], absence_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return (call id, deleted_at, last_seen_at, first_missing_at) of the tombstones that these absences set."""
+def tombstones(tx: psycopg.Connection[Any], absence_ids: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+    """Return (call id, deleted_at, last_seen_at, first_missing_at) of the tombstones that these absences set, once."""
     return tx.execute(
         "SELECT c.id, c.deleted_at, c.last_seen_at, c.first_missing_at FROM replicator.absences a "
         "JOIN truedy.calls c ON c.id = a.call_id WHERE a.id = ANY(%b) AND a.state = 'deleted' "
         "AND a.ended_at IS NULL AND c.deleted_at = a.confirmed_at",
         [list(absence_ids)],
-    ).fetchall()
+    )
 
 
 __all__ = ["calls", "tombstones", "transcripts"]

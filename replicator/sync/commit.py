@@ -114,13 +114,12 @@ class Committer:
         live = None if position.live is None else position.live + gained - deleted
         removed, added = difference(position.stored, position.state.ledger)
         stored_coverage.save_coverage(tx, self.account, map(_row, removed), map(_row, added))
-        if watch is not None:
-            watch.save(tx, now)
-        if notes is not None:
+        if notes is not None and watch is not None:
             notes.note_details(details)
             notes.note_coverage(removed, added)
             notes.absences = [one.id for one in batch.absences if one.state == "deleted"]
-            notes.seal(tx, now)
+            notes.seal(tx, now, meanwhile=watch.look)
+            watch.save(tx, now)
         if position.state.left:
             stored_coverage.save_failing(tx, self.account, map(_failing, failing(position.state)))
         state, source = position.state, position.source

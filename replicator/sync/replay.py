@@ -202,12 +202,11 @@ def _replay(
     if watch is not None:
         details = watch.details(details)
     stored_details.write_details(tx, account, details)
-    if watch is not None:
-        watch.save(tx, now)
-    if notes is not None:
+    if notes is not None and watch is not None:
         notes.note_calls(tx, settled, late)
         notes.note_details(details)
-        notes.seal(tx, now)
+        notes.seal(tx, now, meanwhile=watch.look)
+        watch.save(tx, now)
     quarantine.keep(tx, account, _set_aside(found))
     quarantine.mark_read(tx, {kept.id: call.id for kept, call in found}, now)
     quarantine.mark_resolved(tx, proven, now)

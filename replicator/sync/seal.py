@@ -6,6 +6,7 @@ What is to be sealed is noted while the transaction writes. Where the archive is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive import contents, gaps, sealing
@@ -17,7 +18,7 @@ from replicator.sync.content.calls import Change
 from replicator.sync.coverage.ledger import BEGINNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from replicator.sync.content.calls import Settled
     from replicator.sync.coverage.ledger import Piece
 
+    Row = tuple[Any, ...]
 
 CURRENT = sealed_contents.CURRENT
 
@@ -77,26 +79,36 @@ class Notes:
         if any(not piece.is_proven for piece in added):
             self.gaps += gaps.became_unsure(map(_stretch, removed), map(_stretch, added), BEGINNING)
 
-    def seal(self, tx: psycopg.Connection[Any], now: datetime) -> None:
-        """Seal what was noted, if anything was."""
-        account, entries = self.account, []
+    def seal(self, tx: psycopg.Connection[Any], now: datetime, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Seal what was noted, if anything was. While the database computes the hashes, `meanwhile` is called."""
+        wanted = [(call_id, version, is_current) for (call_id, version), is_current in self.calls.items()]
+        with tx.pipeline():
+            calls = sealed_contents.calls(tx, wanted) if wanted else ()
+            transcripts = sealed_contents.transcripts(tx, self.transcripts) if self.transcripts else ()
+            stones = sealed_contents.tombstones(tx, self.absences) if self.absences else ()
+            meanwhile()
+        entries = self._entries(list(calls), list(transcripts), list(stones), now)
+        if (first := next(entries, None)) is not None:
+            sealing.append(tx, self.account, chain([first], entries), now)
+
+    def _entries(
+        self, calls: Iterable[Row], transcripts: Iterable[Row], stones: Iterable[Row], now: datetime
+    ) -> Iterator[Entry]:
+        account = self.account
         for one_id, seen_at in self.reappeared.items():
             ended = contents.TombstoneFacts(one_id, "reappeared", seen_at)
-            entries.append(Entry(Kind.TOMBSTONE, one_id, seen_at, contents.of_tombstone(account, ended)))
-        wanted = [(call_id, version, is_current) for (call_id, version), is_current in self.calls.items()]
-        for row in sealed_contents.calls(tx, wanted) if wanted else ():
+            yield Entry(Kind.TOMBSTONE, one_id, seen_at, contents.of_tombstone(account, ended))
+        for row in calls:
             call = contents.CallFacts(*row)
-            entries.append(Entry(Kind.CALL, call.call_id, call.observed_at, contents.of_call(account, call)))
-        for row in sealed_contents.transcripts(tx, self.transcripts) if self.transcripts else ():
+            yield Entry(Kind.CALL, call.call_id, call.observed_at, contents.of_call(account, call))
+        for row in transcripts:
             found = contents.TranscriptFacts(*row)
-            content = contents.of_transcript(account, found)
-            entries.append(Entry(Kind.TRANSCRIPT, found.call_id, found.fetched_at, content))
-        for call_id, deleted_at, *rest in sealed_contents.tombstones(tx, self.absences) if self.absences else ():
+            yield Entry(Kind.TRANSCRIPT, found.call_id, found.fetched_at, contents.of_transcript(account, found))
+        for call_id, deleted_at, *rest in stones:
             stone = contents.TombstoneFacts(call_id, "deleted", deleted_at, deleted_at, *rest)
-            entries.append(Entry(Kind.TOMBSTONE, call_id, deleted_at, contents.of_tombstone(account, stone)))
-        entries += [Entry(Kind.GAP, None, now, contents.of_gap(account, gap, now)) for gap in self.gaps]
-        if entries:
-            sealing.append(tx, account, entries, now)
+            yield Entry(Kind.TOMBSTONE, call_id, deleted_at, contents.of_tombstone(account, stone))
+        for gap in self.gaps:
+            yield Entry(Kind.GAP, None, now, contents.of_gap(account, gap, now))
 
 
 def _stretch(piece: Piece) -> gaps.Stretch:

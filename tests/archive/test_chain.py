@@ -7,6 +7,8 @@ import hmac
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from replicator.archive import chain
 
@@ -20,6 +22,12 @@ def test_canonical_bytes_are_one_text() -> None:
     assert chain.canonical({"b": 'ü\n"', "a": [1, None, True]}) == '{"a":[1,null,true],"b":"ü\\n\\""}'.encode()
     with pytest.raises(ValueError, match="JSON compliant"):
         chain.canonical({"a": float("nan")})
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.booleans())))
+def test_flat_contents_have_the_same_bytes(fields: dict[str, str | int]) -> None:
+    """However they are made."""
+    assert chain.canonical_flat(fields) == chain.canonical(fields)
 
 
 def test_instants_are_utc_with_microseconds() -> None:

@@ -78,10 +78,11 @@ class DisclosureRules:
         A segment counts if it is among the first ones and begins early enough. What the contact says is no notice.
         """
         said = [segment for segment in segments[: 4 * self.most_segments] if segment.speaker != "contact"]
-        for number, segment in enumerate(said[: self.most_segments]):
-            text = segment.text[:MOST_CHARACTERS].lower()
-            if not any(map(text.__contains__, self._clues)):
-                continue
+        texts = [segment.text[:MOST_CHARACTERS].lower() for segment in said[: self.most_segments]]
+        whole = "\n".join(texts)
+        if not any(map(whole.__contains__, self._clues)):
+            return None
+        for number, (segment, text) in enumerate(zip(said, texts, strict=False)):
             for rule, pattern in self._compiled:
                 is_late = segment.start_seconds is not None and segment.start_seconds > rule.most_seconds
                 if number < rule.most_segments and not is_late and pattern.search(text):

@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from replicator.archive.payment.payment_cards import SHORTEST, find_cards
 from replicator.archive.payment.payment_expiry import find_written, is_expiry
-from replicator.archive.payment.payment_numbers import APART, SPOKEN, Run, Text, Token, are_together, read_runs
+from replicator.archive.payment.payment_numbers import APART, Run, Text, Token, are_together, read_runs, said_in
 from replicator.archive.payment.payment_rules import RuleKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from replicator.archive.payment.payment_rules import Rules
 
@@ -59,56 +59,46 @@ OTHER_CHARACTERS_BACK, WEAK_CHARACTERS_BACK = 40, 12
 _NUMBER = re.compile(r"\W{0,3}(?:\w{0,20}(?:number|nummer)|número|numero|no|nr|id|code)(?!\w)|(?<=nummer)")
 SEGMENTS_AFTER = 2
 """A security code without a prompt follows its card number within these many segments of the same speaker."""
-_DIGIT = re.compile(r"\d")
-_LATIN = [chr(code) for code in range(256)]
-_TO_SPACE = bytes(ord(char) if char.isalpha() else ord(" ") for char in _LATIN)
-_NO_DIGITS = bytes(ord(char) for char in _LATIN if not char.isdecimal())
 
 
-def _said(text: str) -> int:
-    """Return how many digits a text in lower case holds or says at most.
+class Glance(Enum):
+    """What a quick look at the texts of a call says."""
 
-    Bytes are looked at in a tenth of the time of characters. All number words are in Latin-1, and all of its decimal digits are
-    in ASCII.
-    """
-    try:
-        raw = text.encode("latin-1")
-        digits = len(raw.translate(None, _NO_DIGITS))
-    except UnicodeEncodeError:
-        raw = text.encode("latin-1", "replace")
-        digits = len(_DIGIT.findall(text))
-    words = raw.translate(_TO_SPACE).decode("latin-1").split()
-    return digits + sum(map(SPOKEN.__getitem__, filter(SPOKEN.__contains__, words)))
+    CLEAR = auto()
+    """They hold no payment data."""
+    MANY = auto()
+    """They say enough digits for a card number, if one speaker says them together."""
+    ASKED = auto()
+    """They hold words that ask for a security code, and enough digits for one."""
 
 
-def is_clear(text: str, rules: Rules) -> bool:
-    """Say quickly that the texts of a call, joined by line ends, hold no payment data, before a Text is made of each; False where
-    they have to be looked at by speaker. Most transcripts hold too few numbers.
-    """
+def glance(text: str, rules: Rules) -> Glance:
+    """Look quickly at the texts of a call, joined by line ends. Most transcripts hold too few numbers."""
     lowered = text.lower()
-    said = _said(lowered)
-    return said < SHORTEST and not (said and rules.asks_for_a_code(lowered))
+    said = said_in(lowered)
+    if said >= SHORTEST_CODE and rules.asks_for_a_code(lowered):
+        return Glance.ASKED
+    return Glance.MANY if said >= SHORTEST else Glance.CLEAR
 
 
-def may_hold(texts: Sequence[Text], rules: Rules) -> bool:
+def joined(texts: Iterable[Text]) -> str:
+    """Return texts as `glance` looks at them."""
+    return "\n".join([one.text for one in texts])
+
+
+def may_hold(texts: Sequence[Text], rules: Rules, seen: Glance | None = None) -> bool:
     """Say whether there can be payment data at all: where a speaker says enough numbers together, or is asked for a code.
-
-    What a speaker says is looked at as a whole: one look at a long text costs a fifth of one at each segment.
+    `seen`: what `glance` said, where the caller knows it.
     """
-    said: dict[str, list[str]] = {}
-    for _, speaker, text in texts:
-        said.setdefault(speaker, []).append(text)
-    most, asks = 0, False
-    for some in said.values():
-        whole = "\n".join(some).lower()
-        most = max(most, _said(whole))
-        asks = asks or rules.asks_for_a_code(whole)
-    return (asks and most > 0) or (most >= SHORTEST and are_together(texts, SHORTEST))
+    seen = seen or glance(joined(texts), rules)
+    return seen is Glance.ASKED or (seen is Glance.MANY and are_together(texts, SHORTEST))
 
 
-def find(texts: Sequence[Text], rules: Rules) -> list[Found]:
-    """Return what is found in the texts of one call, by position and place. The texts are in their order."""
-    if not may_hold(texts, rules):
+def find(texts: Sequence[Text], rules: Rules, seen: Glance | None = None) -> list[Found]:
+    """Return what is found in the texts of one call, by position and place. The texts are in their order. `seen`: what
+    `glance` said, where the caller knows it.
+    """
+    if not may_hold(texts, rules, seen):
         return []
     prompts = _Prompts.of(texts, rules)
     runs = read_runs(

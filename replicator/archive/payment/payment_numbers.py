@@ -129,6 +129,17 @@ SPOKEN: Mapping[str, int] = {word: len(one.digits) for word, one in WORDS.items(
 }
 """By word, how many digits it says, or adds to what follows it."""
 
+_DIGIT = re.compile(r"\d")
+_LATIN = [chr(code) for code in range(256)]
+_TO_SPACE = bytes(ord(char) if char.isalpha() else ord(" ") for char in _LATIN)
+_NO_DIGITS = bytes(ord(char) for char in _LATIN if not char.isdecimal())
+_SPOKEN = {word.encode("latin-1"): digits for word, digits in SPOKEN.items()}
+DIGIT_LEADS = bytes([0xD9, 0xDB, 0xDF, 0xE0, 0xE1, 0xEA, 0xEF, 0xF0])
+"""The bytes with which the decimal digits outside of ASCII begin in UTF-8."""
+_NO_LEADS = bytes(set(range(256)) - set(DIGIT_LEADS[:-1]))
+PICTURES, DIGITS_AMONG_PICTURES = b"\xf0\x9f", b"\xf0\x9f\xaf"
+"""How U+1F000 to U+1FFFF begin in UTF-8, and the part of them that has digits: seven-segment ones."""
+
 _LEXEME = re.compile(r"\d+|[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _CUT = re.compile(r"[/:%$€£¥+=@#()\[\]{}<>\"\\]")
 _HARD = re.compile(r"[:%$€£¥+=@{}<>\"\\]")
@@ -283,22 +294,54 @@ class Reader:
         self._strange, self._times = 0, 1
 
 
+def said_in(text: str) -> int:
+    """Return how many digits a text in lower case holds or says at most.
+
+    Bytes are looked at in a tenth of the time of characters. All number words are in Latin-1, and all of its decimal digits are
+    in ASCII.
+    """
+    try:
+        raw = text.encode("latin-1")
+        is_ascii = True
+    except UnicodeEncodeError:
+        raw = text.encode("latin-1", "replace")
+        is_ascii = has_ascii_digits_only(text)
+    digits = len(raw.translate(None, _NO_DIGITS)) if is_ascii else len(_DIGIT.findall(text))
+    return digits + sum(map(_SPOKEN.__getitem__, filter(_SPOKEN.__contains__, raw.translate(_TO_SPACE).split())))
+
+
+def has_ascii_digits_only(text: str) -> bool:
+    """Say quickly that a text has no decimal digit outside of ASCII; False where it may have one. Most of what is outside of
+    Latin-1 is dashes, quotation marks, letters and pictures.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    return (
+        not raw.translate(None, _NO_LEADS)
+        and raw.count(DIGIT_LEADS[-1:]) == raw.count(PICTURES)
+        and DIGITS_AMONG_PICTURES not in raw
+    )
+
+
 def are_together(texts: Iterable[Text], digits: int) -> bool:
     """Say quickly whether one speaker says so many digits in what can be one run; it may be none."""
-    said: dict[str, tuple[int, int]] = {}
+    said: dict[str, list[str]] = {}
     for _, speaker, text in texts:
-        count, strange = said.get(speaker, (0, 0))
-        for lexeme in _LEXEME.findall(text.lower()):
-            more = len(lexeme) if lexeme[0].isdecimal() else SPOKEN.get(lexeme, 0)
-            if more:
-                count, strange = count + more, 0
-                if count >= digits:
-                    return True
-            elif count and lexeme not in FILLERS:
-                strange += 1
-                if strange > MOST_STRANGE_WORDS:
-                    count = 0
-        said[speaker] = (count, strange)
+        said.setdefault(speaker, []).append(text)
+    wholes = ["\n".join(some).lower() for some in said.values()]
+    return any(said_in(one) >= digits and _are_together(_LEXEME.findall(one), digits) for one in wholes)
+
+
+def _are_together(lexemes: Sequence[str], digits: int) -> bool:
+    count = before = 0
+    for place in [place for place, one in enumerate(lexemes) if one in SPOKEN or one.isdecimal()]:
+        if place - before > MOST_STRANGE_WORDS + 1:
+            between = lexemes[before + 1 : place]
+            if len(between) - sum(map(FILLERS.__contains__, between)) > MOST_STRANGE_WORDS:
+                count = 0
+        one, before = lexemes[place], place
+        count += SPOKEN.get(one) or len(one)
+        if count >= digits:
+            return True
     return False
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive.payment.disclosure import DisclosureRule, DisclosureRules
-from replicator.archive.payment.payment_data import Found, find, is_clear, may_hold
+from replicator.archive.payment.payment_data import Found, Glance, find, glance, may_hold
 from replicator.archive.payment.payment_masking import ALONE, masked_call, masked_transcript
 from replicator.archive.payment.payment_numbers import Text
 from replicator.archive.payment.payment_rules import PaymentData, Rule, RuleKind, Rules
@@ -42,6 +42,9 @@ class Watch:
     rules: Rules
     notices: DisclosureRules
     mode: PaymentData = PaymentData.KEEP
+    _calls: list[Call] = field(default_factory=list)
+    _transcripts: list[tuple[UUID, Transcript]] = field(default_factory=list)
+    """What is stored as it came, and is not looked at yet."""
     _found: list[FindingRow] = field(default_factory=list)
     _renewed: dict[str, list[UUID]] = field(default_factory=dict)
     """By place, the calls whose texts may have been looked at before."""
@@ -69,17 +72,23 @@ class Watch:
         return Watch(self.account, self.rules, self.notices, self.mode)
 
     def call(self, call: Call, *, is_new: bool) -> Call:
-        """Look at a call that is about to be stored as the current content; return it as it has to be stored."""
+        """Take a call that is about to be stored as the current content; return it as it has to be stored."""
         if not is_new:
             for place in ("summary", "context"):
                 self._renewed.setdefault(place, []).append(call.id)
+        if self.mode is PaymentData.KEEP:
+            self._calls.append(call)
+            return call
+        self._look_at_call(call)
+        return self.version(call)
+
+    def _look_at_call(self, call: Call) -> None:
         self._note(call.id, "summary", self._standing(self._find(call.summary)))
         if found := self._find(call.context):
             if self.mode is PaymentData.KEEP:
                 self._contexts.append(call.id)
             else:
                 self._note(call.id, "context", self._standing(found))
-        return self.version(call)
 
     def version(self, call: Call) -> Call:
         """Return a content of a call as it has to be stored, without looking at what was found before."""
@@ -89,31 +98,47 @@ class Watch:
         return masked_call(call, spoken, self.rules, is_dropped=self.mode is PaymentData.DROP_TRANSCRIPT)
 
     def details(self, rows: Iterable[DetailRow]) -> list[DetailRow]:
-        """Look at the transcripts that are about to be stored; return the rows as they have to be stored."""
+        """Take the transcripts that are about to be stored; return the rows as they have to be stored."""
         return [self._details(row) for row in rows]
 
     def _details(self, row: DetailRow) -> DetailRow:
-        """Look at a detail. A transcript with the stored content stays wholly as it is stored, flagged and sealed: masked
+        """Take a detail. A transcript with the stored content stays wholly as it is stored, flagged and sealed: masked
         otherwise since, its summary would not be what was sealed.
         """
         if row.transcript is None:
             return row
         if row.is_same_content:
             return replace(row, transcript=None, fetched_at=None)
-        transcript = self._transcript(row, row.transcript)
-        return row if transcript is row.transcript else replace(row, transcript=transcript)
-
-    def _transcript(self, row: DetailRow, transcript: Transcript) -> Transcript:
-        """Look at a transcript with other content than the stored one."""
-        found, beside = self._find_in(transcript), self._find(transcript.summary)
         self._renew(row, ["segment", "transcript_summary"])
+        if self.mode is PaymentData.KEEP:
+            self._transcripts.append((row.call_id, row.transcript))
+            return row
+        found, is_beside = self._look_at_transcript(row.call_id, row.transcript)
+        if not (found or is_beside):
+            return row
+        is_dropped = self.mode is PaymentData.DROP_TRANSCRIPT
+        return replace(row, transcript=masked_transcript(row.transcript, found, self.rules, is_dropped=is_dropped))
+
+    def _look_at_transcript(self, call_id: UUID, transcript: Transcript) -> tuple[list[Found], bool]:
+        """Look at a transcript with other content than the stored one; return what is in its segments, and whether its
+        summary has payment data.
+        """
+        found, beside = self._find_in(transcript.segments), self._find(transcript.summary)
         if (notice := self.notices.find(transcript.segments)) is not None:
-            self._noticed.append((row.call_id, *notice))
-        self._note(row.call_id, "segment", self._standing(found))
-        self._note(row.call_id, "transcript_summary", self._standing(beside))
-        if self.mode is PaymentData.KEEP or not (found or beside):
-            return transcript
-        return masked_transcript(transcript, found, self.rules, is_dropped=self.mode is PaymentData.DROP_TRANSCRIPT)
+            self._noticed.append((call_id, *notice))
+        self._note(call_id, "segment", self._standing(found))
+        self._note(call_id, "transcript_summary", self._standing(beside))
+        return found, bool(beside)
+
+    def look(self) -> None:
+        """Look at what was taken and is stored as it came. The longest part of a watch's work, and without the database: so
+        a caller can have the database do something else meanwhile.
+        """
+        for call in self._calls:
+            self._look_at_call(call)
+        for call_id, transcript in self._transcripts:
+            self._look_at_transcript(call_id, transcript)
+        self._calls, self._transcripts = [], []
 
     def _renew(self, row: DetailRow, places: Sequence[str]) -> None:
         if row.is_new:
@@ -123,11 +148,13 @@ class Watch:
         self._renewed_notices.append(row.call_id)
 
     def _find(self, text: str | None) -> list[Found]:
-        return find([Text(0, ALONE, text)], self.rules) if text else []
+        if not text or (seen := glance(text, self.rules)) is Glance.CLEAR:
+            return []
+        return find([Text(0, ALONE, text)], self.rules, seen)
 
-    def _find_in(self, transcript: Transcript) -> list[Found]:
-        whole = "\n".join([one.text for one in transcript.segments])
-        return [] if is_clear(whole, self.rules) else find(texts_of(transcript.segments), self.rules)
+    def _find_in(self, segments: Sequence[Segment]) -> list[Found]:
+        seen = glance("\n".join([one.text for one in segments]), self.rules)
+        return [] if seen is Glance.CLEAR else find(texts_of(segments), self.rules, seen)
 
     def _standing(self, found: list[Found]) -> list[Found]:
         """Return findings as they are stored: a text that is stored without digits says only that there were some."""
@@ -135,9 +162,6 @@ class Watch:
             return found
         first = {one.position: one for one in reversed(found)}
         return [one._replace(start=0, end=0, masked_end=0) for one in first.values()]
-
-    def _look(self, call_id: UUID, place: str, text: str | None) -> None:
-        self._note(call_id, place, self._find(text))
 
     def _note(self, call_id: UUID, place: str, found: Iterable[Found]) -> None:
         self._found += [
@@ -148,18 +172,19 @@ class Watch:
         """Look at the texts of a call as they are stored: its segments, and the others by place."""
         if (notice := self.notices.find(segments)) is not None:
             self._noticed.append((call_id, *notice))
-        self._note(call_id, "segment", find(texts_of(segments), self.rules))
+        self._note(call_id, "segment", self._find_in(segments))
         for place, text in beside.items():
-            self._look(call_id, place, text)
+            self._note(call_id, place, self._find(text))
 
     def save(self, tx: psycopg.Connection[Any], at: datetime) -> int:
         """Store what was found, after the texts were stored in the same transaction; return how many findings."""
+        self.look()
         for place, ids in self._renewed.items():
             stored_payment.forget(tx, ids, [place])
         if self._renewed_notices:
             stored_payment.forget_disclosures(tx, self._renewed_notices)
         for call_id, text in stored_payment.contexts(tx, self._contexts) if self._contexts else ():
-            self._look(call_id, "context", text)
+            self._note(call_id, "context", self._find(text))
         if self._found:
             stored_payment.add_findings(tx, self.account, self._found, at)
         if self._noticed:

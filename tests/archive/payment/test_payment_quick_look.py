@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicator.archive.payment import payment_data
+from replicator.archive.payment import payment_data, payment_numbers
 from replicator.archive.payment.payment_numbers import SPOKEN, Text
 from replicator.archive.payment.payment_rules import SHIPPED, RuleKind, Rules
 
@@ -63,11 +65,11 @@ def test_nothing_is_missed(said: list[tuple[str, list[tuple[str, str]]]]) -> Non
         for place, (speaker, words) in enumerate(said)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(payment_data, "may_hold", lambda texts, rules: True)
+        patch.setattr(payment_data, "may_hold", lambda texts, rules, seen: True)
         found = payment_data.find(texts, RULES)
     if found:
         assert payment_data.may_hold(texts, RULES)
-        assert not payment_data.is_clear("\n".join(one.text for one in texts), RULES)
+        assert payment_data.glance(payment_data.joined(texts), RULES) is not payment_data.Glance.CLEAR
 
 
 @pytest.mark.parametrize("phrase", sorted(set(PROMPTS)))
@@ -77,7 +79,7 @@ def test_nothing_is_missed(said: list[tuple[str, list[tuple[str, str]]]]) -> Non
 def test_a_prompt_counts_whatever_stands_around_it(phrase: str, around: str) -> None:
     """A question mark that opens, quotation marks, an ellipsis: none of them is a part of the word."""
     text = Text(0, "contact", around.format(phrase))
-    assert not payment_data.is_clear(text.text, RULES)
+    assert payment_data.glance(text.text, RULES) is payment_data.Glance.ASKED
     assert [one.kind for one in payment_data.find([text], RULES)] == [payment_data.PaymentKind.SECURITY_CODE]
 
 
@@ -86,3 +88,13 @@ def test_number_words_are_in_latin_1() -> None:
     for word in SPOKEN:
         assert word.encode("latin-1").decode("latin-1") == word
         assert word.isalpha()
+
+
+def test_digits_outside_of_ascii_are_seen() -> None:
+    """Whatever stands beside them."""
+    digits = [chr(code) for code in range(128, sys.maxunicode + 1) if chr(code).isdecimal()]
+    assert {one.encode()[0] for one in digits} == set(payment_numbers.DIGIT_LEADS)
+    for one in digits:
+        assert not payment_numbers.has_ascii_digits_only(f"\U0001f388 12 {one}")
+        assert payment_numbers.said_in(f"\U0001f388 12 {one}") == 3
+    assert payment_numbers.has_ascii_digits_only("na\u00efve \u2014 \u6771\u4eac \U0001f388 12")
