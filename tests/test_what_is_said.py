@@ -332,6 +332,7 @@ def test_the_process_list(database_url: str, tmp_path: Path) -> None:
 
     with hostile(answer) as base_url:
         chosen = environment(settings(base_url, f"{with_password(database_url)}?sslpassword={PSEUDONYMS}"))
+        chosen["TMPDIR"] = str(tmp_path)  # a psql that is killed leaves its service file
         for command in (["sync"], ["psql", "-c", "SELECT pg_sleep(20)"]):
             process = subprocess.Popen(
                 [sys.executable, "-m", "replicator", *command], cwd=tmp_path, env=chosen, stdout=subprocess.DEVNULL,

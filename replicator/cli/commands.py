@@ -181,6 +181,7 @@ def verify(
     from replicator import assembly
     from replicator.report import progress, terminal
     from replicator.report.verification import show_verification
+    from replicator.store import accounts, schema_check
     from replicator.verify.run import Verification
 
     with guarded(as_json=as_json) as settings, assembly.stopping() as stop:
@@ -189,6 +190,8 @@ def verify(
             assembly.opened(settings) as database,
             progress.counted("requests") as show,
         ):
+            schema_check.check(database)
+            accounts.check_known(database, settings.replicator_account)
             found = Verification(
                 database,
                 readers,

@@ -81,6 +81,7 @@ def export(
     from replicator import assembly
     from replicator.export import question, running
     from replicator.report import exporting, terminal
+    from replicator.store import accounts, schema_check
 
     if as_json and output == question.STDOUT:
         raise typer.BadParameter("--json goes with a file: standard output holds the rows")
@@ -92,6 +93,9 @@ def export(
         running.check(target, is_terminal=sys.stdout.isatty())
         try:
             with assembly.opened(settings) as database, exporting.shown(is_wanted=progress) as show:
+                if account is not None:
+                    schema_check.check(database)
+                    accounts.check_known(database, account)
                 seen = partial(_note_personal_data, settings, database, reason, asked)
                 done = running.export(database, asked, target, on_choice=seen, on_progress=show)
         except KeyboardInterrupt:

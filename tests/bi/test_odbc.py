@@ -48,7 +48,7 @@ def ask(shown: Shown, role: str, question: str) -> list[list[str]] | None:
     login = shown.parts(role)
     source = (
         f"Driver={{{DRIVER}}};Server={login['host']};Port={login['port']};Database={login['dbname']};"
-        f"UID={login['user']};PWD={login['password']};ConnSettings=SET search_path TO analytics"
+        f"UID={login['user']};PWD={login['password']};Debug=0;CommLog=0;ConnSettings=SET search_path TO analytics"
     )
     done = subprocess.run(
         ["isql", "-k", source, "-b", "-d|", "-c"],
