@@ -67,11 +67,13 @@ def reachable_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(reachable_folder: Path, request: pytest.FixtureRequest) -> Iterator[embedded.Server]:
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[embedded.Server]:
     """The PostgreSQL that was chosen, one for each test process."""
-    with fix_servers.running(
-        request.config.getoption("--postgres"), reachable_folder / "postgres", fix_servers.QUICK
-    ) as server:
+    chosen = request.config.getoption("--postgres")
+    with (
+        fix_servers.quick_folder() as folder,
+        fix_servers.running(chosen, folder / "postgres", fix_servers.QUICK) as server,
+    ):
         yield server
 
 

@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +28,13 @@ from replicator.store import embedded
 from replicator.store.server.account import Account, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Tests may lose their database with the machine, so they need not wait for its disk.
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100"}
+QUICK = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "100",
+    "max_wal_size": "256MB",
+}  # fmt: skip
 TOP = Path(__file__).resolve().parents[1]
 DEBIAN = Path("/usr/lib/postgresql")
 OTHERS = ("debian", "16", "17")
@@ -119,7 +123,7 @@ def running(name: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Se
     reason = missing(name)
     assert reason is None, reason
     if name == "debian":
-        with _debian(newest_of_debian() or "", settings) as server:
+        with _debian(newest_of_debian() or "", folder.parent, settings) as server:
             yield server
     else:
         bin_dir = None if name == "embedded" else binaries(name)
@@ -128,8 +132,10 @@ def running(name: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Se
 
 
 @contextmanager
-def _debian(version: str, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Give a cluster made by Debian's pg_virtualenv in a temporary folder; it goes when its standard input ends."""
+def _debian(version: str, folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Give a cluster made by Debian's pg_virtualenv in a folder of its own inside of `folder`; it goes when its standard input
+    ends.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -137,7 +143,7 @@ def _debian(version: str, settings: Mapping[str, str]) -> Iterator[Server]:
     command = ["pg_virtualenv", "-t", "-v", version, *options, "--", "sh", "-c", "env; echo READY; exec cat"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     with subprocess.Popen(
-        command, env={**kept, "PGPORT": str(port)}, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command, env={**kept, "PGPORT": str(port), "TMPDIR": str(folder)}, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip
         assert process.stdin is not None
@@ -163,6 +169,21 @@ def _debian(version: str, settings: Mapping[str, str]) -> Iterator[Server]:
             process.stdout.read()
 
 
+MEMORY, ENOUGH_BYTES = Path("/dev/shm"), 4 * 2**30
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Give a new folder that other accounts can pass through, in memory where there is enough: a clone of a database is a
+    thousand small files, which no test needs after its end.
+    """
+    has_memory = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="replicator-tests-", dir=MEMORY if has_memory else None))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def new_database(server: Server | embedded.Server, template: str) -> Iterator[str]:
     """Give the URL of a new database, a copy of the template; it is dropped in the end."""
@@ -175,8 +196,10 @@ def new_database(server: Server | embedded.Server, template: str) -> Iterator[st
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-def main() -> int:
-    """Run the tests that depend on the server on each of the other servers; return 0 where none failed."""
+def main(options: Sequence[str]) -> int:
+    """Run the tests that depend on the server on each of the other servers, with these options of pytest; return 0 where none
+    failed.
+    """
     code = 0
     for name in OTHERS:
         places = ON_DEBIAN if name == "debian" else DEPENDING
@@ -185,10 +208,10 @@ def main() -> int:
             code = code or int(os.environ.get("CI") == "true")
             continue
         print(f"on PostgreSQL {name}:", flush=True)  # noqa: T201
-        command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "--postgres", name, *places]
+        command = [sys.executable, "-m", "pytest", *options, "--postgres", name, *places]
         code = subprocess.run(command, cwd=TOP, check=False).returncode or code
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -34,6 +34,7 @@ def run(tests: tuple[str, ...], plant: str | None) -> tuple[int, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(bug: Bug) -> None:
     """With the bug the tests fail, as failures and not as errors; that they are green without it, the suite shows."""

@@ -172,6 +172,7 @@ def assert_nothing_is_lost_or_doubled(there: Setting) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_hundreds_of_kills_lose_nothing(
     database: Database, database_url: str, children: fix_processes.Nursery, chunk: int

@@ -41,9 +41,10 @@ def test_some_histories_end_well() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_many_histories_end_well(chunk: int) -> None:
-    """The same over HISTORIES (2,000 unless told; `make histories` runs 10,000) histories. A failing seed replays: `failures([seed])`."""
+    """The same over HISTORIES (2,000 unless told; `make campaigns` runs 10,000) histories. A failing seed replays: `failures([seed])`."""
     size = HISTORIES // CHUNKS
     assert failures(range(1000 + chunk * size, 1000 + (chunk + 1) * size)) == []
 

@@ -42,6 +42,7 @@ def test_some_histories_lose_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_many_histories_lose_nothing(chunk: int) -> None:
     """The same over LIST_HISTORIES (600 unless told) histories."""
