@@ -16,6 +16,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# Python keeps what it compiled, also where the environment says otherwise: each of the test processes would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Many tests wait for a time or for a process, so two of them share a processor.
 CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist worksteal

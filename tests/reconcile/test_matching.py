@@ -46,7 +46,7 @@ def classes_of(made: Planted, items: Sequence[Item]) -> tuple[dict[str, Counter[
     return by_tag, by_call
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
 def test_each_planted_fault_is_found_and_nothing_else(part: int) -> None:
     """Each line and each call of the month has the class that was planted, in ten thousand random statements, and each
     statement's bridge adds up to its lines, to the last digit.
