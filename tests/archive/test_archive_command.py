@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from tests.fix_commands import run
 from tests.sync.fix_source import source
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 
+@pytest.mark.slow
 def test_from_nothing_to_a_verified_archive(database: Database, database_url: str, tmp_path: Path) -> None:
     """Off it refuses to seal; on it seals what was stored, writes a head, verifies; and one changed byte is named."""
     off = {"DATABASE_URL": database_url, "REPLICATOR_DATA_DIR": str(tmp_path / "data")}

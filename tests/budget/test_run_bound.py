@@ -146,6 +146,7 @@ def test_rows_that_repeat_do_not_reach_the_lists_end(database: Database) -> None
     assert stored(database) == CALLS
 
 
+@pytest.mark.slow
 def test_a_stretch_that_always_fails_is_left_and_said(database: Database) -> None:
     """The second page fails for ever while details are answered: the run ends after some tries, and says what is missing."""
     there = Hostile(LISTS["500 behind the first page"], CALLS)

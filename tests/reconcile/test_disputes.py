@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
 
 from tests.fix_commands import run
 from tests.reconcile.fix_month import Made, call_id, insert, theirs
@@ -23,6 +24,7 @@ L6,{call_id(6)},2026-10-07T12:00:00Z,60,+15550000006,0.0700,usage,accepted
 """
 
 
+@pytest.mark.slow
 def test_what_is_too_much_is_claimed_with_evidence(database_url: str, tmp_path: Path) -> None:
     """Two lines: a rate that differs, with every content of the call that was seen, and a call that is not ours. What is as
     agreed, too little, a fee or accepted is not in it; no cell is a formula; none of our numbers or texts is in it.

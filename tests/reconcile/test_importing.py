@@ -153,6 +153,7 @@ def test_a_failed_import_leaves_nothing(database: Database, tmp_path: Path) -> N
     assert rows(database, "SELECT id, replaced_by FROM billing.statements") == [(first.statement.id, None)]
 
 
+@pytest.mark.slow
 def test_the_command_imports_and_says_what_it_did(database_url: str, tmp_path: Path) -> None:
     """Exit code 1 where lines cannot be read; no number or text of a line is printed."""
     path = tmp_path / "october.csv"

@@ -100,6 +100,7 @@ def test_pending_calls_of_the_last_days_are_in_the_forecast(database: Database) 
     assert budgets(database)[NEXT, "account", ""][:3] == (0, 0, 20)
 
 
+@pytest.mark.slow
 def test_it_is_said_before_it_is_passed(spending: Database, database_url: str, tmp_path: Path) -> None:
     """By the list (exit code 1), status, the report and the health; nothing is said of what holds. A month to come is shown only."""
     environment: dict[str, Any] = {"cwd": tmp_path, "DATABASE_URL": database_url}

@@ -118,6 +118,7 @@ def store(database: Database, calls: list[dict[str, Any]], account: str = "defau
             )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_view_says_what_the_rules_say(database: Database, database_url: str, tmp_path: Path) -> None:
     """For random calls: the rule, the seconds and the expected cost; and what came of the comparison."""
     environment: dict[str, Any] = {"cwd": tmp_path, "DATABASE_URL": database_url}
@@ -201,6 +202,7 @@ def test_a_cost_that_does_not_come_is_not_pending(database: Database) -> None:
     assert [found[call["id"]] for call in calls] == ["pending", "given_up", "implausible", "as_expected"]
 
 
+@pytest.mark.slow
 def test_a_rule_of_the_same_name_ends_the_one_before(database: Database, database_url: str, tmp_path: Path) -> None:
     """By days of the reporting time zone; wrong ones are refused; a removed one is gone; the costs suggest the rate."""
     environment: dict[str, Any] = {"cwd": tmp_path, "DATABASE_URL": database_url}

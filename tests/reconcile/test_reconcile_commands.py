@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_a_month_from_import_to_close(database_url: str, tmp_path: Path) -> None:
     """Each step says what it did; `show` ends with 1 while too much is open, and with 0 once everything is decided."""
     insert(database_url, [one for one in CALLS if one.number in {1, 2, 14}])

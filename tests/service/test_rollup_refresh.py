@@ -63,6 +63,7 @@ def test_a_stop_leaves_the_rest_touched(database: Database) -> None:
     assert count(database) == touched > 0
 
 
+@pytest.mark.slow
 def test_a_database_that_fails_in_the_middle_is_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -272,6 +272,7 @@ def test_a_request_has_its_time(monkeypatch: pytest.MonkeyPatch, said: bytes) ->
         assert sent < 400
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page larger than all buffers, and nobody who takes it: the connection ends with its time."""
     monkeypatch.setattr(wire, "CONNECTION_SECONDS", 0.5)

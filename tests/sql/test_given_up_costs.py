@@ -87,6 +87,7 @@ def test_no_cost_is_given_up_before_its_call_is_settled(small: Connection) -> No
         assert row["cost_state"] == expected
 
 
+@pytest.mark.slow
 def test_a_kept_day_changes_when_a_cost_is_given_up(database_url: str) -> None:
     """Roll-ups are up to date, nothing is written, and the day's figures change by the clock alone: the book of days says
     until when they hold.

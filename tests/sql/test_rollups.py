@@ -314,6 +314,7 @@ def test_a_refresh_that_breaks_changes_nothing(database_url: str) -> None:
         assert differences(other) == []
 
 
+@pytest.mark.slow
 def test_an_open_call_becomes_stale_by_itself(database_url: str) -> None:
     """Nothing is written when its hours are over, and yet the kept day says so."""
     with closing(Database(database_url)) as database, psycopg.connect(database_url, autocommit=True) as other:

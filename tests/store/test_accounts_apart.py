@@ -208,6 +208,7 @@ OLD_HOLD = "UPDATE replicator.lease SET expires_at = clock_timestamp() + interva
 """How a transaction of the release before proved its lease."""
 
 
+@pytest.mark.slow
 def test_the_release_before_cannot_write_any_more(empty_database: str) -> None:
     """A migration waits for a transaction of a service of the release before, loses nothing of it, and that service's next
     one is refused; before a run it would see that the schema is newer.

@@ -83,6 +83,7 @@ def test_a_role_may_lack_what_a_connection_needs(database_url: str) -> None:
             admin.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_ends_a_command_at_once(database_url: str, tmp_path: Path) -> None:
     """A database that is not there is the configuration's fault for every command, also for the service's first sync:
     code 2, without a traceback and without waiting.
@@ -125,6 +126,7 @@ def test_something_else_may_listen(web_server: int) -> None:
     assert "no PostgreSQL" in both.message
 
 
+@pytest.mark.slow
 def test_silence_is_bounded() -> None:
     """Somebody who accepts and says nothing is given up after the time that DATABASE_URL states."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -356,6 +356,7 @@ def test_an_empty_secret_is_not_replaced(place: Path) -> None:
         embedded.kept_secret(folder, "password")
 
 
+@pytest.mark.slow
 def test_data_that_are_not_whole_are_never_removed(place: Path) -> None:
     """A data folder without its version, of a copy that was cut short, is refused and left as it is."""
     with embedded.running(place / "whole", settings=QUICK) as server:
@@ -459,6 +460,7 @@ def test_a_server_that_does_not_start_says_why_and_is_not_left_running(made: Pat
         pass
 
 
+@pytest.mark.slow
 def test_a_password_that_is_not_the_servers_is_said_at_once(made: Path) -> None:
     """A folder that was restored in part; the server that was started for the try is stopped again."""
     kept = (made / "password").read_text()

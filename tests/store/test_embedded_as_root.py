@@ -99,6 +99,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(place: Path, name: str)
     assert time.monotonic() - begun < 60
 
 
+@pytest.mark.slow
 def test_making_a_database_removes_nothing_of_roots(place: Path) -> None:
     """Links in the places where the new database and its password are made lead nowhere: both are removed as the account."""
     folder, treasure = place / "links", place / "treasure"
@@ -319,6 +320,7 @@ def test_another_container_is_refused(made: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_server_of_another_container_is_left_alone(made: Path) -> None:
     """The last user here does not end what runs there, and does not wait for it."""
     with Folder(made) as folder:

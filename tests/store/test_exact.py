@@ -45,6 +45,7 @@ def payload(**fields: Any) -> bytes:
     return json.dumps({"id": str(ID), "created_at": NOON.isoformat(), **fields}).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_every_character_of_unicode_comes_back(database: Database, ascii_only: bool) -> None:
     """All 1,114,112 code points, NUL and lone surrogates among them, as text, as a JSON value and as a key: what the

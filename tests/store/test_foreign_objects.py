@@ -86,6 +86,7 @@ def test_what_is_in_the_way_is_named_and_nothing_is_changed(empty_database: str,
     assert described(empty_database, oids=True) == before
 
 
+@pytest.mark.slow
 def test_what_is_not_in_the_way_is_never_touched(
     empty_database: str, role_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

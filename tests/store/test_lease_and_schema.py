@@ -109,6 +109,7 @@ def charge_some(url: str) -> int:
     return won
 
 
+@pytest.mark.slow
 def test_a_budget_is_never_overdrawn_by_many(database_url: str) -> None:
     """Four processes that charge at the same time get exactly the limit together, all windows or none."""
     with multiprocessing.get_context("spawn").Pool(4) as pool:
@@ -119,6 +120,7 @@ def test_a_budget_is_never_overdrawn_by_many(database_url: str) -> None:
     assert charged == [(50,), (50,)]
 
 
+@pytest.mark.slow
 def test_migrating_twice_changes_nothing(empty_database: str) -> None:
     """The second time there is nothing to do, for tables and for views."""
     first = migrate.migrate(empty_database)
@@ -132,6 +134,7 @@ def migrate_it(url: str) -> str:
     return migrate.migrate(url).after
 
 
+@pytest.mark.slow
 def test_migrating_at_the_same_time_works(empty_database: str) -> None:
     """Four processes at once: one migrates, the others find it done."""
     with multiprocessing.get_context("spawn").Pool(4) as pool:

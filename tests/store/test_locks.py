@@ -74,6 +74,7 @@ def test_no_lock_of_another_role_stops_a_migration_or_a_refresh(
             assert rollups.refresh(database, rollups.kept(schema_check.bundled("sql"))) > 0
 
 
+@pytest.mark.slow
 def test_who_reads_a_view_for_long_is_named(
     logins: dict[str, str], role_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def lock_soon(database: Database) -> None:
         locks.take(tx, "roll-ups")
 
 
+@pytest.mark.slow
 def test_two_refresh_one_after_the_other(database: Database) -> None:
     """Where another session refreshes, nothing is done; and the row that is locked is made again where somebody took it away."""
     kept = rollups.kept(schema_check.bundled("sql"))
@@ -117,6 +119,7 @@ def migrate_it(url: str) -> str | None:
     return migrate.migrate(url).before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schemas", ["made by us", "made before"])
 def test_first_migrations_at_the_same_time(empty_database: str, schemas: str) -> None:
     """Four processes in an empty database: one makes everything, the others find it done, whoever made the schemas."""

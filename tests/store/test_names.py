@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from tests.fix_commands import run
 from tests.sql import fix_small_world
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_names_are_read_from_a_file(database_url: str, tmp_path: Path) -> None:
     """The list as CSV is what a person fills in; the views have the names at once; an empty name takes one away."""
     with psycopg.connect(database_url, autocommit=True) as connection:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +81,7 @@ def state(database: Database) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 @SLOW
 @given(histories(), st.randoms(use_true_random=False), st.integers(1, 4))
 def test_order_and_repetition_do_not_matter(database: Database, sights: list[Sight], random: Any, size: int) -> None:
@@ -103,6 +105,7 @@ def test_order_and_repetition_do_not_matter(database: Database, sights: list[Sig
     assert doubled == []
 
 
+@pytest.mark.slow
 @SLOW
 @given(histories())
 def test_the_same_again_writes_nothing(database: Database, sights: list[Sight]) -> None:

@@ -86,6 +86,7 @@ def test_the_pooler_shares_sessions(pooled_url: str) -> None:
         assert shown == {("0",), ("7s",)}
 
 
+@pytest.mark.slow
 def test_a_migration_works_behind_a_pooler(empty_database: str, pooler_port: int) -> None:
     """Tables and views are made through it, once; the second time there is nothing to do."""
     url = fix_pooler.through(empty_database, pooler_port)
@@ -108,6 +109,7 @@ def test_syncs_behind_a_pooler_are_exact(pooled: Database) -> None:
         assert there.value("SELECT bool_and(is_proven) FROM replicator.coverage")
 
 
+@pytest.mark.slow
 def test_hostile_syncs_behind_a_pooler_are_exact(pooled: Database) -> None:
     """With faults, odd text, replaced transcripts and a budget in the database, nothing is lost either, and the books
     know of every request that the source counted.
@@ -137,6 +139,7 @@ def test_an_idle_sync_behind_a_pooler_writes_no_row(pooled: Database) -> None:
         assert there.rows(WRITTEN)[0][:3] == before
 
 
+@pytest.mark.slow
 def test_two_processes_behind_a_pooler_are_one_writer(pooled: Database, pooled_url: str) -> None:
     """Two syncs start at the same moment: one works, the other says who holds the lease, nothing is doubled."""
     with source(pooled, calls=250, switches=FREE.but(latency_seconds=0.01)) as there:
@@ -155,6 +158,7 @@ def test_a_lease_behind_a_pooler_is_had_by_one(pooled: Database) -> None:
             lease.acquire(pooled, "default", "sync")
 
 
+@pytest.mark.slow
 def test_a_sleeper_behind_a_pooler_writes_nothing(pooled: Database, pooled_url: str) -> None:
     """A sync is stopped in the middle of its work, its lease runs out, another one takes over and completes. Woken, the
     first one writes no row, and ends with an error that says why.

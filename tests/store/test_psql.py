@@ -152,6 +152,7 @@ def test_each_psql_reaches_the_database(
         assert capfd.readouterr().out.strip() == f"{parts['dbname']}|psql|ISO, MDY"
 
 
+@pytest.mark.slow
 def test_the_process_list_shows_nothing(database_url: str, tmp_path: Path) -> None:
     """While psql of the command line runs, no process of the machine has the password among its arguments."""
     parts = conninfo_to_dict(database_url)

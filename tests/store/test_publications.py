@@ -83,6 +83,7 @@ def test_every_table_says_which_row_is_meant(database_url: str) -> None:
     assert [name for name, identity, has_key in found if identity != "f" and not (identity == "d" and has_key)] == []
 
 
+@pytest.mark.slow
 def test_a_publication_of_all_tables_is_no_obstacle(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_publication_of_all_tables_is_no_obstacle(
         assert there.differences() == []
 
 
+@pytest.mark.slow
 def test_what_an_administrator_set_on_tables_stays(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def set_by_hand(url: str, people: dict[str, str], statements: str = SET_BY_HAND)
             connection.execute(statement.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["in place", "other columns", "roll-ups"])
 def test_what_was_set_on_our_objects_stays(
     database_url: str, people: dict[str, str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def may(connection: psycopg.Connection, statement: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_the_matrix_is_what_each_role_can_really_do(logins: dict[str, str], role_prefix: str) -> None:
     """docs/roles.md: every table and view, every verb, tried as a member of each role. One that is not there is a failure."""
     with psycopg.connect(logins["owner"]) as owner:
@@ -169,6 +170,7 @@ def test_making_them_again_does_nothing(logins: dict[str, str], database_url: st
     assert list(migrate.migrate(logins["owner"], role_prefix=role_prefix).views) == []
 
 
+@pytest.mark.slow
 def test_a_fresh_database_is_migrated_by_a_member_of_the_owner(empty_database: str) -> None:
     """Roles first, then `migrate` by an ordinary login: it needs nothing but its membership, and the rights are right."""
     prefix = f"t{uuid.uuid4().hex[:8]}"
@@ -193,6 +195,7 @@ def test_a_superuser_who_migrates_owns_nothing(empty_database: str, role_prefix:
     assert rows == [(f"{role_prefix}_owner",)]
 
 
+@pytest.mark.slow
 def test_what_is_printed_is_enough_for_an_administrator(database_url: str, empty_database: str) -> None:
     """A login without rights is told to print; what it prints, run by an administrator, lets it migrate and grant."""
     prefix, user = f"t{uuid.uuid4().hex[:8]}", f"deployer_{uuid.uuid4().hex[:8]}"
@@ -212,6 +215,7 @@ def test_what_is_printed_is_enough_for_an_administrator(database_url: str, empty
         assert migrate.make_roles(theirs, prefix) == []
 
 
+@pytest.mark.slow
 def test_rights_are_right_after_views_are_made_anew(logins: dict[str, str], database_url: str, role_prefix: str, tmp_path: Path,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     """A view that becomes personal is closed to readers by `migrate`, one that was taken away comes back open."""

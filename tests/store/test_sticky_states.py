@@ -247,6 +247,7 @@ def look(there: Setting, tmp_path: Path, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_setting_breaks_or_falsifies_anything(
     database_url: str, empty_database: str, admin: psycopg.Connection[Any], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def age(there: Setting, minutes: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_second_sync_at_once_asks_for_two_pages_at_most(database: Database) -> None:
     """However long the first one took, and however much credit there is: what it compared is left alone until a polling interval
     after its end.
@@ -64,6 +65,7 @@ def test_a_second_sync_at_once_asks_for_two_pages_at_most(database: Database) ->
         assert lists(there) - before <= 2
 
 
+@pytest.mark.slow
 def test_an_hourly_sync_sees_every_change(database: Database) -> None:
     """An hour's credit pays for a whole pass: every cost that was corrected is stored; beside its pages, each class that is due by the policy begins a walk."""
     with source(database, calls=CALLS) as there:
@@ -78,6 +80,7 @@ def test_an_hourly_sync_sees_every_change(database: Database) -> None:
         assert there.differences() == []
 
 
+@pytest.mark.slow
 def test_without_a_share_only_the_policy_compares(database: Database) -> None:
     """A share of 0 leaves changes of old calls to the schedule by age."""
     with source(database, calls=CALLS) as there:
@@ -88,6 +91,7 @@ def test_without_a_share_only_the_policy_compares(database: Database) -> None:
         assert seen(there) < len(changed)
 
 
+@pytest.mark.slow
 def test_sync_full_finds_every_change_and_every_deletion(database: Database) -> None:
     """Right after another sync, which has compared everything: in one run, with a tenth more requests than pages."""
     with source(database, calls=CALLS) as there:
@@ -104,6 +108,7 @@ def test_sync_full_finds_every_change_and_every_deletion(database: Database) -> 
         assert report.is_complete
 
 
+@pytest.mark.slow
 def test_a_stretch_of_days_costs_its_own_pages(database: Database) -> None:
     """Both days included, in the reporting time zone; nothing else is compared, however long ago that was."""
     with source(database, calls=CALLS) as there:
@@ -138,6 +143,7 @@ def test_a_stretch_may_have_one_end(database: Database, open_end: str) -> None:
         assert seen(there) == (295 if open_end == "until" else 95)
 
 
+@pytest.mark.slow
 def test_credit_is_kept_in_the_database(database: Database) -> None:
     """What a sync did not spend is there for the next one, under `serve` and cron alike."""
     with source(database, calls=CALLS) as there:

@@ -123,6 +123,7 @@ def test_what_a_source_may_do_loses_nothing(database: Database, name: str) -> No
         assert there.api.log.early == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headroom", [0.0, 0.2])
 def test_the_limit_is_never_exceeded(database: Database, headroom: float) -> None:
     """With windows of a second and 30 requests each, no window holds more, and nothing is sent before reset_at."""
@@ -135,6 +136,7 @@ def test_the_limit_is_never_exceeded(database: Database, headroom: float) -> Non
         assert there.api.log.requests == report.counters.requests
 
 
+@pytest.mark.slow
 def test_a_limit_that_nobody_told_is_learned_from_the_refusal(database: Database) -> None:
     """Refused, the run waits for reset_at, takes the limit from the body, goes on, and does not fail."""
     switches = Switches(limit=25, window_seconds=1.0, reset_at_naive=True)
@@ -148,6 +150,7 @@ def test_a_limit_that_nobody_told_is_learned_from_the_refusal(database: Database
         assert there.api.log.refused <= 8 * report.counters.refusals
 
 
+@pytest.mark.slow
 def test_a_request_that_was_given_back_unsent_is_made_after_all(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_request_that_was_given_back_unsent_is_made_after_all(
         assert there.differences() == []
 
 
+@pytest.mark.slow
 def test_two_keys_are_two_budgets(database: Database) -> None:
     """Requests are shared out over the keys, and no key exceeds its own limit."""
     api = Api(World(1, 60, switches=Switches(limit=10, window_seconds=1.0)), keys=("truedy_one", "truedy_two"))
@@ -205,6 +209,7 @@ def test_a_stop_ends_a_run_and_keeps_what_is_done(database: Database) -> None:
         assert there.value("SELECT expires_at <= clock_timestamp() FROM replicator.lease WHERE account = 'default'")
 
 
+@pytest.mark.slow
 def test_one_writer(database: Database) -> None:
     """While another holds the lease, a run says who, and asks nothing of the source."""
     held = lease.acquire(database, "default", "serve")
@@ -233,6 +238,7 @@ def test_a_wrong_key_ends_the_run(database: Database) -> None:
         assert there.api.log.requests == 1
 
 
+@pytest.mark.slow
 def test_an_unreachable_source_ends_the_run_soon(database: Database) -> None:
     """Nobody listens: three attempts, then the error."""
     with Reader("http://127.0.0.1:9/api/public/v1", "truedy_key") as reader, pytest.raises(SourceUnavailable):

@@ -130,6 +130,7 @@ def dump(url: str) -> bytes:
     return subprocess.run([find_binaries() / "pg_dump", "-Fc", url], capture_output=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_restored_backup_is_erased_again(
     database: Database, tmp_path: Path, database_url: str, empty_database: str
 ) -> None:

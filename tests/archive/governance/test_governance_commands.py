@@ -54,6 +54,7 @@ def test_what_is_due_is_not_known_without_the_secret(
     assert "another secret" in found[3]
 
 
+@pytest.mark.slow
 def test_an_erasure_from_the_question_to_the_certificate(database: Database, tmp_path: Path, typed: Any) -> None:
     """A hold keeps one call, the dry run says what the run does, the certificate names it, and the log has all of it."""
     with replica(database, tmp_path, calls=5) as there:

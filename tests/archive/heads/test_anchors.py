@@ -178,6 +178,7 @@ def test_what_is_no_head_is_told(
     assert [fault.code for fault in anchors.find("default", folder, key=other.public_key).faults] == ["head_key"]
 
 
+@pytest.mark.slow
 def test_time_stamps(
     database: Database, signer: Signer, folder: anchor_places.Folder, stamping: Authority, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def there(database: Database) -> Iterator[Setting]:
         yield found
 
 
+@pytest.mark.slow
 def test_from_the_command_to_the_receiver(there: Setting, database_url: str, tmp_path: Path) -> None:
     """An operator exports with a reason; a receiver who has nothing but the folder and the public key verifies it."""
     signer = signing.load(tmp_path / "data" / "archive-signing-key")
@@ -49,6 +50,7 @@ def test_from_the_command_to_the_receiver(there: Setting, database_url: str, tmp
     assert json.loads(done.stdout)["sequence"] == there.value("SELECT max(sequence) FROM archive.records")
 
 
+@pytest.mark.slow
 def test_what_is_not_there_ends_with_1(there: Setting, database_url: str, tmp_path: Path) -> None:
     """A call that the archive does not know is named, and the bag holds the rest; a number that nobody has is an answer."""
     one = there.value("SELECT id FROM truedy.calls LIMIT 1")
@@ -67,6 +69,7 @@ def test_what_is_not_there_ends_with_1(there: Setting, database_url: str, tmp_pa
     assert "not an empty folder" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_hold_is_produced(there: Setting, database_url: str, tmp_path: Path) -> None:
     """What a hold covers is what is exported; a hold that does not exist is refused before anything is written."""
     ids = [str(row[0]) for row in there.rows("SELECT id FROM truedy.calls ORDER BY id LIMIT 2")]
@@ -94,6 +97,7 @@ def test_numbers_are_compared_by_their_digits() -> None:
             archive_export.digits(wrong)
 
 
+@pytest.mark.slow
 def test_no_number_is_sealed(there: Setting, database_url: str, tmp_path: Path) -> None:
     """No erasure reaches what was sealed of an export: it has a keyed hash, or a count; the bag says what was asked for."""
     number = there.value("SELECT phone_number FROM truedy.calls WHERE phone_number LIKE '+%' LIMIT 1")

@@ -164,6 +164,7 @@ print(most() - before, *faults, sep="\\n")
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_calls(tmp_path: Path) -> None:
     """2,000 calls with audio, 14,000 files, one of them of 40 MB: writer and verifier together need at most 12 MB more than
     for 20 calls. (The verifier keeps some 300 bytes for each file.)

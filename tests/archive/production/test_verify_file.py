@@ -129,6 +129,7 @@ def found(folder: Path, **options: object) -> list[str]:
         return [str(error)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_remade", [False, True])
 def test_every_change_of_every_file_is_found(whole: Path, tmp_path: Path, is_remade: bool) -> None:
     """Each file is flipped, cut, doubled, lengthened, shortened by a line, swapped, deleted and emptied; then the manifests

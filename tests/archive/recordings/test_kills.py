@@ -8,6 +8,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from replicator.archive.recordings import objects
 from replicator.archive.recordings.folder_store import FolderStore
 from replicator.archive.recordings.janitor import compare
@@ -23,6 +25,7 @@ KILLS = int(os.environ.get("REPLICATOR_TEST_KILLS", "200"))
 SOUND_BYTES = 150_000
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_each_step_loses_nothing(database: Database, database_url: str, tmp_path: Path) -> None:
     """Each run dies one step later than the one before, and the next call's recording begins there. After each death,
     every stored row has its whole file; after each whole run, every recording is stored and sealed once, no part is

@@ -45,6 +45,7 @@ def states(url: str) -> dict[str, int]:
         return dict(connection.execute("SELECT state, count(*) FROM archive.objects GROUP BY state").fetchall())
 
 
+@pytest.mark.slow
 def test_a_sync_keeps_the_recordings(api: Api, served: dict[str, str], tmp_path: Path) -> None:
     """Each recording that has a link is stored, sealed and whole; the storage never saw the key; nothing names a link;
     and the view knows of each call whether its recording is stored.
@@ -71,6 +72,7 @@ def test_a_sync_keeps_the_recordings(api: Api, served: dict[str, str], tmp_path:
     assert whole.returncode == 0, whole.stdout
 
 
+@pytest.mark.slow
 def test_links_that_expired_are_renewed(api: Api, served: dict[str, str], tmp_path: Path) -> None:
     """Recordings from before the archive was switched on: `archive run` renews their links and downloads them, within the
     time that it is given.
@@ -89,6 +91,7 @@ def test_links_that_expired_are_renewed(api: Api, served: dict[str, str], tmp_pa
     assert states(served["DATABASE_URL"]) == {"stored": kept["stored"]}
 
 
+@pytest.mark.slow
 def test_without_leave_nothing_inside_is_reached(api: Api, served: dict[str, str], tmp_path: Path) -> None:
     """The simulator's storage is on loopback: without REPLICATOR_ARCHIVE_ALLOW_HOSTS each link is refused, and said so."""
     done = fix_commands.run("sync", cwd=tmp_path, **served | {"REPLICATOR_ARCHIVE_ALLOW_HOSTS": "10.9.9.9"})
@@ -100,6 +103,7 @@ def test_without_leave_nothing_inside_is_reached(api: Api, served: dict[str, str
     assert set(states(served["DATABASE_URL"])) == {"stored"}
 
 
+@pytest.mark.slow
 def test_serve_keeps_recordings_beside_its_syncs(served: dict[str, str], tmp_path: Path) -> None:
     """In a thread of its own; and a stop ends it."""
     settings = served | {"REPLICATOR_POLL_SECONDS": "1"}

@@ -133,6 +133,7 @@ def test_a_late_run_goes_on_where_one_ended(database: Database, monkeypatch: pyt
     assert verdict(database).is_whole
 
 
+@pytest.mark.slow
 def test_what_happened_while_the_archive_was_off_is_sealed_late(there: Setting) -> None:
     """On, off, on: a call that came back meanwhile, one that came back and went again, and columns that a newer program read
     anew are no faults. A late run seals them, and all is whole.
@@ -224,6 +225,7 @@ def as_superuser(connection: psycopg.Connection, statements: str) -> None:
     connection.execute(statements)
 
 
+@pytest.mark.slow
 def test_every_change_in_the_database_is_found(there: Setting, database_url: str) -> None:
     """The tamper matrix over each table, by somebody whom no right stops: found without a head outside, by the first bad
     sequence.
