@@ -19,7 +19,7 @@ READY := .venv/.ready
 # Python keeps what it compiled, also where the environment says otherwise: each of the test processes would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Many tests wait for a time or for a process, so two of them share a processor.
+# Many tests wait for a time or for a process, so two of them share a processor; not those of the campaigns, which compute.
 CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 PARALLEL ?= -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist worksteal
 
@@ -32,8 +32,8 @@ test: $(READY) lint
 	$(BIN)/python -m pytest $(PARALLEL) -m "not campaign"
 
 campaigns: $(READY)
-	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest $(PARALLEL) -m campaign $$(grep -rl "pytest.mark.campaign" tests --include=test_*.py)
-	$(BIN)/python -m tests.fix_servers $(PARALLEL)
+	HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n $(CORES) --dist worksteal -m campaign $$(grep -rl "pytest.mark.campaign" tests --include=test_*.py)
+	$(BIN)/python -m tests.fix_servers -n $(CORES) --dist worksteal
 
 quick: $(READY)
 	$(BIN)/python -m pytest $(PARALLEL) --one-case --hypothesis-profile quick -m "not slow"

@@ -61,7 +61,9 @@ class KeyBudget:
         not_before: datetime | None,
         limit: int | None,
     ) -> None:
-        """Take over the stored state of this key: at the start, and when another process has charged requests to it."""
+        """Take over the stored state of this key: at the start, and when another process has charged requests to it. What is
+        owed counts as well, because it is not stored yet.
+        """
         known = self.budget.clock
         if known is None and clock is not None:
             # Our clock may have been changed since, so until an answer comes, the stored offset is used only to number
@@ -72,8 +74,9 @@ class KeyBudget:
         is_recent = not_before is not None and now - not_before < LEARNED_LIMIT_AGE
         if ours is not None and limit is not None and is_recent:
             ours = min(ours, limit)
+        with_owed = {**charged, **{window: charged.get(window, 0) + count for window, count in self._owed.items()}}
         self.budget = replace(
-            self.budget, charged=charged, clock=known, not_before=not_before or self.budget.not_before, limit=ours
+            self.budget, charged=with_owed, clock=known, not_before=not_before or self.budget.not_before, limit=ours
         )
 
     def assume_lost(self, now: datetime, requests: int) -> None:

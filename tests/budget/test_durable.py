@@ -46,3 +46,22 @@ def test_what_is_owed_is_written_again_where_a_transaction_breaks_off(database: 
         key_budget.save(tx)  # and not a second time
     with database.connection() as connection:
         assert budgets.load_budget(connection, key_budget.key) == stored
+
+
+def test_a_killed_processs_requests_count_though_another_process_is_faster(database: Database) -> None:
+    """What may still arrive is stored with the next batch only; until then this process keeps it in mind, also where it has to
+    read the books again.
+    """
+    ours, theirs = (DurableBudget(database, "default", "a key", Limits(100, 60.0, 0.0)) for _ in range(2))
+    for one in (ours, theirs):
+        one.load(NOW)
+        one.completed([Completion(NOW, NOW, NOW)])
+    ours.assume_lost(NOW, 8)
+    assert theirs.charge(NOW, 95)
+    assert not ours.charge(NOW, 10)
+    assert ours.free(NOW) == 0
+    with database.transaction() as tx:
+        ours.save(tx)
+    ours.saved()
+    theirs.load(NOW)
+    assert theirs.free(NOW) == 0

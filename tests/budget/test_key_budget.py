@@ -191,6 +191,19 @@ def test_what_another_process_charged_is_not_free() -> None:
     assert key_budget.budget.not_before == after(20)
 
 
+def test_what_is_owed_counts_beside_what_is_stored() -> None:
+    """A killed process's requests are stored with the next batch. Until then the books do not have them, and reading the books
+    again, because another process was faster, does not forget them.
+    """
+    key_budget = seen(Limits(10, 60, 0.0))
+    key_budget.assume_lost(after(10), 3)
+    key_budget.recall(after(11), {WINDOW: 5}, None, None, None)
+    assert key_budget.free(after(11)) == 2
+    owed = key_budget.take_owed()
+    key_budget.recall(after(12), {WINDOW: 5 + owed[WINDOW]}, None, None, None)
+    assert key_budget.free(after(12)) == 2
+
+
 def test_a_stored_clock_only_names_the_windows() -> None:
     """It is widened by a second on both sides, and one that an answer told of in this process is not replaced by it."""
     fresh = KeyBudget(Limits(10, 60, 0.0))

@@ -97,7 +97,7 @@ def test_a_kept_day_changes_when_a_cost_is_given_up(database_url: str) -> None:
         fix_small_world.insert(connection, Call(1, None, "completed", None, 30))
         connection.execute(
             "UPDATE truedy.calls SET created_at = now() - interval '3 days', started_at = now() - interval '3 days', "
-            "ended_at = now() + interval '10 seconds' WHERE id = %s",
+            "ended_at = now() + interval '30 seconds' WHERE id = %s",
             [call_id(1)],
         )
         refresh(database_url)
