@@ -190,10 +190,13 @@ class Run:
             if hasattr(self, "_committer"):
                 with self._database.transaction() as tx:
                     lease.hold(tx, held)
-                    for key_budget in self._key_budgets if in_flight else ():
-                        # This run does not wait for these answers any longer, but the source will count their requests.
-                        key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
-                        key_budget.save(tx)
+                    for key_budget in self._key_budgets:
+                        if in_flight:
+                            # This run does not wait for these answers any longer, but the source will count their requests.
+                            key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
+                        key_budget.save(
+                            tx
+                        )  # what answers moved to another window since the last commit counts there, too
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
                         source_state.read_apart(tx, self._options.account, self._clock() + APART_FOR)
                     runs.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)

@@ -416,6 +416,8 @@ class Whole:
         ended = driver.run()
         self.kills += ended is None and not self.problems
         self.is_lost = bool(driver.flights) or ended is None
+        for books, key_budget in zip(self.books, self.key_budgets, strict=True) if ended is not None else ():
+            books.save(key_budget)  # as a run does that ends, whatever its result
         driver.let_arrive()
 
     def _membership(self) -> Presence:

@@ -39,6 +39,11 @@ def test_what_is_not_stored_yet_counts_when_another_process_was_faster() -> None
     assert failures([13898]) == []
 
 
+def test_what_an_answer_moved_to_another_window_is_stored_at_the_end_of_a_run() -> None:
+    """Seed 25518: a run ended after that without another commit, and the next one sent one request too many."""
+    assert failures([25518]) == []
+
+
 @pytest.mark.slow
 def test_some_histories_end_well() -> None:
     """No call is lost inside what is proven, none is called deleted that lives, no window is overrun, and when the chaos
