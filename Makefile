@@ -1,5 +1,5 @@
 # make demo   everything at once on this machine: database, simulated source, sync, reports
-# make test   all tests, on the embedded PostgreSQL; CI runs this and then `make campaigns`
+# make test   the tests, on the embedded PostgreSQL; CI runs this and then `make campaigns`
 # make campaigns  what takes longest: 10,000 simulated histories, known bugs planted one by one, hundreds of kills, and what
 #             depends on the server on Debian's PostgreSQL, 16 and 17, where they are to be had (it says what it did not run)
 # make quick  the fast tests, one case of each

@@ -188,11 +188,10 @@ def archive(found: dict[str, Any], payment: dict[str, Any]) -> list[str]:
         f"{payment['precision']:.2%} |",
         "",
         "What limits the time where nothing limits the requests: a sync is then bound by one processor, that of its interpreter.",
-        "What the archive adds to it is, in two parts of about the same size, the search of every text for payment data and the",
-        "recording notice, and the contents, commitments and rows of the records. The database computes its hashes meanwhile. With",
-        "any limit that a source has, also sixty times that of the vendor, the time goes by while answers are waited for, and the",
-        "archive costs none. Tried, with no gain: to have the threads that read answers look for payment data, and longer queues",
-        "for them; all threads share the interpreter.",
+        "What the archive adds to it is the search of every text for payment data and the recording notice, and the contents,",
+        "commitments and rows of the records; the database computes its hashes meanwhile. At sixty times the vendor's limit the time",
+        "goes by while answers are waited for, and the archive costs none. Tried, with no gain: to have the threads that read answers",
+        "look for payment data, and longer queues for them; all threads share the interpreter.",
     ]
 
 

@@ -30,6 +30,8 @@ class DurableBudget(KeyBudget):
         super().__init__(limits)
         self._database = database
         self.key = budgets.BudgetKey(account, budgets.key_id(key))
+        self._offsets: tuple[float | None, float | None] = (None, None)
+        """The offset of the clocks as it is stored."""
         self._saved: budgets.BudgetRow | None = None
         self._written: budgets.BudgetRow | None = None
 
@@ -37,9 +39,10 @@ class DurableBudget(KeyBudget):
         """Read the stored budget: at the start, and again when another process has charged requests to it."""
         with self._database.connection() as connection:
             row = budgets.load_budget(connection, self.key)
+        low, high = self._offsets = row.offset_low_seconds, row.offset_high_seconds
         clock = None
-        if row.offset_low_seconds is not None and row.offset_high_seconds is not None:
-            clock = ClockOffset(timedelta(seconds=row.offset_low_seconds), timedelta(seconds=row.offset_high_seconds))
+        if low is not None and high is not None:
+            clock = ClockOffset(timedelta(seconds=low), timedelta(seconds=high))
         self.recall(now, row.charged, clock, row.not_before, row.request_limit)
 
     def charge(self, now: datetime, requests: int) -> bool:
@@ -56,20 +59,19 @@ class DurableBudget(KeyBudget):
         return super().charge(now, requests)
 
     def save(self, tx: psycopg.Connection[Any]) -> None:
-        """Write what was learned since the last call, in this transaction. After its commit, `saved` must be called.
+        """Write what was learned since the last call, in this transaction. After its commit, `saved` must be called. The offset
+        of the clocks stays as it is stored until an answer has shown it: what is in memory before that is wider.
 
         If the transaction fails, the next call writes all of it again.
         """
         if self._owed:
             budgets.add_charges(tx, self.key, self._owed)
-        clock = self.budget.clock
-        row = budgets.BudgetRow(
-            self.budget.limit if self.budget.limit != self._limits.ours else None,
-            self.budget.not_before,
-            floor(clock.low.total_seconds() * 10) / 10 if clock else None,
-            ceil(clock.high.total_seconds() * 10) / 10 if clock else None,
-            charged={},
-        )
+        low, high = self._offsets
+        if self.budget.is_clock_seen and self.budget.clock is not None:
+            low = floor(self.budget.clock.low.total_seconds() * 10) / 10
+            high = ceil(self.budget.clock.high.total_seconds() * 10) / 10
+        learned = self.budget.limit if self.budget.limit != self._limits.ours else None
+        row = budgets.BudgetRow(learned, self.budget.not_before, low, high, charged={})
         if row != self._saved:
             budgets.save_budget(tx, self.key, self._limits.window_seconds, row)
         self._written = row

@@ -1,4 +1,4 @@
-"""Has the calls and transcripts of a transaction looked at for payment data before they are stored (archive/payment_watch)."""
+"""Has the calls and transcripts of a transaction looked at for payment data before they are sealed (archive/payment_watch)."""
 
 from __future__ import annotations
 

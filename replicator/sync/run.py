@@ -154,6 +154,10 @@ class Run:
         details = replace(self._options.details, stages=recovered.stages)
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
+        for key_budget in self._key_budgets:
+            self._retrying(partial(key_budget.load, now))
+            if recovered.was_killed:
+                key_budget.assume_lost(now, self._options.workers)
         suppressing = Suppressing(account, guard.keys if guard is not None else None)
         seals = self._options.seals
         self._committer = Committer(
@@ -171,10 +175,6 @@ class Run:
         )
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
-        for key_budget in self._key_budgets:
-            self._retrying(partial(key_budget.load, now))
-            if recovered.was_killed:
-                key_budget.assume_lost(now, self._options.workers)
 
     def _end(
         self,
@@ -194,9 +194,8 @@ class Run:
                         if in_flight:
                             # This run does not wait for these answers any longer, but the source will count their requests.
                             key_budget.assume_lost(self._clock(), min(in_flight, self._options.workers))
-                        key_budget.save(
-                            tx
-                        )  # what answers moved to another window since the last commit counts there, too
+                        # What answers moved to another window since the last commit is stored, too.
+                        key_budget.save(tx)
                     if sum(reader.deaths for reader in self._careful) > self._deaths:
                         source_state.read_apart(tx, self._options.account, self._clock() + APART_FOR)
                     runs.save_run(tx, self._committer.run_id, self._counters, outcome, message, failure)

@@ -6,7 +6,6 @@ What is to be sealed is noted while the transaction writes. Where the archive is
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from replicator.archive import contents, gaps, sealing
@@ -87,9 +86,9 @@ class Notes:
             transcripts = sealed_contents.transcripts(tx, self.transcripts) if self.transcripts else ()
             stones = sealed_contents.tombstones(tx, self.absences) if self.absences else ()
             meanwhile()
-        entries = self._entries(list(calls), list(transcripts), list(stones), now)
-        if (first := next(entries, None)) is not None:
-            sealing.append(tx, self.account, chain([first], entries), now)
+        found = list(calls), list(transcripts), list(stones)
+        if any(found) or self.reappeared or self.gaps:
+            sealing.append(tx, self.account, self._entries(*found, now), now)
 
     def _entries(
         self, calls: Iterable[Row], transcripts: Iterable[Row], stones: Iterable[Row], now: datetime

@@ -65,3 +65,30 @@ def test_a_killed_processs_requests_count_though_another_process_is_faster(datab
     ours.saved()
     theirs.load(NOW)
     assert theirs.free(NOW) == 0
+
+
+def test_the_stored_offset_stays_until_an_answer_shows_it(database: Database) -> None:
+    """In memory it is a second wider on each side, as our clock may have been changed. A process that got no answer stores it as
+    it was: a source that is down for an hour would else make it a minute wide, and no window could be told from the next.
+    """
+    first = DurableBudget(database, "default", "a key", Limits(100))
+    first.load(NOW)
+    first.completed([Completion(NOW, NOW, NOW + timedelta(seconds=1.1))])
+    with database.transaction() as tx:
+        first.save(tx)
+    with database.connection() as connection:
+        stored = budgets.load_budget(connection, first.key)
+    for _ in range(3):
+        later = DurableBudget(database, "default", "a key", Limits(100))
+        later.load(NOW)
+        assert later.budget.clock is not None
+        assert later.budget.clock.high > timedelta(seconds=2)
+        later.completed([Completion(NOW, NOW, None)])
+        with database.transaction() as tx:
+            later.save(tx)
+    with database.connection() as connection:
+        after = budgets.load_budget(connection, first.key)
+    assert (after.offset_low_seconds, after.offset_high_seconds) == (
+        stored.offset_low_seconds,
+        stored.offset_high_seconds,
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from replicator.archive.verification import inspection
 from replicator.budget.durable import Limits
 from replicator.errors import LeaseHeld, LeaseLost
 from replicator.simulator.api import KEY
@@ -126,6 +127,17 @@ def test_hostile_syncs_behind_a_pooler_are_exact(pooled: Database) -> None:
                 there.rows(f"UPDATE truedy.{table} SET due_at = now() WHERE due_at IS NOT NULL RETURNING 1")
         assert there.differences() == []
         assert there.value("SELECT sum(charged) FROM replicator.budget_windows") >= there.api.log.requests
+
+
+def test_what_is_sealed_behind_a_pooler_verifies(pooled: Database) -> None:
+    """The hashes are asked for in a pipeline, which the pooler has to pass on."""
+    with source(pooled, calls=250) as there:
+        there.sync(seals=True)
+        there.world.update(there.world.live_ids()[3], context={"newer": True})
+        there.sync(seals=True)
+        verdict = inspection.verify(pooled, "default", ())
+    assert verdict.is_whole
+    assert verdict.records > 250
 
 
 def test_an_idle_sync_behind_a_pooler_writes_no_row(pooled: Database) -> None:

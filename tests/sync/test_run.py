@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replicator.budget.durable import Limits
-from replicator.errors import BadKey, Forbidden, LeaseHeld, NotTheApi, PaymentRequired, SourceUnavailable
-from replicator.simulator.api import Api
+from replicator.errors import AnotherSource, BadKey, Forbidden, LeaseHeld, NotTheApi, PaymentRequired, SourceUnavailable
+from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
 from replicator.simulator.world import World
 from replicator.source.client import Reader
-from replicator.store import lease
+from replicator.store import budgets, lease
 from replicator.sync.protocol.requests import Outcome, Request
 from replicator.sync.run import Options, Run
 from replicator.sync.workers import WorkerPool
@@ -291,3 +291,22 @@ def test_a_poisoned_row_costs_a_poll_nothing(database: Database) -> None:
         assert there.api.log.requests <= 2
         assert there.value("SELECT count(*) FROM truedy.calls") == 249
         assert there.value("SELECT count(*) FROM replicator.coverage WHERE NOT is_proven") == 1
+
+
+@pytest.mark.slow
+def test_the_end_of_a_run_stores_what_an_answer_moved_to_another_window(database: Database) -> None:
+    """An answer that comes more than a window after its request is counted in each window in which it may have arrived. A run
+    that ends because the account looks empty commits nothing after that, and the next one has to know.
+    """
+    switches = Switches(limit=100, window_seconds=1.0)
+    with source(database, calls=20, switches=switches) as there, Reader(there.base_url, KEY) as reader:
+        there.sync()
+        there.api.switches = switches.but(empty_account=True, latency_seconds=1.2)
+        run = Run(database, [(KEY, reader)], Options(base_url=there.base_url, limits=Limits(100, 1.0, 0.0)))
+        with pytest.raises(AnotherSource):
+            run.perform()
+        key_budget = run._key_budgets[0]
+        with database.connection() as connection:
+            stored = budgets.load_budget(connection, key_budget.key)
+    kept = key_budget.budget.charged
+    assert {window: count for window, count in kept.items() if stored.charged.get(window, 0) < count} == {}

@@ -1,4 +1,4 @@
-"""Looks for payment data and for the recording notice in what a transaction is about to store, and stores what was found.
+"""Looks for payment data and for the recording notice in what a transaction stores, before it is sealed; stores what was found.
 
 The findings are written in the transaction that writes the texts. REPLICATOR_ARCHIVE_PAYMENT_DATA says what happens to
 the texts themselves. `scan` looks at what was stored while the archive was off.
