@@ -135,7 +135,7 @@ class Run:
         """Open the run, and start from the state that the previous run left."""
         guard, account = self._options.guard, self._options.account
         if guard is not None:
-            self._retrying(lambda: guard.begin(self._database, account, self._clock()))
+            self._retrying(lambda: guard.begin(self._database, account, self._clock(), self._pulse))
         now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
 
         def write() -> Recovered:

@@ -44,9 +44,9 @@ class Setting:
             "limits": Limits(switches.limit, switches.window_seconds, 0.0),
             **options,
         }
-        stop, on_progress = given.pop("stop", None), given.pop("on_progress", None)
+        more = {name: given.pop(name) for name in ("stop", "on_progress", "pulse") if name in given}
         with Reader(self.base_url, KEY, timeout_seconds=self.timeout_seconds) as reader:
-            run = Run(self.database, [(KEY, reader)], Options(**given), stop=stop, on_progress=on_progress)
+            run = Run(self.database, [(KEY, reader)], Options(**given), **more)
             return run.perform()
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:

@@ -48,6 +48,8 @@ class Tools:
     keys: Keys
     file: SuppressionFile
     open_store: Callable[[], AbstractContextManager[Store]]
+    pulse: Callable[[], object] = lambda: None
+    """Called before each call that is erased: a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def perform(database: Database, request: Request, planned: Plan, tools: Tools, n
     with ExitStack() as stack:
         eraser = _Eraser(request, planned.kind, tools, now, erasure_id, stack, lines)
         for one in planned.verdicts:
+            tools.pulse()
             try:
                 with database.transaction() as tx:
                     became, removed = eraser.erase(tx, one, sealed.get(one.call_id, []), last)

@@ -49,15 +49,23 @@ class Guard:
     looks_always: bool = True
     """Whether the file is read even where the table is empty, as it is in a database from before the first erasure."""
 
-    def begin(self, database: Database, account: str, now: datetime) -> None:
-        """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back."""
+    def begin(
+        self, database: Database, account: str, now: datetime, pulse: Callable[[], object] = lambda: None
+    ) -> None:
+        """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back.
+
+        `pulse` is called for each call that is looked at or erased: it is a sign of life.
+        """
         if self.settings is not None:
             with database.transaction() as tx:
                 deeds.note_settings(tx, account, self.settings, now, by=self.by)
-        self.reapply(database, account, now)
+        self.reapply(database, account, now, pulse)
 
-    def reapply(self, database: Database, account: str, now: datetime) -> Done | None:
+    def reapply(
+        self, database: Database, account: str, now: datetime, pulse: Callable[[], object] = lambda: None
+    ) -> Done | None:
         """Bring the two lists together, and erase again what the database did not know; return what was erased, if any.
+        `pulse` is as for `begin`.
 
         Raises ConfigurationError where the secret of one of the lists is not known, or the user may not erase.
         """
@@ -75,14 +83,14 @@ class Guard:
         if not new:
             return None
         with database.connection() as connection:
-            planned = _plan(connection, account, keys, new, now)
+            planned = _plan(connection, account, keys, new, now, pulse)
         request = Request(account, BY, REASON, restored=tuple(sorted(new)))
         try:
             if not planned.verdicts and not planned.unread:
                 with database.transaction() as tx:
                     governance.suppress(tx, account, keys.key_id, sorted(new), now)
                 return None
-            return perform(database, request, planned, Tools(keys, file, self.open_store), now)
+            return perform(database, request, planned, Tools(keys, file, self.open_store, pulse), now)
         except RightMissing as error:
             raise ConfigurationError(
                 "the database was restored from an earlier state, and has calls that were erased since; this user may not erase "
@@ -92,13 +100,19 @@ class Guard:
 
 
 def _plan(
-    connection: psycopg.Connection[Any], account: str, keys: Keys, new: set[tuple[str, str]], now: datetime
+    connection: psycopg.Connection[Any],
+    account: str,
+    keys: Keys,
+    new: set[tuple[str, str]],
+    now: datetime,
+    pulse: Callable[[], object],
 ) -> Plan:
     """Decide about the stored calls that the new entries of the list name."""
     names = {key for _, key in new}
     rules = holds.rules(connection, account, keys)
     found = []
     for row in governance.candidates(connection, account):
+        pulse()
         call = holds.candidate(row, keys, "list")
         if not names.isdisjoint({keys.of_call(call.id), *call.number_keys}):
             found.append(verdict(call, rules, now, is_erasure_asked=True))

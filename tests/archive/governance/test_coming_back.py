@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_REFRESHED = {"rollup.numbers"}
+ERASED = "SELECT count(*) FROM archive.erasure_calls WHERE sequence IS NOT NULL"
 COUNTS = "SELECT count(*), count(*) FILTER (WHERE deleted_at IS NULL), sum(cost_usd), sum(duration_seconds) FROM truedy.calls"
 
 
@@ -151,8 +152,13 @@ def test_a_restored_backup_is_erased_again(
             again = Replica(there.there, restored, tmp_path, there.ids)
             there.there.database = restored
             assert not gone(again)
-            again.sync()
+            calls = again.rows("SELECT count(*) FROM truedy.calls")[0][0]
+            signs: list[int] = []
+            again.sync(pulse=lambda: signs.append(again.rows(ERASED)[0][0]))
             assert gone(again)
+            # A large replica takes longer than a watchdog waits: there is a sign of life for each call.
+            assert signs.count(0) > calls
+            assert set(signs) == set(range(again.rows(ERASED)[0][0] + 1))
             assert again.rows("SELECT count(*) FROM archive.erasures WHERE asked_by = 'replicator'") == [(1,)]
             again.sync(asked=Asked(with_details=True))
             assert gone(again)
