@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,7 @@ SHOW = "SELECT current_database(), current_setting('application_name'), current_
 
 SPY = """#!/bin/sh
 { echo "--- arguments"; tr '\\0' '\\n' < /proc/$$/cmdline
-  echo "--- mode"; [ -z "$PGSERVICEFILE" ] || stat -c %a "$PGSERVICEFILE"
+  echo "--- mode"; [ -z "$PGSERVICEFILE" ] || stat -Lc %a "$PGSERVICEFILE"
   echo "--- file"; [ -z "$PGSERVICEFILE" ] || cat "$PGSERVICEFILE"
   echo "--- environment"; env | grep ^PG | sort; } > "$SPY"
 """
@@ -58,8 +57,15 @@ def run(conninfo: str, *arguments: str, is_own_server: bool = False) -> int:
     return psql.run(conninfo, arguments, os.environ, packaged=embedded.find_binaries, is_own_server=is_own_server)
 
 
-def test_nothing_of_the_database_stands_in_the_arguments(spied: Path) -> None:
-    """Whatever DATABASE_URL holds goes through the environment, or a file for its owner only that is gone afterwards."""
+@pytest.mark.parametrize("is_in_memory", [True, False], ids=["in memory", "on disk"])
+def test_nothing_of_the_database_stands_in_the_arguments(
+    spied: Path, monkeypatch: pytest.MonkeyPatch, is_in_memory: bool
+) -> None:
+    """Whatever DATABASE_URL holds goes through the environment, or a file for its owner only that is gone afterwards: in
+    memory, so that nothing is left of a program that is killed, or where the system has no such file, on disk.
+    """
+    if not is_in_memory:
+        monkeypatch.delattr(os, "memfd_create")
     conninfo = (
         f"postgresql://ann:{SECRET}@h1,h2:5433/calls?sslpassword={SECRET}&options=-c%20a.b%3D{SECRET}"
         f"&keepalives_idle=7&sslkey=/{SECRET}&target_session_attrs=read-write"
@@ -76,6 +82,7 @@ def test_nothing_of_the_database_stands_in_the_arguments(spied: Path) -> None:
     assert variables["PGOPTIONS"] == f"-c a.b={SECRET}"
     assert found["mode"].strip() == "600"
     assert found["file"].splitlines() == ["[replicator]", "keepalives_idle=7", f"sslpassword={SECRET}"]
+    assert variables["PGSERVICEFILE"].startswith("/proc/self/fd/" if is_in_memory else tempfile.gettempdir())
     assert set(Path(tempfile.gettempdir()).glob("replicator-*.conf")) == before
 
 
@@ -174,11 +181,6 @@ def test_the_process_list_shows_nothing(database_url: str, tmp_path: Path) -> No
     assert "psql" in seen
     assert SECRET not in seen
     assert str(parts["password"]) not in seen
-    assert not [
-        file
-        for file in Path(tempfile.gettempdir()).glob("replicator-*.conf")
-        if stat.S_IMODE(file.stat().st_mode) != 0o600
-    ]
 
 
 @pytest.mark.slow
