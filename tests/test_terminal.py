@@ -120,7 +120,7 @@ SHOWN: tuple[tuple[str, int], ...] = (
     ("archive retention list", 0), ("archive hold add @case-of-a-long-name --call @call --reason x", 0), ("archive hold list", 0),
     ("archive hold release @case-of-a-long-name --reason x", 0), ("archive dispose --dry-run", 0),
     ("archive erase --call @call --reason x", 0), ("archive reapply", 0), ("archive log", 0),
-    ("accounts rename @default @other", 2),
+    ("archive verify", 0), ("accounts rename @default @other", 2),
 )  # fmt: skip
 """Each command in turn, with its exit code. A word with @ is an argument."""
 
@@ -151,3 +151,6 @@ def test_nothing_is_cut(database: Database, database_url: str, tmp_path: Path) -
                 wrong.append(f"{line} ended with {code}")
             wrong += [f"{line}: {text}" for text in shown.splitlines() if is_cut(text) and words[0] not in VERBATIM]
         assert not wrong, "\n".join(wrong)
+        # What all these commands sealed was verified by the last one.
+        sealed = {kind for (kind,) in there.rows("SELECT DISTINCT kind FROM archive.records")}
+        assert {"hold", "release", "erasure", "read", "export", "configuration", "month_close"} <= sealed

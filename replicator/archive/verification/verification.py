@@ -68,7 +68,8 @@ class _Content(msgspec.Struct):
     account: str
     call_id: str | None = None
     observed_at: str | None = None
-    records: list[int] | None = None
+    records: list[int] | int | None = None
+    """The sequences that an erasure takes away; of an export, how many records it holds."""
 
 
 @dataclass(slots=True)
@@ -213,7 +214,7 @@ def _check_record(record: Record, block: Block, seen: Checked) -> Iterator[Fault
         at,
     ):
         yield Fault(sequence, "record_columns", "the record's columns are not what its content says")
-    if says.records and kind in ERASERS:
+    if isinstance(says.records, list) and kind in ERASERS:
         seen.erased.difference_update(one for one in says.records if one < sequence)
 
 

@@ -15,6 +15,7 @@ from replicator.archive import chain, sealing
 from replicator.archive.kinds import Kind
 from replicator.archive.production import bag, exporting, verify_file
 from replicator.archive.recordings.folder_store import FolderStore
+from replicator.archive.verification import inspection
 from replicator.errors import ConfigurationError
 from replicator.simulator.switches import Switches
 from replicator.store import sealed_heads
@@ -99,6 +100,7 @@ def test_the_export_is_a_record(synced: Setting, tmp_path: Path) -> None:
     assert sealed["files"][bag.MANIFEST] == sha256((tmp_path / "bag" / bag.MANIFEST).read_bytes()).hexdigest()
     assert sealed["files"][bag.CUSTODY] == sha256((tmp_path / "bag" / bag.CUSTODY).read_bytes()).hexdigest()
     assert json.loads((tmp_path / "bag" / bag.EXPORT).read_text())["record"]["sequence"] == done.sequence
+    assert inspection.verify(synced.database, "default").is_whole
 
 
 def test_what_fails_leaves_neither_a_bag_nor_a_record(synced: Setting, tmp_path: Path) -> None:
