@@ -44,6 +44,11 @@ def test_what_an_answer_moved_to_another_window_is_stored_at_the_end_of_a_run() 
     assert failures([25518]) == []
 
 
+def test_a_row_that_moves_during_the_last_run_may_be_stored_as_it_was() -> None:
+    """Seed 33037: the transcript that a row carries came a third of a second after the row was read."""
+    assert failures([33037]) == []
+
+
 @pytest.mark.slow
 def test_some_histories_end_well() -> None:
     """No call is lost inside what is proven, none is called deleted that lives, no window is overrun, and when the chaos
