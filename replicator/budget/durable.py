@@ -6,17 +6,16 @@ only from answers (the clocks, a lower limit, when a refusal ends) is saved with
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from replicator.budget.key_budget import KeyBudget, Limits
+from replicator.budget.key_budget import LEARNED_LIMIT_AGE, KeyBudget, Limits
 from replicator.budget.rules import ClockOffset
 from replicator.store import accounts, budgets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import psycopg
 
@@ -32,11 +31,14 @@ class DurableBudget(KeyBudget):
         self.key = budgets.BudgetKey(account, budgets.key_id(key))
         self._offsets: tuple[float | None, float | None] = (None, None)
         """The offset of the clocks as it is stored."""
+        self._now: datetime | None = None
+        """When this budget was last loaded or charged."""
         self._saved: budgets.BudgetRow | None = None
         self._written: budgets.BudgetRow | None = None
 
     def load(self, now: datetime) -> None:
         """Read the stored budget: at the start, and again when another process has charged requests to it."""
+        self._now = now
         with self._database.connection() as connection:
             row = budgets.load_budget(connection, self.key)
         low, high = self._offsets = row.offset_low_seconds, row.offset_high_seconds
@@ -46,21 +48,23 @@ class DurableBudget(KeyBudget):
         self.recall(now, row.charged, clock, row.not_before, row.request_limit)
 
     def charge(self, now: datetime, requests: int) -> bool:
-        """Charge requests that are about to be sent. False where another process was faster: then look again what is
-        free.
+        """Charge requests that are about to be sent. False where another process was faster, or was refused: then look again
+        what is free.
         """
-        if self.budget.limit is not None:
-            windows = self.budget.windows(now)
-            wanted = dict.fromkeys(windows, requests)
-            oldest = self.budget.oldest_kept(now)
-            if not budgets.charge(self._database, self.key, wanted, self.budget.limit, oldest):
+        budget, self._now = self.budget, now
+        if budget.limit is not None:
+            # What straddles a border is stored with its answers, and the others do not know of it before.
+            wanted = {window: (requests, budget.limit - budget.straddling(window)) for window in budget.windows(now)}
+            charges = budgets.Charges(wanted, budget.oldest_kept(now), now, budget.latest_refusal(now))
+            if not budgets.charge(self._database, self.key, charges):
                 self.load(now)
                 return False
         return super().charge(now, requests)
 
     def save(self, tx: psycopg.Connection[Any]) -> None:
         """Write what was learned since the last call, in this transaction. After its commit, `saved` must be called. The offset
-        of the clocks stays as it is stored until an answer has shown it: what is in memory before that is wider.
+        of the clocks stays as it is stored until an answer has shown it: what is in memory before that is wider. A refusal
+        that another process has stored stays, too.
 
         If the transaction fails, the next call writes all of it again.
         """
@@ -73,7 +77,9 @@ class DurableBudget(KeyBudget):
         learned = self.budget.limit if self.budget.limit != self._limits.ours else None
         row = budgets.BudgetRow(learned, self.budget.not_before, low, high, charged={})
         if row != self._saved:
-            budgets.save_budget(tx, self.key, self._limits.window_seconds, row)
+            now = self._now or datetime.now(UTC)
+            kept = budgets.Kept(now - LEARNED_LIMIT_AGE, now + LEARNED_LIMIT_AGE)
+            budgets.save_budget(tx, self.key, self._limits.window_seconds, row, kept)
         self._written = row
 
     def saved(self) -> None:

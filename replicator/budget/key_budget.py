@@ -61,8 +61,8 @@ class KeyBudget:
         not_before: datetime | None,
         limit: int | None,
     ) -> None:
-        """Take over the stored state of this key: at the start, and when another process has charged requests to it. What is
-        owed counts as well, because it is not stored yet.
+        """Take over the stored state of this key: at the start, and when another process has charged requests to it or was
+        refused. What is owed, and what was learned from a refusal of our own, counts as well: it is not stored yet.
         """
         known = self.budget.clock
         if known is None and clock is not None:
@@ -70,13 +70,16 @@ class KeyBudget:
             # the windows.
             known = ClockOffset(clock.low - CLOCK_SLACK, clock.high + CLOCK_SLACK)
         ours = self._limits.ours
-        # A limit learned from a 429 is used for a day, because the source may also raise its limits.
-        is_recent = not_before is not None and now - not_before < LEARNED_LIMIT_AGE
-        if ours is not None and limit is not None and is_recent:
-            ours = min(ours, limit)
+        for refused_at, learned in ((not_before, limit), (self.budget.not_before, self.budget.limit)):
+            # A limit learned from a 429 is used for a day, because the source may also raise its limits.
+            is_recent = refused_at is not None and now - refused_at < LEARNED_LIMIT_AGE
+            if ours is not None and learned is not None and is_recent:
+                ours = min(ours, learned)
+        is_believed = not_before is not None and not_before <= self.budget.latest_refusal(now)
+        refusals = [one for one in (not_before if is_believed else None, self.budget.not_before) if one is not None]
         with_owed = {**charged, **{window: charged.get(window, 0) + count for window, count in self._owed.items()}}
         self.budget = replace(
-            self.budget, charged=with_owed, clock=known, not_before=not_before or self.budget.not_before, limit=ours
+            self.budget, charged=with_owed, clock=known, not_before=max(refusals, default=None), limit=ours
         )
 
     def assume_lost(self, now: datetime, requests: int) -> None:

@@ -12,6 +12,8 @@ restarts and by several processes together. The rules:
   one request is under way at a time and no count is deleted. So if a clock was changed meanwhile, at most one request
   too many is sent.
 - After a 429 nothing is sent before its `reset_at`. The limit that it names can lower ours and never raises it.
+- An answer whose time contradicts the known offset shows that a clock was set, or comes from a cache. The requests counted
+  so far may then be counted in the windows that it names, so they are charged there too.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_WAIT = timedelta(seconds=120)
-"""A `reset_at` further away than this (and than two windows) is taken for an error and cut to that."""
+"""A `reset_at` further away than this (and than two windows) is taken for an error: the end of the window counts instead."""
 SHORTEST_WAIT = timedelta(milliseconds=50)
 KEPT_SHARE = 0.4
 """The share of a window's requests that work on history may not use at once: it is released evenly over the window's
@@ -35,7 +37,9 @@ time.
 New data can appear at any moment. If the window were used up in its first second, new data would wait for the next one.
 """
 KEPT_WINDOWS = 5
-"""How many windows before the present one keep their counts: nothing needs older ones."""
+"""How many windows before the present one keep their counts: nothing needs older ones. If they were kept, a clock that is set
+back by an hour would find each window of that hour used up, and nothing could be sent to learn the right time.
+"""
 KEPT_UNSURE = timedelta(days=2)
 """How far back counts are kept while it is not certain which window is the present one."""
 
@@ -112,12 +116,7 @@ class Budget:
             return None
         if not self.is_clock_seen and self.flying:
             return 0  # the first answer shows where the server's windows begin
-        free = min(
-            self.limit
-            - self.charged.get(window, 0)
-            - sum(count for last, count in self.flying.items() if last < window)
-            for window in self.windows(now)
-        )
+        free = min(self.limit - self.charged.get(window, 0) - self.straddling(window) for window in self.windows(now))
         return max(0, free if self.is_clock_seen else min(free, 1))
 
     def spare(self, now: datetime) -> int | None:
@@ -159,6 +158,18 @@ class Budget:
         kept = KEPT_WINDOWS if self.is_clock_seen else floor(KEPT_UNSURE / timedelta(seconds=self.window_seconds))
         return self.windows(now)[0] - kept
 
+    def straddling(self, window: int) -> int:
+        """Return how many requests are in flight that are charged to earlier windows only, and may count in this one too."""
+        return sum(count for last, count in self.flying.items() if last < window)
+
+    def latest_refusal(self, now: datetime) -> datetime:
+        """Return the latest `not_before` that a refusal can have set by now. A later one was stored under another clock."""
+        return now + self._longest_wait + timedelta(seconds=self.window_seconds)
+
+    @property
+    def _longest_wait(self) -> timedelta:
+        return max(LONGEST_WAIT, 2 * timedelta(seconds=self.window_seconds))
+
     def charge(self, now: datetime, requests: int) -> Budget:
         """Return the budget with `requests` charged that are about to be sent now."""
         windows = self.windows(now)
@@ -193,6 +204,10 @@ class Budget:
             for window in books.windows(sent_at, received_at):
                 if window not in already:
                     charged[window] = charged.get(window, 0) + more
+            if set(already).isdisjoint(books.windows(sent_at)):
+                carried = max(charged.get(window, 0) for window in already)
+                for window in books.windows(received_at):
+                    charged[window] = max(charged.get(window, 0), carried)
         return replace(books, flying=flying, charged=charged)
 
     def refused(self, now: datetime, reset_at: datetime | None, limit: int | None, headroom: float) -> Budget:
@@ -200,9 +215,8 @@ class Budget:
         names.
         """
         clock = self.clock or ClockOffset(timedelta(0), timedelta(0))
-        window = timedelta(seconds=self.window_seconds)
         ours = replace(self, not_before=None).opens_at(now) if reset_at is None else reset_at - clock.low
-        longest = max(LONGEST_WAIT, 2 * window)
+        longest = self._longest_wait
         if ours <= now or ours > now + longest:
             ours = min(max(replace(self, not_before=None).opens_at(now), now + SHORTEST_WAIT), now + longest)
         learned = self.limit

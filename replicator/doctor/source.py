@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from replicator.budget.requester import Requester, SpentError
 from replicator.doctor.findings import Finding, fine, of, warning
 from replicator.errors import AnotherAccount, RateLimited, ReplicatorError, SourceError
+from replicator.sync.clock import steady_clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,10 +74,16 @@ def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, a
         if database is None:
             question(reader)
         else:
-            clock = lambda: datetime.now(UTC)  # noqa: E731 - a clock is a function
             try:
                 Requester(
-                    database, [(key, reader)], limits, 1, account, clock, base_url=base_url, on_wait=_refuse_long_waits
+                    database,
+                    [(key, reader)],
+                    limits,
+                    1,
+                    account,
+                    steady_clock(),
+                    base_url=base_url,
+                    on_wait=_refuse_long_waits,
                 ).ask(question)
             except AnotherAccount as error:
                 return Asked(None, error)

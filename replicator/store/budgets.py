@@ -57,45 +57,90 @@ def load_budget(connection: psycopg.Connection[Any], key: BudgetKey) -> BudgetRo
     return BudgetRow(limit, not_before, low, high, dict(charged))
 
 
-def save_budget(connection: psycopg.Connection[Any], key: BudgetKey, window_seconds: float, row: BudgetRow) -> None:
-    """Store what was learned about the limit and the clocks."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Which stored refusals stay beside what a process writes: a limit that was learned since `since`, and a `not_before` up to
+    `latest`. A later one is of another clock.
+    """
+
+    since: datetime
+    latest: datetime
+
+
+def save_budget(
+    connection: psycopg.Connection[Any], key: BudgetKey, window_seconds: float, row: BudgetRow, kept: Kept
+) -> None:
+    """Store what was learned about the limit and the clocks. What another process was refused stays stored, because this one
+    may not know of it.
+    """
     connection.execute(
-        "INSERT INTO replicator.budgets (account, key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
-        "offset_high_seconds) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account, key_id) DO UPDATE SET "
-        "request_limit = excluded.request_limit, window_seconds = excluded.window_seconds, "
-        "not_before = excluded.not_before, offset_low_seconds = excluded.offset_low_seconds, "
-        "offset_high_seconds = excluded.offset_high_seconds",
-        [
-            key.account,
-            key.key_id,
-            row.request_limit,
-            window_seconds,
-            row.not_before,
-            row.offset_low_seconds,
-            row.offset_high_seconds,
-        ],
+        "INSERT INTO replicator.budgets AS b (account, key_id, request_limit, window_seconds, not_before, offset_low_seconds, "
+        "offset_high_seconds) VALUES (%(account)s, %(key)s, %(limit)s, %(window)s, %(not_before)s, %(low)s, %(high)s) "
+        "ON CONFLICT (account, key_id) DO UPDATE SET "
+        "request_limit = least(excluded.request_limit, CASE WHEN b.not_before > %(since)s THEN b.request_limit END), "
+        "window_seconds = excluded.window_seconds, "
+        "not_before = greatest(excluded.not_before, CASE WHEN b.not_before <= %(latest)s THEN b.not_before END), "
+        "offset_low_seconds = excluded.offset_low_seconds, offset_high_seconds = excluded.offset_high_seconds",
+        {
+            "account": key.account,
+            "key": key.key_id,
+            "limit": row.request_limit,
+            "window": window_seconds,
+            "not_before": row.not_before,
+            "low": row.offset_low_seconds,
+            "high": row.offset_high_seconds,
+            "since": kept.since,
+            "latest": kept.latest,
+        },
     )
 
 
-def charge(database: Database, key: BudgetKey, windows: Mapping[int, int], limit: int, oldest_kept: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """Requests that are about to be sent."""
+
+    windows: Mapping[int, tuple[int, int]]
+    """{window: (requests, the most that may be charged to it with them)}"""
+    oldest_kept: int
+    """Windows before this one are removed."""
+    now: datetime
+    latest: datetime
+    """The latest `not_before` that is believed."""
+
+
+_CHARGE = """
+INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged)
+SELECT %(account)s, %(key)s, %(window)s, %(requests)s
+WHERE NOT EXISTS (
+    SELECT FROM replicator.budgets r
+    WHERE r.account = %(account)s AND r.key_id = %(key)s AND r.not_before > %(now)s AND r.not_before <= %(latest)s
+)
+ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged
+WHERE b.charged + excluded.charged <= %(limit)s
+RETURNING charged
+"""
+
+
+def charge(database: Database, key: BudgetKey, charges: Charges) -> bool:
     """Charge requests to all of these windows or to none, and commit, before they are sent.
 
-    False where another process has used the windows up meanwhile: then the caller must load the budget again.
+    False where another process has used the windows up meanwhile, or was refused: then the caller must load the budget again.
     """
     is_charged = False
     with database.transaction() as tx:
-        for window, requests in sorted(windows.items()):
+        for window, (requests, limit) in sorted(charges.windows.items()):
             row = tx.execute(
-                "INSERT INTO replicator.budget_windows AS b (account, key_id, window_number, charged) VALUES (%s, %s, %s, %s) "
-                "ON CONFLICT (account, key_id, window_number) DO UPDATE SET charged = b.charged + excluded.charged "
-                "WHERE b.charged + excluded.charged <= %s RETURNING charged",
-                [key.account, key.key_id, window, requests, limit],
-            ).fetchone()
+                _CHARGE,
+                {
+                    "account": key.account, "key": key.key_id, "window": window, "requests": requests, "limit": limit,
+                    "now": charges.now, "latest": charges.latest,
+                },
+            ).fetchone()  # fmt: skip
             if row is None or row[0] > limit:
                 raise psycopg.Rollback
         tx.execute(
             "DELETE FROM replicator.budget_windows WHERE account = %s AND key_id = %s AND window_number < %s",
-            [key.account, key.key_id, oldest_kept],
+            [key.account, key.key_id, charges.oldest_kept],
         )
         is_charged = True
     return is_charged

@@ -8,7 +8,6 @@ service, and compares with what is stored at that moment.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +18,7 @@ from replicator.budget.requester import Requester, SpentError
 from replicator.errors import BoundReached, NeverSynced, NotFound, RequestRefused, SourceUnavailable, UnreadableAnswer
 from replicator.store import source_state, stages, verification
 from replicator.store.schema_check import check
+from replicator.sync.clock import steady_clock
 from replicator.sync.commit import load_ledger
 from replicator.sync.content.stages import Stages
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, TICK, Ledger, Piece, order_of, prove, prove_empty
@@ -29,6 +29,7 @@ from replicator.verify.sample import Point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from threading import Event
     from uuid import UUID
 
@@ -42,10 +43,6 @@ MOST_BROKEN_PAGES = 3
 """After more than this many failed pages, the source itself counts as failing."""
 MOST_ASKED_BY_ID = 5
 """At most this many calls behind the list's end are asked for by id."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Verification:
@@ -64,8 +61,9 @@ class Verification:
         stop: Event | None = None,
         on_wait: Callable[[float], None] | None = None,
         on_request: Callable[[int, int], None] | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
+        clock = clock or steady_clock()
         self._database = database
         self._account = account
         self._base_url = base_url
@@ -149,13 +147,13 @@ class Verification:
             if name in ignored or self._requester.requests >= until:
                 continue
             total = self._ask_total(name, value)
+            if total is not None and not self._is_equal(total) and self._requester.requests < until:
+                again = self._ask_total(name, value)
+                total = None if again is None else replace(again, is_confirmed=not self._is_equal(again))
             if total is None:
                 ignored.add(name)
                 self._found.totals = [one for one in self._found.totals if not one.what.startswith(name)]
                 continue
-            if not self._is_equal(total) and self._requester.requests < until:
-                again = self._ask_total(name, value) or total
-                total = replace(again, is_confirmed=not self._is_equal(again))
             self._found.totals.append(total)
 
     def _ask_total(self, name: Literal["status", "direction"], value: str) -> Total | None:

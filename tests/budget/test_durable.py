@@ -9,6 +9,7 @@ import pytest
 
 from replicator.budget.durable import DurableBudget, Limits
 from replicator.budget.rules import Completion
+from replicator.errors import RateLimited
 from replicator.store import budgets
 
 if TYPE_CHECKING:
@@ -92,3 +93,81 @@ def test_the_stored_offset_stays_until_an_answer_shows_it(database: Database) ->
         stored.offset_low_seconds,
         stored.offset_high_seconds,
     )
+
+
+def saved(database: Database, *budgets_: DurableBudget) -> None:
+    """Store what these budgets learned, one after the other."""
+    for one in budgets_:
+        with database.transaction() as tx:
+            one.save(tx)
+        one.saved()
+
+
+def pair(database: Database) -> tuple[DurableBudget, DurableBudget]:
+    """Return the budgets of two processes with the same key, both with an answer."""
+    ours, theirs = (DurableBudget(database, "default", "a key", Limits(100, 60.0, 0.0)) for _ in range(2))
+    for one in (ours, theirs):
+        one.load(NOW)
+        one.completed([Completion(NOW, NOW, NOW + timedelta(microseconds=1))])
+    return ours, theirs
+
+
+def test_a_refusal_of_one_process_counts_for_all(database: Database) -> None:
+    """Another process that stores its own state does not wipe it out, finds it before its next request, and uses the lower
+    limit that it named; as does a process that begins.
+    """
+    ours, theirs = pair(database)
+    theirs.refused(NOW, RateLimited("refused", reset_at=NOW + timedelta(seconds=61), limit=60))
+    saved(database, theirs, ours)
+    assert not ours.charge(NOW, 1)
+    begun = DurableBudget(database, "default", "a key", Limits(100, 60.0, 0.0))
+    begun.load(NOW)
+    later = NOW + timedelta(seconds=62)
+    for one in (ours, theirs, begun):
+        assert one.free(NOW) == one.free(NOW + timedelta(seconds=60)) == 0
+        assert one.budget.limit == 60
+    saved(database, begun, ours, theirs)
+    assert (ours.free(later), theirs.free(later)) == (60, 60)
+    assert ours.charge(later, 50)
+
+
+def test_a_refusal_that_is_not_stored_yet_outlives_a_look_at_the_books(database: Database) -> None:
+    """What is stored is of an earlier refusal, without a limit; our own one is later."""
+    ours, theirs = pair(database)
+    theirs.refused(NOW - timedelta(minutes=30), RateLimited("refused", reset_at=NOW - timedelta(minutes=29)))
+    saved(database, theirs)
+    ours.refused(NOW, RateLimited("refused", reset_at=NOW + timedelta(seconds=61), limit=60))
+    ours.load(NOW)
+    assert ours.free(NOW + timedelta(seconds=60)) == 0
+    assert ours.budget.limit == 60
+
+
+def test_a_refusal_under_a_clock_hours_ahead_does_not_stop_the_others(database: Database) -> None:
+    """It cannot be of our clock, so it is passed over; a refusal of today is stored in its place."""
+    ours, theirs = pair(database)
+    ahead = NOW + timedelta(hours=26)
+    theirs.load(ahead)
+    theirs.refused(ahead, RateLimited("refused", reset_at=ahead + timedelta(seconds=30)))
+    saved(database, theirs)
+    ours.load(NOW)
+    assert ours.free(NOW) > 0
+    assert ours.charge(NOW, 1)
+    ours.refused(NOW, RateLimited("refused", reset_at=NOW + timedelta(seconds=61)))
+    saved(database, ours)
+    begun = DurableBudget(database, "default", "a key", Limits(100, 60.0, 0.0))
+    begun.load(NOW)
+    assert begun.free(NOW + timedelta(seconds=60)) == 0
+    assert begun.free(NOW + timedelta(seconds=62)) > 0
+
+
+def test_what_straddles_a_border_leaves_room_in_the_next_window(database: Database) -> None:
+    """Requests of ours that may arrive in the next window are not stored there before they are answered: we charge less to it,
+    so that what another process charged meanwhile fits beside them.
+    """
+    ours, theirs = pair(database)
+    assert ours.charge(NOW, 8)
+    after = NOW + timedelta(seconds=2)
+    assert theirs.charge(after, 60)
+    assert not ours.charge(after, 35)
+    assert ours.free(after) == 32
+    assert ours.charge(after, 32)

@@ -117,6 +117,24 @@ def test_answers_narrow_the_clocks() -> None:
     assert both.narrowed(jumped) == jumped
 
 
+@pytest.mark.parametrize("minutes", [-60, -3, 3, 60])
+def test_one_answer_with_another_time_frees_no_window(minutes: int) -> None:
+    """A cache answers with a time of its own. What was counted so far counts in the windows that it names, too, and is counted
+    once where the next answer names the true one again.
+    """
+    budget, away = Budget(100).charge(NOON, 1), timedelta(minutes=minutes)
+    budget = budget.completed(Completion(NOON, NOON, NOON)).charge(NOON, 89)
+    for _ in range(44):
+        budget = budget.completed(Completion(NOON, NOON, NOON))
+    budget = budget.completed(Completion(NOON, NOON, NOON + away))
+    assert (budget.allowance(NOON) or 0) <= 10
+    budget = budget.charge(NOON, 4)
+    for _ in range(48):
+        budget = budget.completed(Completion(NOON, NOON, NOON))
+    assert budget.allowance(NOON) == 6
+    assert budget.allowance(NOON + timedelta(minutes=1)) == 100
+
+
 def test_an_answer_from_before_its_question_is_borne() -> None:
     """Our clock is set back while a request is under way: the offset is still an interval, and the request is charged."""
     earlier = NOON - timedelta(hours=1)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PRESENT = Path(__file__).resolve().parent / "releases" / "0007.sql.gz"
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECOND = "o'hare, 50% \\ b"
 """An account's name may be any text."""
 
@@ -83,14 +84,18 @@ def test_statistics_are_refreshed_by_one_session_at_a_time(database: Database) -
 def test_budgets_of_two_accounts_are_two(database: Database) -> None:
     """A key of the same words at another source has a budget of its own, and is read as it was kept."""
     of_a, of_b = (budgets.BudgetKey(account, budgets.key_id("key")) for account in ("a", "b"))
-    assert budgets.charge(database, of_a, {7: 3}, 3, 0)
-    assert not budgets.charge(database, of_a, {7: 1}, 3, 0)
-    assert budgets.charge(database, of_b, {7: 1}, 3, 0)
+
+    def charge(key: budgets.BudgetKey, window: int, requests: int, oldest: int = 0) -> bool:
+        return budgets.charge(database, key, budgets.Charges({window: (requests, 3)}, oldest, AT, AT))
+
+    assert charge(of_a, 7, 3)
+    assert not charge(of_a, 7, 1)
+    assert charge(of_b, 7, 1)
     with database.transaction() as tx:
-        budgets.save_budget(tx, of_a, 60, budgets.BudgetRow(5, None, None, None, {}))
+        budgets.save_budget(tx, of_a, 60, budgets.BudgetRow(5, None, None, None, {}), budgets.Kept(AT, AT))
         assert budgets.load_budget(tx, of_a) == budgets.BudgetRow(5, None, None, None, {7: 3})
         assert budgets.load_budget(tx, of_b) == budgets.BudgetRow(None, None, None, None, {7: 1})
-    assert budgets.charge(database, of_b, {8: 1}, 3, 8)
+    assert charge(of_b, 8, 1, oldest=8)
     with database.connection() as connection:
         assert budgets.load_budget(connection, of_a).charged == {7: 3}
 

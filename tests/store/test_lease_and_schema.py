@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -104,7 +105,9 @@ def test_a_leader_that_slept_cannot_write(database: Database) -> None:
 
 def charge_some(url: str) -> int:
     database = Database(url)
-    won = sum(budgets.charge(database, budgets.BudgetKey("default", "key"), {1: 1, 2: 1}, 50, 0) for _ in range(40))
+    now = datetime.now(UTC)
+    charges = budgets.Charges({1: (1, 50), 2: (1, 50)}, 0, now, now)
+    won = sum(budgets.charge(database, budgets.BudgetKey("default", "key"), charges) for _ in range(40))
     database.close()
     return won
 

@@ -224,6 +224,25 @@ def test_a_filter_that_is_ignored_is_noticed(database: Database, name: str) -> N
         assert not [one for one in found.facts["totals"] if one["what"].startswith(name)]
 
 
+def test_a_total_whose_second_look_fails_is_not_confirmed(database: Database) -> None:
+    """A total differs, and the second look shows that the filter is not honoured: what it said before is not used."""
+    with synced(database) as there:
+        there.rows(
+            "UPDATE truedy.calls SET status = 'failed' "
+            "WHERE id IN (SELECT id FROM truedy.calls WHERE status = 'completed' LIMIT 40) RETURNING 1"
+        )
+        ignoring = replace(FREE, ignored_filters=frozenset({"status"}))
+
+        def on_request(_number: int, _most: int) -> None:
+            queries = [entry.query for entry in there.api.log.entries]
+            is_second = bool(queries) and queries[-1].endswith("status=failed")  # the newest call has another
+            there.api.switches = ignoring if is_second and queries.count(queries[-1]) == 1 else FREE
+
+        found = verify(there, on_request=on_request)
+        assert "filter status is not honoured: its totals were not compared" in found.facts["notes"]
+        assert not [one for one in found.facts["totals"] if one["what"].startswith("status")]
+
+
 @pytest.mark.parametrize("most", [1, 2, 5, 11])
 def test_the_bound_of_requests_is_exact(database: Database, most: int) -> None:
     """Never more than allowed is sent, failures, refusals and second looks included; half are kept for pages."""
