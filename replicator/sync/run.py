@@ -136,7 +136,11 @@ class Run:
         guard, account = self._options.guard, self._options.account
         if guard is not None:
             self._retrying(lambda: guard.begin(self._database, account, self._clock(), self._pulse))
+        wanted = self._options.pseudonyms
+        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop, self._pulse))
         now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
+        for key_budget in self._key_budgets:
+            self._retrying(partial(key_budget.load, now))
 
         def write() -> Recovered:
             with self._database.transaction() as tx:
@@ -144,9 +148,8 @@ class Run:
                     stored_payment.note_unwatched(tx, self._options.account)
                 return begin(tx, held, self._options, keys, now)
 
+        # Last, as nothing can fail from here until there is a committer, with which the run's row is finished.
         recovered = self._retrying(write)
-        wanted = self._options.pseudonyms
-        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop, self._pulse))
         after, is_same = self._options.confirm_after, self._options.is_same_account
         presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
         room = 1 if recovered.is_apart and self._careful else None
@@ -154,10 +157,8 @@ class Run:
         details = replace(self._options.details, stages=recovered.stages)
         # One `sync` by itself; the short runs of a service by the hour.
         since = now if self._options.command == "sync" else now.replace(minute=0, second=0, microsecond=0)
-        for key_budget in self._key_budgets:
-            self._retrying(partial(key_budget.load, now))
-            if recovered.was_killed:
-                key_budget.assume_lost(now, self._options.workers)
+        for key_budget in self._key_budgets if recovered.was_killed else ():
+            key_budget.assume_lost(now, self._options.workers)
         suppressing = Suppressing(account, guard.keys if guard is not None else None)
         seals = self._options.seals
         self._committer = Committer(

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.budget.durable import Limits
-from replicator.errors import AnotherSource, BadKey, Forbidden, LeaseHeld, NotTheApi, PaymentRequired, SourceUnavailable
+from replicator.budget.durable import DurableBudget, Limits
+from replicator.errors import (
+    AnotherSource,
+    BadKey,
+    DatabaseUnavailable,
+    Forbidden,
+    LeaseHeld,
+    NotTheApi,
+    PaymentRequired,
+    SourceUnavailable,
+)
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
 from replicator.simulator.switches import Switches
@@ -310,3 +319,20 @@ def test_the_end_of_a_run_stores_what_an_answer_moved_to_another_window(database
             stored = budgets.load_budget(connection, key_budget.key)
     kept = key_budget.budget.charged
     assert {window: count for window, count in kept.items() if stored.charged.get(window, 0) < count} == {}
+
+
+def test_a_run_that_cannot_begin_leaves_no_open_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run would take it for one that was killed, and the source's answers for what kills a process."""
+
+    def unavailable(*_: object) -> None:
+        raise DatabaseUnavailable("the database is away")
+
+    with source(database, calls=5) as there:
+        there.sync()
+        with monkeypatch.context() as patch:
+            patch.setattr(DurableBudget, "load", unavailable)
+            with pytest.raises(DatabaseUnavailable):
+                there.sync(database_patience_seconds=0)
+        assert there.rows("SELECT outcome, finished_at IS NULL FROM replicator.runs ORDER BY id") == [("done", False)]
+        there.sync()
+        assert there.rows("SELECT outcome FROM replicator.runs WHERE outcome <> 'done'") == []

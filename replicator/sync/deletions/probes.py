@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.errors import AnotherSource, NotFound, SourceError
+from replicator.errors import AnotherSource, NotFound, RateLimited, SourceError
 from replicator.sync.deletions.rules import AGAIN_AFTER, CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
 from replicator.sync.protocol.requests import Probe
 
@@ -42,6 +42,8 @@ class Prober:
     """404s that wait for the control that follows them."""
     controls: deque[UUID] = field(default_factory=deque)
     control_at: datetime | None = None
+    control_key: int | None = None
+    """The key through which the last control answered."""
     is_control_asked: bool = False
     is_control_next: bool = True
     """Whether the next probe is a control; set by the last call of `ready`."""
@@ -98,14 +100,18 @@ class Prober:
 
     def _controlled(self, outcome: Outcome) -> list[Absence]:
         """Take a control that answered as itself: the 404s before it count, if the control before them
-        is near enough.
+        is near enough, and all came through one key: what another key does not find may be hidden from that key only.
         """
-        before, after = self.control_at, outcome.sent_at
-        self.control_at = after
+        key, after = outcome.request.key, outcome.sent_at
+        before = self.control_at if self.control_key == key else None
+        self.control_at, self.control_key = after, key
         ready = [(absence, miss) for absence, miss in self.missed if miss.received_at <= after]
         self.missed = [one for one in self.missed if one[1].received_at > after]
         self.asked -= {absence.id for absence, _ in ready}
-        return [after_miss(absence, miss.sent_at, (before, after), self.confirm_after) for absence, miss in ready]
+        return [
+            after_miss(absence, miss.sent_at, (before if miss.request.key == key else None, after), self.confirm_after)
+            for absence, miss in ready
+        ]
 
     def _uncontrolled(self, probe: Probe, outcome: Outcome) -> list[Absence]:
         """Take a control that did not answer as itself: the 404s before it do not count.
@@ -164,7 +170,9 @@ class Identity:
             self.is_known = True
             return
         if not isinstance(outcome.error, NotFound):
-            tries = self.tries[probe.call_id] = self.tries.get(probe.call_id, 0) + outcome.is_sent
+            # A refusal says nothing of the call. It is waited out, and is no reason to end the run.
+            is_try = outcome.is_sent and not isinstance(outcome.error, RateLimited)
+            tries = self.tries[probe.call_id] = self.tries.get(probe.call_id, 0) + is_try
             if tries < TRIES:
                 self.waiting.append(probe.call_id)
             elif isinstance(outcome.error, SourceError):

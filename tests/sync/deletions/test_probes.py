@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from replicator.errors import NotFound
+from replicator.errors import NotFound, RateLimited, SourceUnavailable
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.sync.coverage.page import Lane
-from replicator.sync.deletions.probes import Prober
+from replicator.sync.deletions.probes import Identity, Prober
 from replicator.sync.deletions.rules import Absence
 from replicator.sync.protocol.requests import Outcome, Probe, Request
 
@@ -22,8 +22,8 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CONTROL = UUID(int=1)
 
 
-def answered(probe: Probe, *, is_there: bool) -> Outcome:
-    request = Request(Lane.CONFIRM, 0, NOW + timedelta(minutes=1), probe=probe)
+def answered(probe: Probe, *, is_there: bool, key: int = 0) -> Outcome:
+    request = Request(Lane.CONFIRM, key, NOW + timedelta(minutes=1), probe=probe)
     if is_there:
         call = parse_row(b'{"id": "%s"}' % str(probe.call_id).encode())
         assert isinstance(call, Call)
@@ -58,3 +58,33 @@ def test_a_single_free_request_is_still_used() -> None:
     prober.control_at = NOW
     assert prober.ready(NOW, 1) == 1
     assert prober.next().absence is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after", "misses"),
+    [(0, 0, 0, 1), (1, 1, 1, 1), (0, 1, 0, 0), (0, 0, 1, 0), (1, 0, 0, 0), (0, 1, 1, 0)],
+)
+def test_a_404_counts_between_two_controls_of_its_own_key(before: int, asked: int, after: int, misses: int) -> None:
+    """Another key may be of another organisation, or may see fewer calls: it knows none of those that the first one shows."""
+    prober = Prober(timedelta(minutes=10), controls=deque([CONTROL]))
+    prober.take([Absence(1, UUID(int=100), "suspected", 0, None, NOW)])
+    for key, is_there in ((before, True), (asked, False), (after, True)):
+        assert prober.ready(NOW, 5) == 1
+        probe = prober.next()
+        found = prober.completed(probe, answered(probe, is_there=is_there, key=key))
+    assert [(absence.misses, absence.state) for absence in found] == [(misses, "suspected")]
+
+
+def test_a_refusal_says_nothing_of_a_remembered_call() -> None:
+    """The limit is used up by another program for some minutes: the call is asked for again, and the run goes on."""
+    identity = Identity((CONTROL,), is_known=False)
+    identity.doubt(None)
+    for _ in range(10):
+        probe = identity.next()
+        request = Request(Lane.CONFIRM, 0, NOW + timedelta(minutes=1), probe=probe)
+        identity.completed(probe, Outcome(request, NOW, NOW, error=RateLimited("refused")))
+    failed = Outcome(request, NOW, NOW, error=SourceUnavailable("failed", status=500))
+    for _ in range(2):
+        identity.completed(identity.next(), failed)
+    with pytest.raises(SourceUnavailable):
+        identity.completed(identity.next(), failed)
