@@ -49,7 +49,7 @@ class Tools:
     file: SuppressionFile
     open_store: Callable[[], AbstractContextManager[Store]]
     pulse: Callable[[], object] = lambda: None
-    """Called before each call that is erased: a sign of life."""
+    """Called before each call, or row in quarantine, that is erased: a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +203,7 @@ def perform(database: Database, request: Request, planned: Plan, tools: Tools, n
             done.verdicts.append(became)
             done.count(removed)
         for row_id in planned.unread:
+            tools.pulse()
             with database.transaction() as tx:
                 done.unread += eraser.erase_unread(tx, row_id)
     with database.transaction() as tx:

@@ -54,7 +54,7 @@ class Guard:
     ) -> None:
         """Do what a run of the account has to do first: see the settings, and erase again what a restore has brought back.
 
-        `pulse` is called for each call that is looked at or erased: it is a sign of life.
+        `pulse` is called for each call, or row in quarantine, that is looked at or erased: it is a sign of life.
         """
         if self.settings is not None:
             with database.transaction() as tx:
@@ -116,9 +116,9 @@ def _plan(
         call = holds.candidate(row, keys, "list")
         if not names.isdisjoint({keys.of_call(call.id), *call.number_keys}):
             found.append(verdict(call, rules, now, is_erasure_asked=True))
-    unread = [
-        row_id
-        for row_id, _, raw in governance.quarantined(connection, account)
-        if keys.of_payload(raw) in names and not is_reduced(raw.decode("utf-8", "replace"))
-    ]
+    unread = []
+    for row_id, _, raw in governance.quarantined(connection, account):
+        pulse()
+        if keys.of_payload(raw) in names and not is_reduced(raw.decode("utf-8", "replace")):
+            unread.append(row_id)
     return Plan(Kind.ERASURE, tuple(found), tuple(unread))
