@@ -89,6 +89,7 @@ PURE = (
     "reconcile/disputes.py", "reconcile/frozen.py", "reconcile/instants.py", "reconcile/lines.py",
     "reconcile/mapping.py", "reconcile/matching.py", "reconcile/months.py", "reconcile/nearness.py",
     "reconcile/readiness.py", "reconcile/reading.py", "reconcile/sharing.py", "reconcile/sides.py", "reconcile/sums.py",
+    "reconcile/unsettled.py",
     "reconcile/wording.py", "records.py", "report/archive.py", "report/axis.py", "report/blocks.py", "report/calls.py",
     "report/costs.py", "report/data_quality.py", "report/durations.py", "report/headlines.py", "report/markup.py",
     "report/money_rows.py", "report/periods.py", "report/plots.py", "report/rows.py", "report/tables.py",

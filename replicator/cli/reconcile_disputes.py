@@ -29,10 +29,11 @@ def disputes(
     from replicator import atomic_file
     from replicator.errors import ConfigurationError
     from replicator.export.delimited import BYTE_ORDER_MARK, END, neutral, quoted
+    from replicator.reconcile import unsettled
     from replicator.reconcile.disputes import COLUMNS, NUMBERS, row
     from replicator.reconcile.wording import usd
     from replicator.report import terminal
-    from replicator.store import dispute_lines
+    from replicator.store import comparisons, dispute_lines
 
     count, total = 0, Decimal(0)
     with opened(as_json=as_json) as (settings, database):
@@ -55,10 +56,18 @@ def disputes(
                     )
                     sink.write((line + END).encode())
                     count, total = count + 1, total + found["delta_usd"]
+            foreign = unsettled.of_rows(comparisons.foreign(connection, account, party, period), ())
         if as_json:
-            typer.echo(terminal.as_json({"file": str(output), "lines": count, "difference_usd": total}))
+            typer.echo(
+                terminal.as_json(
+                    {"file": str(output), "lines": count, "difference_usd": total}
+                    | {"other_currencies": [one.as_dict() for one in foreign]}
+                )
+            )
         else:
             streams.say(shown(f"{output}: {count:,} lines, {usd(total)} US dollars more than our calls cost"))
+            if left_out := unsettled.in_words(foreign, only_open=True):
+                streams.say(shown(f"not in the file, because it is in another currency: {left_out}"))
 
 
 __all__ = ["disputes"]

@@ -114,3 +114,13 @@ def currency(text: str) -> str:
     if word not in CODES:
         raise ValueError("it is no currency such as USD")
     return word
+
+
+def usd(amount: Decimal, *, with_sign: bool = False, digits: int | None = None) -> str:
+    """Return an amount with all its digits, two at least, or with so many behind the point."""
+    return f"{amount:{'+' if with_sign else ''},.{digits_of(amount) if digits is None else digits}f}"
+
+
+def digits_of(amount: Decimal) -> int:
+    """Return how many digits behind the point an amount needs, two at least."""
+    return max(2, -int(amount.normalize().as_tuple().exponent)) if amount else 2

@@ -121,10 +121,10 @@ def _is_minimum(line: Line, theirs: Decimal, call: OurCall, ours: Decimal, terms
 def line_alone(key: Key, line: Line, terms: Terms, candidates: Sequence[str] = ()) -> Item:
     """Return the item of a line that no call was found for."""
     theirs = stated(line, terms)
-    if line.kind != "usage":
-        return Item(Class.NOT_A_CALL, Rule.NONE, 0.0, key, None, ZERO, theirs)
     if line.currency != terms.currency:
         return Item(Class.OTHER_CURRENCY, Rule.NONE, 0.0, key, None, ZERO, ZERO)
+    if line.kind != "usage":
+        return Item(Class.NOT_A_CALL, Rule.NONE, 0.0, key, None, ZERO, theirs)
     note = Note.AMBIGUOUS if candidates else Note.UNKNOWN_CALL if line.call_id else None
     if note is None and line.amount is None:
         note = Note.NOT_PRICED

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import Incomplete
-from replicator.reconcile import frozen, month_matching, readiness
+from replicator.reconcile import frozen, month_matching, readiness, unsettled
 from replicator.reconcile.lines import VENDOR
 from replicator.reconcile.readiness import State
 from replicator.reconcile.sides import ZERO, CostState
-from replicator.store import closes, matchings
+from replicator.reconcile.unsettled import Unsettled
+from replicator.store import closes, comparisons, matchings
 from replicator.store.closes import Close
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def perform(
         before = closes.newest(tx, account, period)
         if before is not None and not (reopen or "").strip():
             return Closed(before, is_new=False)
-        state = state_of(tx, account, month)
+        state = replace(state_of(tx, account, month), left=_left(tx, account, period))
         found = readiness.doubts(state, month)
         if found and not (anyway or "").strip():
             raise NotReady(
@@ -121,6 +122,19 @@ def state_of(tx: psycopg.Connection[Any], account: str, month: Month, party: str
         decision_as_matched=None if newest is None else newest.last_decision,
         last_decision=matchings.last_decision(tx, account, party, month.name),
         given_up=0 if newest is None else matchings.given_up(tx, account, month.since, month.until, newest.made_at),
+    )
+
+
+def _left(tx: psycopg.Connection[Any], account: str, period: str) -> Unsettled | None:
+    """Return what is open of a month with the vendor; None where it is not matched."""
+    newest = matchings.newest(tx, account, VENDOR, period)
+    if newest is None:
+        return None
+    where = (account, VENDOR, period)
+    return Unsettled(
+        unsettled.open_usd(comparisons.summary(tx, *where), comparisons.bridge(tx, *where)),
+        newest.statement_usd,
+        unsettled.of_rows(comparisons.foreign(tx, *where), matchings.statements(tx, *where)),
     )
 
 

@@ -206,8 +206,8 @@ class _Ladder:
     def by_nearness(self, rule: Rule, key: Any, reach: Reach) -> None:
         if not self.open_lines or not self.open_calls:
             return
-        wanted = nearness.amount if rule is Rule.TIMES_AND_AMOUNT else None
-        places = [place for place in self.open_lines if wanted is None or not _has_numbers(self.lines[place])]
+        is_by_amount = rule is Rule.TIMES_AND_AMOUNT
+        places = [place for place in self.open_lines if not is_by_amount or self._has_only_amount(place)]
         lines = nearness.bundled(places, self.lines, key, nearness.start_of_line, nearness.OTHER_NUMBER.get(key))
         if not lines:
             return
@@ -217,6 +217,11 @@ class _Ladder:
         for ours, theirs in nearness.isolated(lines, calls, reach):
             lost = 0.1 * abs(ours.start - theirs.start) / reach.start if reach.start else 0.0
             self._take_bundle(ours.places, theirs.places, rule, round(SCORES[rule] - lost, 3))
+
+    def _has_only_amount(self, place: int) -> bool:
+        """Say whether a line has no number, and an amount that can be compared with a call's."""
+        line = self.lines[place]
+        return not _has_numbers(line) and line.currency == self.terms.currency
 
     def _take_bundle(self, lines: list[int], calls: list[int], rule: Rule, score: float) -> None:
         if len(calls) == 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from replicator.errors import ConfigurationError
-from replicator.reconcile import bridge, matching, months
+from replicator.reconcile import bridge, matching, months, unsettled
 from replicator.reconcile.lines import USD, VENDOR, Line
 from replicator.reconcile.months import AT_THE_BORDER, Month
 from replicator.reconcile.sides import ZERO, Item, OurCall, StatedLine, Terms
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from replicator.reconcile.bridge import Step
+    from replicator.reconcile.unsettled import Foreign
     from replicator.store.database import Database
 
 
@@ -45,6 +46,8 @@ class Matched:
     unreadable: int
     classes: Mapping[str, int]
     steps: Sequence[Step]
+    foreign: Sequence[Foreign] = ()
+    """Amounts in other currencies, which are in no step."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts, for JSON."""
@@ -55,6 +58,7 @@ class Matched:
                 {"step": step.code.value, "items": step.items, "amount_usd": str(step.amount), "running_usd": str(step.running)}
                 for step in self.steps
             ],
+            "other_currencies": [one.as_dict() for one in self.foreign],
         }  # fmt: skip
 
 
@@ -117,7 +121,10 @@ def perform(database: Database, account: str, party: str, period: str, by: str) 
     classes: dict[str, int] = {}
     for item in items:
         classes[item.kind.value] = classes.get(item.kind.value, 0) + 1
-    return Matched(account, party, period, made.lines, count, made.unreadable, dict(sorted(classes.items())), steps)
+    foreign = unsettled.of_lines((line for _, line in sides.lines), sides.statements)
+    return Matched(
+        account, party, period, made.lines, count, made.unreadable, dict(sorted(classes.items())), steps, foreign
+    )
 
 
 def check(items: Sequence[Item], steps: Sequence[Step]) -> None:

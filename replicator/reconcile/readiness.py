@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from replicator.reconcile.months import Month
+    from replicator.reconcile.unsettled import Unsettled
 
 PENDING_SHARE = 1000
 """One cost in so many may be still to come."""
@@ -37,6 +38,8 @@ class State:
     last_decision: int | None = None
     given_up: int = 0
     """Costs that were still waited for when the month was matched, and no longer are."""
+    left: Unsettled | None = None
+    """What is open in the newest matching."""
 
 
 def doubts(state: State, month: Month) -> list[str]:
@@ -56,6 +59,8 @@ def doubts(state: State, month: Month) -> list[str]:
         found += stale(state)
     if state.unreadable:
         found.append(f"{state.unreadable} lines of the statement cannot be read")
+    if state.left is not None:
+        found += state.left.objections()
     return found
 
 

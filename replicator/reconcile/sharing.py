@@ -94,7 +94,7 @@ def pair_up(
     for call in reversed(open_calls):
         by_amount.setdefault(call.amount, []).append(call)
     for key, line in lines:
-        same = by_amount.get(line.amount)
+        same = by_amount.get(line.amount) if line.currency == terms.currency else None
         if line.amount is not None and same:
             call = same.pop()
             open_calls.remove(call)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import ConfigurationError
-from replicator.reconcile import closing, month_matching, readiness
+from replicator.reconcile import closing, month_matching, readiness, unsettled
 from replicator.reconcile.lines import VENDOR
-from replicator.reconcile.sides import ZERO
+from replicator.reconcile.unsettled import SHARE, Foreign, Unsettled
 from replicator.store import closes, comparisons, matchings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     import psycopg
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 LISTED = 20
 """Open items that are shown unless told otherwise."""
-SHARE = Decimal("0.001")
-"""The tolerance: what is open over the statement's total."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,18 @@ class PartyMonth:
     stale: Sequence[str]
     is_inverted: bool = False
     """Most usage is negative: the mapping's sign is probably wrong."""
+    foreign: Sequence[Foreign] = ()
+    """Amounts in other currencies, which are in no sum."""
 
     @property
-    def beyond_usd(self) -> Decimal:
-        """What the statement's own total has on no line, without its sign."""
-        return sum((abs(step["amount_usd"]) for step in self.bridge if step["step"] == "not_on_lines"), ZERO)
+    def left(self) -> Unsettled:
+        """What waits for a person."""
+        return Unsettled(unsettled.open_usd(self.classes, self.bridge), self.statement_usd, self.foreign)
 
     @property
     def open_usd(self) -> Decimal:
-        """What waits for a person, each difference without its sign."""
-        return sum((row["open_usd"] for row in self.classes), self.beyond_usd)
+        """What waits for a person in US dollars, each difference without its sign."""
+        return self.left.open_usd
 
     @property
     def open_items(self) -> int:
@@ -60,7 +60,7 @@ class PartyMonth:
 
     def is_within(self, share: Decimal) -> bool:
         """Say whether nothing is open above the tolerance, everything was read, and the comparison is of now."""
-        return self.open_usd <= abs(self.statement_usd) * share and not self.unreadable and not self.stale
+        return self.left.is_within(share) and not self.unreadable and not self.stale
 
     def as_dict(self, share: Decimal) -> dict[str, Any]:
         """Return the facts, for JSON."""
@@ -68,6 +68,7 @@ class PartyMonth:
             "party": self.party, "matched_at": self.matched_at, "statement_usd": self.statement_usd, "open_usd": self.open_usd,
             "open_items": self.open_items, "tolerance_usd": abs(self.statement_usd) * share, "is_within_tolerance": self.is_within(share),
             "unreadable": self.unreadable, "stale": list(self.stale), "is_inverted": self.is_inverted,
+            "other_currencies": [one.as_dict() for one in self.foreign],
             "classes": [dict(row) for row in self.classes], "bridge": [dict(row) for row in self.bridge],
             "items": [dict(row) for row in self.items],
         }  # fmt: skip
@@ -133,9 +134,11 @@ def _party(tx: psycopg.Connection[Any], account: str, party: str, month: Month, 
         return None
     where = (account, party, month.name)
     stale = readiness.stale(closing.state_of(tx, account, month, party))
+    foreign = unsettled.of_rows(comparisons.foreign(tx, *where), matchings.statements(tx, *where))
     return PartyMonth(
         party, newest.made_at, newest.statement_usd, newest.unreadable, comparisons.summary(tx, *where),
         comparisons.bridge(tx, *where), comparisons.open_items(tx, *where, most), stale, matchings.is_inverted(tx, newest.statements),
+        foreign,
     )  # fmt: skip
 
 

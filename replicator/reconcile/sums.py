@@ -93,7 +93,7 @@ def _may_be_a_sum(
     if len({key[0] for _, key, _ in lines}) < len(lines):
         return False
     ours = sum((call.amount for _, call in calls if call.amount is not None), ZERO)
-    theirs = sum((line.amount or ZERO for _, _, line in lines), ZERO)
+    theirs = sum((classify.stated(line, terms) for _, _, line in lines), ZERO)
     is_all = all(usage.get(key[0], 0) == 1 for _, key, _ in lines)
     return is_all or abs(theirs - ours) <= classify.sum_tolerance(ours, terms)
 

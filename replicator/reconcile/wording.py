@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from replicator.reconcile import unsettled
+from replicator.reconcile.amounts import digits_of, usd
 from replicator.reconcile.bridge import SUMS, WORDS, StepCode
 from replicator.reconcile.classes import CLASSES, Class
+from replicator.reconcile.lines import USD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from replicator.reconcile.closing import Closed
     from replicator.reconcile.month_matching import Matched
     from replicator.reconcile.showing import PartyMonth, Shown
+    from replicator.reconcile.unsettled import Foreign
 
-CENT = Decimal("0.01")
 ALWAYS = frozenset({StepCode.OUR_SUM, StepCode.RESIDUE, StepCode.STATEMENT_TOTAL})
-
-
-def usd(amount: Decimal, *, with_sign: bool = False, digits: int | None = None) -> str:
-    """Return an amount with all its digits, two at least, or with so many behind the point."""
-    return f"{amount:{'+' if with_sign else ''},.{_digits(amount) if digits is None else digits}f}"
-
-
-def _digits(amount: Decimal) -> int:
-    """Return how many digits behind the point an amount needs, two at least."""
-    return max(2, -int(amount.normalize().as_tuple().exponent)) if amount else 2
 
 
 def bridge_lines(steps: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -39,7 +32,7 @@ def bridge_lines(steps: Iterable[Mapping[str, Any]]) -> list[str]:
         if code is StepCode.LINES_SUM and not any(one["amount_usd"] for one in steps if one["step"] == "not_on_lines"):
             continue
         rows.append((code, f"{step['items']:,}", step["amount_usd"]))
-    digits = max((_digits(amount) for _, _, amount in rows), default=2)
+    digits = max((digits_of(amount) for _, _, amount in rows), default=2)
     shown = [(code, items, usd(amount, with_sign=code not in SUMS, digits=digits)) for code, items, amount in rows]
     name, count, sum_ = (
         max((len(one) for one in column), default=0)
@@ -65,6 +58,7 @@ def matched(done: Matched) -> str:
             f"{done.party} {done.period}: {done.lines:,} lines and {done.calls:,} calls matched",
             "  " + ", ".join(f"{name} {count:,}" for name, count in done.classes.items()),
             *bridge_lines(steps),
+            *_beside(done.foreign),
         ]
     )
 
@@ -85,13 +79,16 @@ def _party(one: PartyMonth, share: Decimal) -> list[str]:
     lines = [
         f"{one.party}, matched {one.matched_at:%Y-%m-%d %H:%M} UTC; the bridge, in US dollars:",
         *bridge_lines(one.bridge),
+        *_beside(one.foreign),
     ]
+    foreign = unsettled.in_words(one.foreign, only_open=True)
     for row in one.classes:
         about = CLASSES[Class(row["class"])]
         if row["open_items"]:
             left = f", {row['accepted_items']:,} accepted" if row["accepted_items"] else ""
+            also = f" and {foreign}" if row["class"] == Class.OTHER_CURRENCY and foreign else ""
             lines.append(
-                f"  {row['class']}: {row['open_items']:,} open{left}, {usd(row['open_usd'])}. {about.meaning} {about.advice}"
+                f"  {row['class']}: {row['open_items']:,} open{left}, {usd(row['open_usd'])}{also}. {about.meaning} {about.advice}"
             )
     lines += _items(one.items, one.open_items)
     if one.unreadable:
@@ -100,8 +97,17 @@ def _party(one: PartyMonth, share: Decimal) -> list[str]:
         lines.append("  most charges are negative: the mapping's sign is probably wrong ([format] sign)")
     lines += [f"  out of date: {word}" for word in one.stale]
     state = "within" if one.is_within(share) else "ABOVE"
-    lines.append(f"  open: {usd(one.open_usd)} of {usd(one.statement_usd)}, {state} the tolerance of {share * 100:f} %")
+    also = f", and {foreign}" if foreign else ""
+    lines.append(
+        f"  open: {usd(one.open_usd)} of {usd(one.statement_usd)}{also}, {state} the tolerance of {share * 100:f} %"
+    )
     return lines
+
+
+def _beside(foreign: Sequence[Foreign]) -> list[str]:
+    """Return the line about what is in no sum; none where everything is in US dollars."""
+    text = unsettled.in_words(foreign)
+    return [f"  in another currency, and in none of these sums: {text}"] if text else []
 
 
 def _items(items: Sequence[Mapping[str, Any]], total: int) -> list[str]:
@@ -110,6 +116,8 @@ def _items(items: Sequence[Mapping[str, Any]], total: int) -> list[str]:
         words = [item["item"], item["class"], usd(item["delta_usd"], with_sign=True)]
         if item["call_id"] is not None and ":" in item["item"]:
             words.append(f"call {item['call_id']}")
+        if item["currency"] not in {None, USD} and item["stated_amount"] is not None:
+            words.append(f"the line says {usd(item['stated_amount'])} {item['currency']}")
         if item["note"]:
             words.append(item["note"])
         if item["candidates"]:

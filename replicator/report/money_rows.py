@@ -35,6 +35,8 @@ class Reconciled:
     open_usd: Decimal
     accepted_items: int
     matched_at: datetime
+    open_other: str | None = None
+    """Amounts in other currencies that nobody has accepted, as a text; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

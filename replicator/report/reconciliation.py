@@ -55,13 +55,15 @@ def _months(rows: Sequence[Reconciled], clock: Clock) -> Markup | None:
     cells: list[list[Child]] = [
         [
             row.period, row.party, amount(row.statement_usd), count(row.items), count(row.open_items), amount(row.open_usd),
+            row.open_other or "none",
             count(row.accepted_items), moment(row.matched_at, clock),
         ]
         for row in rows
     ]  # fmt: skip
     columns = [
         Column("Month", is_number=False), Column("Statement of", is_number=False), Column("Total"), Column("Lines and calls"),
-        Column("Open"), Column("Open, sum without signs"), Column("Accepted"), Column("Matched", is_number=False),
+        Column("Open"), Column("Open, sum without signs"), Column("Open in other currencies"),
+        Column("Accepted"), Column("Matched", is_number=False),
     ]  # fmt: skip
     return table("Open items by month", columns, cells)
 

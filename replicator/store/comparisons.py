@@ -22,9 +22,15 @@ BRIDGE = (
     "WHERE m.account = %s AND m.party = %s AND m.period = %s AND m.superseded_at IS NULL ORDER BY b.position"
 )
 OPEN = (
-    "SELECT item, class, note, matched_by, score, call_id, ours_usd, theirs_usd, delta_usd, stated_seconds, duration_seconds, candidates "
+    "SELECT item, class, note, matched_by, score, call_id, ours_usd, theirs_usd, delta_usd, stated_seconds, duration_seconds, candidates, "
+    "stated_amount, currency "
     "FROM analytics.reconciliation_items WHERE account = %s AND party = %s AND period = %s AND is_open AND NOT is_accepted "
-    "ORDER BY abs(delta_usd) DESC, item LIMIT %s"
+    "ORDER BY greatest(abs(delta_usd), CASE WHEN currency <> 'USD' THEN abs(stated_amount) END) DESC, item LIMIT %s"
+)
+FOREIGN = (
+    "SELECT currency, count(*) AS lines, coalesce(sum(stated_amount), 0) AS amount, count(*) FILTER (WHERE NOT is_accepted) AS open_lines, "
+    "coalesce(sum(stated_amount) FILTER (WHERE NOT is_accepted), 0) AS open_amount FROM analytics.reconciliation_items "
+    "WHERE account = %s AND party = %s AND period = %s AND currency <> 'USD' GROUP BY currency ORDER BY currency"
 )
 ITEM = (
     "SELECT m.party, m.period, i.statement, i.line, i.call_id, i.class, i.theirs_usd - i.ours_usd AS delta_usd, i.is_open "
@@ -54,8 +60,13 @@ def bridge(tx: psycopg.Connection[Any], account: str, party: str, period: str) -
 
 
 def open_items(tx: psycopg.Connection[Any], account: str, party: str, period: str, most: int) -> list[Row]:
-    """Return the items that wait for a person, the largest difference first."""
+    """Return the items that wait for a person, the largest first: by the difference, or by the amount in another currency."""
     return tx.cursor(row_factory=dict_row).execute(OPEN, [account, party, period, most]).fetchall()
+
+
+def foreign(tx: psycopg.Connection[Any], account: str, party: str, period: str) -> list[Row]:
+    """Return the sums of the lines in each other currency, and of those that nobody has accepted."""
+    return tx.cursor(row_factory=dict_row).execute(FOREIGN, [account, party, period]).fetchall()
 
 
 def items(
@@ -84,4 +95,4 @@ def changes(tx: psycopg.Connection[Any], account: str, period: str, number: int)
     return tx.cursor(row_factory=dict_row).execute(CHANGES, [account, period, number]).fetchall()
 
 
-__all__ = ["bridge", "changes", "has_call", "items", "line", "open_items", "summary"]
+__all__ = ["bridge", "changes", "foreign", "has_call", "items", "line", "open_items", "summary"]

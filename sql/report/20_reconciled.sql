@@ -1,4 +1,5 @@
--- One row per month and party with a matching, the latest first: what is open, and the statement's total.
+-- One row per month and party with a matching, the latest first: what is open, also in other currencies, and the
+-- statement's total.
 SELECT
     b.period,
     b.party,
@@ -7,7 +8,8 @@ SELECT
     coalesce(s.open_items, 0)::bigint AS open_items,
     coalesce(s.open_usd, 0) AS open_usd,
     coalesce(s.accepted_items, 0)::bigint AS accepted_items,
-    b.matched_at
+    b.matched_at,
+    o.open_other
 FROM analytics.reconciliation_bridge b
 LEFT JOIN (
     SELECT party, period, sum(items) AS items, sum(open_items) AS open_items, sum(open_usd) AS open_usd,
@@ -16,6 +18,16 @@ LEFT JOIN (
     WHERE account = %(account)s
     GROUP BY party, period
 ) s ON s.party = b.party AND s.period = b.period
+LEFT JOIN (
+    SELECT party, period, string_agg(trim_scale(amount)::text || ' ' || currency, ', ' ORDER BY currency) AS open_other
+    FROM (
+        SELECT party, period, currency, coalesce(sum(stated_amount), 0) AS amount
+        FROM analytics.reconciliation_items
+        WHERE account = %(account)s AND currency <> 'USD' AND NOT is_accepted
+        GROUP BY party, period, currency
+    ) c
+    GROUP BY party, period
+) o ON o.party = b.party AND o.period = b.period
 WHERE b.account = %(account)s AND b.step = 'statement_total'
 ORDER BY b.period DESC, b.party <> 'vendor', b.party
 LIMIT %(most)s;
