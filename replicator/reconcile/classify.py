@@ -44,7 +44,8 @@ def pair(key: Key, line: Line, call: OurCall, rule: Rule, score: float, month: M
         ours = theirs if month.holds(call.billed_at) else ZERO
     if note is None and call.is_deleted and kind is not Class.DELETED_BUT_BILLED:
         note = Note.DELETED
-    return Item(kind, rule, score, key, call.id, ours, theirs, note)
+    there = (call.billed_in,) if note is Note.BILLED_BEFORE and call.billed_in is not None else ()
+    return Item(kind, rule, score, key, call.id, ours, theirs, note, (), there)
 
 
 def _of_pair(line: Line, call: OurCall, rule: Rule, month: Month, terms: Terms) -> Found:
@@ -156,7 +157,7 @@ def call_alone(call: OurCall, month: Month, terms: Terms, candidates: Sequence[s
         kind, note = Class.EXACT, Note.GIVEN_UP
     elif call.cost_state == CostState.NOT_EXPECTED or (not ours and not call.is_connected):
         kind, note = Class.EXACT, Note.NOTHING_TO_BILL
-    elif call.billed_in is not None or not month.is_surely_inside(call.created_at, call.started_at, call.ended_at):
+    elif _is_at_border(call, month):
         kind = Class.PERIOD_BOUNDARY
     elif call.amount == 0:
         is_free = call.is_connected and bool(call.duration_seconds)
@@ -166,7 +167,19 @@ def call_alone(call: OurCall, month: Month, terms: Terms, candidates: Sequence[s
     if kind is Class.ONLY_IN_REPLICA:
         note = Note.AMBIGUOUS if candidates else Note.DELETED if call.is_deleted else None
     shown = tuple(candidates) if kind is Class.ONLY_IN_REPLICA else ()
+    if kind is Class.ONLY_IN_REPLICA and call.billed_in is not None:
+        note, shown = Note.BILLED_BEFORE, (call.billed_in,)
     return Item(kind, Rule.NONE, 0.0, None, call.id, ours, ZERO, note, (), shown)
+
+
+def _is_at_border(call: OurCall, month: Month) -> bool:
+    """Say whether the month before or after may count a call of the month that no line bills. Where the statement of another
+    month bills it, that month has to be the one across the border: anything else is no matter of the border.
+    """
+    instants = (call.created_at, call.started_at, call.ended_at)
+    if call.billed_in is not None:
+        return month.shares(call.billed_in, *instants)
+    return not month.is_surely_inside(*instants)
 
 
 def of_sum(theirs: Decimal, seconds: int | None, calls: Sequence[OurCall], terms: Terms) -> Class:

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from replicator.errors import ConfigurationError
-from replicator.reconcile import statement_file
+from replicator.reconcile import month_matching, statement_file
 from replicator.reconcile.amounts import EXACT
 from replicator.reconcile.lines import Kind, Total, Unread
-from replicator.store import statements
+from replicator.store import closes, statements
 from replicator.store.copying import NULL, escaped
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from replicator.reconcile.lines import Line, Read
     from replicator.reconcile.mapping import Mapping
     from replicator.store.database import Database
-    from replicator.store.statements import Stored
+    from replicator.store.statements import Head, Stored
 
 PERIOD = re.compile(r"\d{4}-(0[1-9]|1[0-2])\Z", re.ASCII)
 MOST_NAME = 200
@@ -89,6 +89,7 @@ def run(
         if known is not None:
             return _imported(tx, known, mapping, is_new=False)
         replaced = statements.forerunners(tx, head)
+        _require_begun(tx, head, replaced)
         identity = statements.begin(tx, head, replaced[0].id if replaced else None)
         tally, unread = _Tally(), list[str]()
         statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping, unread), tally))
@@ -98,6 +99,21 @@ def run(
         )  # fmt: skip
         made = next(one for one in statements.listed(tx, account, period) if one.id == identity)
         return _imported(tx, made, mapping, is_new=True, replaced=replaced, unread=unread)
+
+
+def _require_begun(tx: Any, head: Head, replaced: Sequence[Stored]) -> None:
+    """Refuse the statement of a month that is still to come, unless it corrects one that is in force."""
+    month, _ = month_matching.month_of(tx, head.account, head.period, head.time_zone)
+    if not month.has_begun(closes.now(tx)) and not _corrects(head, replaced):
+        raise ConfigurationError(
+            f"{head.period} has not begun, so {head.file_name} cannot be its statement; nothing was imported",
+            advice="give the month of the statement's calls with --period; for a fee that is billed in advance, wait until the month begins",
+        )
+
+
+def _corrects(head: Head, replaced: Sequence[Stored]) -> bool:
+    """Say whether a statement replaces one of its own name and month."""
+    return any((old.period, old.name) == (head.period, head.name) for old in replaced)
 
 
 def _imported(

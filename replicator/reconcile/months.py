@@ -21,6 +21,7 @@ AT_THE_BORDER = timedelta(hours=36)
 """So far from a month's first or last instant, its two sides may disagree about the month: time zones are up to 26 hours
 apart, and a call takes its time.
 """
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,25 @@ class Month:
             at is not None and (abs(at - self.since) <= AT_THE_BORDER or abs(at - self.until) <= AT_THE_BORDER)
             for at in instants
         )
+
+    def shares(self, name: str, *instants: datetime | None) -> bool:
+        """Say whether the month with this name, too, may count a call of this month with these instants: it is the month
+        before or after, and one of the instants is near the border between the two, or beyond it.
+        """
+        before = of(self.since - DAY, self.zone)
+        after = of(self.until + DAY, self.zone)
+        return any(
+            at is not None
+            and (
+                (name == before and at <= self.since + AT_THE_BORDER)
+                or (name == after and at >= self.until - AT_THE_BORDER)
+            )
+            for at in instants
+        )
+
+    def has_begun(self, now: datetime) -> bool:
+        """Say whether the month has begun, for us or for the party of the statement."""
+        return now >= min(self.since, self.their_since)
 
 
 def month(name: str, zone: tzinfo, their_zone: tzinfo | None = None) -> Month:

@@ -106,7 +106,9 @@ class Item:
     calls: tuple[UUID, ...] = ()
     """The calls of a line that stands for many."""
     candidates: tuple[str, ...] = ()
-    """What an open line or call could be: ids of calls, or lines as STATEMENT:NUMBER."""
+    """What an open line or call could be: ids of calls, or lines as STATEMENT:NUMBER. With the note billed_before: the month
+    whose statement bills the call.
+    """
 
     @property
     def delta(self) -> Decimal:

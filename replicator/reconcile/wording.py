@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from replicator.reconcile import unsettled
 from replicator.reconcile.amounts import digits_of, usd
 from replicator.reconcile.bridge import SUMS, WORDS, StepCode
-from replicator.reconcile.classes import CLASSES, Class
+from replicator.reconcile.classes import CLASSES, Class, Note
 from replicator.reconcile.lines import USD
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _items(items: Sequence[Mapping[str, Any]], total: int) -> list[str]:
         if item["note"]:
             words.append(item["note"])
         if item["candidates"]:
-            words.append(f"could be {item['candidates']}")
+            is_there = item["note"] == Note.BILLED_BEFORE
+            words.append(f"{'on the statement of' if is_there else 'could be'} {item['candidates']}")
         lines.append("    " + "  ".join(words))
     if total > len(items):
         lines.append(f"    and {total - len(items):,} more: analytics.reconciliation_items")
