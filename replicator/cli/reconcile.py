@@ -79,6 +79,9 @@ def described(done: Imported) -> str:
     if not done.is_new:
         lines.insert(0, "this file was imported before with this mapping; nothing was done")
     lines += [f"it replaces {_line(old)}" for old in done.replaced]
+    if not done.statement.lines:
+        name, period = done.statement.name, done.statement.period
+        lines.append(f"the statement {name!r} of {period} is withdrawn: none of its lines counts any more; match again")
     if done.statement.unreadable:
         lines.append("lines that cannot be read (the month cannot be closed until they are read):")
         lines += [f"  line {number}: {reason}" for number, reason in done.problems]
@@ -114,7 +117,7 @@ def _line(one: Stored) -> str:
 
     total = ", ".join(f"{usd(Decimal(amount))} {code}" for code, amount in one.total.items()) or "nothing"
     unread = f", {one.unreadable:,} of them unreadable" if one.unreadable else ""
-    gone = "" if one.is_in_force else f" (replaced by statement {one.replaced_by})"
+    gone = f" (replaced by statement {one.replaced_by})" if not one.is_in_force else "" if one.lines else " (withdrawn)"
     return (
         f"statement {one.id}: {one.party} {one.period} {one.name!r}, {one.lines:,} lines{unread}, total {total}{gone}"
     )

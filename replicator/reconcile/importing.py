@@ -89,10 +89,11 @@ def run(
         if known is not None:
             return _imported(tx, known, mapping, is_new=False)
         replaced = statements.forerunners(tx, head)
-        _require_begun(tx, head, replaced)
+        has_begun = _require_begun(tx, head, replaced)
         identity = statements.begin(tx, head, replaced[0].id if replaced else None)
         tally, unread = _Tally(), list[str]()
         statements.copy_lines(tx, _pieces(identity, statement_file.read(path, looked, mapping, unread), tally))
+        _require_lines(head, tally, replaced, has_begun=has_begun)
         statements.finish(
             tx, identity, [old.id for old in replaced], lines=tally.lines, unreadable=tally.unreadable,
             total=_texts(tally.total), stated_total=_texts(tally.stated) if tally.stated else None,
@@ -101,14 +102,41 @@ def run(
         return _imported(tx, made, mapping, is_new=True, replaced=replaced, unread=unread)
 
 
-def _require_begun(tx: Any, head: Head, replaced: Sequence[Stored]) -> None:
-    """Refuse the statement of a month that is still to come, unless it corrects one that is in force."""
+def _require_begun(tx: Any, head: Head, replaced: Sequence[Stored]) -> bool:
+    """Refuse the statement of a month that is still to come, unless it may withdraw one that is in force. Return whether the
+    month has begun.
+    """
     month, _ = month_matching.month_of(tx, head.account, head.period, head.time_zone)
-    if not month.has_begun(closes.now(tx)) and not _corrects(head, replaced):
+    has_begun = month.has_begun(closes.now(tx))
+    if not has_begun and not _corrects(head, replaced):
+        raise _not_begun(head)
+    return has_begun
+
+
+def _require_lines(head: Head, tally: _Tally, replaced: Sequence[Stored], *, has_begun: bool) -> None:
+    """Refuse a file without a single line, unless it withdraws the statement of its name: then it has no total either."""
+    if tally.lines:
+        if not has_begun:
+            raise _not_begun(head)
+        return
+    if any(tally.stated.values()):
         raise ConfigurationError(
-            f"{head.period} has not begun, so {head.file_name} cannot be its statement; nothing was imported",
-            advice="give the month of the statement's calls with --period; for a fee that is billed in advance, wait until the month begins",
+            f"{head.file_name} states a total and has no line, so nothing can be compared; nothing was imported",
+            advice="ask the party for the lines, or look whether the mapping names the right words for a total",
         )
+    if not _corrects(head, replaced):
+        raise ConfigurationError(
+            f"{head.file_name} has a header and no line, so it is no statement; nothing was imported",
+            advice=f"is it the right file? To withdraw a statement of {head.period} that was imported by mistake, import this file with "
+            "--statement and the name of that one (see: replicator reconcile statements)",
+        )
+
+
+def _not_begun(head: Head) -> ConfigurationError:
+    return ConfigurationError(
+        f"{head.period} has not begun, so {head.file_name} cannot be its statement; nothing was imported",
+        advice="give the month of the statement's calls with --period; for a fee that is billed in advance, wait until the month begins",
+    )
 
 
 def _corrects(head: Head, replaced: Sequence[Stored]) -> bool:
@@ -138,7 +166,7 @@ def _beside(tx: Any, statement: Stored) -> list[Stored]:
     return [
         other
         for other in statements.listed(tx, statement.account, statement.period)
-        if other.party == statement.party and other.is_in_force and other.id != statement.id
+        if other.party == statement.party and other.is_in_force and other.lines and other.id != statement.id
     ]
 
 

@@ -87,9 +87,10 @@ ORDER BY i.call_id, m.period
 """Calls that statements of other months bill: those at a border, and `others`, which are not of this month."""
 STATEMENTS = (
     "SELECT id, name, time_zone, lines, unreadable, total, stated_total, imported_at FROM billing.statements "
-    "WHERE account = %s AND party = %s AND period = %s AND replaced_by IS NULL ORDER BY id"
+    "WHERE account = %s AND party = %s AND period = %s AND replaced_by IS NULL AND lines > 0 ORDER BY id"
 )
-PARTIES = "SELECT DISTINCT party FROM billing.statements WHERE account = %s AND period = %s AND replaced_by IS NULL ORDER BY 1"
+"""One without a line is no statement: it withdrew the one that it replaced."""
+PARTIES = "SELECT DISTINCT party FROM billing.statements WHERE account = %s AND period = %s AND replaced_by IS NULL AND lines > 0 ORDER BY 1"
 MONTH_OF_CALLS = """
 SELECT count(*), max(c.changed_at), count(*) FILTER (WHERE f.cost_state = 'pending' AND f.cost_given_up_at >= now()), coalesce(sum(f.cost_usd), 0),
     count(*) FILTER (WHERE f.cost_state <> 'not_expected')
