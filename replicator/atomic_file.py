@@ -14,6 +14,7 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,17 @@ def replacing(path: Path, *, may_replace: bool) -> Iterator[Sink]:
         _flush_folder(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def standard_output() -> Iterator[Sink]:
+    """Yield a sink whose bytes go to standard output at once."""
+    sys.stdout.flush()
+    sink = Sink(sys.stdout.fileno(), is_hashed=False)
+    try:
+        yield sink
+    finally:
+        sink.end()
 
 
 def write(path: Path, text: str) -> None:

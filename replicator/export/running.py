@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -117,8 +116,7 @@ def _opened(target: Target) -> Iterator[Sink]:
         if target.is_file:
             sink = stack.enter_context(atomic_file.replacing(Path(target.output), may_replace=target.may_replace))
         else:
-            sys.stdout.flush()
-            sink = atomic_file.Sink(sys.stdout.fileno(), is_hashed=False)
+            sink = stack.enter_context(atomic_file.standard_output())
         stack.callback(sink.end)
         yield sink
 

@@ -74,6 +74,7 @@ def run(
     """Import a file. Raises ConfigurationError where the file, the period or the name cannot be used."""
     if not PERIOD.match(period):
         raise ConfigurationError(f"the period {period} is no month", advice="write it as 2026-10")
+    statement_file.require_file(path)
     called = path.stem if name is None else name.strip()
     if not called or len(called) > MOST_NAME or not called.isprintable():
         raise ConfigurationError(

@@ -82,13 +82,20 @@ def read(path: Path, looked: Looked, mapping: Mapping, unread: list[str] | None 
 def opened(path: Path) -> IO[bytes]:
     """Open a file to read. Raises ConfigurationError where that is not possible."""
     try:
-        if not path.is_file():
-            raise ConfigurationError(f"there is no file {path}", advice="give the path of the party's file")
+        require_file(path)
         return path.open("rb")
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be read: {error.strerror}", advice="check the path and its rights"
         ) from None
+
+
+def require_file(path: Path) -> None:
+    """Raise ConfigurationError where a path is a folder, or nothing is there."""
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder, and no file", advice="give the path of the party's file")
+    if not path.is_file():
+        raise ConfigurationError(f"there is no file {path}", advice="give the path of the party's file")
 
 
 def _stamp(stream: IO[bytes]) -> tuple[int, int]:

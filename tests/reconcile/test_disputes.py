@@ -63,6 +63,12 @@ def test_what_is_too_much_is_claimed_with_evidence(database_url: str, tmp_path: 
     assert "not matched yet" in reconcile("disputes", *month, "--output", "e.csv", "--party", "another", code=2)
     assert "2 lines, 0.10 " in reconcile("disputes", *month, "--output", "d.csv")
     assert "exists" in reconcile("disputes", *month, "--output", "d.csv", code=2)
+    # As elsewhere, - is standard output: the same lines, and the sum on standard error.
+    done = run("reconcile", "disputes", *month, "--output", "-", cwd=tmp_path, DATABASE_URL=database_url)
+    assert (done.returncode, "standard output: 2 lines, 0.10 " in done.stderr) == (0, True)
+    assert not (tmp_path / "-").exists()
+    assert done.stdout.splitlines() == (tmp_path / "d.csv").read_text(encoding="utf-8").splitlines()
+    assert "--json goes with a file" in reconcile("disputes", *month, "--output", "-", "--json", code=2)
     text = (tmp_path / "d.csv").read_text(encoding="utf-8-sig")
     rate, stranger = csv.DictReader(text.splitlines())
     assert (rate["line_id"], rate["their_amount"], rate["our_amount_usd"], rate["difference_usd"]) == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +18,6 @@ from tests.fix_commands import run as command
 from tests.reconcile.fix_statements import sheets
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from replicator.store.database import Database
 
 HEADER = "line_id,started_at,duration_seconds,phone_number,amount,currency,kind,description\n"
@@ -150,6 +149,9 @@ def test_a_failed_import_leaves_nothing(database: Database, tmp_path: Path) -> N
     for wrong in ({"period": "2026-13"}, {"period": "October"}, {"name": " "}, {"name": "a\nb"}):
         with pytest.raises(ConfigurationError):
             bring(database, tmp_path / "october.csv", TWO + "\n", **wrong)
+    for place, why in ((Path(), "is a folder"), (tmp_path, "is a folder"), (tmp_path / "november.csv", "no file")):
+        with pytest.raises(ConfigurationError, match=why):
+            importing.run(database, "default", place, Mapping(), by="ann", period="2026-10")
     assert rows(database, "SELECT id, replaced_by FROM billing.statements") == [(first.statement.id, None)]
 
 

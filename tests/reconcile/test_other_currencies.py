@@ -120,4 +120,4 @@ def test_a_file_of_disputes_says_what_it_leaves_out(october: Database, database_
         "reconcile", "disputes", "--period", "2026-10", "--output", "d.csv", cwd=tmp_path, DATABASE_URL=database_url
     )
     assert "d.csv: 0 lines" in done.stdout
-    assert "not in the file, because it is in another currency: 1,250.00 EUR on 1 line" in done.stdout
+    assert "left out, because it is in another currency: 1,250.00 EUR on 1 line" in done.stdout
