@@ -42,6 +42,8 @@ COMMAND_LINES = {
     "report --days 99999": "expected a number that is at most 3660",
     "verify --max-requests 1.5": "expected a whole number",
     "recording notauuid": "expected the id of a call, such as 01234567-89ab-4cde-8f01-23456789abcd",
+    "archive hold add case-1 --reason x --agent nosuch": "expected the id of an agent, such as 01234567-",
+    "archive hold add case-1 --reason x --call nosuch": "expected the id of a call, such as 01234567-",
     "quarantine show x": "expected a whole number",
     "deletions --release 0": "expected a number that is at least 1",
     "demo --calls 0": "expected a number that is at least 1",
@@ -57,11 +59,14 @@ def test_a_wrong_word_of_the_command_line(line: str) -> None:
     """The option is named, what was expected is said in plain words, and nothing of the library is."""
     with pytest.raises(Usage) as refused:
         app(line.split(), standalone_mode=False, prog_name="replicator")
-    refused.value.message = usage.plain(shown(refused.value.message))
+    parameter = getattr(refused.value, "param", None)
+    refused.value.message = usage.plain(shown(refused.value.message), getattr(parameter, "name", None))
     said = refused.value.format_message()
     assert COMMAND_LINES[line] in said
     assert not any(word in said for word in LIBRARY)
-    option = next((word for word in line.split() if word.startswith("--") and word != "--output"), None)
+    option = next(
+        (word for word in line.split() if word.startswith("--") and word not in {"--output", "--reason"}), None
+    )
     if said.startswith("Invalid value for"):
         assert option is None or option in said or "call_id" in said
 

@@ -51,7 +51,8 @@ def run(app: Callable[..., Any]) -> None:
         # The words of the command line may come from a stranger.
         from replicator.cli import usage
 
-        error.message = usage.plain(shown(error.message))
+        parameter = getattr(error, "param", None)
+        error.message = usage.plain(shown(error.message), getattr(parameter, "name", None))
         error.show()
         code = error.exit_code
     except ReplicatorError as error:

@@ -20,19 +20,20 @@ WORDS: Final[Sequence[tuple[str, str]]] = (
     (r".*greater than (?P<bound>[-\d.]+).*", "expected a number that is more than {bound}"),
     (r".*less than or equal to (?P<bound>[-\d.]+).*", "expected a number that is at most {bound}"),
     (r".*less than (?P<bound>[-\d.]+).*", "expected a number that is less than {bound}"),
-    (r".*(?:valid UUID|not a valid UUID).*", "expected the id of a call, such as 01234567-89ab-4cde-8f01-23456789abcd"),
+    (r".*(?:valid UUID|not a valid UUID).*", "expected the id of {whose}, such as 01234567-89ab-4cde-8f01-23456789abcd"),
     (r".*valid boolean.*", "expected yes or no"),
     (r".*finite number.*", "expected a number that is not infinite"),
 )  # fmt: skip
 """Patterns of the library's texts, and our words. The first match counts."""
 
 
-def plain(message: str) -> str:
-    """Return the message in our words."""
+def plain(message: str, parameter: str | None = None) -> str:
+    """Return the message in our words. `parameter` is the name of the option or argument that it is about, if known."""
+    whose = "an agent" if parameter in {"agent", "agent_id"} else "a call"
     for pattern, words in WORDS:
         found = re.fullmatch(pattern, message, re.DOTALL)
         if found is not None:
-            return words.format(**found.groupdict())
+            return words.format(**found.groupdict(), whose=whose)
     return message.removeprefix("Value error, ")
 
 
