@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import pytest
 
 from replicator.archive.recordings import queue_rules
 from replicator.archive.recordings.queue_rules import Reason, Standing, State, Verdict, after_failure
+from tests.fix_commands import TOP
 
 pytestmark = pytest.mark.pure
 
@@ -153,3 +155,10 @@ def test_any_history_of_failures_ends() -> None:
             standing, now = after(standing, verdict), verdict.next_try_at
         assert verdict.state in {State.MISSING, State.REFUSED}
         assert now <= NOW + timedelta(days=26)
+
+
+def test_the_page_names_every_reason() -> None:
+    """Whoever reads a reason in analytics.archive_recordings finds it in the table of docs/archive-recordings.md."""
+    lines = (TOP / "docs" / "archive-recordings.md").read_text(encoding="utf-8").splitlines()
+    named = {one for line in lines if line.startswith("| `") for one in re.findall("`([a-z_]+)`", line.split("|")[1])}
+    assert {reason.value for reason in Reason} - named == set()
