@@ -740,13 +740,17 @@ def head_message(head):
     ).encode()  # fmt: skip
 
 
+def public_key(text):
+    """Return the 32 bytes of a key that the reader gave."""
+    key = bytes.fromhex(text) if re.fullmatch("[0-9a-fA-F]{64}", text) else b""
+    if len(key) != 32 or _point(key) is None:
+        raise Unusable("--key is no public key: expected the 64 hexadecimal digits that the archive's owner published")
+    return key
+
+
 def verify(folder, key=None, outside=None):
     """Verify a bag; return (faults, what is proven)."""
-    try:
-        keys = {bytes.fromhex(key)} if key else set()
-    except ValueError:
-        raise Unusable("--key is no hexadecimal number") from None
-    bag = Bag(folder)
+    keys, bag = set() if key is None else {public_key(key)}, Bag(folder)
     bag.walk()
     if "bagit.txt" not in bag.files or "data/proof/bag.json" not in bag.files:
         raise Unusable("%s is no bag of a compliance archive" % shown(folder))
@@ -781,14 +785,14 @@ def main(arguments=None):
     except (Unusable, Fault, OSError) as error:
         print("nothing was verified: %s" % shown(error), file=sys.stderr)
         return 2
+    lines = ["FAULT  %s" % shown(fault) for fault in faults] + ["ok     %s" % line for line in proven]
+    lines.append("NOT WHOLE: %d faults" % len(faults) if faults else "WHOLE: nothing is wrong with this bag")
     if chosen.json:
-        print(json.dumps({"whole": not faults, "faults": faults, "proven": proven}))
-        return 1 if faults else 0
-    for fault in faults:
-        print("FAULT  %s" % shown(fault))
-    for line in proven:
-        print("ok     %s" % line)
-    print("NOT WHOLE: %d faults" % len(faults) if faults else "WHOLE: nothing is wrong with this bag")
+        lines = [json.dumps({"whole": not faults, "faults": faults, "proven": proven})]
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:  # the reader wants no more lines; Python's own last flush must not fail either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if faults else 0
 
 

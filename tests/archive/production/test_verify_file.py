@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -327,6 +328,29 @@ def test_signatures_are_judged_as_cryptography_does() -> None:
             assert verify_file.is_signed(mine, tried, message) is theirs
     assert not verify_file.is_signed(b"\xff" * 32, bytes(64), b"")
     assert not verify_file.is_signed(public, signature[:63], b"")
+
+
+def test_a_reader_who_wants_no_more_lines(whole: Path, copy: Path) -> None:
+    """`verify.py BAG | head -1`: no traceback, and the exit code is still the verdict."""
+    (copy / "data" / "load" / "load.csv").write_bytes(b"")
+    for target, code in ((whole, 0), (copy, 1)):
+        for more in ((), ("--json",)):
+            reading, writing = os.pipe()
+            os.close(reading)
+            done = subprocess.run(
+                [sys.executable, "-I", "-W", "error", str(target / "verify.py"), str(target), *more],
+                stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            os.close(writing)
+            assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize("key", ["", "00", "zz", "00" * 31, "02" + "00" * 31, " " + "00" * 32])
+def test_what_is_no_key_is_not_taken_for_another_key(whole: Path, key: str) -> None:
+    """Nothing was verified, and the key that was given is at fault: not the bag. An empty one is no reason to trust any."""
+    done = fix_bags.run(whole, "--key", key)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--key is no public key" in done.stderr
 
 
 def test_it_is_one_file_for_python_3_9() -> None:
