@@ -44,6 +44,7 @@ COMMAND_LINES = {
     "recording notauuid": "expected the id of a call, such as 01234567-89ab-4cde-8f01-23456789abcd",
     "archive hold add case-1 --reason x --agent nosuch": "expected the id of an agent, such as 01234567-",
     "archive hold add case-1 --reason x --call nosuch": "expected the id of a call, such as 01234567-",
+    "archive verify --public-key 00": "this is no public key: expected 64 hexadecimal digits",
     "quarantine show x": "expected a whole number",
     "deletions --release 0": "expected a number that is at least 1",
     "demo --calls 0": "expected a number that is at least 1",

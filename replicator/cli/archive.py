@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import nullcontext
@@ -239,6 +240,7 @@ def verify(
     from replicator.archive.heads import anchors
     from replicator.archive.verification import inspection, stored_recordings
 
+    public_key = None if public_key is None else key_of(public_key)
     with opened(as_json=as_json) as (settings, database):
         account, most = settings.replicator_account, _number_of_files(files)
         outside = _outside(settings, anchor_place, public_key, tsa_ca)
@@ -254,6 +256,16 @@ def verify(
         _show(verdict, outside, is_compared=anchor_place is not None, as_json=as_json)
         if not verdict.is_whole:
             raise typer.Exit(1)
+
+
+def key_of(text: str) -> str:
+    """Return a public key in small letters. Raises BadParameter where it is none: every head would seem to be another key's."""
+    if re.fullmatch("[0-9a-fA-F]{64}", text) is None:
+        raise typer.BadParameter(
+            "this is no public key: expected 64 hexadecimal digits, as `replicator archive anchor` shows them",
+            param_hint="--public-key",
+        )
+    return text.lower()
 
 
 def _number_of_files(text: str | None) -> int | None:
