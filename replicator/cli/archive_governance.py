@@ -96,22 +96,25 @@ def add_hold(
 def list_holds(
     everything: Annotated[bool, typer.Option("--all", help="Show released ones, too.")] = False, as_json: Json = False
 ) -> None:
-    """Show the holds."""
+    """Show the holds, and what each covers. A number is stored as a keyed hash, so only that there is one can be shown."""
     from replicator.report import terminal
-    from replicator.store import governance
+    from replicator.store import governance, stretches
 
     with opened(as_json=as_json) as (settings, database):
         with database.connection() as connection:
             rows = governance.holds(connection, settings.replicator_account, with_released=everything)
+            days = [stretches.days_of(connection, row["since"], row["until"]) for row in rows]
         facts = [
             {name: value for name, value in row.items() if name not in {"call_ids", "number_keys", "key_id"}}
             | {"calls_named": len(row["call_ids"]), "is_by_number": bool(row["number_keys"])}
-            for row in rows
+            | {"first_day": first, "last_day": last}
+            for row, (first, last) in zip(rows, days, strict=True)
         ]
         if as_json:
             typer.echo(terminal.as_json(facts))
             return
-        columns = ("name", "placed_at", "placed_by", "reason", "calls_at_first", "released_at")
+        columns = ("name", "placed_at", "placed_by", "reason", "calls_named", "is_by_number", "agent_id",
+                   "first_day", "last_day", "calls_at_first", "released_at")  # fmt: skip
         terminal.show_table(terminal.console(), "holds", columns, [[one[name] for name in columns] for one in facts])
 
 

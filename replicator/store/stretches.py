@@ -22,3 +22,15 @@ def of_days(
         {"since": since, "until": until},
     ).fetchone()
     return (None, None) if row is None else (row[0], row[1])
+
+
+def days_of(
+    connection: psycopg.Connection[Any], since: datetime | None, until: datetime | None
+) -> tuple[date | None, date | None]:
+    """Return the first and the last day, both included, of a time in the reporting time zone; `until` is not included."""
+    row = connection.execute(
+        "SELECT (%(since)s::timestamptz AT TIME ZONE time_zone)::date, "
+        "((%(until)s::timestamptz - interval '1 microsecond') AT TIME ZONE time_zone)::date FROM replicator.reporting",
+        {"since": since, "until": until},
+    ).fetchone()
+    return (None, None) if row is None else (row[0], row[1])

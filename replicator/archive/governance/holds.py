@@ -99,6 +99,19 @@ class Selection:
     until: datetime | None = None
 
 
+def check_selection(selection: Selection) -> None:
+    """Raise ConfigurationError where a hold of this selection could never cover a call: it would protect nothing."""
+    if not any((selection.call_ids, selection.numbers, selection.agent_id, selection.since, selection.until)):
+        raise ConfigurationError(
+            "the hold would cover nothing", advice="name calls, numbers, an agent, or days with --since and --until"
+        )
+    if selection.since is not None and selection.until is not None and selection.since >= selection.until:
+        raise ConfigurationError(
+            "--since is a later day than --until, so the hold would cover nothing; none was placed",
+            advice="both days are included; for one day, give it twice",
+        )
+
+
 def place(
     database: Database,
     account: str,
@@ -116,10 +129,7 @@ def place(
     """
     check_name(name)
     reason = deeds.reason_of(reason, selection.numbers)
-    if not any((selection.call_ids, selection.numbers, selection.agent_id, selection.since, selection.until)):
-        raise ConfigurationError(
-            "the hold would cover nothing", advice="name calls, numbers, an agent, or days with --since and --until"
-        )
+    check_selection(selection)
     hashes = sorted({one for number in selection.numbers for one in needed(keys, []).of_spelling(number)})
     key_id = keys.key_id if hashes and keys is not None else None
     hold = Hold(

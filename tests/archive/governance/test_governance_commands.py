@@ -138,3 +138,26 @@ def test_an_erasure_without_a_secret_is_refused(typed: Any, monkeypatch: pytest.
     monkeypatch.delenv("REPLICATOR_PSEUDONYM_KEY")
     assert typed("archive", "erase", "--number", NUMBER, "--reason", "ticket 17") == 2
     assert typed("archive", "erase", "--reason", "ticket 17") == 2
+
+
+def test_a_hold_whose_days_are_reversed_is_refused(database: Database, typed: Any) -> None:
+    """It would be placed, be listed, and protect nothing. One day is given twice."""
+    add = ("archive", "hold", "add", "case-1", "--reason", "a suit")
+    assert typed(*add, "--since", "2026-11-30", "--until", "2026-11-01") == 2
+    assert typed("archive", "hold", "list") == []
+    assert typed(*add, "--since", "2026-11-01", "--until", "2026-11-01") == {"name": "case-1", "calls": 0}
+
+
+def test_the_list_of_holds_says_what_each_covers(database: Database, typed: Any) -> None:
+    """Days in the reporting time zone and both included, the agent, and that it is by number, never the number."""
+    with database.transaction() as tx:
+        tx.execute("UPDATE replicator.reporting SET time_zone = 'America/New_York'")
+    agent = "01234567-89ab-4cde-8f01-23456789abcd"
+    add = ("archive", "hold", "add", "case-1", "--reason", "a suit", "--number", NUMBER, "--agent", agent)
+    typed(*add, "--since", "2026-11-01", "--until", "2026-11-30")
+    (found,) = typed("archive", "hold", "list")
+    shown = ("first_day", "last_day", "agent_id", "is_by_number", "calls_named")
+    assert [found[name] for name in shown] == ["2026-11-01", "2026-11-30", agent, True, 0]
+    text = CliRunner().invoke(app, ["archive", "hold", "list"]).stdout
+    assert all(one in text for one in (*shown, "2026-11-01", "2026-11-30", agent))
+    assert NUMBER[1:] not in text
