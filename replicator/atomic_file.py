@@ -148,6 +148,20 @@ def standard_output() -> Iterator[Sink]:
         sink.end()
 
 
+def try_beside(path: Path) -> None:
+    """Make a file in the folder of a file that is to be written later, and remove it again. Raises ConfigurationError where
+    that fails: what cannot be undone is done only after it.
+    """
+    folder = _open_folder(path)
+    try:
+        name, descriptor = _begin(path, folder, ".replicator-trial-")
+        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 def write(path: Path, text: str) -> None:
     """Write a text file; it replaces an earlier one."""
     content = text.encode()

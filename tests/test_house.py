@@ -128,6 +128,7 @@ DOORS = {
         "cli/commands.py",
         "cli/accounts.py",
         "cli/archive.py",
+        "cli/archive_erasure.py",
         "cli/archive_export.py",
         "cli/recordings.py",
         "cli/names.py",

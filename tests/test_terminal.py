@@ -119,7 +119,7 @@ SHOWN: tuple[tuple[str, int], ...] = (
     ("archive export @bag --reason x", 0), ("archive retention set @law --keep 6y --statutory --compliance", 0),
     ("archive retention list", 0), ("archive hold add @case-of-a-long-name --call @call --reason x", 0), ("archive hold list", 0),
     ("archive hold release @case-of-a-long-name --reason x", 0), ("archive dispose --dry-run", 0),
-    ("archive erase --call @call --reason x", 0), ("archive reapply", 0), ("archive log", 0),
+    ("archive erase --call @call --reason x", 0), ("archive certificate @1", 0), ("archive reapply", 0), ("archive log", 0),
     ("archive verify", 0), ("accounts rename @default @other", 2),
 )  # fmt: skip
 """Each command in turn, with its exit code. A word with @ is an argument."""

@@ -1,11 +1,10 @@
-"""The commands `replicator archive hold`, `retention`, `dispose`, `erase`, `reapply` and `log`."""
+"""The commands `replicator archive hold`, `retention` and `log`; those that remove content are in archive_erasure.py."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -14,14 +13,9 @@ import typer
 from replicator import streams
 from replicator.cli.frame import opened
 from replicator.cli.front import Json  # noqa: TC001 - typer reads the annotations at run time
-from replicator.errors import ConfigurationError
 from replicator.safe_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from replicator.archive.governance.erasure import Done, Plan, Request
-    from replicator.archive.governance.plan import Verdict
     from replicator.settings import Settings
     from replicator.store.database import Database
 
@@ -34,7 +28,6 @@ Numbers = Annotated[
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is sealed and kept, so name a case and no person.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 
 app = typer.Typer(
     help="The compliance archive: holds, retention, disposal, erasure, and who did what.", no_args_is_help=True
@@ -43,7 +36,8 @@ hold = typer.Typer(help="Legal holds: nothing that a hold covers is erased or di
 retention = typer.Typer(help="Retention classes: for how long which calls are kept.", no_args_is_help=True)
 
 
-def _actor(settings: Settings) -> str:
+def actor(settings: Settings) -> str:
+    """Return who acts, as it is sealed."""
     from replicator.archive import deeds
 
     return deeds.actor(settings.replicator_actor)
@@ -84,7 +78,7 @@ def add_hold(
         keys = guarding.suppression_keys(settings)
         covered = holds.place(
             database, settings.replicator_account, name, selection, keys,
-            by=_actor(settings), reason=reason, at=datetime.now(UTC),
+            by=actor(settings), reason=reason, at=datetime.now(UTC),
         )  # fmt: skip
         found = {"name": name, "calls": covered}
         typer.echo(terminal.as_json(found)) if as_json else streams.say(
@@ -128,7 +122,7 @@ def release_hold(
 
     with opened(as_json=as_json) as (settings, database):
         holds.release(
-            database, settings.replicator_account, name, by=_actor(settings), reason=reason, at=datetime.now(UTC)
+            database, settings.replicator_account, name, by=actor(settings), reason=reason, at=datetime.now(UTC)
         )
         typer.echo(terminal.as_json({"released": name})) if as_json else streams.say(f"the hold {name} is released")
 
@@ -159,7 +153,7 @@ def set_retention(
         mode = Mode.COMPLIANCE if compliance else Mode.GOVERNANCE
         new = RetentionClass(name, 0, basis, mode, parse_keep(keep), direction, agent, campaign)
         version = holds.set_class(
-            database, settings.replicator_account, new, by=_actor(settings), reason=shown(reason), at=datetime.now(UTC)
+            database, settings.replicator_account, new, by=actor(settings), reason=shown(reason), at=datetime.now(UTC)
         )
         said = f"the class {name} keeps for {new.keep} ({basis}, {mode}); this is version {version}"
         typer.echo(
@@ -185,86 +179,6 @@ def list_retention(as_json: Json = False) -> None:
         terminal.show_table(
             terminal.console(), "retention", columns, [[one[name] for name in columns] for one in facts]
         )
-
-
-@app.command()
-def erase(
-    reason: Reason,
-    number: Numbers = None,
-    call: Calls = None,
-    parties_only: Annotated[
-        bool, typer.Option("--parties-only", help="Do not erase calls in which the number is only mentioned.")
-    ] = False,
-    write_to: Annotated[
-        Path | None,
-        typer.Option("--certificate", metavar="FILE", help="Where to write the certificate (default: here)."),
-    ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Erase a person's calls, as far as holds and retention allow, and keep their content from being stored again."""
-    from replicator import assembly
-    from replicator.archive import deeds
-    from replicator.archive.governance import erasure
-    from replicator.archive.governance.spellings import spelling
-
-    with opened(as_json=as_json) as (settings, database), assembly.interruptible():
-        numbers = tuple(map(spelling, number or ()))
-        if not numbers and not call:
-            raise ConfigurationError("no call is selected: give --number or --call")
-        request = erasure.Request(
-            settings.replicator_account,
-            _actor(settings),
-            deeds.reason_of(reason, numbers),
-            numbers,
-            tuple(call or ()),
-            parties_only,
-        )
-        tools, now = _tools(settings), datetime.now(UTC)
-        with database.connection() as connection:
-            planned = erasure.plan(connection, request, tools.keys, now)
-        _do(database, request, planned, tools, now, write_to, dry_run=dry_run, as_json=as_json)
-
-
-@app.command()
-def dispose(
-    reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.", metavar="TEXT")] = "retention",
-    write_to: Annotated[
-        Path | None,
-        typer.Option("--certificate", metavar="FILE", help="Where to write the certificate (default: here)."),
-    ] = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-) -> None:
-    """Remove the content of calls whose retention has ended and that no hold covers, and do erasures that had to wait."""
-    from replicator import assembly, guarding
-    from replicator.archive import deeds
-    from replicator.archive.governance import erasure
-
-    with opened(as_json=as_json) as (settings, database), assembly.interruptible():
-        request = erasure.Request(settings.replicator_account, _actor(settings), deeds.reason_of(reason))
-        now = datetime.now(UTC)
-        with database.connection() as connection:
-            planned = erasure.disposal_plan(
-                connection, settings.replicator_account, guarding.suppression_keys(settings), now
-            )
-        if not planned.removals:
-            _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
-            return
-        _do(database, request, planned, _tools(settings), now, write_to, dry_run=dry_run, as_json=as_json)
-
-
-@app.command()
-def reapply(as_json: Json = False) -> None:
-    """Erase again what a restored backup has brought back. Each sync does this by itself if its user has the right."""
-    from replicator import guarding
-    from replicator.report import terminal
-
-    with opened(as_json=as_json) as (settings, database):
-        done = guarding.guard(settings).reapply(database, settings.replicator_account, datetime.now(UTC))
-        _refresh(database)
-        calls = 0 if done is None else sum(one.is_removal for one in done.verdicts)
-        typer.echo(terminal.as_json({"erased": calls})) if as_json else streams.say(f"{calls:,} calls erased again")
 
 
 @app.command()
@@ -299,69 +213,6 @@ def _deed(row: dict[str, Any]) -> dict[str, Any]:
             "about": json.dumps(about, ensure_ascii=False, sort_keys=True)}  # fmt: skip
 
 
-def _tools(settings: Settings) -> Any:
-    from replicator import guarding
-    from replicator.archive.governance.erasure import Tools
-
-    guard = guarding.guard(settings)
-    if guard.keys is None:
-        raise ConfigurationError(
-            "an erasure needs a secret for its list of keyed hashes, and none is set",
-            advice="set REPLICATOR_PSEUDONYM_KEY or REPLICATOR_PSEUDONYM_KEY_FILE (openssl rand -base64 32), and keep it",
-        )
-    return Tools(guard.keys, guard.open_file(), guard.open_store)
-
-
-def _do(
-    database: Database, request: Request, planned: Plan, tools: Any, now: datetime, write_to: Path | None, *,
-    dry_run: bool, as_json: bool,
-) -> None:  # fmt: skip
-    """Show the plan, or do it and write the certificate."""
-    from pathlib import Path as Place
-
-    from replicator.archive.governance import certificate, erasure
-
-    if dry_run:
-        _show(planned.verdicts, None, None, is_plan=True, as_json=as_json)
-        return
-    done = erasure.perform(database, request, planned, tools, now)
-    _refresh(database)
-    with database.connection() as connection:
-        facts = certificate.facts(connection, request.account, done.erasure_id)
-    path, _ = certificate.write(write_to or Place(f"{done.kind}-{done.erasure_id}.json"), facts)
-    _show(done.verdicts, done, path, is_plan=False, as_json=as_json)
-
-
-def _refresh(database: Database) -> None:
-    """Compute the touched days of the roll-ups anew: those that are kept hold numbers."""
-    from replicator.store import rollups
-    from replicator.store.schema_check import bundled
-
-    rollups.refresh(database, rollups.kept(bundled("sql")))
-
-
-def _show(verdicts: Sequence[Verdict], done: Done | None, path: Path | None, *, is_plan: bool, as_json: bool) -> None:
-    from replicator.archive.governance.precedence import WORDS
-    from replicator.report import terminal
-
-    calls = [{name: value for name, value in asdict(one).items() if value is not None} for one in verdicts]
-    if as_json:
-        facts: dict[str, Any] = {"is_dry_run": is_plan, "calls": calls}
-        if done is not None:
-            facts |= {"erasure": done.erasure_id, "removed": done.removed, "certificate": str(path)}
-        typer.echo(terminal.as_json(facts))
-        return
-    for one in verdicts:
-        kept = f" ({one.kept_by})" if one.kept_by else ""
-        until = f" until {one.kept_until:%Y-%m-%d}" if one.kept_until else ""
-        streams.say(f"{one.call_id}  {one.decision}  {WORDS[one.reason]}{shown(kept)}{until}; found by {one.found_by}")
-    removals = sum(one.is_removal for one in verdicts)
-    verb = "would be" if is_plan else "were"
-    streams.say(f"{removals:,} calls {verb} erased or disposed of, {len(verdicts) - removals:,} are kept")
-    if path is not None:
-        streams.say(f"certificate: {shown(str(path))}")
-
-
 def attach(to: typer.Typer) -> None:
     """Add these commands to those of `replicator archive`."""
     to.add_typer(hold, name="hold")
@@ -369,4 +220,4 @@ def attach(to: typer.Typer) -> None:
     to.registered_commands += app.registered_commands
 
 
-__all__ = ["attach"]
+__all__ = ["Calls", "Numbers", "Reason", "actor", "attach"]

@@ -7,17 +7,19 @@ the head of the chain in which each erasure is sealed, so it can be checked agai
 from __future__ import annotations
 
 import json
+import os
 from hashlib import sha256
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replicator import __version__, atomic_file
 from replicator.archive import sealing
 from replicator.archive.governance.precedence import WORDS, Reason
+from replicator.errors import ConfigurationError
 from replicator.store import governance
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import psycopg
 
 REACHED = (
@@ -48,6 +50,7 @@ def facts(connection: psycopg.Connection[Any], account: str, erasure_id: int) ->
     head = sealing.head(connection, account)
     return {
         "certificate": f"of {about['kind']} {erasure_id}",
+        "kind": about["kind"],
         "program": f"replicator {__version__}",
         "account": account,
         "asked_by": about["asked_by"],
@@ -102,12 +105,47 @@ def text_of(found: dict[str, Any], digest: str) -> str:
     return "\n".join([*lines, "", f"SHA-256 of the certificate as JSON: {digest}", ""])
 
 
+def files(path: Path) -> tuple[Path, Path]:
+    """Return the two files of a certificate: JSON, and a text beside it. A path that ends with .txt is the text's."""
+    return (path.with_suffix(".json") if path.suffix == ".txt" else path), path.with_suffix(".txt")
+
+
+def check(path: Path | None) -> None:
+    """Raise ConfigurationError where a certificate cannot be written at a path (None: under a name of its own, here), or
+    where one of its two files exists. It is asked before the first call is erased; a file is made beside it and removed.
+    """
+    try:
+        if path is not None:
+            atomic_file.check(path, may_replace=False)
+            for one in files(path):
+                atomic_file.check(one, may_replace=False)
+        atomic_file.try_beside(Path("certificate.json") if path is None else path)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"the certificate cannot be written, so nothing was done: {error.message}",
+            advice="name new files in a folder that this user may write to (--certificate FILE; a .txt is written beside it). "
+            "A certificate is never replaced, because it may be that of an earlier erasure; an erasure that was interrupted is "
+            "finished under another name, too",
+        ) from None
+
+
+def free(folder: Path, kind: str, erasure_id: int) -> Path:
+    """Return a name in a folder under which neither file of a certificate exists: `erasure-3.json`, `erasure-3-2.json`, ..."""
+    names = (f"{kind}-{erasure_id}{'' if number == 1 else f'-{number}'}.json" for number in count(1))
+    return next(path for name in names if not any(map(os.path.lexists, files(path := folder / name))))
+
+
 def write(path: Path, found: dict[str, Any]) -> tuple[Path, Path]:
-    """Write the certificate as JSON, and as a text beside it; return both paths. A path that ends with .txt is the text's."""
-    if path.suffix == ".txt":
-        path = path.with_suffix(".json")
+    """Write the certificate as JSON, and as a text beside it; return both paths. Each gets its name when both are complete.
+
+    Raises ConfigurationError where one exists or cannot be made, and OutputFailed where there is no room.
+    """
+    path, beside = files(path)
     content = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    atomic_file.write(path, content)
-    beside = path.with_suffix(".txt")
-    atomic_file.write(beside, text_of(found, sha256(content.encode()).hexdigest()))
+    with (
+        atomic_file.replacing(beside, may_replace=False) as text,
+        atomic_file.replacing(path, may_replace=False) as facts_file,
+    ):
+        facts_file.write(content.encode())
+        text.write(text_of(found, sha256(content.encode()).hexdigest()).encode())
     return path, beside
