@@ -50,7 +50,7 @@ def erase(
     """Erase a person's calls, as far as holds and retention allow, and keep their content from being stored again."""
     from replicator import assembly
     from replicator.archive import deeds
-    from replicator.archive.governance import erasure
+    from replicator.archive.governance import erasure, unfound
     from replicator.archive.governance.spellings import spelling
 
     with opened(as_json=as_json) as (settings, database), assembly.interruptible():
@@ -68,6 +68,9 @@ def erase(
         tools, now = _tools(settings), datetime.now(UTC)
         with database.connection() as connection:
             planned = erasure.plan(connection, request, tools.keys, now)
+            missing = unfound.without_calls(connection, request.account, numbers)
+        if missing:
+            streams.say(unfound.warning(missing, len(numbers)), err=True)
         _do(database, request, planned, tools, now, write_to, dry_run=dry_run, as_json=as_json)
 
 

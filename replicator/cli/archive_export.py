@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from replicator.archive.governance.suppression import Keys
     from replicator.archive.production.exporting import Done
     from replicator.settings import Settings
+    from replicator.store.database import Database
+    from replicator.store.produced import Chosen
 
 Day = datetime | None
 SHOWN = 20
@@ -82,17 +84,36 @@ def export(
             },
         )
         done = exporting.export(database, request, folder, store, datetime.now(UTC), sign)
+        tell_unfound(database, chosen)
     typer.echo(terminal.as_json(facts(done, folder))) if as_json else say(done, folder)
     if not done.is_whole:
         raise typer.Exit(1)
 
 
 def digits(number: str) -> str:
-    """Return the digits of a number as numbers are compared: without the zeros of an international prefix."""
+    """Return the digits of a number as numbers are compared: without 00 or 011 before the country's code."""
+    from replicator.archive.governance.spellings import plain
+
     found = "".join(filter(str.isdigit, number))
     if not found.strip("0"):
         raise typer.BadParameter("a number has digits, such as +4930901820", param_hint="--number")
-    return found.removeprefix("00")
+    return plain(found)
+
+
+def tell_unfound(database: Database, chosen: Chosen) -> None:
+    """Warn of numbers that no call of the account has, now or in an earlier version."""
+    from replicator.archive.governance import unfound
+    from replicator.store import produced
+
+    numbers = chosen.numbers or ()
+    with database.connection() as connection:
+        missing = [
+            place
+            for place, one in enumerate(numbers, 1)
+            if not produced.chosen_calls(connection, produced.Chosen(chosen.account, numbers=(one,)))
+        ]
+    if missing:
+        streams.say(unfound.warning(missing, len(numbers)), err=True)
 
 
 def why(reason: str | None, numbers: list[str] | None) -> str | None:
@@ -107,10 +128,12 @@ def why(reason: str | None, numbers: list[str] | None) -> str | None:
         return None
     found = []
     for one in numbers or ():
-        try:
-            found.append(spelling(one))
-        except ConfigurationError:  # too short to be somebody's: only its digits are compared
-            continue
+        for text in (one, f"+{digits(one)}"):  # only digits are compared here, so it may be written without the +
+            try:
+                found.append(spelling(text))
+                break
+            except ConfigurationError:  # too short to be somebody's
+                continue
     return deeds.reason_of(reason, tuple(found))
 
 

@@ -23,7 +23,7 @@ DAY = {"formats": ["%Y-%m-%d"], "metavar": "DAY"}
 Calls = Annotated[list[UUID] | None, typer.Option("--call", metavar="ID", help="A call's id; repeatable.")]
 Numbers = Annotated[
     list[str] | None,
-    typer.Option("--number", metavar="NUMBER", help="A number with its country code; repeatable."),
+    typer.Option("--number", metavar="NUMBER", help="A number with + and its country's code; repeatable."),
 ]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; it is sealed and kept, so name a case and no person.")
@@ -68,7 +68,7 @@ def add_hold(
 ) -> None:
     """Place a hold on the named calls, and on all present and later calls that match the number, the agent and the days."""
     from replicator import guarding
-    from replicator.archive.governance import holds
+    from replicator.archive.governance import holds, unfound
     from replicator.archive.governance.spellings import spelling
     from replicator.report import terminal
 
@@ -80,6 +80,10 @@ def add_hold(
             database, settings.replicator_account, name, selection, keys,
             by=actor(settings), reason=reason, at=datetime.now(UTC),
         )  # fmt: skip
+        with database.connection() as connection:
+            missing = unfound.without_calls(connection, settings.replicator_account, selection.numbers)
+        if missing:
+            streams.say(unfound.warning(missing, len(selection.numbers)), err=True)
         found = {"name": name, "calls": covered}
         typer.echo(terminal.as_json(found)) if as_json else streams.say(
             f"the hold {name} is placed; it covers {covered:,} stored calls"

@@ -1,6 +1,6 @@
 """Finds a phone number in every spelling: in columns, and in free text where people write or speak it. Pure.
 
-`spelling` takes one number in international form. It gives the digit strings that a column may hold (with the country's
+`spelling` takes one number in international form, with + or 00 or 011 before it. It gives the digit strings that a column may hold (with the country's
 code or without it, with 00 or 011), and a matcher for text: digits with spaces, dots, dashes, slashes and brackets between
 them, in words of seven languages, with `double` and `triple`, with fillers in between, and over several lines.
 
@@ -79,6 +79,8 @@ bracket klammer like well agent contact tool system speaker text timestamp role 
 FILLERS = frozenset(_FILLERS_TEXT.split())
 """Words that may stand between digits; the last are the keys of a transcript's JSON."""
 _SCHEME = re.compile(r"\s*(?:tel|sips?):", re.IGNORECASE)
+_PLUS = re.compile(rf"(?:{_SCHEME.pattern})?[^\w+\uff0b]*[+\uff0b]", re.IGNORECASE)
+"""The plus sign before a number's first digit or letter."""
 _TOKEN = re.compile(r"(?P<digit>\d)|(?P<word>[^\W\d_]+)|(?P<other>.)", re.DOTALL)
 SOFT_LETTERS = "abcdefghij"
 
@@ -155,12 +157,20 @@ def _said(word: str) -> str:
     return f"{2 + _TENS.index(word)}{SOFT_LETTERS[0]}" if word in _TENS else ""
 
 
+def _address(value: str) -> str:
+    """Return a column's value without its scheme, and without what follows an @ or ;."""
+    return _SCHEME.sub("", re.split("[@;]", value, maxsplit=1)[0])
+
+
+def _digits(value: str) -> str:
+    return "".join(str(int(one)) for one in _address(value) if one.isdecimal())
+
+
 def plain(value: str) -> str:
     """Return a column's value in the form that is compared: its digits without 00 or 011 before them, or its text in small
     letters where it has less than five digits or a letter. What follows an @ or ; does not count.
     """
-    address = _SCHEME.sub("", re.split("[@;]", value, maxsplit=1)[0])
-    digits = "".join(str(int(one)) for one in address if one.isdecimal())
+    address, digits = _address(value), _digits(value)
     if len(digits) < LEAST_NUMBER or any(one.isalpha() for one in address):
         return value.strip().casefold()
     for prefix in ("011", "00"):
@@ -239,8 +249,13 @@ def _begins_with(run: str, start: int, ends: frozenset[int], sought: str) -> boo
     return False
 
 
+def _is_international(text: str) -> bool:
+    """Say whether a number begins with +, 00 or 011."""
+    return _PLUS.match(text) is not None or _digits(text) != plain(text)
+
+
 def spelling(number: str) -> Spelling:
-    """Read a number in international form (+49 30 1234567, 0049..., 49...), or an address with an @.
+    """Read a number in international form (+49 30 1234567, 0049..., 01149...), or an address with an @.
 
     Raises ConfigurationError where it is neither, without repeating it.
     """
@@ -252,7 +267,15 @@ def spelling(number: str) -> Spelling:
     if wrong:
         raise ConfigurationError(
             "a number is not in international form",
-            advice="write it with the country's code: +49 30 1234567 (0049 30 1234567 and 49301234567 are the same)",
+            advice="write it with + and the country's code: +1 702 555 0100, +49 30 1234567 (00 or 011 instead of + is the same)",
+        )
+    # Digits alone do not show whether the country's code is in them: (702) 555-0197 of Nevada would be a number of country 7.
+    # It would find nothing, or a stranger's calls, and a guessed country could erase too much. So nothing is guessed.
+    if not _is_international(text):
+        raise ConfigurationError(
+            "a number is written without + and its country's code, so it is not known of which country it is",
+            advice="write + and the country's code before it: +1 702 555 0100, +49 30 1234567 (00 or 011 instead of + is the "
+            "same)",
         )
     size = 1 if digits[0] in "17" else 2 if digits[:2] in TWO_DIGIT_CODES else 3
     return Spelling(digits[:size], digits[size:].removeprefix("0"))

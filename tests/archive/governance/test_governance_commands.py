@@ -161,3 +161,26 @@ def test_the_list_of_holds_says_what_each_covers(database: Database, typed: Any)
     text = CliRunner().invoke(app, ["archive", "hold", "list"]).stdout
     assert all(one in text for one in (*shown, "2026-11-01", "2026-11-30", agent))
     assert NUMBER[1:] not in text
+
+
+@pytest.mark.slow
+def test_a_number_that_finds_nothing_is_said_loudly(database: Database, tmp_path: Path, typed: Any) -> None:
+    """A national number is refused with how to write it; one with another country's code is warned of, and not repeated."""
+    national, wrong, right = "(202) 555-0142", "+44 202 555 0142", "+1 202 555 0142"
+    erase, hold = ("archive", "erase", "--reason", "x"), ("archive", "hold", "add", "--reason", "x")
+    said = "no stored call is from or to"
+    with replica(database, tmp_path, calls=5) as there:
+        plant(there)
+        for words in ((*erase, "--dry-run"), erase, (*hold, "case-0")):
+            done = CliRunner().invoke(app, [*words, "--number", national])
+            assert (done.exit_code, "+1 702 555 0100" in done.stderr) == (2, True)
+            assert "0142" not in done.stdout + done.stderr
+        for place, words in enumerate(((*erase, "--dry-run"), (*hold, "case-1"), ("archive", "export", "bag"))):
+            done = CliRunner().invoke(app, [*words, "--number", wrong])
+            assert (done.exit_code, f"{said} the number that you gave" in done.stderr) == (0, True), place
+            assert "0142" not in done.stderr
+        again = CliRunner().invoke(app, [*erase, "--dry-run", "--number", right, "--number", wrong])
+        assert f"{said} number 2 of the 2 that you gave" in again.stderr
+        for words in ((*erase, "--dry-run"), (*hold, "case-2"), ("archive", "export", "other")):
+            done = CliRunner().invoke(app, [*words, "--number", right])
+            assert (done.exit_code, said in done.stderr) == (0, False), done.stderr

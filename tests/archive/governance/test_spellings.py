@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from replicator.archive.governance.spellings import digit_runs, plain, spelling
+from replicator.archive.governance.spellings import Spelling, digit_runs, plain, spelling
 from replicator.errors import ConfigurationError
 
 pytestmark = pytest.mark.pure
@@ -90,8 +90,8 @@ def test_random_spellings_are_all_found() -> None:
             if shown[-1] == "" and shown[-2] in words:
                 shown.append(" ")
         text = f"well it is {''.join(shown)} thank you"
-        missed += not spelling(number).is_in_text(text)
-        wrong += spelling(other).is_in_text(text)
+        missed += not spelling(f"+{number}").is_in_text(text)
+        wrong += spelling(f"+{other}").is_in_text(text)
     assert (missed, wrong) == (0, 0)
 
 
@@ -127,6 +127,25 @@ def test_what_is_no_number_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         spelling(text)
     assert not text or text not in refused.value.explain()
+
+
+@pytest.mark.parametrize(
+    "text", ["7025550197", "(702) 555-0197", "702.555.0197", "17025550197", "tel:7025550197", "sip:7025550197@host", "93 555 01 97 55+"]
+)  # fmt: skip
+def test_a_number_without_its_country_is_not_taken_for_one_of_another(text: str) -> None:
+    """Read as international, (702) 555-0197 would be of country 7: it finds nothing, and looks as if there were nothing."""
+    with pytest.raises(ConfigurationError, match="without \\+ and its country's code") as refused:
+        spelling(text)
+    assert text not in refused.value.explain()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+17025550197", " (+1) 702 555 0197", "001 702 555 0197", "011 1 (702) 555-0197", "tel:+1-702-555-0197", "\uff0b17025550197",
+     "sip:+17025550197@10.0.0.1", "SIP:0017025550197@host"],
+)  # fmt: skip
+def test_an_international_number_is_read(text: str) -> None:
+    assert spelling(text) == Spelling("1", "7025550197")
 
 
 def test_an_address_is_compared_as_it_is() -> None:

@@ -12,6 +12,7 @@ import typer
 from replicator.archive.heads import signing
 from replicator.archive.production import verify_file
 from replicator.cli import archive_export
+from replicator.errors import ConfigurationError
 from replicator.simulator.switches import Switches
 from tests.archive import fix_bags
 from tests.fix_commands import run
@@ -64,6 +65,7 @@ def test_what_is_not_there_ends_with_1(there: Setting, database_url: str, tmp_pa
     none = run("archive", "export", "none", "--number", "+1", cwd=tmp_path, **settings)
     assert none.returncode == 0
     assert "no call matches" in none.stdout
+    assert "no stored call is from or to the number that you gave" in none.stderr
     again = run("archive", "export", "none", cwd=tmp_path, **settings)
     assert again.returncode == 2
     assert "not an empty folder" in again.stderr
@@ -91,10 +93,20 @@ def test_a_hold_is_produced(there: Setting, database_url: str, tmp_path: Path) -
 
 @pytest.mark.pure
 def test_numbers_are_compared_by_their_digits() -> None:
-    assert archive_export.digits("+49 (30) 90-18 20") == archive_export.digits("0049 30 901820") == "4930901820"
+    for text in ("+49 (30) 90-18 20", "0049 30 901820", "011 49 30 901820", "4930901820"):
+        assert archive_export.digits(text) == "4930901820"
     for wrong in ("", "abc", "00"):
         with pytest.raises(typer.BadParameter):
             archive_export.digits(wrong)
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("number", ["+1 702 555 0197", "7025550197", "(702) 555-0197"])
+def test_a_reason_does_not_hold_the_number(number: str) -> None:
+    """However it is written on the command line."""
+    with pytest.raises(ConfigurationError):
+        archive_export.why("about 702 555 0197", [number])
+    assert archive_export.why("about case 7", [number, "98761"]) == "about case 7"
 
 
 @pytest.mark.slow
