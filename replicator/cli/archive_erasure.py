@@ -166,8 +166,8 @@ def _do(
         streams.say("what was erased before this stays erased; the same command does the rest", err=True)
         raise
     with _told(done):
-        path = _certify(database, request.account, done.erasure_id, write_to)
         _refresh(database)
+        path = _certify(database, request.account, done.erasure_id, write_to)
     _show(done.verdicts, done, path, is_plan=False, as_json=as_json)
 
 
@@ -179,9 +179,9 @@ def _told(done: Done) -> Iterator[None]:
     except BaseException:
         removals = sum(one.is_removal for one in done.verdicts)
         streams.say(
-            f"{removals:,} calls were erased or disposed of, {len(done.verdicts) - removals:,} are kept; this is done, and was "
-            f"not all that had to be done (see below). The certificate, also later: replicator archive certificate "
-            f"{done.erasure_id} --output FILE",
+            f"{removals:,} calls were erased or disposed of, {len(done.verdicts) - removals:,} are kept; that is done. What "
+            "failed after it is said below. The certificate can be written at any time: "
+            f"replicator archive certificate {done.erasure_id} --output FILE",
             err=True,
         )
         raise

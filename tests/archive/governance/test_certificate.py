@@ -61,6 +61,9 @@ def test_the_file_is_tried_before_the_first_erasure(there: Replica, tmp_path: Pa
         for dry, code in ((("--dry-run",), 0), ((), 2)):
             done = typed(*ERASE, "--certificate", name, *dry)
             assert (done.exit_code, "nothing was done" in done.stderr) == (code, code == 2), (name, done.stderr)
+    typed("archive", "retention", "set", "short", "--keep", "1d")
+    dispose = typed("archive", "dispose", "--certificate", "my.csv")
+    assert (dispose.exit_code, "nothing was done" in dispose.stderr) == (2, True)
     (here / "folder").rmdir()
     assert contents(here) == kept
     shutil.rmtree(here)  # the working folder takes no file; a test may run as root, whom no mode keeps out
