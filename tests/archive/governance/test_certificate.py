@@ -13,6 +13,7 @@ from replicator import atomic_file
 from replicator.archive.governance import certificate
 from replicator.cli import app
 from replicator.errors import ConfigurationError, OutputFailed
+from replicator.store import rollups
 from tests.archive.fix_governance import NUMBER, SECRET, Replica, plant, replica
 
 if TYPE_CHECKING:
@@ -98,7 +99,9 @@ def test_a_certificate_that_fails_afterwards_can_be_had_later(
     def full(*_: object) -> Any:
         raise OutputFailed("the file could not be written: no space left on device")
 
+    computed: list[object] = []
     with monkeypatch.context() as patched:
+        patched.setattr(rollups, "refresh", lambda *given: computed.append(given))
         patched.setattr(atomic_file.Sink, "write", full)
         failed = typed(*ERASE, "--certificate", "c.json")
     assert failed.exit_code == 1
@@ -106,6 +109,7 @@ def test_a_certificate_that_fails_afterwards_can_be_had_later(
     assert "replicator archive certificate 1 --output FILE" in failed.stderr
     assert "no space left" in failed.stderr
     assert contents(here) == {}
+    assert len(computed) == 1, "the roll-ups' touched days are computed all the same"
     later = typed("archive", "certificate", "1", "--output", "c.json", "--json")
     assert json.loads(later.stdout) == {"erasure": 1, "certificate": "c.json", "text": "c.txt"}
     found = json.loads((here / "c.json").read_text())
