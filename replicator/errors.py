@@ -269,7 +269,7 @@ class ReportingUnusable(DatabaseError):
 
 
 class RightMissing(DatabaseError):
-    """The user may not read what is asked for; the advice is the missing GRANT."""
+    """The user lacks a right; the advice says which, or who has it."""
 
     fault = "the user's rights"
 

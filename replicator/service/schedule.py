@@ -33,6 +33,7 @@ from replicator.errors import (
     LeaseLost,
     NotTheApi,
     ReplicatorError,
+    RightMissing,
     SchemaTooNew,
     SchemaTooOld,
 )
@@ -57,7 +58,9 @@ TURN_SECONDS = 0.5
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 """A late tick still runs, as one tick however many were missed, and never two at once."""
 
-HOPELESS = (AnotherAccount, ConfigurationError, DatabaseMisconfigured, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew)
+HOPELESS = (
+    AnotherAccount, ConfigurationError, DatabaseMisconfigured, RightMissing, BadKey, NotTheApi, SchemaTooOld, SchemaTooNew,
+)  # fmt: skip
 """Errors of the first sync that waiting does not change: the service then ends with that error."""
 
 

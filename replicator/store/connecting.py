@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import pq
 
+from replicator.errors import RightMissing
 from replicator.store.sqlstates import AWAY, CLASSES, STATES, WRONG, Meaning
 
 if TYPE_CHECKING:
@@ -59,16 +60,26 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
     ),
     (
         r'role ".*" does not exist|no such user|user not found',
-        Meaning(WRONG, "knows no such role", "correct the user in DATABASE_URL, or create it: CREATE ROLE name LOGIN"),
+        Meaning(
+            WRONG, "knows no such role", "correct the user in DATABASE_URL, or have it created (CREATE ROLE ... LOGIN)"
+        ),
     ),
-    ("is not permitted to log in", Meaning(WRONG, "does not let this role log in", "ALTER ROLE name LOGIN")),
+    (
+        "is not permitted to log in",
+        Meaning(
+            WRONG,
+            "does not let this role log in",
+            "name another user in DATABASE_URL, or have the server's administrator run: ALTER ROLE {user} LOGIN",
+        ),
+    ),
     (r'database ".*" does not exist|no such database', STATES["3D000"]),
     (
         "permission denied for database",
         Meaning(
-            WRONG,
+            RightMissing,
             "does not let this user connect to this database",
-            "GRANT CONNECT ON DATABASE name TO name, or be a member",
+            "have its administrator run: GRANT CONNECT ON DATABASE {database} TO {user}. Where the roles are in use, make the "
+            "user a member of the one that docs/operations.md names for what it is to do: each of them may connect",
         ),
     ),
     (
@@ -77,7 +88,7 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         Meaning(
             AWAY,
             "lets nobody in",
-            "wait until whoever closed it opens it again: ALTER DATABASE name ALLOW_CONNECTIONS true",
+            "wait until whoever closed it opens it again: ALTER DATABASE {database} ALLOW_CONNECTIONS true",
         ),
     ),
     ("authentication failed for user", CLASSES["28"]),
@@ -195,7 +206,11 @@ FAILURES: Final[Sequence[tuple[str, Meaning]]] = (
         ),
     ),
 )
-"""What libpq, the server and the usual poolers say, and what it means. The first match counts."""
+"""What libpq, the server and the usual poolers say, and what it means. The first match counts.
+
+{user} and {database} in an advice are those of the connection, as SQL names. Only a meaning that shows that the server
+knows the user names it: anything else in the place of a user may be a secret.
+"""
 
 UNKNOWN: Final = Meaning(
     AWAY, "cannot be reached, for a reason that is not known here", f"look into the server's log; {ADDRESS}"
@@ -227,7 +242,21 @@ def unavailable(error: Exception, place: str) -> DatabaseError:
     chosen = next((one for one in found if one.kind is AWAY), found[-1])
     others = [one.what for one in dict.fromkeys(found) if one is not chosen]
     also = f" (another host {'; another '.join(others)})" if others else ""
-    return chosen.kind(f"the database at {place} {chosen.what}{also}", advice=chosen.advice)
+    return chosen.kind(f"the database at {place} {chosen.what}{also}", advice=_with_names(chosen.advice, origin))
+
+
+def _with_names(advice: str | None, error: Exception) -> str | None:
+    """Return an advice with the names of the connection that failed; where they are not known, with dots for them."""
+    wire = getattr(error, "pgconn", None)
+    for name, value in (("{user}", getattr(wire, "user", b"")), ("{database}", getattr(wire, "db", b""))):
+        if advice is not None:
+            advice = advice.replace(name, sql_name(value.decode("utf-8", "replace")) if value else "...")
+    return advice
+
+
+def sql_name(name: str) -> str:
+    """Return a name as it is written in a statement: quoted where it has to be."""
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _meaning(text: str) -> Meaning:
@@ -239,4 +268,4 @@ def _meaning(text: str) -> Meaning:
     return meant
 
 
-__all__ = ["connect", "unavailable"]
+__all__ = ["connect", "sql_name", "unavailable"]

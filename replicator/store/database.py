@@ -22,7 +22,7 @@ import psycopg
 
 from replicator.errors import DatabaseError, DatabaseMisconfigured, DatabaseUnavailable, StatementDefect
 from replicator.store import target
-from replicator.store.connecting import connect, unavailable
+from replicator.store.connecting import connect, sql_name, unavailable
 from replicator.store.naming import THE_USUAL, Names, cursor_class
 from replicator.store.pool import Lent, NoneFreeError, Pool
 from replicator.store.sqlstates import DEFECT, SHARED_MEMORY, meaning
@@ -175,9 +175,11 @@ class Database:
         if row is not None and row[0] == "replica":
             # With this role no trigger of ours runs, so roll-ups would be wrong without any error.
             if connection.info.parameter_status("is_superuser") != "on":
+                base, user = sql_name(connection.info.dbname), sql_name(connection.info.user)
                 raise DatabaseMisconfigured(
                     f"the database at {self.place} has triggers switched off (session_replication_role = replica)",
-                    advice="ALTER DATABASE name RESET session_replication_role, or ALTER ROLE for this user",
+                    advice=f"have an administrator run: ALTER DATABASE {base} RESET session_replication_role; or, where it is "
+                    f"set for the user: ALTER ROLE {user} RESET session_replication_role",
                 )
             self._others["session_replication_role"] = "origin"
 

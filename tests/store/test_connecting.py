@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from contextlib import closing, suppress
@@ -11,8 +12,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from replicator.errors import DatabaseMisconfigured, DatabaseUnavailable
-from replicator.store.connecting import unavailable
+from replicator.errors import DatabaseMisconfigured, DatabaseUnavailable, RightMissing
+from replicator.store.connecting import FAILURES, sql_name, unavailable
 from replicator.store.database import Database
 from tests.fix_commands import run
 
@@ -28,7 +29,11 @@ AWAY, WRONG = DatabaseUnavailable, DatabaseMisconfigured
 
 def failure(conninfo: str) -> DatabaseError:
     """Return the error of a connection that cannot be had."""
-    with closing(Database(conninfo)) as database, pytest.raises((AWAY, WRONG)) as raised, database.connection():
+    with (
+        closing(Database(conninfo)) as database,
+        pytest.raises((AWAY, WRONG, RightMissing)) as raised,
+        database.connection(),
+    ):
         pass
     return raised.value
 
@@ -69,17 +74,52 @@ def test_a_role_may_lack_what_a_connection_needs(database_url: str) -> None:
     with psycopg.connect(database_url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as admin:
         try:
             admin.execute(f"CREATE ROLE {role} PASSWORD 'x'")
-            assert "does not let this role log in" in failure(conninfo).message
+            error = failure(conninfo)
+            assert (type(error), "does not let this role log in" in error.message) == (WRONG, True)
+            assert error.hint.endswith(f"ALTER ROLE {role} LOGIN")
             admin.execute(f"ALTER ROLE {role} LOGIN; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
-            assert "connect to this database" in failure(conninfo).message
+            error = failure(conninfo)
+            assert (error.exit_code, "connect to this database" in error.message) == (4, True)
+            assert f"GRANT CONNECT ON DATABASE {name} TO {role}." in error.hint
             admin.execute(f"GRANT CONNECT ON DATABASE {name} TO {role}; ALTER ROLE {role} CONNECTION LIMIT 0")
             error = failure(conninfo)
             assert (type(error), "no connection left" in error.message) == (AWAY, True)
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             error = failure(database_url)
             assert (type(error), "lets nobody in" in error.message) == (AWAY, True)
+            assert error.hint.endswith(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         finally:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true; REVOKE ALL ON DATABASE {name} FROM {role}")
+            admin.execute(f"DROP ROLE {role}")
+
+
+def test_a_name_in_an_advice_can_be_run() -> None:
+    """A name that is no plain word is quoted; a connection whose names are not known has dots for them."""
+    assert [sql_name(name) for name in ("ann", "Ann", 'a"b', "a b")] == ["ann", '"Ann"', '"a""b"', '"a b"']
+    error = unavailable(psycopg.OperationalError('FATAL:  permission denied for database "d"'), "h:5432/d")
+    assert "GRANT CONNECT ON DATABASE ... TO ...." in error.hint
+
+
+def test_no_advice_has_a_placeholder_for_a_name() -> None:
+    """`name` in the place of a name would be run as it stands."""
+    for _, meant in FAILURES:
+        assert not re.search(r"(DATABASE|ROLE|TO) name\b", meant.advice or ""), meant
+
+
+@pytest.mark.slow
+def test_a_service_that_may_not_connect_ends(database_url: str, tmp_path: Path) -> None:
+    """A missing right is code 4 for every command, and for the service's first sync too: waiting changes nothing."""
+    role, name = f"r{database_url[-12:]}", database_url.rsplit("/", 1)[1]
+    url = make_conninfo("", **{**conninfo_to_dict(database_url), "user": role, "password": "x"})
+    settings = {"DATABASE_URL": url, "TRUEDY_API_KEY": "k", "TRUEDY_BASE_URL": "http://127.0.0.1:1/api/public/v1"}
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        try:
+            for command in (["status"], ["migrate"], ["serve"]):
+                done = run(*command, cwd=tmp_path, **settings)
+                assert done.returncode == 4, done.stderr
+                assert "at fault: the user's rights; waiting does not help." in done.stderr
+        finally:
             admin.execute(f"DROP ROLE {role}")
 
 
