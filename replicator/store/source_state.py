@@ -47,7 +47,11 @@ def load_source(connection: psycopg.Connection[Any], account: str) -> SourceRow:
 def save_source(
     tx: psycopg.Connection[Any], account: str, row: SourceRow, total: int | None, *, is_identified: bool
 ) -> None:
-    """Store the state of the source after a commit, and its total; what an operator released stays as it is."""
+    """Store the state of the source after a commit, and its total; what an operator released stays as it is.
+
+    The base URL of a source that was read before changes only when this run has recognised its source and read the head:
+    a run with a wrong one reads nothing, and says nothing of where the stored calls came from.
+    """
     tx.execute(
         "INSERT INTO replicator.source_state AS s (account, base_url, head_at, total, live_calls, difference, "
         "sliced_at, identified_at, total_at, renewal_credit, renewal_credit_at, run_begun_at, run_seen_at, capped_at) "
@@ -55,7 +59,8 @@ def save_source(
         "CASE WHEN %(is_identified)s THEN %(at)s::timestamptz END, "
         "CASE WHEN %(total)s::bigint IS NOT NULL THEN %(at)s::timestamptz END, "
         "%(credit)s, %(credit_at)s::timestamptz, %(begun_at)s::timestamptz, %(seen_at)s::timestamptz, %(capped_at)s::bigint) "
-        "ON CONFLICT (account) DO UPDATE SET base_url = excluded.base_url, "
+        "ON CONFLICT (account) DO UPDATE SET base_url = CASE WHEN excluded.identified_at IS NOT NULL OR s.head_at IS NULL "
+        "THEN excluded.base_url ELSE s.base_url END, "
         "head_at = greatest(s.head_at, excluded.head_at), total = coalesce(excluded.total, s.total), "
         "live_calls = coalesce(excluded.live_calls, s.live_calls), difference = excluded.difference, sliced_at = excluded.sliced_at, "
         "identified_at = greatest(s.identified_at, excluded.identified_at), "

@@ -231,3 +231,36 @@ def test_a_key_under_a_second_name_is_refused_before_a_request(
     assert api.log.requests == before
     served = run("serve", cwd=tmp_path, **chosen(url, database_url, "b"))
     assert (served.returncode, "replicator accounts rename a b" in served.stderr) == (2, True)
+
+
+def test_a_source_that_was_not_recognised_is_not_stored(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """After a sync with a base URL where no API is, even with `--same-account`, the account's source is the old one, and its
+    key there still belongs to it. After one at another address that shows the stored calls, it is the new one.
+    """
+    (api, url), _ = two
+    of_a = chosen(url, database_url, "a")
+    stored = "SELECT base_url FROM replicator.source_state WHERE account = 'a'"
+    assert run("sync", "--quiet", cwd=tmp_path, **of_a).returncode == 0
+    nowhere = url.removesuffix("/api/public/v1") + "/nowhere"
+    for options in ((), ("--same-account",)):
+        wrong = run("sync", "--quiet", *options, cwd=tmp_path, **{**of_a, "TRUEDY_BASE_URL": nowhere})
+        assert wrong.returncode == 2, wrong.stderr
+        assert counted(database_url, stored) == [(url,)], options
+    refused = run("sync", "--quiet", cwd=tmp_path, **chosen(url, database_url, "b"))
+    assert (refused.returncode, "replicator accounts rename a b" in refused.stderr) == (2, True)
+    with running(api) as moved:
+        assert run("sync", "--quiet", cwd=tmp_path, **{**of_a, "TRUEDY_BASE_URL": moved}).returncode == 0
+        assert counted(database_url, stored) == [(moved,)]
+
+
+def test_the_source_of_a_new_account_can_be_corrected(
+    two: tuple[tuple[Api, str], tuple[Api, str]], database_url: str, tmp_path: Path
+) -> None:
+    """An account of which nothing was read yet has the source that was named last."""
+    (_, url), _ = two
+    nowhere = url.removesuffix("/api/public/v1") + "/nowhere"
+    assert run("sync", "--quiet", cwd=tmp_path, **chosen(nowhere, database_url, "a")).returncode == 2
+    assert run("sync", "--quiet", cwd=tmp_path, **chosen(url, database_url, "a")).returncode == 0
+    assert counted(database_url, "SELECT account, base_url FROM replicator.source_state") == [("a", url)]
