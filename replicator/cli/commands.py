@@ -93,12 +93,8 @@ def status(as_json: Json = False) -> None:
         else:
             per_window = settings.truedy_requests_per_minute * (1 - settings.replicator_headroom)
             keys = max(1, len(found.budgets))
-            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds, url)
-            if not settings.names_a_database:
-                password = visible(str(assembly.data_dir(settings) / "password"))
-                streams.say(
-                    f"           (while a command such as serve keeps it running; its password is in {password})"
-                )
+            password = None if settings.names_a_database else str(assembly.data_dir(settings) / "password")
+            terminal.show_status(found, keys * per_window * 60 / settings.truedy_window_seconds, url, password)
             from replicator.report import sparks
 
             sparks.show(terminal.console(), found.recent)
@@ -129,6 +125,8 @@ def report(
     is_printed = output is not None and str(output) == "-"
     if open_ and (is_printed or as_json):
         raise typer.BadParameter("--open takes a file: it goes neither with --output - nor with --json")
+    if as_json and output is not None and not is_printed:
+        raise typer.BadParameter("--json writes no file: leave out --output, and send standard output to the file")
     with opened(as_json=as_json) as (settings, database):
         found = figures.read(database, settings.replicator_account, days)
         if as_json:

@@ -110,9 +110,11 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def show_status(status: Status, requests_per_minute: float | None, url: str | None = None) -> None:
+def show_status(
+    status: Status, requests_per_minute: float | None, url: str | None = None, password: str | None = None
+) -> None:
     """Print the status. `requests_per_minute` is what the budget allows, for the estimate of the backlog; `url` is what
-    other tools connect to, without a password.
+    other tools connect to, without a password; `password` is the file that has the one of the embedded database.
     """
     from rich.text import Text
 
@@ -120,6 +122,9 @@ def show_status(status: Status, requests_per_minute: float | None, url: str | No
     out.print(f"replica of account {cell(status.account)} in {cell(status.place)}")
     if url is not None:
         out.print(Text(f"connect    {cell(url)}"), soft_wrap=True)
+        if password is not None:
+            kept = f"(while a command such as serve keeps it running; its password is in {cell(password)})"
+            out.print(Text(f"           {kept}"), soft_wrap=True)
     _show_source(out, status.source)
     _show_calls(out, status)
     _show_backlog(out, status.details, requests_per_minute)

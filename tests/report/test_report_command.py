@@ -74,6 +74,10 @@ def test_a_report_goes_where_it_is_told(database_url: str, tmp_path: Path) -> No
     wrong = run("report", "--output", "/nowhere/x.html", cwd=tmp_path, DATABASE_URL=database_url)
     assert (wrong.returncode, "no file can be written" in wrong.stderr) == (2, True)
     assert run("report", "--output", "-", "--open", cwd=tmp_path, DATABASE_URL=database_url).returncode == 2
+    both = run("report", "--json", "--output", "x.json", cwd=tmp_path, DATABASE_URL=database_url)
+    assert (both.returncode, "--json writes no file" in both.stderr, both.stdout) == (2, True, "")
+    piped = run("report", "--json", "--output", "-", cwd=tmp_path, DATABASE_URL=database_url)
+    assert json.loads(piped.stdout)["period"] == facts["period"]
     assert run("report", "--days", "0", cwd=tmp_path, DATABASE_URL=database_url).returncode == 2
 
 
@@ -220,3 +224,14 @@ def test_the_demo_writes_the_report(reachable_folder: Path) -> None:
     text = (folder / "demo-report.html").read_text(encoding="utf-8")
     assert "Complete and proven" in text
     assert processes(str(folder)) == []
+
+
+@slow
+def test_status_says_below_the_address_what_it_takes(reachable_folder: Path, tmp_path: Path) -> None:
+    """How long the embedded database can be reached, and where its password is, is said below its address."""
+    chosen = {"REPLICATOR_DATA_DIR": str(reachable_folder / "status")}
+    assert run("migrate", cwd=tmp_path, **chosen).returncode == 0
+    lines = run("status", cwd=tmp_path, **chosen).stdout.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("connect "))
+    assert lines[at + 1].strip().startswith("(while a command such as serve keeps it running; its password is in ")
+    assert str(reachable_folder / "status" / "password") in lines[at + 1]
