@@ -14,6 +14,7 @@ opened anew.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -83,6 +84,8 @@ WHERE now.name = 'default_transaction_read_only'
 """Whether a session that begins now would be read-only. What a pooled session still has from its own start does not count;
 of what is set for roles and databases, the most specific counts, as it does for PostgreSQL.
 """
+REFUSED: Final = re.compile("permission denied for (schema|table|view|sequence|function) ([a-z_][a-z0-9_]{0,62})")
+"""The server's words for a missing right, in English; in another language the object is not named."""
 
 
 def terms(**others: str) -> str:
@@ -219,7 +222,9 @@ def _give_up(connection: psycopg.Connection[Any]) -> bool:
 
 
 def translate(error: psycopg.Error, place: str) -> DatabaseError:
-    """Return our error for one of psycopg's. The server's text may quote a row, so only its code is kept."""
+    """Return our error for one of psycopg's. The server's text may quote a row, so only its code is kept, and the name of
+    an object that the user has no right on.
+    """
     code, name = error.sqlstate, type(error).__name__
     if code is None:
         if isinstance(error, psycopg.OperationalError):
@@ -227,7 +232,9 @@ def translate(error: psycopg.Error, place: str) -> DatabaseError:
         return StatementDefect(f"an answer of the database at {place} cannot be read ({name})")
     meant = meaning(code, error.diag.source_function or "")
     shown = f"{name} {code}" if meant is DEFECT else code
-    return meant.kind(f"the database at {place} {meant.what} ({shown})", advice=meant.advice)
+    closed = REFUSED.fullmatch(error.diag.message_primary or "") if code == "42501" else None
+    what = f"{meant.what} the {closed[1]} {closed[2]}" if closed else meant.what
+    return meant.kind(f"the database at {place} {what} ({shown})", advice=meant.advice)
 
 
 __all__ = ["Database", "terms", "translate", "unavailable"]

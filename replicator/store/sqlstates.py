@@ -100,7 +100,14 @@ STATES: Final[Mapping[str, Meaning]] = {
         AWAY, "ended a transaction in favour of another one", "nothing: it is tried again. On a standby, raise max_standby_streaming_delay"
     ),
     "40P01": Meaning(AWAY, "ended a transaction that others waited for, and that waited for them", NOTHING),
-    "42501": Meaning(RightMissing, "refuses this user", "grant the rights that docs/operations.md lists"),
+    "42501": Meaning(
+        RightMissing,
+        "refuses this user",
+        "run the command as a member of the role that has the right: truedy_writer for sync, status, report and most others, "
+        "truedy_archivist to erase, hold and export evidence, truedy_owner for migrate (docs/operations.md lists all; "
+        "REPLICATOR_ROLE_PREFIX changes the first word). A member of "
+        "truedy_reader reads the views: with `replicator export`, `replicator psql` or a BI tool",
+    ),
     "42703": Meaning(THEIRS, "lacks a column that a statement needs", OTHER_OBJECTS),
     "42704": Meaning(THEIRS, "lacks an object that a statement needs", OTHER_OBJECTS),
     "42883": Meaning(THEIRS, "lacks a function that a statement needs", OTHER_OBJECTS),

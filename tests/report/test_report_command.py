@@ -235,3 +235,21 @@ def test_status_says_below_the_address_what_it_takes(reachable_folder: Path, tmp
     (at,) = (number for number, line in enumerate(lines) if line.startswith("connect "))
     assert lines[at + 1].strip().startswith("(while a command such as serve keeps it running; its password is in ")
     assert str(reachable_folder / "status" / "password") in lines[at + 1]
+
+
+@slow
+def test_who_may_make_a_report(logins: dict[str, str], tmp_path: Path) -> None:
+    """A member of the writer; a reader is told which right is missing and who has it, and exports views instead. README and
+    operations.md say the same.
+    """
+    assert run("report", "--json", cwd=tmp_path, DATABASE_URL=logins["writer"]).returncode == 0
+    for command in (["report"], ["status"]):
+        refused = run(*command, cwd=tmp_path, DATABASE_URL=logins["reader"])
+        assert refused.returncode == 4
+        assert "refuses this user the schema replicator (42501)" in refused.stderr
+        assert "truedy_writer for sync, status, report" in refused.stderr
+    exported = run("export", "calls", "--output", "calls.csv", cwd=tmp_path, DATABASE_URL=logins["reader"])
+    assert exported.returncode == 0, exported.stderr
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## For analysts")[2].partition("\n## ")[0]
+    assert "`replicator report`, which needs the rights of `truedy_writer`" in " ".join(section.split())

@@ -244,11 +244,30 @@ def test_an_index_of_somebody_that_is_too_small_for_a_value(database: Database) 
 
 
 def test_a_reader_that_may_not_is_told_of_rights(logins: dict[str, str]) -> None:
-    """42501 is a matter of grants."""
+    """42501 is a matter of grants: the message names what is closed, and the advice the role that has the right."""
     with closing(Database(logins["reader"])) as theirs:
         error = refused(theirs, "SELECT FROM truedy.calls")
     assert type(error) is RightMissing
+    assert "refuses this user the schema truedy (42501)" in error.message
+    assert "truedy_writer" in error.hint
     assert "docs/operations.md" in error.hint
+    with closing(Database(logins["auditor"])) as theirs:
+        assert "the table quarantine (42501)" in refused(theirs, "SELECT FROM replicator.quarantine").message
+
+
+def test_only_the_name_of_an_object_is_passed_on(database: Database) -> None:
+    """Somebody's trigger may refuse with any words under this code."""
+    with database.transaction() as tx:
+        tx.execute(
+            "CREATE FUNCTION public.no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION "
+            "'permission denied for table of +1 555 0100' USING ERRCODE = '42501'; END$$; "
+            "CREATE TRIGGER no BEFORE INSERT ON replicator.runs FOR EACH ROW EXECUTE FUNCTION public.no()"
+        )
+    error = refused(
+        database,
+        "INSERT INTO replicator.runs (account, command, outcome) VALUES ('a', 'sync', 'running')",
+    )
+    assert (type(error), "555" in error.explain()) == (RightMissing, False)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
