@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from replicator.doctor.findings import Finding, error, fine, of, warning
-from replicator.errors import SchemaTooNew, SchemaTooOld
+from replicator.errors import RightMissing, SchemaTooNew, SchemaTooOld
+from replicator.store.connecting import sql_name
 from replicator.store.diagnosis import SCHEMAS, Facts, foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
 LEAST_VERSION = 15
@@ -17,6 +18,14 @@ LEAST_SESSIONS = 5
 MOST_CLOCK_SECONDS = 60.0
 ENOUGH_FOR_STATISTICS = 1000
 SHOWN = 8
+CLOSED: Mapping[str, str] = {
+    "book": "whether somebody else's objects are in our schemas",
+    "zone": "the time zone of the reports",
+    "writer": "who writes",
+    "source": "where the calls come from",
+    "budgets": "the request budgets",
+}
+"""What an answer would tell, for the questions that need a right on our tables."""
 LOCAL = ("127.", "::1")
 SERVER, DBA, US = "the database", "the user's rights", "the configuration"
 
@@ -30,14 +39,16 @@ def of_database(facts: Facts, place: str, *, is_embedded: bool, role_prefix: str
             f"PostgreSQL {server['version_text']} at {place}, as {server['user']}; {server['bytes'] / 1e6:,.0f} MB",
         )
     checks: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
-        _server, _session, _schema, _objects, _zone, _rights, _speed, _writer,
+        _server, _session, _schema, _objects, _zone, lambda facts: _rights(facts, role_prefix), _speed, _writer, _closed,
     )  # fmt: skip
     for check in checks:
         yield from check(facts)
     if not is_embedded:
         yield from _access(facts, role_prefix)
+    # Most users may not see the folder, earlier schemas do not have the book, and _closed has said the others.
+    silent = {"folder", "book", *facts.closed}
     for question, why in facts.unseen.items():
-        if question not in {"folder", "book"}:  # which most users may not see, and which earlier schemas do not have
+        if question not in silent:
             yield warning("database", f"not examined ({question}): {why}", "run doctor as a user who may see it", DBA)
 
 
@@ -137,6 +148,8 @@ def _session(facts: Facts) -> Iterator[Finding]:
 def _schema(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.fits, SchemaTooOld | SchemaTooNew):
         yield of("database", facts.fits)
+    elif isinstance(facts.fits, RightMissing):
+        return  # _closed says it
     elif facts.fits is not None:
         yield warning("database", f"whether the schema fits cannot be seen: {facts.fits.message}", facts.fits.hint, DBA)
     else:
@@ -191,29 +204,57 @@ def _zone(facts: Facts) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _rights(facts: Facts) -> Iterator[Finding]:
+def _rights(facts: Facts, role_prefix: str) -> Iterator[Finding]:
     server, rights = facts.row("server"), facts.row("rights")
-    user = server.get("user", "this user")
+    user, may_write = server.get("user", "this user"), bool(rights.get("may_write"))
     closed = [row["name"] for row in facts.rows.get("schemas", ()) if not row["may_use"]]
-    if closed:
-        yield warning("database", f"{user} may not use {', '.join(closed)}", f"GRANT truedy_writer TO {user}", DBA)
+    advice = _to_write(facts, str(user), role_prefix)
+    if closed and (may_write or not rights):
+        yield warning("database", f"{user} may not use {', '.join(closed)}", advice, DBA)
     if not facts.has_schema and server and not server["may_make_schemas"]:
         missing = sorted(set(SCHEMAS) - {row["name"] for row in facts.rows.get("schemas", ())})
         if missing:
             yield error(
                 "database",
                 f"{user} may not make the schemas {', '.join(missing)}",
-                f"GRANT CREATE ON DATABASE {server['database']} TO {user}, or have an administrator run `replicator migrate`",
+                f"GRANT CREATE ON DATABASE {sql_name(server['database'])} TO {sql_name(user)}, or have an administrator run "
+                "`replicator migrate`",
                 exit_code=4,
                 fault=DBA,
             )
-    if rights and rights["may_write"]:
+    if may_write:
         yield fine("database", f"{user} may read and write what sync needs")
     elif rights:
         verb = "only read" if rights["may_read"] else "neither read nor write the tables"
+        schemas = f" (and not use {', '.join(closed)})" if closed else ""
         yield warning(
-            "database", f"{user} may {verb}: enough for exports if it has SELECT on the views, but not for sync or serve",
-            f"for sync and serve: GRANT truedy_writer TO {user}", DBA,
+            "database",
+            f"{user} may {verb}{schemas}: enough for BI tools and `replicator export` if it has SELECT on the views, but not "
+            "for sync, serve and the commands that show their state",
+            advice,
+            DBA,
+        )
+
+
+def _to_write(facts: Facts, user: str, role_prefix: str) -> str:
+    """Return what gives a user the rights of the writer, and who needs them."""
+    if facts.rows.get("roles"):
+        grant = f"GRANT {sql_name(f'{role_prefix}_writer')} TO {sql_name(user)}"
+    else:
+        grant = "the rights of the writer (docs/roles.md), or run it as the user who migrates"
+    return f"nothing for a user who only reads the views; for sync, serve, status and report: {grant}"
+
+
+def _closed(facts: Facts) -> Iterator[Finding]:
+    """Say what the user may not see: that it is not examined, and nothing else of it."""
+    closed = [words for question, words in CLOSED.items() if question in facts.closed]
+    closed += [question for question in sorted(facts.closed) if question not in {*CLOSED, "views", "folder"}]
+    if isinstance(facts.fits, RightMissing):
+        closed.insert(0, "whether tables and views fit this program")
+    if closed:
+        yield warning(
+            "database", f"this user may not see, so it is not examined: {', '.join(closed)}",
+            "nothing for a user who only reads the views; to have it examined, run doctor as the user of sync", DBA,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from replicator.errors import ReplicatorError
+from replicator.errors import ReplicatorError, RightMissing
 from replicator.store import lease, naming, schema_check
 from replicator.store.roles import Names
 from replicator.store.schema import metadata
@@ -102,6 +102,8 @@ class Facts:
     """Another server process answers than the one to which the connection was made, so there is a pooler between."""
     is_writer_dead: bool
     """The lease is held by a process of this machine that no longer runs."""
+    closed: frozenset[str] = frozenset()
+    """The questions of `unseen` that this user has no right to ask."""
 
     def row(self, question: str) -> dict[str, Any]:
         """Return the one row of an answer; empty where there is none."""
@@ -122,6 +124,7 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
     has_schema, answering = (first[0], first[1]) if first else (False, own)
     rows: dict[str, Rows] = {}
     unseen: dict[str, str] = {}
+    closed: set[str] = set()
     for name, question in QUESTIONS.items():
         if name in AFTER_A_MIGRATION and not has_schema:
             continue
@@ -131,6 +134,7 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
                 rows[name] = [{column: _text(value) for column, value in row.items()} for row in answer]
         except ReplicatorError as error:
             unseen[name] = error.message
+            closed |= {name} if isinstance(error, RightMissing) else set()
     # Our objects are recognised by the usual names of our schemas, whatever the names in this database are.
     for name, column in (("relations", "schema"), ("book", "schema"), ("views", "schema"), ("schemas", "name")):
         for found in rows.get(name, ()):
@@ -141,7 +145,8 @@ def read(database: Database, *, account: str, role_prefix: str, time_zone: str |
     except ReplicatorError as error:
         fits = error
     writer = next(iter(rows.get("writer", ())), {})
-    return Facts(rows, unseen, fits, has_schema, answering != own, lease.is_dead(writer.get("host"), writer.get("pid")))
+    is_dead = lease.is_dead(writer.get("host"), writer.get("pid"))
+    return Facts(rows, unseen, fits, has_schema, answering != own, is_dead, frozenset(closed))
 
 
 def _text(value: Any) -> Any:
@@ -154,8 +159,11 @@ def foreign(facts: Facts) -> list[str]:
     ours = {(table.schema or "", table.name) for table in metadata.tables.values()} if facts.has_schema else set()
     ours |= {("replicator", "schema_version")} if facts.has_schema else set()
     ours |= {(row["schema"], row["name"]) for question in ("views", "book") for row in facts.rows.get(question, ())}
-    # Without the record of what we made, the many parts of the roll-ups cannot be distinguished from other objects.
-    is_unclear = {"rollup"} if facts.has_schema and "book" not in facts.rows else set()
+    # Without the record of what we made, the many parts of the roll-ups cannot be distinguished from other objects; where
+    # the list of our views cannot be seen either, as a reader cannot, nor can the views.
+    is_unclear: set[str] = set()
+    if facts.has_schema and "book" not in facts.rows:
+        is_unclear = {"rollup", "analytics"} if "views" in facts.unseen else {"rollup"}
     return [
         f"{row['schema']}.{row['name']}"
         for row in facts.rows.get("relations", ())

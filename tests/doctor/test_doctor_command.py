@@ -183,6 +183,16 @@ def test_users_of_every_right(
     assert "GRANT" in "".join(one.advice for one in reader.found)
     assert "may neither read nor write the tables" in said(reader, "warning")
     assert said(reader) == ""
+    assert "did not make" not in said(reader, "warning")
+    (hidden,) = (one.what for one in reader.found if "may not see" in one.what)
+    assert "whether tables and views fit this program, whether somebody else's objects are in our schemas" in hidden
+    assert [one.what for one in reader.found if "42501" in one.what or "not examined (" in one.what] == []
+    grants = [one.advice for one in reader.found if "GRANT" in one.advice]
+    assert [one.startswith("nothing for a user who only reads the views; ") for one in grants] == [True]
+    assert f"GRANT {role_prefix}_writer TO reader_" in grants[0]
+    auditor = examined(DATABASE_URL=logins["auditor"], REPLICATOR_ROLE_PREFIX=role_prefix)
+    assert "tables and views fit" in said(auditor, "ok")
+    assert "may not see" not in said(auditor, "warning")
     name = f"nobody_{uuid.uuid4().hex[:8]}"
     execute(empty_database, f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
     nobody = examined(DATABASE_URL=f"postgresql://{name}:x@{empty_database.partition('@')[2]}")

@@ -11,7 +11,7 @@ import pytest
 
 from replicator.doctor import database, findings, source, surroundings
 from replicator.doctor.findings import Finding
-from replicator.errors import BadKey, ConfigurationError, RateLimited, SourceUnavailable
+from replicator.errors import BadKey, ConfigurationError, RateLimited, RightMissing, SourceUnavailable
 from replicator.store.diagnosis import Facts
 
 pytestmark = pytest.mark.pure
@@ -105,6 +105,24 @@ def test_a_question_that_fails_hides_no_other() -> None:
     assert [one.what.partition(":")[0] for one in bad(of(given))] == [
         "JIT is on for other programs' queries, and makes reports slower by seconds", "not examined (tls)",
     ]  # fmt: skip
+
+
+def test_what_a_user_may_not_see_is_not_judged() -> None:
+    """Our own views are not somebody else's because the list of them cannot be read; without roles, none is granted."""
+    views = [{"schema": "analytics", "name": "calls"}, {"schema": "rollup", "name": "days"}]
+    rows = {"relations": views, "rights": [{"may_read": False, "may_write": False}]}
+    unseen = dict.fromkeys(("views", "book", "zone"), "refuses this user (42501)")
+    given = replace(
+        facts(**rows), unseen=unseen, closed=frozenset(unseen), fits=RightMissing("refuses this user (42501)")
+    )
+    rights, hidden = bad(of(given))
+    assert "GRANT" not in rights.advice
+    assert hidden.what == (
+        "this user may not see, so it is not examined: whether tables and views fit this program, whether somebody else's "
+        "objects are in our schemas, the time zone of the reports"
+    )
+    theirs = replace(facts(relations=[{"schema": "truedy", "name": "mine"}], views=[]), closed=frozenset())
+    assert "truedy.mine" in bad(of(theirs))[0].what
 
 
 def test_a_pooler_and_the_writer() -> None:
