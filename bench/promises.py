@@ -145,10 +145,12 @@ def promises() -> list[Promise]:
             "Never more requests than the limit in any window of the server's clock, counting retries, restarts and several "
             "processes; after a refusal nothing before its `reset_at`.",
             "Requests that other programs make with the same key; a machine whose clock is set while a process starts may "
-            "cost one request too many.",
+            "cost one request too many. Where two commands use one key at a window's border (`serve` and `verify`), each knows of the "
+            "other's requests under way (8 at most) only when they are answered: the headroom (5 of 100) covers most of them.",
             (
                 "tests/budget/test_rules.py",
                 "tests/budget/test_a_day.py",
+                "tests/budget/test_durable.py",
                 "tests/sync/test_run.py::test_the_limit_is_never_exceeded",
                 "tests/sync/test_kills.py::test_killed_and_paused_processes_stay_inside_the_limit",
                 "tests/sync/test_kills.py::test_hundreds_of_kills_lose_nothing",
