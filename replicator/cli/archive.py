@@ -250,8 +250,9 @@ def verify(
         verdict.heads_outside = len(outside.heads)
         for fault in (*outside.faults, *stored.faults):
             verdict.note(fault)
+        verdict.files_read = None if files is None else 0
         with guarding.archive_store(settings) if files is not None else nullcontext() as store:
-            for fault in stored_recordings.verify(database, account, store, most, _files_read(quiet=quiet)):
+            for fault in stored_recordings.verify(database, account, store, most, _files_read(verdict, quiet=quiet)):
                 verdict.note(fault)
         _show(verdict, outside, is_compared=anchor_place is not None, as_json=as_json)
         if not verdict.is_whole:
@@ -277,12 +278,13 @@ def _number_of_files(text: str | None) -> int | None:
     raise ConfigurationError("--objects takes `all` or a number of files", advice="for example: --objects 100")
 
 
-def _files_read(*, quiet: bool) -> Callable[[int], None]:
-    """Return what says each second how many files were read."""
+def _files_read(verdict: Verdict, *, quiet: bool) -> Callable[[int], None]:
+    """Return what notes how many files were read, and says so each second."""
     told_at = time.monotonic()
 
     def tell(read: int) -> None:
         nonlocal told_at
+        verdict.files_read = read
         if not quiet and time.monotonic() - told_at >= 1:
             told_at = time.monotonic()
             streams.say(f"files: {read:,} read", err=True)
@@ -314,7 +316,8 @@ def _show(verdict: Verdict, outside: Found, *, is_compared: bool, as_json: bool)
         facts = {
             "account": verdict.account, "is_whole": verdict.is_whole, "records": verdict.records, "blocks": verdict.blocks,
             "head": verdict.head, "heads_outside": verdict.heads_outside, "time_stamps": outside.tokens,
-            "public_key": outside.key, "unsealed": verdict.unsealed, "faults_untold": verdict.faults_untold,
+            "public_key": outside.key, "unsealed": verdict.unsealed, "files_read": verdict.files_read,
+            "faults_untold": verdict.faults_untold,
             "faults": [one._asdict() for one in verdict.faults],
         }  # fmt: skip
         typer.echo(terminal.as_json(facts))
@@ -331,6 +334,10 @@ def _show(verdict: Verdict, outside: Found, *, is_compared: bool, as_json: bool)
     against = f"{verdict.heads_outside:,} heads outside" if is_compared else "no head outside (--anchors names them)"
     what = "whole" if verdict.is_whole else "NOT whole"
     streams.say(f"{what}: {verdict.records:,} records in {verdict.blocks:,} blocks, compared with {against}")
+    if verdict.files_read is None:
+        streams.say("the bytes of no recording were read (--objects reads them)")
+    else:
+        streams.say(f"the bytes of {verdict.files_read:,} recordings were read")
     if verdict.head is not None:
         streams.say(f"newest block: {verdict.head}")
 

@@ -49,6 +49,8 @@ class Verdict:
     """Further faults, beyond the number that is told."""
     unsealed: int = 0
     """Rows without a record: they were written while the archive was off, or by somebody else."""
+    files_read: int | None = None
+    """Files of recordings whose bytes were read; None where that was not asked for."""
 
     @property
     def is_whole(self) -> bool:

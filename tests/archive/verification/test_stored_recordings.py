@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from replicator.archive.verification import stored_recordings
 from replicator.store.sealed_objects import Pair
 from tests.archive import fix_queue, fix_sound, fix_storage
 from tests.archive.recordings.test_running import by_path
+from tests.fix_commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,26 @@ def stored(database: Database, tmp_path: Path) -> Path:
 def test_what_is_whole_has_no_fault(database: Database, stored: Path) -> None:
     assert codes(database) == []
     assert codes(database, stored) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "read", "said"),
+    [
+        ((), None, "the bytes of no recording were read"),
+        (("--objects", "2"), 2, "the bytes of 2 recordings were read"),
+        (("--objects", "all"), 3, "the bytes of 3 recordings were read"),
+    ],
+)
+def test_an_auditor_sees_how_many_files_were_read(
+    database_url: str, stored: Path, options: tuple[str, ...], read: int | None, said: str
+) -> None:
+    """As text and as JSON."""
+    settings = {"DATABASE_URL": database_url, "REPLICATOR_DATA_DIR": str(stored), "REPLICATOR_ARCHIVE": "on"}
+    shown = run("archive", "verify", *options, cwd=stored, **settings)
+    assert said in shown.stdout
+    facts = json.loads(run("archive", "verify", *options, "--json", cwd=stored, **settings).stdout)
+    assert facts["files_read"] == read
 
 
 def test_a_changed_byte_and_a_missing_file_are_found(database: Database, stored: Path) -> None:
