@@ -136,8 +136,6 @@ class Run:
         guard, account = self._options.guard, self._options.account
         if guard is not None:
             self._retrying(lambda: guard.begin(self._database, account, self._clock(), self._pulse))
-        wanted = self._options.pseudonyms
-        pseudonyms = self._retrying(partial(catch_up, self._database, held, account, wanted, self._stop, self._pulse))
         now, keys = self._clock(), [key_budget.key.key_id for key_budget in self._key_budgets]
         for key_budget in self._key_budgets:
             self._retrying(partial(key_budget.load, now))
@@ -148,7 +146,6 @@ class Run:
                     stored_payment.note_unwatched(tx, self._options.account)
                 return begin(tx, held, self._options, keys, now)
 
-        # Last, as nothing can fail from here until there is a committer, with which the run's row is finished.
         recovered = self._retrying(write)
         after, is_same = self._options.confirm_after, self._options.is_same_account
         presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
@@ -168,7 +165,6 @@ class Run:
             details,
             self._key_budgets,
             since,
-            pseudonyms,
             seals=seals,
             vendor_keeps=self._options.vendor_keeps,
             suppressing=suppressing,
@@ -176,6 +172,11 @@ class Run:
         )
         for reader in self._careful:
             reader.is_apart = recovered.is_apart
+        # From here on the run's row can be finished, whatever fails.
+        wanted = self._options.pseudonyms
+        self._committer.pseudonyms = self._retrying(
+            partial(catch_up, self._database, held, account, wanted, self._stop, self._pulse)
+        )
 
     def _end(
         self,

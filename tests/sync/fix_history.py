@@ -301,6 +301,8 @@ class Whole:
             empty = Page((), (), (), request.walk.offset, request.walk.limit, 0, None, self.now)
             return replace(outcome, page=empty)
         if request.probe is not None:
+            if request.key:
+                self.problems.append("a call was asked for by id through another key than the first one")
             life = self.lives.get(request.probe.call_id)
             if life is None or life.deleted_at is not None:
                 return replace(outcome, error=NotFound("not there", status=404))

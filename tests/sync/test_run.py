@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from replicator.budget.durable import DurableBudget, Limits
+from replicator.budget.durable import Limits
 from replicator.errors import (
     AnotherSource,
     BadKey,
@@ -321,7 +321,13 @@ def test_the_end_of_a_run_stores_what_an_answer_moved_to_another_window(database
     assert {window: count for window, count in kept.items() if stored.charged.get(window, 0) < count} == {}
 
 
-def test_a_run_that_cannot_begin_leaves_no_open_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("where", "what", "outcomes"),
+    [("replicator.budget.durable.DurableBudget", "load", []), ("replicator.sync.run", "catch_up", ["failed"])],
+)
+def test_a_run_that_cannot_begin_leaves_no_open_run(
+    database: Database, monkeypatch: pytest.MonkeyPatch, where: str, what: str, outcomes: list[str]
+) -> None:
     """The next run would take it for one that was killed, and the source's answers for what kills a process."""
 
     def unavailable(*_: object) -> None:
@@ -330,9 +336,9 @@ def test_a_run_that_cannot_begin_leaves_no_open_run(database: Database, monkeypa
     with source(database, calls=5) as there:
         there.sync()
         with monkeypatch.context() as patch:
-            patch.setattr(DurableBudget, "load", unavailable)
+            patch.setattr(f"{where}.{what}", unavailable)
             with pytest.raises(DatabaseUnavailable):
                 there.sync(database_patience_seconds=0)
-        assert there.rows("SELECT outcome, finished_at IS NULL FROM replicator.runs ORDER BY id") == [("done", False)]
         there.sync()
-        assert there.rows("SELECT outcome FROM replicator.runs WHERE outcome <> 'done'") == []
+        ended = [outcome for (outcome,) in there.rows("SELECT outcome FROM replicator.runs ORDER BY id")]
+        assert ended == ["done", *outcomes, "done"]

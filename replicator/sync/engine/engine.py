@@ -22,7 +22,7 @@ from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.detail_queue import Details
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.engine.pager import next_page, set_goals
-from replicator.sync.engine.planner import choose, completed, is_cut_short, is_head_due, sent
+from replicator.sync.engine.planner import BY_ID, choose, completed, is_cut_short, is_head_due, rest, sent, through
 from replicator.sync.engine.position import Batch, absorb, committed, paid_for
 from replicator.sync.engine.state import MOST_LIST_REQUESTS
 from replicator.sync.protocol.actions import (
@@ -230,18 +230,18 @@ class Engine:
         if room <= 0:
             return None
         at_hand = self.details.by_lane()
-        free = sum(key_budget.free(now) for key_budget in self.key_budgets)
+        free = self.key_budgets[BY_ID].free(now)
         at_hand[Lane.CONFIRM] = yield from _asking(self.presence.ready(self.position, now, free))
         throttle = self.judge.throttle
         state = replace(self.position.state, details=at_hand, most_pages=throttle.most(now, MOST_LIST_REQUESTS))
         lanes = choose(state, now, room, sum(key_budget.spare(now) for key_budget in self.key_budgets))
         if not lanes:
             return self._held_until(state, now)
-        for key, key_budget in enumerate(self.key_budgets):
-            count = min(len(lanes), key_budget.free(now))
-            if count > 0 and (yield Charge(key, count, now)):
-                yield self._requests(lanes[:count], key, now)
-                lanes = lanes[count:]
+        for key, key_budget in reversed([*enumerate(self.key_budgets)]):
+            mine = through(key, lanes)[: key_budget.free(now)]
+            if mine and (yield Charge(key, len(mine), now)):
+                yield self._requests(mine, key, now)
+                lanes = rest(lanes, mine)
         return min(key_budget.budget.opens_at(now) for key_budget in self.key_budgets) if lanes else None
 
     def _held_until(self, state: State, now: datetime) -> datetime | None:

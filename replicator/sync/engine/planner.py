@@ -13,6 +13,7 @@ guaranteed share of the requests while it has work, and lends it when idle. The 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -56,6 +57,10 @@ SLICE_EVERY = timedelta(days=1)
 """How often a capped list is read through filters."""
 DOUBTS_EVERY = timedelta(hours=1)
 """The time between two looks at the end of a list that could not be trusted."""
+BY_ID = 0
+"""The key through which calls are asked for by id: a 404 counts only between two controls of its own key. Other requests
+leave it free as far as the other keys have room.
+"""
 LIST_LANES = (
     Lane.FRESH, Lane.ACTIVE, Lane.BACKFILL, Lane.COMPARE, Lane.SLICE, Lane.SEARCH, Lane.RENEWAL, Lane.REREAD,
 )  # fmt: skip
@@ -216,6 +221,22 @@ def clear_of(state: State, walk: Walk) -> Walk:
     if not walk.offset < state.clear < walk.offset + walk.limit:
         return walk
     return replace(walk, limit=state.clear - walk.offset)
+
+
+def through(key: int, lanes: Sequence[Lane]) -> list[Lane]:
+    """Return the lanes whose requests may go through a key. Calls are asked for by id through one key only."""
+    return [lane for lane in lanes if key == BY_ID or lane is not Lane.CONFIRM]
+
+
+def rest(lanes: Sequence[Lane], taken: Sequence[Lane]) -> list[Lane]:
+    """Return the lanes, each as often as it was not taken, in their order."""
+    left = Counter(taken)
+    found = []
+    for lane in lanes:
+        left[lane] -= 1
+        if left[lane] < 0:
+            found.append(lane)
+    return found
 
 
 def choose(state: State, now: datetime, free: int, spare: int | None = None) -> list[Lane]:

@@ -48,7 +48,9 @@ from replicator.sync.engine.planner import (
     is_cut_short,
     is_head_due,
     newest_unreadable,
+    rest,
     sent,
+    through,
     to_slice,
 )
 from replicator.sync.engine.state import Comparison, Goal, Left, State
@@ -485,3 +487,13 @@ def test_what_was_spent_long_ago_fades() -> None:
     """Beyond 400 requests all counts are halved, so that shares follow the work."""
     state = replace(QUIET, spent={Lane.BACKFILL: float(SPENT_HORIZON)})
     assert sent(state, Lane.DETAIL).spent == {Lane.BACKFILL: SPENT_HORIZON / 2, Lane.DETAIL: 0.5}
+
+
+def test_calls_are_asked_for_by_id_through_one_key() -> None:
+    """The others take what is left, and each request is taken once, in the order of its worth."""
+    lanes = [Lane.FRESH, Lane.CONFIRM, Lane.DETAIL, Lane.CONFIRM, Lane.DETAIL, Lane.BACKLOG]
+    assert through(0, lanes) == lanes
+    assert through(1, lanes) == [Lane.FRESH, Lane.DETAIL, Lane.DETAIL, Lane.BACKLOG]
+    assert rest(lanes, through(1, lanes)[:2]) == [Lane.CONFIRM, Lane.CONFIRM, Lane.DETAIL, Lane.BACKLOG]
+    assert rest(lanes, []) == lanes
+    assert rest(lanes, lanes) == []
