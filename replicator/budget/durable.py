@@ -78,6 +78,7 @@ class DurableBudget(KeyBudget):
         row = budgets.BudgetRow(learned, self.budget.not_before, low, high, charged={})
         if row != self._saved:
             now = self._now or datetime.now(UTC)
+            # Not only up to the latest refusal that is believed: `_now` may lie back by as long as this run waited.
             kept = budgets.Kept(now - LEARNED_LIMIT_AGE, now + LEARNED_LIMIT_AGE)
             budgets.save_budget(tx, self.key, self._limits.window_seconds, row, kept)
         self._written = row

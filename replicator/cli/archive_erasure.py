@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
+CertificateFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--certificate", metavar="FILE", help="Where to write the certificate (default: here); no file is replaced."
+    ),
+]
 
 app = typer.Typer()
 
@@ -38,12 +44,7 @@ def erase(
     parties_only: Annotated[
         bool, typer.Option("--parties-only", help="Do not erase calls in which the number is only mentioned.")
     ] = False,
-    write_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--certificate", metavar="FILE", help="Where to write the certificate (default: here); no file is replaced."
-        ),
-    ] = None,
+    write_to: CertificateFile = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -77,12 +78,7 @@ def erase(
 @app.command()
 def dispose(
     reason: Annotated[str, typer.Option(help="Why; it is sealed and kept.", metavar="TEXT")] = "retention",
-    write_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--certificate", metavar="FILE", help="Where to write the certificate (default: here); no file is replaced."
-        ),
-    ] = None,
+    write_to: CertificateFile = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -162,7 +158,7 @@ def _do(
     certificate.check(write_to)
     try:
         done = erasure.perform(database, request, planned, tools, now)
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too: some calls may be erased by then
         streams.say("what was erased before this stays erased; the same command does the rest", err=True)
         raise
     with _told(done):
@@ -176,7 +172,7 @@ def _told(done: Done) -> Iterator[None]:
     """Say what was erased, and how to get its certificate, where anything fails after it: it cannot be erased once more."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # a Ctrl-C, too: the calls are erased
         removals = sum(one.is_removal for one in done.verdicts)
         streams.say(
             f"{removals:,} calls were erased or disposed of, {len(done.verdicts) - removals:,} are kept; that is done. What "

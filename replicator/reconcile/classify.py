@@ -44,8 +44,12 @@ def pair(key: Key, line: Line, call: OurCall, rule: Rule, score: float, month: M
         ours = theirs if month.holds(call.billed_at) else ZERO
     if note is None and call.is_deleted and kind is not Class.DELETED_BUT_BILLED:
         note = Note.DELETED
-    there = (call.billed_in,) if note is Note.BILLED_BEFORE and call.billed_in is not None else ()
-    return Item(kind, rule, score, key, call.id, ours, theirs, note, (), there)
+    return Item(kind, rule, score, key, call.id, ours, theirs, note, (), elsewhere(call, note))
+
+
+def elsewhere(call: OurCall, note: Note | None) -> tuple[str, ...]:
+    """Return the month whose statement bills the call, where that is what an item's note says."""
+    return (call.billed_in,) if note is Note.BILLED_BEFORE and call.billed_in is not None else ()
 
 
 def _of_pair(line: Line, call: OurCall, rule: Rule, month: Month, terms: Terms) -> Found:

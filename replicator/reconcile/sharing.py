@@ -72,9 +72,8 @@ def _parts(lines: Sequence[Place], call: OurCall, rule: Rule, score: float, mont
         kind = Class.PERIOD_BOUNDARY
     else:
         kind, note = Class.LATE_ADJUSTMENT, Note.ANOTHER_MONTH
-    there = (call.billed_in,) if note is Note.BILLED_BEFORE and call.billed_in is not None else ()
     return [
-        Item(kind, rule, score, key, call.id, ours, theirs, note, (), there)
+        Item(kind, rule, score, key, call.id, ours, theirs, note, (), classify.elsewhere(call, note))
         for (key, _), ours, theirs in zip(lines, shares, amounts, strict=True)
     ]
 
