@@ -122,6 +122,15 @@ class Replica:
         return found
 
 
+def archivist(database_url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of the archivist's commands."""
+    return {
+        "DATABASE_URL": database_url, "REPLICATOR_PSEUDONYM_KEY": SECRET.decode(), "REPLICATOR_ACTOR": "ann",
+        "REPLICATOR_ARCHIVE": "on", "REPLICATOR_DATA_DIR": str(folder),
+        "REPLICATOR_ARCHIVE_SUPPRESSIONS": str(folder / "suppressions.jsonl"),
+    }  # fmt: skip
+
+
 @contextmanager
 def replica(database: Database, folder: Path, *, calls: int = 40) -> Iterator[Replica]:
     """Give a synced replica of a few calls, without the person."""

@@ -14,7 +14,7 @@ from replicator.archive.governance import certificate
 from replicator.cli import app
 from replicator.errors import ConfigurationError, OutputFailed
 from replicator.store import rollups
-from tests.archive.fix_governance import NUMBER, SECRET, Replica, plant, replica
+from tests.archive.fix_governance import NUMBER, Replica, archivist, plant, replica
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +29,7 @@ WHOLE = "SELECT count(*) FROM truedy.calls WHERE NOT raw ? '_erased'"
 @pytest.fixture
 def there(database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
     """A replica with the person in it, and the environment of the archivist's commands, whose folder is `here`."""
-    for name, value in {
-        "DATABASE_URL": database_url, "REPLICATOR_PSEUDONYM_KEY": SECRET.decode(), "REPLICATOR_ACTOR": "ann",
-        "REPLICATOR_ARCHIVE": "on", "REPLICATOR_DATA_DIR": str(tmp_path),
-        "REPLICATOR_ARCHIVE_SUPPRESSIONS": str(tmp_path / "suppressions.jsonl"),
-    }.items():  # fmt: skip
+    for name, value in archivist(database_url, tmp_path).items():
         monkeypatch.setenv(name, value)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from replicator.cli import app
-from tests.archive.fix_governance import CANARIES, NUMBER, SECRET, Replica, plant, replica
+from tests.archive.fix_governance import CANARIES, NUMBER, Replica, archivist, plant, replica
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def typed(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command of the archivist; return its facts as JSON, or its exit code where it fails."""
-    for name, value in {
-        "DATABASE_URL": database_url, "REPLICATOR_PSEUDONYM_KEY": SECRET.decode(), "REPLICATOR_ACTOR": "ann",
-        "REPLICATOR_ARCHIVE": "on", "REPLICATOR_DATA_DIR": str(tmp_path),
-        "REPLICATOR_ARCHIVE_SUPPRESSIONS": str(tmp_path / "suppressions.jsonl"),
-    }.items():  # fmt: skip
+    for name, value in archivist(database_url, tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
