@@ -238,7 +238,7 @@ class Engine:
         if not lanes:
             return self._held_until(state, now)
         for key, key_budget in reversed([*enumerate(self.key_budgets)]):
-            mine = through(key, lanes, is_identified=state.is_identified)[: key_budget.free(now)]
+            mine = through(key, lanes)[: key_budget.free(now)]
             if mine and (yield Charge(key, len(mine), now)):
                 yield self._requests(mine, key, now)
                 lanes = rest(lanes, mine)

@@ -223,11 +223,9 @@ def clear_of(state: State, walk: Walk) -> Walk:
     return replace(walk, limit=state.clear - walk.offset)
 
 
-def through(key: int, lanes: Sequence[Lane], *, is_identified: bool = True) -> list[Lane]:
-    """Return the lanes whose requests may go through a key. Calls are asked for by id through one key only, and that key has
-    to show that the source is the stored one before another key is used.
-    """
-    return [lane for lane in lanes if key == BY_ID or (is_identified and lane is not Lane.CONFIRM)]
+def through(key: int, lanes: Sequence[Lane]) -> list[Lane]:
+    """Return the lanes whose requests may go through a key. Calls are asked for by id through one key only."""
+    return [lane for lane in lanes if key == BY_ID or lane is not Lane.CONFIRM]
 
 
 def rest(lanes: Sequence[Lane], taken: Sequence[Lane]) -> list[Lane]:

@@ -237,20 +237,6 @@ def test_another_account_is_not_written(database: Database) -> None:
         assert there.value("SELECT count(*) FROM truedy.calls") > 300
 
 
-def test_the_first_of_two_keys_has_to_know_the_account(database: Database) -> None:
-    """It asks for calls by id, so it has to show a stored one itself: that the second key does says nothing of it."""
-    with source(database, calls=300) as there:
-        settled(there)
-        before = there.rows("SELECT count(*), max(xmin::text::bigint) FROM truedy.calls")
-        options = Options(base_url=there.base_url, limits=Limits(1000, 60.0, 0.0))
-        other = Api(World(77, 300, switches=FREE))
-        with running(other) as url, Reader(url, KEY) as strange, Reader(there.base_url, KEY) as ours:
-            run = Run(database, [("truedy_other", strange), (KEY, ours)], options)
-            with pytest.raises(AnotherSource):
-                run.perform()
-        assert there.rows("SELECT count(*), max(xmin::text::bigint) FROM truedy.calls") == before
-
-
 def test_a_source_is_recognised_by_id(database: Database) -> None:
     """More new calls came than a page holds, so the first page shows no stored call: one answers by id, and the run goes on."""
     with source(database, calls=300) as there:

@@ -494,8 +494,6 @@ def test_calls_are_asked_for_by_id_through_one_key() -> None:
     lanes = [Lane.FRESH, Lane.CONFIRM, Lane.DETAIL, Lane.CONFIRM, Lane.DETAIL, Lane.BACKLOG]
     assert through(0, lanes) == lanes
     assert through(1, lanes) == [Lane.FRESH, Lane.DETAIL, Lane.DETAIL, Lane.BACKLOG]
-    assert through(0, lanes, is_identified=False) == lanes
-    assert through(1, lanes, is_identified=False) == []
     assert rest(lanes, through(1, lanes)[:2]) == [Lane.CONFIRM, Lane.CONFIRM, Lane.DETAIL, Lane.BACKLOG]
     assert rest(lanes, []) == lanes
     assert rest(lanes, lanes) == []
