@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +15,9 @@ from replicator.archive.payment.payment_data import PaymentKind, find
 from replicator.archive.payment.payment_masking import hide
 from replicator.archive.payment.payment_numbers import Text
 from replicator.archive.payment.payment_rules import SHIPPED, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.pure
 
@@ -139,30 +144,36 @@ FLOODS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FLOODS)
-def test_the_time_is_linear(name: str) -> None:
-    """A text of 200 kB takes about ten times as long as one of 20 kB: an attacker's text stops nothing."""
+def grows_linearly(work: Callable[[int], list[Text]], small: int) -> bool:
+    """Return whether ten times as much takes at most 25 times the processor time, in one of five tries.
+
+    What is not linear takes a hundred times as long in each try. Other tests of the same process do not count: the collector,
+    which looks at everything that they have left in memory, is off.
+    """
 
     def seconds(size: int) -> float:
-        begun = time.process_time()
-        find([Text(0, "contact", FLOODS[name][:size])], RULES)
-        return time.process_time() - begun
-
-    seconds(1000)
-    small = min(seconds(20_000) for _ in range(2))
-    assert seconds(200_000) < 10 * 2.5 * small + 0.2
-
-
-def test_many_speakers_and_segments_are_linear_too() -> None:
-    """Neither the number of speakers nor that of segments makes it slow."""
-
-    def seconds(count: int) -> float:
-        texts = [Text(place, f"speaker {place % (count // 2)}", "4 1 ok") for place in range(count)]
+        texts = work(size)
         begun = time.process_time()
         find(texts, RULES)
         return time.process_time() - begun
 
-    seconds(100)
-    small = min(seconds(3_000) for _ in range(2))
-    assert seconds(30_000) < 10 * 2.5 * small + 0.2
+    gc.collect()
+    gc.disable()
+    try:
+        return any(seconds(10 * small) <= 25 * max(seconds(small), 0.001) for _ in range(5))
+    finally:
+        gc.enable()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FLOODS)
+def test_the_time_is_linear(name: str) -> None:
+    """A text of 200 kB takes about ten times as long as one of 20 kB: an attacker's text stops nothing."""
+    assert grows_linearly(lambda size: [Text(0, "contact", FLOODS[name][:size])], 20_000)
+
+
+def test_many_speakers_and_segments_are_linear_too() -> None:
+    """Neither the number of speakers nor that of segments makes it slow."""
+    assert grows_linearly(
+        lambda count: [Text(place, f"speaker {place % (count // 2)}", "4 1 ok") for place in range(count)], 3_000
+    )
