@@ -11,7 +11,7 @@ import pytest
 
 from bench.payment import measure
 from bench.payment_corpus import HARD
-from replicator.archive.payment.payment_data import PaymentKind, find
+from replicator.archive.payment.payment_data import PaymentKind, find, may_hold
 from replicator.archive.payment.payment_masking import hide
 from replicator.archive.payment.payment_numbers import Text
 from replicator.archive.payment.payment_rules import SHIPPED, Rules
@@ -152,7 +152,8 @@ def grows_linearly(work: Callable[[int], list[Text]], small: int) -> bool:
     """
 
     def seconds(size: int) -> float:
-        texts = work(size)
+        texts = [*work(size), Text(size, "tool", "the card 4111 1111 1111 1111")]
+        assert may_hold(texts, RULES), "the search itself would not be reached"
         begun = time.process_time()
         find(texts, RULES)
         return time.process_time() - begun
