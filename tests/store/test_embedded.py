@@ -412,6 +412,23 @@ def test_it_ends_with_its_last_user_however_others_ended(made: Path) -> None:
 
 
 @pytest.mark.slow
+def test_who_started_the_server_may_leave_first(made: Path) -> None:
+    """Others still use it, so it goes on; and the process that started it says nothing of that at its end."""
+    asking = USING.replace("time.sleep(600)", "sys.stdin.read()")
+    with subprocess.Popen(
+        [sys.executable, "-Walways", "-c", asking, str(made)], env=environment({}), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as first:  # fmt: skip
+        assert first.stdout is not None
+        assert first.stdout.readline().strip()
+        with embedded.running(made) as server:
+            said = first.communicate(timeout=60)
+            assert (first.returncode, *said) == (0, "", "")
+            with psycopg.connect(server.url) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.slow
 def test_a_killed_server_is_started_again_whatever_its_files_say(made: Path) -> None:
     """Its process id is somebody else's by now, in the pid file and beside the socket: in a container that is the rule."""
     with embedded.running(made, settings=QUICK) as server:

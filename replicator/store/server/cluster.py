@@ -9,6 +9,7 @@ between containers.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -72,6 +73,13 @@ LEAST_ROOM: Final = 1 << 20
 
 left_running: Final[list[subprocess.Popen[bytes]]] = []
 """Servers that this process started and other processes still use."""
+
+
+@atexit.register
+def _let_go() -> None:
+    """End the watch over these servers without a warning: each goes on until the last of its users stops it."""
+    for child in left_running:
+        child.returncode = child.poll() or 0
 
 
 class Cluster:
