@@ -148,7 +148,7 @@ class Run:
 
         recovered = self._retrying(write)
         after, is_same = self._options.confirm_after, self._options.is_same_account
-        presence = Presence(after, tuple(recovered.remembered), is_same_account=is_same)
+        presence = Presence(after, tuple(recovered.remembered), len(keys), is_same_account=is_same)
         room = 1 if recovered.is_apart and self._careful else None
         self._engine = Engine(self._options, recovered.position, presence, self._key_budgets, self._clock(), room=room)
         details = replace(self._options.details, stages=recovered.stages)

@@ -194,6 +194,9 @@ class Whole:
         self.books = [Books(LIMITS) for _ in range(shape.keys)]
         self.key_budgets: list[KeyBudget] = []
         self.workers = max(WORKERS)
+        self.answering: set[int] = set()
+        """The keys through which the source has shown something to this process."""
+        self.is_purged = False
         self.is_lost = False
         """The process before left requests behind that nobody has counted."""
         self.dark_until = self.down_until = self.wave_until = START
@@ -278,6 +281,25 @@ class Whole:
 
     def arrived(self, request: Request, sent_at: datetime) -> Outcome:
         """Answer one request as it arrives, now."""
+        self._check_key(request)
+        outcome = self._answered(request, sent_at)
+        if outcome.page is not None or outcome.call is not None:
+            self.answering.add(request.key)
+        elif request.is_head and not self.replica.calls and outcome.error is not None:
+            # Where nothing is stored and the first page cannot be read, its key is taken at its word.
+            self.answering = {request.key}
+        return outcome
+
+    def _check_key(self, request: Request) -> None:
+        """Find requests through a key that may not send them: one that has shown nothing yet, or another than the first one."""
+        is_suspected = request.probe is not None and request.probe.absence is not None
+        is_first = request.is_head or (request.probe is not None and not is_suspected)
+        if len(self.books) > 1 and not (is_first or self.is_purged or request.key in self.answering):
+            self.problems.append(f"key {request.key} was used before it had shown a call")
+        if request.key and is_suspected:
+            self.problems.append("a suspected call was asked for by id through another key than the first one")
+
+    def _answered(self, request: Request, sent_at: datetime) -> Outcome:
         window = self._count(request.key)
         self._churn()
         self._write_texts()
@@ -301,8 +323,6 @@ class Whole:
             empty = Page((), (), (), request.walk.offset, request.walk.limit, 0, None, self.now)
             return replace(outcome, page=empty)
         if request.probe is not None:
-            if request.key:
-                self.problems.append("a call was asked for by id through another key than the first one")
             life = self.lives.get(request.probe.call_id)
             if life is None or life.deleted_at is not None:
                 return replace(outcome, error=NotFound("not there", status=404))
@@ -397,6 +417,7 @@ class Whole:
         replica, now = self.replica, self.now
         replica.inserted = replica.news = 0
         replica.looks_since = now
+        self.answering = set()
         self.workers = self.random.choice(WORKERS)
         options = Options(
             workers=self.workers,
@@ -429,7 +450,9 @@ class Whole:
         stored = sorted((i for i, one in self.replica.calls.items() if one.deleted_at is None), key=str)
         remembered = [self.lives[one] for one in stored[:8]]
         is_purged = not any(life.deleted_at is None and life.id not in self.poisoned for life in remembered)
-        return Presence(CONFIRM_AFTER, tuple(life.id for life in remembered), is_same_account=is_purged)
+        self.is_purged = is_purged and bool(remembered)
+        ids = tuple(life.id for life in remembered)
+        return Presence(CONFIRM_AFTER, ids, len(self.books), is_same_account=self.is_purged)
 
     # What the driver asks ------------------------------------------------------------------------------------------
 

@@ -151,7 +151,8 @@ class History:
         position = start(options, Ledger(), self.now, live=0, oldest_known=None, sliced_at=self.now)
         position = replace(position, live=None, state=replace(position.state, renews=False))
         self.key_budgets = [KeyBudget(limits) for _ in range(shape.keys)]
-        self.engine = Engine(options, position, Presence(timedelta(minutes=10), ()), self.key_budgets, self.now)
+        presence = Presence(timedelta(minutes=10), (), shape.keys)
+        self.engine = Engine(options, position, presence, self.key_budgets, self.now)
         Driver(self, self.engine, WORKERS).run()
         return self
 

@@ -1,9 +1,5 @@
-"""Chooses the calls to be asked for by id, and interprets the answers: suspected absences, controls, the source's
-identity. No I/O: its owner gives it answers and takes the next probe from it.
-
-**Identity.** If the replica holds calls, a source is trusted only after it has shown one of them: in the first page,
-which costs no extra request, or by id. If the source knows none of some remembered calls, the key belongs to another
-account or the base URL has changed: then nothing is written and nothing is concluded.
+"""Chooses the suspected absences and controls to be asked for by id, and interprets the answers. No I/O: its owner gives
+it answers and takes the next probe from it.
 """
 
 from __future__ import annotations
@@ -13,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from replicator.errors import AnotherSource, NotFound, RateLimited, SourceError
+from replicator.errors import NotFound
 from replicator.sync.deletions.rules import AGAIN_AFTER, CONTROL_AGE, Absence, after_answer, after_miss, after_nothing
 from replicator.sync.protocol.requests import Probe
 
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
 
 CONTROL_MARGIN = timedelta(seconds=15)
 """A control is asked again this long before it is too old, so that the probes sent after it still count."""
-TRIES = 3
-"""How often a remembered call is asked for while the answer is an error."""
 
 
 @dataclass(slots=True)
@@ -128,56 +122,3 @@ class Prober:
 
     def _has_control(self, now: datetime) -> bool:
         return self.control_at is not None and now - self.control_at <= CONTROL_AGE - CONTROL_MARGIN
-
-
-@dataclass(slots=True)
-class Identity:
-    """Whether the source was recognised as the stored one.
-
-    `remembered` are ids of stored calls; `head` is the first page, kept while the identity is in doubt.
-    """
-
-    remembered: tuple[UUID, ...] = ()
-    is_known: bool = True
-    waiting: deque[UUID] = field(default_factory=deque)
-    tries: dict[UUID, int] = field(default_factory=dict)
-    in_flight: int = 0
-    head: Outcome | None = None
-
-    def doubt(self, head: Outcome | None) -> None:
-        """Keep a first page that shows no stored call (None: it cannot be read), and queue the remembered calls."""
-        self.head = head
-        if not self.waiting and not self.in_flight:
-            self.waiting = deque(self.remembered)
-
-    def recognised(self) -> list[Outcome]:
-        """Return the first page that was kept, once, if the source has been recognised since."""
-        head, self.head = self.head, None if self.is_known else self.head
-        return [head] if self.is_known and head is not None else []
-
-    def next(self) -> Probe:
-        """Return the next remembered call to be asked for."""
-        self.in_flight += 1
-        return Probe(self.waiting.popleft())
-
-    def completed(self, probe: Probe, outcome: Outcome) -> None:
-        """Take an answer. Raises AnotherSource when the source knows none of the remembered calls.
-
-        Raises the SourceError of a remembered call that fails TRIES times.
-        """
-        self.in_flight -= 1
-        if outcome.call is not None and outcome.call.id == probe.call_id:
-            self.is_known = True
-            return
-        if not isinstance(outcome.error, NotFound):
-            # A refusal says nothing of the call. It is waited out, and is no reason to end the run.
-            is_try = outcome.is_sent and not isinstance(outcome.error, RateLimited)
-            tries = self.tries[probe.call_id] = self.tries.get(probe.call_id, 0) + is_try
-            if tries < TRIES:
-                self.waiting.append(probe.call_id)
-            elif isinstance(outcome.error, SourceError):
-                raise outcome.error
-        if not self.is_known and not self.waiting and not self.in_flight:
-            raise AnotherSource(
-                f"the source knows none of {len(self.remembered)} calls that are stored of this account, and its list shows none"
-            )

@@ -22,7 +22,7 @@ from replicator.sync.coverage.page import Lane
 from replicator.sync.engine.detail_queue import Details
 from replicator.sync.engine.failures import Judge, Verdict
 from replicator.sync.engine.pager import next_page, set_goals
-from replicator.sync.engine.planner import BY_ID, choose, completed, is_cut_short, is_head_due, rest, sent, through
+from replicator.sync.engine.planner import BY_ID, choose, completed, is_cut_short, is_head_due, rest, sent
 from replicator.sync.engine.position import Batch, absorb, committed, paid_for
 from replicator.sync.engine.state import MOST_LIST_REQUESTS
 from replicator.sync.protocol.actions import (
@@ -203,9 +203,7 @@ class Engine:
         yield Finish(ending)
 
     def _wait(self, held_until: datetime | None, now: datetime) -> Wait:
-        """Return the wait until the first of these: an answer, permission to send more, the age of the
-        batch, a bound.
-        """
+        """Return the wait: until an answer, permission to send more, the age of the batch, or a bound."""
         until = min(now + HEARTBEAT, held_until or now + HEARTBEAT)
         if self.deadline is not None:
             until = min(until, self.deadline)
@@ -238,16 +236,18 @@ class Engine:
         if not lanes:
             return self._held_until(state, now)
         for key, key_budget in reversed([*enumerate(self.key_budgets)]):
-            mine = through(key, lanes)[: key_budget.free(now)]
+            mine = self.presence.identity.through(key, lanes)[: key_budget.free(now)]
             if mine and (yield Charge(key, len(mine), now)):
                 yield self._requests(mine, key, now)
                 lanes = rest(lanes, mine)
-        return min(key_budget.budget.opens_at(now) for key_budget in self.key_budgets) if lanes else None
+        waiting = [self.key_budgets[key].budget for key in self.presence.identity.keys_for(lanes)]
+        return min((budget.opens_at(now) for budget in waiting), default=None)
 
     def _held_until(self, state: State, now: datetime) -> datetime | None:
         """Return when to look again if no lane may send now; None where no lane has anything to send."""
-        if choose(state, now, 1):
-            return min(key_budget.budget.spares_at(now) for key_budget in self.key_budgets)
+        if lanes := choose(state, now, 1):
+            keys = self.presence.identity.keys_for(lanes)
+            return min((self.key_budgets[key].budget.spares_at(now) for key in keys), default=None)
         is_resting = not state.most_pages and choose(replace(state, most_pages=1), now, 1)
         return self.judge.throttle.rest_until if is_resting else None
 
@@ -265,7 +265,7 @@ class Engine:
         if lane in self.details.queues:
             return Request(lane, key, expires_at, detail=self.details.next(lane))
         if lane is Lane.CONFIRM:
-            return Request(lane, key, expires_at, probe=self.presence.next())
+            return Request(lane, key, expires_at, probe=self.presence.next(key))
         state = self.position.state
         is_head = lane is Lane.FRESH and is_head_due(state, now)
         walk = next_page(self.position, lane, is_head=is_head)
@@ -358,7 +358,7 @@ class Engine:
         ranks = yield from _asking(presence.ranks(self.position, outcome))
         self.position = absorb(self.position, outcome, verdict, self.batch, news=news, stored_before=ranks)
         if outcome.page is not None and outcome.page.calls:
-            presence.prober.seen([call.id for call in outcome.page.calls])
+            presence.seen([call.id for call in outcome.page.calls])
 
     # What to write ------------------------------------------------------------------------------------------------
 

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Interval
 from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.bisect import begin, marks
-from replicator.sync.deletions.probes import Identity, Prober
+from replicator.sync.deletions.probes import Prober
 from replicator.sync.engine.failures import Verdict
+from replicator.sync.engine.identity import Identity
 from replicator.sync.protocol.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -38,32 +40,37 @@ LOOK_EVERY = timedelta(seconds=30)
 class Presence:
     """What a run knows of the calls that the source has.
 
-    `remembered` are ids of some stored calls. With `is_same_account` the operator vouches that the source is the stored
-    one.
+    `remembered` are ids of some stored calls, `keys` the number of keys. With `is_same_account` the operator vouches that
+    the source is the stored one.
     """
 
     def __init__(
-        self, confirm_after: timedelta, remembered: tuple[UUID, ...], *, is_same_account: bool = False
+        self, confirm_after: timedelta, remembered: tuple[UUID, ...], keys: int = 1, *, is_same_account: bool = False
     ) -> None:
         self._looked_at: datetime | None = None
         self.prober = Prober(confirm_after)
-        self.identity = Identity(remembered, is_known=is_same_account or not remembered)
+        self.identity = Identity(remembered, keys, is_vouched=is_same_account)
 
     # Calls by id --------------------------------------------------------------------------------------------------
 
     def ready(self, position: Position, now: datetime, free: int) -> Asking[int]:
         """Return how many calls may be asked for by id now, where the budget has `free` requests left."""
         if not self.identity.is_known:
-            return len(self.identity.waiting)
+            return self.identity.ready()
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
         if position.has_absences and not self.prober.waiting and is_time:
             self._looked_at = now
             self.prober.take((yield DueAbsences(position.live or 0, now, AT_HAND)))
         return self.prober.ready(now, free)
 
-    def next(self) -> Probe:
-        """Return the next call to be asked for by id."""
-        return self.prober.next() if self.identity.is_known else self.identity.next()
+    def next(self, key: int) -> Probe:
+        """Return the next call to be asked for by id through a key."""
+        return self.prober.next() if self.identity.knows(key) else self.identity.next(key)
+
+    def seen(self, ids: Sequence[UUID]) -> None:
+        """Remember calls that the source has just listed: each can serve as a control, and shows whether a key knows them."""
+        self.prober.seen(ids)
+        self.identity.shown = tuple(self.prober.controls)
 
     def changed(self) -> None:
         """Record that the suspected calls may have changed."""
@@ -72,25 +79,21 @@ class Presence:
     # The source's identity ----------------------------------------------------------------------------------------
 
     def recognise(self, outcome: Outcome, verdict: Verdict) -> Asking[list[Outcome]]:
-        """Return the outcomes that may be applied now: no page before the source has shown a stored call.
+        """Return the outcomes that may be applied now: none through a key that has not shown the stored account.
 
-        Raises AnotherSource where the source proves to be another one, and a SourceError where the check keeps failing.
+        Raises AnotherSource where a key proves to be of another one, and a SourceError where the check keeps failing.
         """
-        identity, request = self.identity, outcome.request
-        if identity.is_known:
+        identity, request, page = self.identity, outcome.request, outcome.page
+        if identity.knows(request.key):
             return [outcome]
         if request.probe is not None:
-            identity.completed(request.probe, outcome)
-            return identity.recognised()
-        if outcome.page is None:
+            return identity.completed(request.key, request.probe, outcome)
+        if page is None:
             if verdict is Verdict.BROKEN:
-                identity.doubt(None)  # its first page cannot be read, so the stored calls are asked for by id
+                identity.unread(request.key)
             return [outcome]
-        identity.is_known = yield KnowsAny(tuple(call.id for call in outcome.page.calls))
-        if identity.is_known:
-            return [outcome]
-        identity.doubt(outcome)
-        return []
+        ids = tuple(call.id for call in page.calls)
+        return identity.listed(request.key, outcome, ids, is_stored=(yield KnowsAny(ids)))
 
     # Where replica and source differ ------------------------------------------------------------------------------
 

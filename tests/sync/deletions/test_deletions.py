@@ -237,6 +237,56 @@ def test_another_account_is_not_written(database: Database) -> None:
         assert there.value("SELECT count(*) FROM truedy.calls") > 300
 
 
+STRANGE = "truedy_of_another_organisation"
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_no_key_of_another_account_is_written(database: Database, place: int) -> None:
+    """One of two keys is of another organisation, wherever it stands: not one of its calls is stored, nothing is inferred
+    from its 404s, and the error says which key it is.
+    """
+    with source(database, calls=300) as there, running(Api(World(77, 300, switches=FREE))) as url:
+        settled(there)
+        for _ in range(250):
+            there.world.create(status="completed")
+        with Reader(url, KEY) as strange, Reader(there.base_url, KEY) as ours:
+            keys = [(KEY, ours)]
+            keys.insert(place, (STRANGE, strange))
+            options = Options(base_url=there.base_url, limits=Limits(100, 60.0, 0.0))
+            with pytest.raises(AnotherSource, match=f"number {place + 1} knows none of"):
+                Run(database, keys, options).perform()
+        own = {str(one) for one in there.world.live_ids()}
+        stored = {str(row[0]) for row in there.rows("SELECT id FROM truedy.calls")}
+        assert stored <= own
+        assert (len(stored) > 300) == (place == 0)
+        assert there.rows("SELECT 1 FROM replicator.absences WHERE misses > 0") == []
+        assert there.rows("SELECT 1 FROM truedy.transcripts WHERE state LIKE 'absent%'") == []
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_keys_of_two_accounts_write_nothing_to_an_empty_replica(database: Database, place: int) -> None:
+    """Nobody can say whose account is meant, so it is said before the first page is written."""
+    with source(database, calls=300) as there, running(Api(World(77, 300, switches=FREE))) as url:
+        with Reader(url, KEY) as strange, Reader(there.base_url, KEY) as ours:
+            keys = [(KEY, ours)]
+            keys.insert(place, (STRANGE, strange))
+            options = Options(base_url=there.base_url, limits=Limits(None))
+            with pytest.raises(AnotherSource, match="number 1 knows none of 10 calls that another one lists"):
+                Run(database, keys, options).perform()
+        assert there.rows("SELECT 1 FROM truedy.calls") == []
+
+
+def test_two_keys_of_one_account_are_both_used(database: Database) -> None:
+    """Each is asked for one call before; then its limit is used up like that of the other one."""
+    with source(database, calls=300) as there, Reader(there.base_url, KEY) as one, Reader(there.base_url, KEY) as other:
+        options = Options(base_url=there.base_url, limits=Limits(200, 60.0, 0.0))
+        keys = [(KEY, one), ("truedy_second", other)]
+        assert Run(database, keys, options).perform().result == "done"
+        assert there.differences() == []
+        spent = there.rows("SELECT key_id FROM replicator.budget_windows WHERE charged > 0 GROUP BY key_id")
+        assert len(spent) == 2
+
+
 def test_a_source_is_recognised_by_id(database: Database) -> None:
     """More new calls came than a page holds, so the first page shows no stored call: one answers by id, and the run goes on."""
     with source(database, calls=300) as there:

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from replicator.errors import NotFound, RateLimited, SourceUnavailable
+from replicator.errors import NotFound
 from replicator.records import Call
 from replicator.source.parsing import parse_row
 from replicator.sync.coverage.page import Lane
-from replicator.sync.deletions.probes import Identity, Prober
+from replicator.sync.deletions.probes import Prober
 from replicator.sync.deletions.rules import Absence
 from replicator.sync.protocol.requests import Outcome, Probe, Request
 
@@ -73,18 +73,3 @@ def test_a_404_counts_between_two_controls_of_its_own_key(before: int, asked: in
         probe = prober.next()
         found = prober.completed(probe, answered(probe, is_there=is_there, key=key))
     assert [(absence.misses, absence.state) for absence in found] == [(misses, "suspected")]
-
-
-def test_a_refusal_says_nothing_of_a_remembered_call() -> None:
-    """The limit is used up by another program for some minutes: the call is asked for again, and the run goes on."""
-    identity = Identity((CONTROL,), is_known=False)
-    identity.doubt(None)
-    for _ in range(10):
-        probe = identity.next()
-        request = Request(Lane.CONFIRM, 0, NOW + timedelta(minutes=1), probe=probe)
-        identity.completed(probe, Outcome(request, NOW, NOW, error=RateLimited("refused")))
-    failed = Outcome(request, NOW, NOW, error=SourceUnavailable("failed", status=500))
-    for _ in range(2):
-        identity.completed(identity.next(), failed)
-    with pytest.raises(SourceUnavailable):
-        identity.completed(identity.next(), failed)

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from replicator.budget.key_budget import KeyBudget, Limits
+from replicator.budget.rules import Completion
 from replicator.errors import BadKey
 from replicator.records import Call, Page
 from replicator.sync.content.calls import Policy
@@ -62,7 +63,7 @@ class There:
         self.replica, self.is_charging, self.done = InMemory(), is_charging, list[Action]()
         self.key_budgets = [KeyBudget(limits) for _ in range(keys)]
         position = start(chosen, ledger, NOW, live=0, oldest_known=None, sliced_at=NOW, asked=asked)
-        self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), ()), self.key_budgets, NOW)
+        self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), (), keys), self.key_budgets, NOW)
 
     def turn(self, now: datetime = NOW) -> Wait | Finish | Fail:
         """Perform what is wanted until the engine waits or ends."""
@@ -137,6 +138,24 @@ def test_requests_go_to_the_next_key_when_one_is_used_up() -> None:
     there.turn()
     assert [action.key for action in there.done if isinstance(action, Charge)] == [1]
     assert [request.key for request in there.sent] == [1]
+
+
+def test_a_request_that_only_one_key_may_send_waits_for_that_key() -> None:
+    """When another key's window opens is no reason to look again. Here the key that is used up has to show a call of the
+    first page, which came through the other one.
+    """
+    there = There(keys=2, limit=10)
+    there.key_budgets[0] = KeyBudget(Limits(10, 10.0, 0.0))
+    assert there.key_budgets[1].charge(NOW, 10)
+    there.key_budgets[1].completed([Completion(NOW, NOW, NOW)] * 10)
+    there.turn()
+    there.answers(there.sent[0], rows=3)
+    waits = there.turn()
+    assert there.sent == []
+    assert isinstance(waits, Wait)
+    assert waits.held_until == there.key_budgets[1].budget.opens_at(NOW) > there.key_budgets[0].budget.opens_at(NOW)
+    there.turn(NOW + timedelta(minutes=2))
+    assert [(request.key, str(request)[:11]) for request in there.sent if request.probe] == [(1, "GET /calls/")]
 
 
 def test_what_came_in_is_committed_when_workers_are_idle() -> None:

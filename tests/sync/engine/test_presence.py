@@ -16,9 +16,9 @@ from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Ledger, Piece
 from replicator.sync.coverage.page import Lane
 from replicator.sync.coverage.walk import Walk
 from replicator.sync.deletions import bisect
-from replicator.sync.deletions.probes import TRIES
 from replicator.sync.deletions.rules import Absence
 from replicator.sync.engine.failures import Verdict
+from replicator.sync.engine.identity import TRIES
 from replicator.sync.engine.position import Position, Source
 from replicator.sync.engine.presence import AT_HAND, LOOK_EVERY, MOST_SEARCHES, Presence
 from replicator.sync.engine.state import State
@@ -69,9 +69,11 @@ def test_a_first_page_without_one_waits_until_a_stored_call_answers() -> None:
     """The remembered calls are asked for by id; the page counts with the first that answers as itself, once."""
     doubted, head = presence(ID, OTHER), a_head(7)
     assert decided(doubted.recognise(head, Verdict.TAKEN), False)[0] == []
-    assert decided(doubted.ready(placed(), NOW, 5)) == (2, [])
-    assert (doubted.next().call_id, doubted.next().call_id) == (ID, OTHER)
+    assert decided(doubted.ready(placed(), NOW, 5)) == (1, [])
+    assert doubted.next(0).call_id == ID
+    assert decided(doubted.ready(placed(), NOW, 5)) == (0, [])
     assert decided(doubted.recognise(of_probe(1, error=GONE), Verdict.TAKEN))[0] == []
+    assert doubted.next(0).call_id == OTHER
     assert decided(doubted.recognise(of_probe(2, call=a_call(2)), Verdict.TAKEN))[0] == [head]
     assert doubted.identity.is_known
     late = of_probe(2, call=a_call(2))
@@ -82,8 +84,9 @@ def test_a_source_that_knows_none_of_the_stored_calls_is_another_one() -> None:
     """Also one that answers with a call of another id. Nothing of its first page counts."""
     doubted = presence(ID, OTHER)
     decided(doubted.recognise(a_head(7), Verdict.TAKEN), False)
-    doubted.next(), doubted.next()
+    doubted.next(0)
     decided(doubted.recognise(of_probe(1, error=GONE), Verdict.TAKEN))
+    doubted.next(0)
     with pytest.raises(AnotherSource, match="none of 2 calls"):
         decided(doubted.recognise(of_probe(2, error=GONE), Verdict.TAKEN))
 
@@ -93,10 +96,10 @@ def test_a_remembered_call_that_fails_is_asked_for_again() -> None:
     doubted, error = presence(ID), SourceUnavailable("no", status=500)
     decided(doubted.recognise(a_head(7), Verdict.TAKEN), False)
     for _ in range(TRIES - 1):
-        doubted.next()
+        doubted.next(0)
         decided(doubted.recognise(of_probe(1, error=error), Verdict.TAKEN))
         assert decided(doubted.ready(placed(), NOW, 5))[0] == 1
-    doubted.next()
+    doubted.next(0)
     with pytest.raises(SourceUnavailable):
         decided(doubted.recognise(of_probe(1, error=error), Verdict.TAKEN))
 
@@ -133,7 +136,7 @@ def test_a_suspected_call_is_asked_for_behind_a_control() -> None:
     assert decided(there.ready(position, NOW, 5), [gap])[0] == 0
     there.prober.seen([ID])
     assert decided(there.ready(position, NOW, 5))[0] == 1
-    assert there.next().call_id == ID
+    assert there.next(0).call_id == ID
 
 
 # Where replica and source differ -----------------------------------------------------------------------------------
