@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from replicator.budget.requester import Requester, SpentError
 from replicator.doctor.findings import Finding, fine, of, warning
-from replicator.errors import AnotherAccount, RateLimited, ReplicatorError, SourceError
+from replicator.errors import AnotherAccount, AnotherSource, NotFound, RateLimited, ReplicatorError, SourceError
 from replicator.sync.clock import steady_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
 
     from replicator.budget.durable import Limits
-    from replicator.records import Page
     from replicator.source.reading import Reading
     from replicator.store.database import Database
     from replicator.store.diagnosis import Facts
@@ -36,6 +37,8 @@ class Asked:
     sent_at: datetime | None = None
     received_at: datetime | None = None
     is_charged: bool = True
+    newest: UUID | None = None
+    """The newest call that was listed."""
 
 
 class _TooLongError(Exception):
@@ -45,34 +48,63 @@ class _TooLongError(Exception):
 def ask(
     readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str, base_url: str
 ) -> Asked:
-    """Ask for one call with each of the account's keys, until one fails.
+    """Ask for the newest call with the first of the account's keys, and for that call by id with each other one, until one
+    fails: all have to know it.
 
     `database` holds the stored budgets; without it nothing is charged.
     """
-    asked = Asked()
-    for key, reader in readers:
-        asked = _ask(key, reader, limits, database, account, base_url)
+    asked, listed = Asked(), None
+    for number, (key, reader) in enumerate(readers, 1):
+        question = _newest if listed is None else partial(_known, listed)
+        answers = _ask(key, reader, question, limits, database, account, base_url)
+        if listed is not None and isinstance(answers.failure, NotFound):
+            failure = AnotherSource(
+                f"of the {len(readers)} keys in TRUEDY_API_KEY, number {number} does not know a call that another one lists: "
+                "they are not of one account",
+                advice="give TRUEDY_API_KEY keys of one account only; if that call was deleted just now, run doctor again",
+            )
+            return replace(asked, failure=failure)
+        asked = replace(answers, total=asked.total if answers.total is None else answers.total)
+        listed = listed or asked.newest
         if asked.failure is not None or asked.sent_at is None:
             break
     return asked
 
 
-def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, account: str, base_url: str) -> Asked:
-    seen: list[Asked] = []
+def _newest(reader: Reading) -> Asked:
+    page = reader.list_calls(limit=1, offset=0)
+    return Asked(page.total, server_time=page.server_time, newest=next((call.id for call in page.calls), None))
 
-    def question(reader: Reading) -> Page:
+
+def _known(call_id: UUID, reader: Reading) -> Asked:
+    return Asked(server_time=reader.get_call(call_id).server_time)
+
+
+def _ask(
+    key: str,
+    reader: Reading,
+    question: Callable[[Reading], Asked],
+    limits: Limits,
+    database: Database | None,
+    account: str,
+    base_url: str,
+) -> Asked:
+    seen: list[Asked] = []
+    is_charged = database is not None
+
+    def asking(reader: Reading) -> Asked:
         sent = datetime.now(UTC)
         try:
-            page = reader.list_calls(limit=1, offset=0)
+            found = question(reader)
         except SourceError as error:
-            seen.append(Asked(None, error, error.server_time, sent, datetime.now(UTC), database is not None))
+            seen.append(Asked(None, error, error.server_time, sent, datetime.now(UTC), is_charged))
             raise
-        seen.append(Asked(page.total, None, page.server_time, sent, datetime.now(UTC), database is not None))
-        return page
+        seen.append(replace(found, sent_at=sent, received_at=datetime.now(UTC), is_charged=is_charged))
+        return found
 
     with suppress(SourceError, SpentError, _TooLongError):
         if database is None:
-            question(reader)
+            asking(reader)
         else:
             try:
                 Requester(
@@ -84,7 +116,7 @@ def _ask(key: str, reader: Reading, limits: Limits, database: Database | None, a
                     steady_clock(),
                     base_url=base_url,
                     on_wait=_refuse_long_waits,
-                ).ask(question)
+                ).ask(asking)
             except AnotherAccount as error:
                 return Asked(None, error)
     return seen[0] if seen else Asked()

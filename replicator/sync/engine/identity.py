@@ -131,7 +131,7 @@ class Identity:
         if self.remembered:
             self.first = key
             self._ask(key)
-        else:
+        elif self.first is None:
             self._trust(key)
 
     def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:

@@ -163,6 +163,16 @@ def test_a_first_page_that_cannot_be_compared() -> None:
     assert known.known == {1}
 
 
+def test_a_doubt_does_not_end_with_a_page_that_cannot_be_read() -> None:
+    """The first page that was read still waits for the other keys."""
+    identity = Identity((), 2)
+    assert first_page(identity, 1, [7]) == []
+    identity.unread(1)
+    assert not identity.is_known
+    (page,) = asked(identity, 0, is_there=True)
+    assert page.page is not None
+
+
 def test_an_account_that_looked_full_and_then_empty_is_taken_as_it_is() -> None:
     """The page that waited is of an earlier moment, and counts no longer."""
     identity = Identity((), 2)

@@ -1,0 +1,59 @@
+"""What `doctor` asks of the source with each key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from replicator.budget.durable import Limits
+from replicator.doctor.source import ask
+from replicator.errors import AnotherSource, BadKey
+from replicator.simulator.api import KEY, Api
+from replicator.simulator.server import running
+from replicator.simulator.switches import Switches
+from replicator.simulator.world import World
+from replicator.source.client import Reader
+
+if TYPE_CHECKING:
+    from replicator.store.database import Database
+
+SECOND = "truedy_second"
+FREE = Switches(limit=None)
+
+
+def test_each_key_is_asked_once_and_charged(database: Database) -> None:
+    """The first one for the newest call, the other one for that call."""
+    api = Api(World(1, 20, switches=FREE), keys=(KEY, SECOND))
+    with running(api) as url, Reader(url, KEY) as one, Reader(url, SECOND) as other:
+        asked = ask([(KEY, one), (SECOND, other)], Limits(100, 60.0, 0.0), database, "default", url)
+    assert (asked.total, asked.failure, asked.is_charged) == (20, None, True)
+    assert api.log.by_kind == {"list": 1, "call": 1}
+    with database.connection() as connection:
+        charged = connection.execute("SELECT count(DISTINCT key_id) FROM replicator.budget_windows").fetchone()
+    assert charged == (2,)
+
+
+@pytest.mark.parametrize("calls", [0, 20])
+def test_keys_of_two_accounts_are_told(calls: int) -> None:
+    """The second one does not know the first one's newest call. An account without a call shows nothing of that."""
+    with (
+        running(Api(World(1, calls, switches=FREE))) as url,
+        running(Api(World(77, 20, switches=FREE))) as strange,
+        Reader(url, KEY) as one,
+        Reader(strange, KEY) as other,
+    ):
+        asked = ask([(KEY, one), (SECOND, other)], Limits(None), None, "default", url)
+    if not calls:
+        assert asked.failure is None
+        return
+    assert isinstance(asked.failure, AnotherSource)
+    assert "of the 2 keys in TRUEDY_API_KEY, number 2 does not know a call" in asked.failure.message
+
+
+def test_a_second_key_that_is_refused_is_told() -> None:
+    """As it is with one key."""
+    api = Api(World(1, 20, switches=FREE), keys=(KEY,))
+    with running(api) as url, Reader(url, KEY) as one, Reader(url, SECOND) as other:
+        asked = ask([(KEY, one), (SECOND, other)], Limits(None), None, "default", url)
+    assert isinstance(asked.failure, BadKey)
