@@ -39,6 +39,8 @@ class Asked:
     is_charged: bool = True
     newest: UUID | None = None
     """The newest call that was listed."""
+    keys: int = 1
+    """How many keys were asked."""
 
 
 class _TooLongError(Exception):
@@ -64,7 +66,7 @@ def ask(
                 advice="give TRUEDY_API_KEY keys of one account only; if that call was deleted just now, run doctor again",
             )
             return replace(asked, failure=failure)
-        asked = replace(answers, total=asked.total if answers.total is None else answers.total)
+        asked = replace(answers, total=asked.total if answers.total is None else answers.total, keys=number)
         listed = listed or asked.newest
         if asked.failure is not None or asked.sent_at is None:
             break
@@ -142,7 +144,8 @@ def of_source(asked: Asked, facts: Facts | None, *, base_url: str, configured_li
         yield warning("source", "not asked: the requests of this window are used up", "try again in a minute", "nobody")
     else:
         total = "calls" if asked.total is None else f"{asked.total:,} calls"
-        yield fine("source", f"{base_url} answers, accepts the key and lists {total}")
+        keys = "the key" if asked.keys == 1 else f"the {asked.keys} keys"
+        yield fine("source", f"{base_url} answers, accepts {keys} and lists {total}")
     if not asked.is_charged:
         yield fine(
             "source", "the request was not charged to the budget: the database has no tables yet, or cannot be written"

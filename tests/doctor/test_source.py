@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from replicator.budget.durable import Limits
-from replicator.doctor.source import ask
+from replicator.doctor.source import ask, of_source
 from replicator.errors import AnotherSource, BadKey
 from replicator.simulator.api import KEY, Api
 from replicator.simulator.server import running
@@ -28,6 +28,8 @@ def test_each_key_is_asked_once_and_charged(database: Database) -> None:
     with running(api) as url, Reader(url, KEY) as one, Reader(url, SECOND) as other:
         asked = ask([(KEY, one), (SECOND, other)], Limits(100, 60.0, 0.0), database, "default", url)
     assert (asked.total, asked.failure, asked.is_charged) == (20, None, True)
+    found = [one.what for one in of_source(asked, None, base_url=url, configured_limit=None)]
+    assert found[0] == f"{url} answers, accepts the 2 keys and lists 20 calls"
     assert api.log.by_kind == {"list": 1, "call": 1}
     with database.connection() as connection:
         charged = connection.execute("SELECT count(DISTINCT key_id) FROM replicator.budget_windows").fetchone()
