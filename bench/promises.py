@@ -134,14 +134,14 @@ def promises() -> list[Promise]:
             "Only the account that is stored",
             "A replica that holds calls writes nothing before the source has shown one of them, in its first page or by id. An "
             "empty account, another key and another base URL end the run, and nothing is inferred. Where several keys are given, "
-            "each has to show such a call before anything else is asked through it; of an empty replica, keys of two accounts end "
-            "the first run before anything is written.",
+            "each has to show such a call before anything else is asked through it. If nothing is stored, the first key that is used "
+            "is taken at its word, and the others have to show a call that it lists.",
             "Recognition after every remembered call was deleted: then the operator confirms it, with `sync --same-account`.",
             (
                 "tests/sync/deletions/test_deletions.py::test_another_account_is_not_written",
                 "tests/sync/deletions/test_deletions.py::test_an_empty_account_that_is_none",
                 "tests/sync/deletions/test_deletions.py::test_no_key_of_another_account_is_written",
-                "tests/sync/deletions/test_deletions.py::test_keys_of_two_accounts_write_nothing_to_an_empty_replica",
+                "tests/sync/deletions/test_deletions.py::test_keys_of_two_accounts_are_not_mixed_in_an_empty_replica",
             ),
         ),
         Promise(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.store.diagnosis import Facts
 
+LISTED = 10
+"""So many of the newest calls are asked for."""
 MOST_WAIT_SECONDS = 10.0
 """The longest wait for the budget: a user should not have to wait for a whole window."""
 MOST_CLOCK_SECONDS = 60.0
@@ -37,8 +39,8 @@ class Asked:
     sent_at: datetime | None = None
     received_at: datetime | None = None
     is_charged: bool = True
-    newest: UUID | None = None
-    """The newest call that was listed."""
+    listed: UUID | None = None
+    """One of the newest calls."""
     keys: int = 1
     """How many keys were asked."""
 
@@ -50,32 +52,34 @@ class _TooLongError(Exception):
 def ask(
     readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str, base_url: str
 ) -> Asked:
-    """Ask for the newest call with the first of the account's keys, and for that call by id with each other one, until one
-    fails: all have to know it.
+    """Ask for the newest calls with the first of the account's keys, and for one of them by id with each other one, until one
+    fails: all have to know it. Where the first key lists no call, no other one may.
 
     `database` holds the stored budgets; without it nothing is charged.
     """
-    asked, listed = Asked(), None
+    asked, total = Asked(), None
     for number, (key, reader) in enumerate(readers, 1):
-        question = _newest if listed is None else partial(_known, listed)
-        answers = _ask(key, reader, question, limits, database, account, base_url)
-        if listed is not None and isinstance(answers.failure, NotFound):
+        question = _newest if asked.listed is None else partial(_known, asked.listed)
+        found = _ask(key, reader, question, limits, database, account, base_url)
+        is_other = isinstance(found.failure, NotFound) if asked.listed else total == 0 and bool(found.total)
+        if number > 1 and is_other:
             failure = AnotherSource(
-                f"of the {len(readers)} keys in TRUEDY_API_KEY, number {number} does not know a call that another one lists: "
-                "they are not of one account",
-                advice="give TRUEDY_API_KEY keys of one account only; if that call was deleted just now, run doctor again",
+                f"of the {len(readers)} keys in TRUEDY_API_KEY, number {number} does not show what number 1 shows: probably they "
+                "are not of one account",
+                advice="give TRUEDY_API_KEY keys of one account only; if calls come or are deleted just now, run doctor again",
             )
             return replace(asked, failure=failure)
-        asked = replace(answers, total=asked.total if answers.total is None else answers.total, keys=number)
-        listed = listed or asked.newest
+        total = found.total if number == 1 else total
+        asked = replace(found, total=total, listed=asked.listed or found.listed, keys=number)
         if asked.failure is not None or asked.sent_at is None:
             break
     return asked
 
 
 def _newest(reader: Reading) -> Asked:
-    page = reader.list_calls(limit=1, offset=0)
-    return Asked(page.total, server_time=page.server_time, newest=next((call.id for call in page.calls), None))
+    """Ask for a page. Its last call is the one that is least likely to be deleted meanwhile."""
+    page = reader.list_calls(limit=LISTED, offset=0)
+    return Asked(page.total, server_time=page.server_time, listed=page.calls[-1].id if page.calls else None)
 
 
 def _known(call_id: UUID, reader: Reading) -> Asked:

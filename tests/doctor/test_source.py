@@ -36,21 +36,20 @@ def test_each_key_is_asked_once_and_charged(database: Database) -> None:
     assert charged == (2,)
 
 
-@pytest.mark.parametrize("calls", [0, 20])
-def test_keys_of_two_accounts_are_told(calls: int) -> None:
-    """The second one does not know the first one's newest call. An account without a call shows nothing of that."""
+@pytest.mark.parametrize(("first", "second", "is_told"), [(20, 20, True), (0, 20, True), (20, 0, True), (0, 0, False)])
+def test_keys_of_two_accounts_are_told(first: int, second: int, *, is_told: bool) -> None:
+    """The second one does not know a call that the first one lists, or lists calls where the first one lists none."""
     with (
-        running(Api(World(1, calls, switches=FREE))) as url,
-        running(Api(World(77, 20, switches=FREE))) as strange,
+        running(Api(World(1, first, switches=FREE))) as url,
+        running(Api(World(77, second, switches=FREE))) as strange,
         Reader(url, KEY) as one,
         Reader(strange, KEY) as other,
     ):
         asked = ask([(KEY, one), (SECOND, other)], Limits(None), None, "default", url)
-    if not calls:
-        assert asked.failure is None
-        return
-    assert isinstance(asked.failure, AnotherSource)
-    assert "of the 2 keys in TRUEDY_API_KEY, number 2 does not know a call" in asked.failure.message
+    assert asked.total == first
+    assert isinstance(asked.failure, AnotherSource) == is_told
+    if asked.failure is not None:
+        assert "of the 2 keys in TRUEDY_API_KEY, number 2 does not show what number 1 shows" in asked.failure.message
 
 
 def test_a_second_key_that_is_refused_is_told() -> None:

@@ -93,11 +93,19 @@ class Shape:
     skew: timedelta = timedelta(0)
     chaos_requests: int = 90
     parses: bool = False
+    strange: float = 0.0
+    """How often a process that finds stored calls is given a key of another account among several."""
     limiter: float = 0.0
     """So many seconds after a page was answered, pages are answered with 500: a limiter that does not say that it is one."""
 
 
 def random_shape(rng: random.Random) -> Shape:
+    """Return a shape. Several keys are the last thing that is drawn for, so that a seed's other choices stay what they are."""
+    shape = _random_shape(rng)
+    return replace(shape, strange=rng.choice([0.0, 0.3])) if shape.keys > 1 else shape
+
+
+def _random_shape(rng: random.Random) -> Shape:
     """Return the shape of one history, from calm to hostile."""
     return Shape(
         calls=rng.choice([0, 1, 40, 99, 101, 150]),
@@ -196,7 +204,9 @@ class Whole:
         self.workers = max(WORKERS)
         self.answering: set[int] = set()
         """The keys through which the source has shown something to this process."""
-        self.is_purged = False
+        self.is_purged = self.is_empty = False
+        self.strange: int | None = None
+        """The key that is of another account, in this process."""
         self.is_lost = False
         """The process before left requests behind that nobody has counted."""
         self.dark_until = self.down_until = self.wave_until = START
@@ -283,17 +293,26 @@ class Whole:
         """Answer one request as it arrives, now."""
         self._check_key(request)
         outcome = self._answered(request, sent_at)
+        if request.key == self.strange:
+            outcome = self._of_another_account(outcome)
         if outcome.page is not None or outcome.call is not None:
             self.answering.add(request.key)
-        elif request.is_head and not self.replica.calls and outcome.error is not None:
-            # Where nothing is stored and the first page cannot be read, its key is taken at its word.
-            self.answering = {request.key}
         return outcome
+
+    def _of_another_account(self, outcome: Outcome) -> Outcome:
+        """Return the answer through a key of another account, which has calls of its own and knows none of ours."""
+        if outcome.page is not None:
+            calls = [replace(call, id=UUID(int=call.id.int ^ 1 << 127)) for call in outcome.page.calls]
+            return replace(outcome, page=replace(outcome.page, calls=tuple(calls)))
+        is_found = outcome.error is None
+        return replace(outcome, call=None, found=None, error=NotFound("not there", status=404)) if is_found else outcome
 
     def _check_key(self, request: Request) -> None:
         """Find requests through a key that may not send them: one that has shown nothing yet, or another than the first one."""
         is_suspected = request.probe is not None and request.probe.absence is not None
         is_first = request.is_head or (request.probe is not None and not is_suspected)
+        if self.is_empty and not self.answering:
+            self.answering = {request.key}  # it is taken at its word
         if len(self.books) > 1 and not (is_first or self.is_purged or request.key in self.answering):
             self.problems.append(f"key {request.key} was used before it had shown a call")
         if request.key and is_suspected:
@@ -450,7 +469,12 @@ class Whole:
         stored = sorted((i for i, one in self.replica.calls.items() if one.deleted_at is None), key=str)
         remembered = [self.lives[one] for one in stored[:8]]
         is_purged = not any(life.deleted_at is None and life.id not in self.poisoned for life in remembered)
-        self.is_purged = is_purged and bool(remembered)
+        self.is_empty = not remembered
+        self.is_purged = is_purged and not self.is_empty
+        self.strange = None
+        may_be_strange = self.shape.strange and not (self.is_healed or is_purged)
+        if may_be_strange and self.random.random() < self.shape.strange:
+            self.strange = self.random.randrange(len(self.books))
         ids = tuple(life.id for life in remembered)
         return Presence(CONFIRM_AFTER, ids, len(self.books), is_same_account=self.is_purged)
 
@@ -496,6 +520,8 @@ class Whole:
         position, batch = commit.position, commit.batch
         for absence in batch.absences:
             self._check_deletion(absence, batch)
+        if any(one.request.key == self.strange and (one.page is None or one.page.calls) for one in batch.outcomes):
+            self.problems.append("what another account's key shows was written")
         if not self.poisoned and not self.shape.faults and any(row.reason == STEPPED_OVER for row in batch.bad):
             self.problems.append("a row that can be read was taken for one that cannot")
         for books, key_budget in zip(self.books, self.key_budgets, strict=True):

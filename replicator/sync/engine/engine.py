@@ -123,9 +123,7 @@ class Engine:
     # The protocol -------------------------------------------------------------------------------------------------
 
     def actions(self, now: datetime) -> tuple[Action, ...]:
-        """Return the actions to perform now, in this order. The last is `Wait`, ends the run, or is answered by an
-        event.
-        """
+        """Return the actions to perform now, in order. The last is `Wait`, ends the run, or is answered by an event."""
         if self._asked is not None:
             return (self._asked,)
         made: list[Action] = []
@@ -235,13 +233,13 @@ class Engine:
         lanes = choose(state, now, room, sum(key_budget.spare(now) for key_budget in self.key_budgets))
         if not lanes:
             return self._held_until(state, now)
-        for key, key_budget in reversed([*enumerate(self.key_budgets)]):
-            mine = self.presence.identity.through(key, lanes)[: key_budget.free(now)]
+        identity, room = self.presence.identity, len(lanes)
+        for key in identity.order():
+            mine = identity.through(key, lanes)[: min(room, self.key_budgets[key].free(now))]
             if mine and (yield Charge(key, len(mine), now)):
                 yield self._requests(mine, key, now)
-                lanes = rest(lanes, mine)
-        waiting = [self.key_budgets[key].budget for key in self.presence.identity.keys_for(lanes)]
-        return min((budget.opens_at(now) for budget in waiting), default=None)
+                lanes, room = rest(lanes, mine), room - len(mine)
+        return min((self.key_budgets[key].budget.opens_at(now) for key in identity.keys_for(lanes)), default=None)
 
     def _held_until(self, state: State, now: datetime) -> datetime | None:
         """Return when to look again if no lane may send now; None where no lane has anything to send."""
@@ -253,6 +251,7 @@ class Engine:
 
     def _requests(self, lanes: Sequence[Lane], key: int, now: datetime) -> Send:
         """Make the requests of lanes, after they were charged to a key."""
+        self.presence.identity.used(key)
         expires_at = self.key_budgets[key].budget.closes_at(now)
         requests = tuple(self._request(lane, key, now, expires_at) for lane in lanes)
         by_id = Counter(request.lane for request in requests if request.walk is None)
@@ -299,15 +298,16 @@ class Engine:
                 continue
             try:
                 counted = yield from _asking(self.presence.recognise(outcome, verdict))
-            except SourceError as error:  # it is another source: none of its answers is written
-                yield Fail(error)
-                return
+            except SourceError as error:  # a key of another account: nothing that it shows is written
+                fatal = fatal or error
+                continue
             if self.presence.identity.is_known and not self.position.state.is_identified:
                 self.position = replace(self.position, state=replace(self.position.state, is_identified=True))
             for known in counted:
                 yield from self._absorb(known, verdict if known is outcome else Verdict.TAKEN, now)
         if fatal is not None:
-            yield from self._commit(now)
+            if self.presence.identity.is_known:
+                yield from self._commit(now)
             yield Fail(fatal)
 
     def _note_completed(self, outcomes: Sequence[Outcome]) -> None:
@@ -352,8 +352,7 @@ class Engine:
             return
         news = 0
         if self.position.state.scan is not None:
-            # Only a commit shows how many rows were new: so the rows are stored first, and what they prove with the
-            # next batch.
+            # Only a commit shows how many rows were new: so what they prove is stored with the next batch.
             news = yield from self._commit(now)
         ranks = yield from _asking(presence.ranks(self.position, outcome))
         self.position = absorb(self.position, outcome, verdict, self.batch, news=news, stored_before=ranks)

@@ -1,10 +1,10 @@
 """Decides which of an account's keys may be used: each has to show a call of the stored account first. Pure.
 
-If the replica holds calls, the first key is trusted only after it has shown one of them: in the first page, which costs no
-extra request, or by id. Each other key is asked for one such call by id when it is needed for the first time. If the
-replica holds no call, there is nothing to compare the first key with: its first page is kept until every other key has
-shown one of its calls. A key that knows none of them is of another account, or the base URL has changed: then nothing is
-written and nothing is concluded.
+If the replica holds calls, the first key that is used is trusted only after it has shown one of them: in the first page,
+which costs no extra request, or by id. If the replica holds no call, there is nothing to compare that key with, and it is
+taken at its word. Each other key is asked for one call by id when it is needed for the first time. A key that knows none of
+these calls is of another account, or the base URL has changed: nothing that it shows is written, and nothing is concluded
+from what it does not know.
 """
 
 from __future__ import annotations
@@ -24,20 +24,28 @@ if TYPE_CHECKING:
 
     from replicator.sync.protocol.requests import Outcome
 
-MOST_SHOWN = 10
-"""About the most calls of a first page that the other keys are asked for."""
 TRIES = 3
 """How often a known call is asked for through one key while the answer is an error."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """What is asked of one key: the calls that wait to be asked for (of `count`), one at a time."""
+    """What one key is asked for, one call at a time."""
 
-    waiting: deque[UUID]
-    count: int
+    waiting: deque[UUID] = field(default_factory=deque)
+    calls: set[UUID] = field(default_factory=set)
+    """All calls that it is or was asked for."""
     is_in_flight: bool = False
     tries: dict[UUID, int] = field(default_factory=dict)
+    error: SourceError | None = None
+    """The error of a call that was asked for TRIES times."""
+
+    def add(self, calls: Sequence[UUID]) -> None:
+        """Queue the calls that were not asked for yet."""
+        for call in calls:
+            if call not in self.calls:
+                self.calls.add(call)
+                self.waiting.append(call)
 
 
 @dataclass(slots=True)
@@ -52,26 +60,30 @@ class Identity:
     is_vouched: bool = False
     known: set[int] = field(default_factory=set)
     """The keys that may be used."""
-    shown: tuple[UUID, ...] = ()
+    shown: Sequence[UUID] = ()
     """Calls that a known key has listed lately."""
     first: int | None = None
-    """The key of the first page, from when that page is in doubt."""
+    """The key of the first page, while nothing has shown that it may be used."""
     head: Outcome | None = None
-    """That page. It counts when the doubt has ended."""
-    agreeing: set[int] = field(default_factory=set)
-    """Where nothing is stored: the keys that have shown a call of the first page."""
+    """That page (None: it cannot be read)."""
     asked: dict[int, Asked] = field(default_factory=dict)
 
     @property
     def is_known(self) -> bool:
         """Whether there is a key that may be used."""
-        return self.is_vouched or bool(self.known) or (self.keys == 1 and not self.remembered)
+        return self.is_vouched or bool(self.known) or not self.remembered
 
     def knows(self, key: int) -> bool:
         """Say whether a key may be used."""
-        return key in self.known or (self.is_known and not self.known)
+        return self.is_vouched or key in self.known or not (self.remembered or self.known)
 
     # What to ask --------------------------------------------------------------------------------------------------
+
+    def order(self) -> list[int]:
+        """Return the keys in the order in which they are to be used: those that are known before others, the last before
+        the first, through which calls are asked for by id.
+        """
+        return sorted(range(self.keys), key=lambda key: (not self.knows(key), -key))
 
     def through(self, key: int, lanes: Sequence[Lane]) -> list[Lane]:
         """Return which of these lanes may send through a key now. Before it is known, that is one call by id at a time, or
@@ -79,98 +91,91 @@ class Identity:
         """
         if self.knows(key):
             return through(key, lanes)
-        mine = [Lane.FRESH] if not self.is_known and self.first in (None, key) and Lane.FRESH in lanes else []
-        is_wanted = bool(through(key, lanes)) if self.is_known else key in self.asked and Lane.CONFIRM in lanes
-        return [*mine, Lane.CONFIRM] if is_wanted and self._may_ask(key) else mine
+        if self.is_known:
+            return [Lane.CONFIRM] if through(key, lanes) and self._may_ask(key) else []
+        if self.first not in (None, key):
+            return []
+        may_ask = self.first == key and self._may_ask(key)
+        return [lane for lane in (Lane.FRESH, Lane.CONFIRM) if lane in lanes and (lane is Lane.FRESH or may_ask)]
 
     def keys_for(self, lanes: Sequence[Lane]) -> list[int]:
         """Return the keys through which one of these lanes may send now, as far as their budgets allow it."""
         return [key for key in range(self.keys) if self.through(key, lanes)]
 
     def ready(self) -> int:
-        """Return how many calls may be asked for by id now, before the first key is known."""
-        return sum(self._may_ask(key) for key in self.asked)
+        """Return how many calls may be asked for by id now, before a key is known."""
+        return int(self.first is not None and self._may_ask(self.first))
+
+    def used(self, key: int) -> None:
+        """Record that requests go through a key. The first one that is used is known, if there is nothing to compare it
+        with.
+        """
+        if not (self.remembered or self.known or self.is_vouched):
+            self.known.add(key)
 
     def next(self, key: int) -> Probe:
-        """Return the next call to be asked for through a key."""
+        """Return the next call to be asked for through a key that is not known."""
         asked = self._ask(key)
         asked.is_in_flight = True
         return Probe(asked.waiting.popleft())
 
     def _ask(self, key: int) -> Asked:
-        """Return what is asked of a key; from its first use on these are the same calls."""
-        if key not in self.asked:
-            calls = deque(dict.fromkeys((*self.shown, *self.remembered)))
-            self.asked[key] = Asked(calls, len(calls))
-        return self.asked[key]
+        """Return what is asked of a key, with the calls to be asked for in the queue."""
+        asked = self.asked.setdefault(key, Asked())
+        if not asked.waiting:
+            asked.add([*self.shown, *self.remembered])
+        return asked
 
     def _may_ask(self, key: int) -> bool:
         asked = self.asked.get(key)
         if asked is None:
             return bool(self.shown or self.remembered)
-        return bool(asked.waiting) and not asked.is_in_flight and key not in self.agreeing
+        return bool(asked.waiting) and not asked.is_in_flight
 
     # What came in -------------------------------------------------------------------------------------------------
 
-    def listed(self, key: int, page: Outcome, ids: Sequence[UUID], *, is_stored: bool) -> list[Outcome]:
-        """Take the first page through a key that is not known; return the outcomes that count now. `ids`: its calls;
-        `is_stored`: one of them is.
+    def listed(self, key: int, page: Outcome, *, is_stored: bool) -> list[Outcome]:
+        """Take the first page through a key that is not known; return the outcomes that count now. `is_stored`: one of its
+        calls is stored.
         """
-        if is_stored or not (ids or self.remembered):
+        if is_stored:
             self._trust(key)
             return [page]
-        self.first, self.head = key, page
-        if not self.remembered:
-            self.shown = tuple(ids[:: len(ids) // MOST_SHOWN + 1])
-        for one in [key] if self.remembered else set(range(self.keys)) - {key}:
-            self._ask(one)
+        self.doubt(key, page)
         return []
 
-    def unread(self, key: int) -> None:
-        """Record that the first page through a key that is not known cannot be read: so calls are asked for by id."""
-        if self.remembered:
-            self.first = key
-            self._ask(key)
-        elif self.first is None:
-            self._trust(key)
+    def doubt(self, key: int, page: Outcome | None) -> None:
+        """Keep a first page that shows no stored call (None: it cannot be read), and have calls asked for by id."""
+        self.first, self.head = key, page
+        self._ask(key)
 
     def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:
         """Take the answer of a key that is not known; return the outcomes that count now: the first page, or none.
 
-        Raises AnotherSource when the key knows none of the calls, and the SourceError of a call that fails TRIES times.
+        Raises AnotherSource where the key knows none of the calls; the SourceError of one of them where it failed TRIES times
+        and no other was answered.
         """
         asked = self.asked[key]
         asked.is_in_flight = False
         if outcome.call is not None and outcome.call.id == probe.call_id:
-            return self._recognised(key)
-        if not isinstance(outcome.error, NotFound):
-            # A refusal says nothing of the call. It is waited out, and is no reason to end the run.
-            is_try = outcome.is_sent and not isinstance(outcome.error, RateLimited)
-            tries = asked.tries[probe.call_id] = asked.tries.get(probe.call_id, 0) + is_try
+            head = self.head
+            self._trust(key)
+            return [head] if head is not None else []
+        if not outcome.is_sent or isinstance(outcome.error, RateLimited):
+            asked.waiting.append(probe.call_id)  # a refusal says nothing of the call, and is waited out
+        elif not isinstance(outcome.error, NotFound):
+            tries = asked.tries[probe.call_id] = asked.tries.get(probe.call_id, 0) + 1
             if tries < TRIES:
                 asked.waiting.append(probe.call_id)
-            elif isinstance(outcome.error, SourceError):
-                raise outcome.error
-        if not asked.waiting:
-            raise self._another(key, asked.count)
+            else:
+                asked.error = outcome.error
+        if not self._ask(key).waiting:
+            raise asked.error or self._another(key, len(asked.calls))
         return []
 
-    def _recognised(self, key: int) -> list[Outcome]:
-        """Record that a key is known; return the first page, if its doubt ends with that."""
-        if self.first is None:
-            self.known.add(key)
-            return []
-        if not self.remembered:
-            self.agreeing.add(key)
-            if len(self.agreeing) < self.keys - 1:
-                return []
-        head = self.head
-        self._trust(self.first, *self.agreeing)
-        return [head] if head is not None else []
-
-    def _trust(self, *keys: int) -> None:
-        """Record that keys are known, which ends the doubt about the first page."""
-        self.known.update(keys)
+    def _trust(self, key: int) -> None:
+        """Record that a key is known, which ends the doubt about the first page."""
+        self.known.add(key)
         self.first = self.head = None
 
     def _another(self, key: int, count: int) -> AnotherSource:
@@ -185,7 +190,10 @@ class Identity:
                 advice="take a key of another account out of TRUEDY_API_KEY, and check TRUEDY_BASE_URL; if it is the same "
                 "account and those calls were deleted, run: replicator sync --same-account",
             )
+        others = " and ".join(str(one + 1) for one in sorted(self.known))
         return AnotherSource(
-            f"{place} knows none of {count} calls that another one lists, so they are not of one account; nothing was written",
-            advice="give TRUEDY_API_KEY keys of one account only",
+            f"{place} knows none of {count} calls that number {others} lists: they are not of one account; only what number "
+            f"{others} lists was written",
+            advice="give TRUEDY_API_KEY keys of one account only; if the wrong calls were written, replicator accounts rename "
+            "gives them another account's name",
         )

@@ -90,10 +90,10 @@ class Presence:
             return identity.completed(request.key, request.probe, outcome)
         if page is None:
             if verdict is Verdict.BROKEN:
-                identity.unread(request.key)
+                identity.doubt(request.key, None)
             return [outcome]
-        ids = tuple(call.id for call in page.calls)
-        return identity.listed(request.key, outcome, ids, is_stored=(yield KnowsAny(ids)))
+        is_stored = yield KnowsAny(tuple(call.id for call in page.calls))
+        return identity.listed(request.key, outcome, is_stored=is_stored)
 
     # Where replica and source differ ------------------------------------------------------------------------------
 

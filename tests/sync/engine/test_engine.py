@@ -9,8 +9,7 @@ from uuid import UUID
 import pytest
 
 from replicator.budget.key_budget import KeyBudget, Limits
-from replicator.budget.rules import Completion
-from replicator.errors import BadKey
+from replicator.errors import AnotherSource, BadKey, NotFound
 from replicator.records import Call, Page
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Interval, Ledger, Piece
@@ -56,6 +55,7 @@ class There:
         is_charging: bool = True,
         ledger: Ledger = Ledger(),  # noqa: B008 - a value
         asked: Interval | None = None,
+        remembered: tuple[UUID, ...] = (),
         **options: Any,
     ) -> None:
         limits = Limits(limit, 60.0, 0.0)
@@ -63,7 +63,7 @@ class There:
         self.replica, self.is_charging, self.done = InMemory(), is_charging, list[Action]()
         self.key_budgets = [KeyBudget(limits) for _ in range(keys)]
         position = start(chosen, ledger, NOW, live=0, oldest_known=None, sliced_at=NOW, asked=asked)
-        self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), (), keys), self.key_budgets, NOW)
+        self.engine = Engine(chosen, position, Presence(timedelta(minutes=10), remembered, keys), self.key_budgets, NOW)
 
     def turn(self, now: datetime = NOW) -> Wait | Finish | Fail:
         """Perform what is wanted until the engine waits or ends."""
@@ -141,21 +141,54 @@ def test_requests_go_to_the_next_key_when_one_is_used_up() -> None:
 
 
 def test_a_request_that_only_one_key_may_send_waits_for_that_key() -> None:
-    """When another key's window opens is no reason to look again. Here the key that is used up has to show a call of the
-    first page, which came through the other one.
+    """When another key's window opens is no reason to look again. Here the first page showed no stored call, so its key has
+    to show one by id.
     """
-    there = There(keys=2, limit=10)
-    there.key_budgets[0] = KeyBudget(Limits(10, 10.0, 0.0))
-    assert there.key_budgets[1].charge(NOW, 10)
-    there.key_budgets[1].completed([Completion(NOW, NOW, NOW)] * 10)
+    there = There(keys=2, limit=1, remembered=(UUID(int=99),))
+    there.key_budgets[1] = KeyBudget(Limits(1, 10.0, 0.0))
+    assert there.key_budgets[1].charge(NOW, 1)
     there.turn()
+    assert [request.key for request in there.sent] == [0]
     there.answers(there.sent[0], rows=3)
     waits = there.turn()
     assert there.sent == []
     assert isinstance(waits, Wait)
-    assert waits.held_until == there.key_budgets[1].budget.opens_at(NOW) > there.key_budgets[0].budget.opens_at(NOW)
-    there.turn(NOW + timedelta(minutes=2))
-    assert [(request.key, str(request)[:11]) for request in there.sent if request.probe] == [(1, "GET /calls/")]
+    opens_at = there.key_budgets[0].budget.opens_at(NOW)
+    assert waits.held_until == opens_at > there.key_budgets[1].budget.opens_at(NOW)
+
+
+def test_a_request_that_shows_whether_a_key_may_be_used_counts_like_any_other() -> None:
+    """It takes the place of another one where the run has a bound."""
+    there = There(keys=2, limit=1, max_requests=2, details=Policy(()))
+    there.turn()
+    assert [request.key for request in there.sent] == [1]
+    there.answers(there.sent[0], rows=100, total=1000)
+    there.turn()
+    assert [(request.key, request.probe is not None) for request in there.sent] == [(0, True)]
+    assert there.engine.in_flight == 1
+    assert isinstance(there.turn(NOW + timedelta(minutes=2)), Wait)
+    assert there.sent == []
+
+
+def test_what_known_keys_brought_is_kept_where_another_one_is_of_another_account() -> None:
+    """The run fails after a commit."""
+    there, now = There(keys=2, limit=2), NOW
+    there.turn()
+    there.answers(there.sent[0], rows=3, total=1000)
+    there.turn()
+    sent = list(there.sent)
+    for number in range(3):
+        (probe,) = (request for request in sent if request.probe)
+        sent = [request for request in sent if request is not probe]
+        if number == 2:
+            there.answers(next(request for request in sent if request.walk), rows=2, total=1000, at=now)
+        there.engine.receive(CameIn((Outcome(probe, now, now, now, error=NotFound("no", status=404)),)))
+        now += timedelta(minutes=2)
+        ends = there.turn(now)
+        sent += there.sent
+    assert isinstance(ends, Fail)
+    assert isinstance(ends.error, AnotherSource)
+    assert [action.batch.pages for action in there.done if isinstance(action, Commit)] == [1]
 
 
 def test_what_came_in_is_committed_when_workers_are_idle() -> None:

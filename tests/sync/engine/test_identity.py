@@ -10,7 +10,7 @@ import pytest
 
 from replicator.errors import AnotherSource, NotFound, RateLimited, SourceError, SourceUnavailable
 from replicator.sync.coverage.page import Lane
-from replicator.sync.engine.identity import MOST_SHOWN, TRIES, Identity
+from replicator.sync.engine.identity import TRIES, Identity
 from replicator.sync.protocol.requests import Outcome, Probe, Request
 from tests.sync.fix_values import NOW, a_call, a_page, a_request, outcome
 
@@ -30,7 +30,7 @@ def ids(*numbers: int) -> tuple[UUID, ...]:
 
 def first_page(identity: Identity, key: int, numbers: Sequence[int], *, is_stored: bool = False) -> list[Outcome]:
     page = outcome(a_request(), page=a_page([a_call(number) for number in numbers]))
-    found = identity.listed(key, page, ids(*numbers), is_stored=is_stored)
+    found = identity.listed(key, page, is_stored=is_stored)
     assert found in ([], [page])
     return found
 
@@ -45,21 +45,44 @@ def asked(identity: Identity, key: int, *, is_there: bool = False, error: Source
     return identity.completed(key, probe, Outcome(request, NOW, NOW, call=call, error=None if is_there else error))
 
 
-def test_one_key_of_an_empty_replica_needs_no_proof() -> None:
-    """There is nothing to compare it with; nor is there a need where the operator vouches for the account."""
-    for identity in (Identity(), Identity(ids(1), 2, is_vouched=True)):
-        assert identity.is_known
-        assert identity.through(0, [FRESH, CONFIRM, DETAIL]) == [FRESH, CONFIRM, DETAIL]
+def test_where_nothing_is_stored_the_first_key_is_taken_at_its_word() -> None:
+    """There is nothing to compare it with. The others have to show what it lists."""
+    identity = Identity((), 3)
+    assert identity.is_known
+    assert identity.order() == [2, 1, 0]
+    assert identity.through(2, [FRESH, DETAIL]) == [FRESH, DETAIL]
+    identity.used(2)
+    assert identity.known == {2}
+    assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == []
+    identity.shown = ids(7, 8)
+    assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == [CONFIRM]
+    assert asked(identity, 1) == []
+    assert asked(identity, 1, is_there=True) == []
+    assert identity.through(1, [DETAIL]) == [DETAIL]
+    assert identity.order() == [2, 1, 0]
+    identity.used(0)
+    assert identity.known == {1, 2}
+
+
+def test_nothing_has_to_be_shown_where_the_operator_vouches_for_the_account() -> None:
+    """Of any key."""
+    identity = Identity(ids(1), 2, is_vouched=True)
+    identity.used(1)
+    assert identity.is_known
+    assert identity.through(0, [FRESH, CONFIRM, DETAIL]) == [FRESH, CONFIRM, DETAIL]
     assert identity.through(1, [FRESH, CONFIRM, DETAIL]) == [FRESH, DETAIL]
 
 
 def test_before_the_first_page_any_key_may_ask_for_it_and_for_nothing_else() -> None:
-    """Also where nothing is stored."""
-    for identity in (Identity(ids(1), 2), Identity((), 2)):
-        assert not identity.is_known
-        assert identity.through(0, [DETAIL, FRESH, CONFIRM]) == identity.through(1, [DETAIL, FRESH, CONFIRM]) == [FRESH]
-        assert identity.keys_for([FRESH]) == [0, 1]
-        assert identity.keys_for([DETAIL]) == []
+    """The last one does, if it can."""
+    identity = Identity(ids(1), 2)
+    assert not identity.is_known
+    assert identity.order() == [1, 0]
+    assert identity.through(0, [DETAIL, FRESH, CONFIRM]) == identity.through(1, [DETAIL, FRESH, CONFIRM]) == [FRESH]
+    assert identity.keys_for([FRESH]) == [0, 1]
+    assert identity.keys_for([DETAIL]) == []
+    identity.used(1)
+    assert not identity.is_known
 
 
 def test_a_stored_call_in_the_first_page_shows_that_its_key_may_be_used() -> None:
@@ -76,6 +99,13 @@ def test_a_stored_call_in_the_first_page_shows_that_its_key_may_be_used() -> Non
     request = Request(CONFIRM, 0, NOW, probe=Probe(UUID(int=7)))
     assert identity.completed(0, Probe(UUID(int=7)), Outcome(request, NOW, NOW, call=a_call(7))) == []
     assert identity.through(0, [DETAIL, CONFIRM]) == [DETAIL, CONFIRM]
+
+
+def test_a_key_that_is_known_is_used_before_one_that_is_not() -> None:
+    """No request is spent to know a key that is not needed."""
+    identity = Identity(ids(1), 3)
+    first_page(identity, 0, [1], is_stored=True)
+    assert identity.order() == [0, 2, 1]
 
 
 def test_a_first_page_without_a_stored_call_waits_for_one_by_id_through_the_same_key() -> None:
@@ -117,75 +147,61 @@ def test_a_key_that_knows_no_stored_call_is_of_another_account(key: int) -> None
     assert not identity.knows(key)
 
 
-def test_nothing_of_an_empty_replica_is_written_before_all_keys_agree() -> None:
-    """Each other key has to show one call of the first page; that page waits until then."""
+def test_keys_of_two_accounts_are_told_where_nothing_was_stored() -> None:
+    """Nobody can say which of them is meant, so it says which one was written."""
     identity = Identity((), 3)
-    assert first_page(identity, 2, range(100, 200)) == []
-    assert len(identity.shown) <= MOST_SHOWN
-    assert identity.ready() == 2
-    assert identity.keys_for([CONFIRM]) == [0, 1]
-    assert identity.through(2, [FRESH, CONFIRM]) == [FRESH]
-    assert asked(identity, 0, is_there=True) == []
-    assert identity.through(0, [CONFIRM]) == []
-    assert asked(identity, 1) == []
-    assert not identity.is_known
-    (page,) = asked(identity, 1, is_there=True)
-    assert page.page is not None
-    assert identity.known == {0, 1, 2}
-
-
-def test_keys_of_two_accounts_are_refused_for_an_empty_replica() -> None:
-    """Nobody can say which of them is meant, so nothing is written."""
-    identity = Identity((), 2)
-    first_page(identity, 1, [7])
+    identity.used(2)
+    identity.shown = ids(7)
+    assert asked(identity, 1, is_there=True) == []
     with pytest.raises(
-        AnotherSource, match=r"number 1 knows none of 1 calls that another one lists.*not of one account"
+        AnotherSource, match=r"number 1 knows none of 1 calls that number 2 and 3 lists.*only what .* was written"
     ):
         asked(identity, 0)
 
 
-def test_a_first_page_that_cannot_be_compared() -> None:
-    """An account without calls is taken as it is; so is a first page that cannot be read, where nothing is stored. The other
-    key is used when there is a call to ask it for.
-    """
-    empty, unread = Identity((), 2), Identity((), 2)
-    assert first_page(empty, 1, [])
-    unread.unread(1)
-    for identity in (empty, unread):
-        assert identity.known == {1}
-        assert identity.through(0, [DETAIL]) == []
-        identity.shown = ids(7)
-        assert identity.through(0, [DETAIL]) == [CONFIRM]
-    known = Identity(ids(1), 2)
-    known.unread(1)
-    assert known.through(1, [FRESH, CONFIRM]) == [FRESH, CONFIRM]
-    assert asked(known, 1, is_there=True) == []
-    assert known.known == {1}
-
-
-def test_a_doubt_does_not_end_with_a_page_that_cannot_be_read() -> None:
-    """The first page that was read still waits for the other keys."""
+def test_a_call_that_was_listed_since_is_asked_for_too() -> None:
+    """The first one may have been deleted in between."""
     identity = Identity((), 2)
-    assert first_page(identity, 1, [7]) == []
-    identity.unread(1)
-    assert not identity.is_known
-    (page,) = asked(identity, 0, is_there=True)
-    assert page.page is not None
-
-
-def test_an_account_that_looked_full_and_then_empty_is_taken_as_it_is() -> None:
-    """The page that waited is of an earlier moment, and counts no longer."""
-    identity = Identity((), 2)
-    assert first_page(identity, 1, [7]) == []
-    assert first_page(identity, 1, [])
-    assert (identity.known, identity.head) == ({1}, None)
+    identity.used(1)
+    identity.shown = ids(7)
+    identity.next(0)
+    identity.shown = ids(8)
+    gone = Outcome(Request(CONFIRM, 0, NOW, probe=Probe(UUID(int=7))), NOW, NOW, error=GONE)
+    assert identity.completed(0, Probe(UUID(int=7)), gone) == []
     assert asked(identity, 0, is_there=True) == []
+    assert identity.known == {0, 1}
+
+
+def test_a_first_page_that_cannot_be_read_is_waited_for_no_longer() -> None:
+    """Its key has to show a stored call by id; then pages are asked for in another way."""
+    identity = Identity(ids(1), 2)
+    identity.doubt(1, None)
+    assert identity.through(0, [FRESH, CONFIRM]) == []
+    assert identity.through(1, [FRESH, CONFIRM]) == [FRESH, CONFIRM]
+    assert asked(identity, 1, is_there=True) == []
+    assert identity.known == {1}
+
+
+def test_a_call_that_fails_is_no_reason_to_refuse_its_key() -> None:
+    """Another one is asked for. Where none is answered, the error is what is told: it says nothing of the account."""
+    identity = Identity(ids(1, 2))
+    identity.doubt(0, None)
+    assert [asked(identity, 0, error=error) for error in (FAILED, GONE)] == [[], []]
+    assert [asked(identity, 0, error=FAILED) for _ in range(TRIES - 2)] == [[]] * (TRIES - 2)
+    with pytest.raises(SourceUnavailable):
+        asked(identity, 0, error=FAILED)
+    identity = Identity(ids(1, 2))
+    identity.doubt(0, None)
+    for _ in range(2 * TRIES - 1):
+        assert asked(identity, 0, error=FAILED) == []
+    assert asked(identity, 0, is_there=True) == []
+    assert identity.known == {0}
 
 
 def test_a_refusal_or_a_request_that_was_not_sent_says_nothing() -> None:
     """The limit is used up by another program for some minutes: the call is asked for again, and the run goes on."""
     identity = Identity(ids(1))
-    identity.unread(0)
+    identity.doubt(0, None)
     for _ in range(10):
         assert asked(identity, 0, error=RateLimited("refused")) == []
         probe = identity.next(0)
