@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     from replicator.sync.protocol.requests import Outcome
 
+ENOUGH = 5
+"""A key that does not know so many calls, one after the other, is of another account. Fewer may all have been deleted a moment
+ago: then the key is left alone until another one lists other calls, and the count begins anew.
+"""
 TRIES = 3
 """How often a known call is asked for through one key while the answer is an error."""
 
@@ -35,6 +39,8 @@ class Asked:
     waiting: deque[UUID] = field(default_factory=deque)
     calls: set[UUID] = field(default_factory=set)
     """All calls that it is or was asked for."""
+    count: int = 0
+    """How many of them count."""
     is_in_flight: bool = False
     tries: dict[UUID, int] = field(default_factory=dict)
     error: SourceError | None = None
@@ -46,6 +52,7 @@ class Asked:
             if call not in self.calls:
                 self.calls.add(call)
                 self.waiting.append(call)
+                self.count += 1
 
 
 @dataclass(slots=True)
@@ -127,10 +134,9 @@ class Identity:
         return asked
 
     def _may_ask(self, key: int) -> bool:
-        asked = self.asked.get(key)
-        if asked is None:
-            return bool(self.shown or self.remembered)
-        return bool(asked.waiting) and not asked.is_in_flight
+        asked = self.asked.get(key, Asked())
+        is_any = asked.waiting or not asked.calls.issuperset((*self.shown, *self.remembered))
+        return bool(is_any) and not asked.is_in_flight
 
     # What came in -------------------------------------------------------------------------------------------------
 
@@ -152,8 +158,8 @@ class Identity:
     def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:
         """Take the answer of a key that is not known; return the outcomes that count now: the first page, or none.
 
-        Raises AnotherSource where the key knows none of the calls; the SourceError of one of them where it failed TRIES times
-        and no other was answered.
+        Where the key has shown none of the calls, raises AnotherSource, or the SourceError of one of them that failed TRIES
+        times. If there is another key that may be used, that takes ENOUGH calls.
         """
         asked = self.asked[key]
         asked.is_in_flight = False
@@ -169,8 +175,11 @@ class Identity:
                 asked.waiting.append(probe.call_id)
             else:
                 asked.error = outcome.error
-        if not self._ask(key).waiting:
-            raise asked.error or self._another(key, len(asked.calls))
+        if self._ask(key).waiting:
+            return []
+        if not self.known or asked.count >= ENOUGH:
+            raise asked.error or self._another(key, asked.count)
+        asked.count, asked.error = 0, None
         return []
 
     def _trust(self, key: int) -> None:

@@ -16,7 +16,7 @@ from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.bisect import begin, marks
 from replicator.sync.deletions.probes import Prober
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.identity import Identity
+from replicator.sync.engine.identity import ENOUGH, Identity
 from replicator.sync.protocol.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Presence:
     def seen(self, ids: Sequence[UUID]) -> None:
         """Remember calls that the source has just listed: each can serve as a control, and shows whether a key knows them."""
         self.prober.seen(ids)
-        self.identity.shown = tuple(self.prober.controls)
+        self.identity.shown = ids[-ENOUGH:]
 
     def changed(self) -> None:
         """Record that the suspected calls may have changed."""

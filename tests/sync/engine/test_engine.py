@@ -159,12 +159,12 @@ def test_a_request_that_only_one_key_may_send_waits_for_that_key() -> None:
 
 def test_a_request_that_shows_whether_a_key_may_be_used_counts_like_any_other() -> None:
     """It takes the place of another one where the run has a bound."""
-    there = There(keys=2, limit=1, max_requests=2, details=Policy(()))
+    there = There(keys=3, limit=1, max_requests=2, details=Policy(()))
     there.turn()
-    assert [request.key for request in there.sent] == [1]
+    assert [request.key for request in there.sent] == [2]
     there.answers(there.sent[0], rows=100, total=1000)
     there.turn()
-    assert [(request.key, request.probe is not None) for request in there.sent] == [(0, True)]
+    assert [(request.key, request.probe is not None) for request in there.sent] == [(1, True)]
     assert there.engine.in_flight == 1
     assert isinstance(there.turn(NOW + timedelta(minutes=2)), Wait)
     assert there.sent == []
@@ -174,13 +174,13 @@ def test_what_known_keys_brought_is_kept_where_another_one_is_of_another_account
     """The run fails after a commit."""
     there, now = There(keys=2, limit=2), NOW
     there.turn()
-    there.answers(there.sent[0], rows=3, total=1000)
+    there.answers(there.sent[0], rows=5, total=1000)
     there.turn()
     sent = list(there.sent)
-    for number in range(3):
+    for number in range(5):
         (probe,) = (request for request in sent if request.probe)
         sent = [request for request in sent if request is not probe]
-        if number == 2:
+        if number == 4:
             there.answers(next(request for request in sent if request.walk), rows=2, total=1000, at=now)
         there.engine.receive(CameIn((Outcome(probe, now, now, now, error=NotFound("no", status=404)),)))
         now += timedelta(minutes=2)

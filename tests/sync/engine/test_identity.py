@@ -10,7 +10,7 @@ import pytest
 
 from replicator.errors import AnotherSource, NotFound, RateLimited, SourceError, SourceUnavailable
 from replicator.sync.coverage.page import Lane
-from replicator.sync.engine.identity import TRIES, Identity
+from replicator.sync.engine.identity import ENOUGH, TRIES, Identity
 from replicator.sync.protocol.requests import Outcome, Probe, Request
 from tests.sync.fix_values import NOW, a_call, a_page, a_request, outcome
 
@@ -139,22 +139,42 @@ def test_a_page_that_came_in_since_is_the_one_that_counts() -> None:
 @pytest.mark.parametrize("key", [0, 1])
 def test_a_key_that_knows_no_stored_call_is_of_another_account(key: int) -> None:
     """Whether it is used first or not; the error says which key it is."""
-    identity = Identity(ids(1, 2), 2)
+    identity = Identity(ids(1, 2, 3, 4, 5), 2)
     first_page(identity, 1, [7], is_stored=key == 0)
-    asked(identity, key)
-    with pytest.raises(AnotherSource, match=f"number {key + 1} knows none of 2 calls of this account"):
+    for _ in range(ENOUGH - 1):
+        asked(identity, key)
+    with pytest.raises(AnotherSource, match=f"number {key + 1} knows none of 5 calls of this account"):
         asked(identity, key)
     assert not identity.knows(key)
+
+
+@pytest.mark.parametrize("error", [GONE, FAILED])
+def test_few_calls_show_nothing_of_a_further_key(error: SourceError) -> None:
+    """They may have been deleted a moment ago. The key is not used until it shows a call that was listed later."""
+    identity = Identity((), 2)
+    identity.used(1)
+    identity.shown = ids(7, 8)
+    for _ in range(2 if error is GONE else 2 * TRIES):
+        assert asked(identity, 0, error=error) == []
+    assert identity.through(0, [DETAIL]) == []
+    identity.shown = ids(8, 9, 10, 11)
+    for _ in range(3 if error is GONE else 3 * TRIES):
+        assert asked(identity, 0, error=error) == []
+    identity.shown = ids(12)
+    assert asked(identity, 0, is_there=True) == []
+    assert identity.known == {0, 1}
 
 
 def test_keys_of_two_accounts_are_told_where_nothing_was_stored() -> None:
     """Nobody can say which of them is meant, so it says which one was written."""
     identity = Identity((), 3)
     identity.used(2)
-    identity.shown = ids(7)
+    identity.shown = ids(5, 6, 7, 8, 9)
     assert asked(identity, 1, is_there=True) == []
+    for _ in range(ENOUGH - 1):
+        asked(identity, 0)
     with pytest.raises(
-        AnotherSource, match=r"number 1 knows none of 1 calls that number 2 and 3 lists.*only what .* was written"
+        AnotherSource, match=r"number 1 knows none of 5 calls that number 2 and 3 lists.*only what .* was written"
     ):
         asked(identity, 0)
 
