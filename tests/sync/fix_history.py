@@ -310,7 +310,7 @@ class Whole:
     def _check_key(self, request: Request) -> None:
         """Find requests through a key that may not send them: one that has shown nothing yet, or another than the first one."""
         is_suspected = request.probe is not None and request.probe.absence is not None
-        is_first = request.is_head or (request.probe is not None and not is_suspected)
+        is_first = request.is_head or (request.probe is not None and request.probe.about is not None)
         if self.is_empty and not self.answering:
             self.answering = {request.key}  # it is taken at its word
         if len(self.books) > 1 and not (is_first or self.is_purged or request.key in self.answering):

@@ -97,9 +97,11 @@ def of_detail(detail: Detail | None = None, **changes: Any) -> Outcome:
     return outcome(a_request(Lane.DETAIL, detail=detail or a_detail()), **changes)
 
 
-def of_probe(number: int, *, call: Call | None = None, error: SourceError | None = None) -> Outcome:
+def of_probe(
+    number: int, *, call: Call | None = None, error: SourceError | None = None, about: int | None = None
+) -> Outcome:
     """Return what became of the request for a call by its id."""
-    return outcome(a_request(Lane.CONFIRM, probe=Probe(UUID(int=number))), error, call=call)
+    return outcome(a_request(Lane.CONFIRM, probe=Probe(UUID(int=number), about=about)), error, call=call)
 
 
 def decided(deciding: Asking[Any], *answers: Any) -> tuple[Any, list[Question]]:

@@ -2,9 +2,9 @@
 
 If the replica holds calls, the first key that is used is trusted only after it has shown one of them: in the first page,
 which costs no extra request, or by id. If the replica holds no call, there is nothing to compare that key with, and it is
-taken at its word. Each other key is asked for one call by id when it is needed for the first time. A key that knows none of
-these calls is of another account, or the base URL has changed: nothing that it shows is written, and nothing is concluded
-from what it does not know.
+taken at its word. Each other key is asked for one call by id when it is needed for the first time. Until it has shown one,
+nothing that it shows is written, and nothing is concluded from what it does not know. It is of another account if it does
+not know calls that a key that may be used shows afterwards; a call that neither of them shows was deleted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 
     from replicator.sync.protocol.requests import Outcome
 
-ENOUGH = 5
-"""A key that does not know so many calls, one after the other, is of another account. Fewer may all have been deleted a moment
-ago: then the key is left alone until another one lists other calls, and the count begins anew.
-"""
+ENOUGH = 3
+"""A key that does not know so many calls of the account is of another one. One answer alone may be a fault of the source."""
 TRIES = 3
-"""How often a known call is asked for through one key while the answer is an error."""
+"""How often a call is asked for through one key while the answer is an error."""
 
 
 @dataclass(slots=True)
@@ -39,8 +37,10 @@ class Asked:
     waiting: deque[UUID] = field(default_factory=deque)
     calls: set[UUID] = field(default_factory=set)
     """All calls that it is or was asked for."""
-    count: int = 0
-    """How many of them count."""
+    unknown: UUID | None = None
+    """A call that it does not know, and that a key that may be used is to be asked for."""
+    not_known: int = 0
+    """How many calls it does not know that such a key showed afterwards."""
     is_in_flight: bool = False
     tries: dict[UUID, int] = field(default_factory=dict)
     error: SourceError | None = None
@@ -52,7 +52,6 @@ class Asked:
             if call not in self.calls:
                 self.calls.add(call)
                 self.waiting.append(call)
-                self.count += 1
 
 
 @dataclass(slots=True)
@@ -94,10 +93,11 @@ class Identity:
 
     def through(self, key: int, lanes: Sequence[Lane]) -> list[Lane]:
         """Return which of these lanes may send through a key now. Before it is known, that is one call by id at a time, or
-        the first page.
+        the first page. A call that such a key does not know goes before them through a known one.
         """
         if self.knows(key):
-            return through(key, lanes)
+            lanes = through(key, lanes)
+            return lanes if self._unknown() is None else [Lane.CONFIRM, *lanes]
         if self.is_known:
             return [Lane.CONFIRM] if through(key, lanes) and self._may_ask(key) else []
         if self.first not in (None, key):
@@ -120,11 +120,21 @@ class Identity:
         if not (self.remembered or self.known or self.is_vouched):
             self.known.add(key)
 
-    def next(self, key: int) -> Probe:
-        """Return the next call to be asked for through a key that is not known."""
-        asked = self._ask(key)
+    def next(self, key: int) -> Probe | None:
+        """Return the next call to be asked for through a key, for the sake of a key that is not known; None where there is
+        none.
+        """
+        about = self._unknown() if self.knows(key) else key
+        if about is None:
+            return None
+        asked = self._ask(about)
         asked.is_in_flight = True
-        return Probe(asked.waiting.popleft())
+        call, asked.unknown = asked.unknown or asked.waiting.popleft(), None
+        return Probe(call, about=about)
+
+    def _unknown(self) -> int | None:
+        """Return a key that does not know a call for which a known key is to be asked."""
+        return next((key for key, asked in self.asked.items() if asked.unknown is not None), None)
 
     def _ask(self, key: int) -> Asked:
         """Return what is asked of a key, with the calls to be asked for in the queue."""
@@ -136,7 +146,7 @@ class Identity:
     def _may_ask(self, key: int) -> bool:
         asked = self.asked.get(key, Asked())
         is_any = asked.waiting or not asked.calls.issuperset((*self.shown, *self.remembered))
-        return bool(is_any) and not asked.is_in_flight
+        return bool(is_any) and not asked.is_in_flight and asked.unknown is None
 
     # What came in -------------------------------------------------------------------------------------------------
 
@@ -156,53 +166,69 @@ class Identity:
         self._ask(key)
 
     def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:
-        """Take the answer of a key that is not known; return the outcomes that count now: the first page, or none.
+        """Take the answer to a probe about a key; return the outcomes that count now: the first page, or none.
 
-        Where the key has shown none of the calls, raises AnotherSource, or the SourceError of one of them that failed TRIES
-        times. If there is another key that may be used, that takes ENOUGH calls.
+        Raises AnotherSource where the key is of another account. Where no key is known, raises also the SourceError of a call
+        that failed TRIES times, if the key has shown none.
         """
-        asked = self.asked[key]
+        about = probe.about if probe.about is not None else key
+        asked, is_there = self.asked[about], outcome.call is not None and outcome.call.id == probe.call_id
         asked.is_in_flight = False
-        if outcome.call is not None and outcome.call.id == probe.call_id:
+        if about != key:
+            asked.not_known += is_there
+            if asked.not_known == ENOUGH:
+                raise self._another(about)
+            return []
+        if is_there:
             head = self.head
             self._trust(key)
             return [head] if head is not None else []
-        if not outcome.is_sent or isinstance(outcome.error, RateLimited):
-            asked.waiting.append(probe.call_id)  # a refusal says nothing of the call, and is waited out
-        elif not isinstance(outcome.error, NotFound):
-            tries = asked.tries[probe.call_id] = asked.tries.get(probe.call_id, 0) + 1
-            if tries < TRIES:
-                asked.waiting.append(probe.call_id)
-            else:
-                asked.error = outcome.error
-        if self._ask(key).waiting:
-            return []
-        if not self.known or asked.count >= ENOUGH:
-            raise asked.error or self._another(key, asked.count)
-        asked.count, asked.error = 0, None
+        if self.knows(key):
+            return []  # it has shown another call meanwhile
+        is_unanswered = not outcome.is_sent or isinstance(outcome.error, RateLimited)  # a refusal is waited out
+        if is_unanswered or (outcome.error is not None and self._fails(asked, probe.call_id, outcome.error)):
+            asked.waiting.append(probe.call_id)
+        elif self.known and isinstance(outcome.error, NotFound):
+            asked.unknown = probe.call_id
+        if not self.known and not self._ask(key).waiting:
+            raise asked.error or self._another(key)
         return []
+
+    def _fails(self, asked: Asked, call: UUID, error: SourceError) -> bool:
+        """Count an answer that says nothing of a call; say whether to ask again."""
+        if isinstance(error, NotFound):
+            return False
+        asked.tries[call] = asked.tries.get(call, 0) + 1
+        if asked.tries[call] < TRIES:
+            return True
+        asked.error = error
+        return False
 
     def _trust(self, key: int) -> None:
         """Record that a key is known, which ends the doubt about the first page."""
         self.known.add(key)
         self.first = self.head = None
 
-    def _another(self, key: int, count: int) -> AnotherSource:
+    def _another(self, key: int) -> AnotherSource:
+        count = len(self.asked[key].calls)
         if self.keys == 1:
             return AnotherSource(
                 f"the source knows none of {count} calls that are stored of this account, and its list shows none"
             )
         place = f"of the {self.keys} keys in TRUEDY_API_KEY, number {key + 1}"
-        if self.remembered:
+        if not self.known:
             return AnotherSource(
-                f"{place} knows none of {count} calls of this account; nothing that it shows was written",
-                advice="take a key of another account out of TRUEDY_API_KEY, and check TRUEDY_BASE_URL; if it is the same "
-                "account and those calls were deleted, run: replicator sync --same-account",
+                f"{place} knows none of {count} calls that are stored of this account, and its list shows none",
             )
         others = " and ".join(str(one + 1) for one in sorted(self.known))
+        message = f"{place} does not know calls that number {others} shows: they are not of one account"
+        if self.remembered:
+            return AnotherSource(
+                f"{message}; nothing that number {key + 1} shows was written",
+                advice="take the key of another account out of TRUEDY_API_KEY",
+            )
         return AnotherSource(
-            f"{place} knows none of {count} calls that number {others} lists: they are not of one account; only what number "
-            f"{others} lists was written",
+            f"{message}; only what number {others} shows was written",
             advice="give TRUEDY_API_KEY keys of one account only; if the wrong calls were written, replicator accounts rename "
             "gives them another account's name",
         )

@@ -16,7 +16,7 @@ from replicator.sync.coverage.page import Lane, Seen
 from replicator.sync.deletions.bisect import begin, marks
 from replicator.sync.deletions.probes import Prober
 from replicator.sync.engine.failures import Verdict
-from replicator.sync.engine.identity import ENOUGH, Identity
+from replicator.sync.engine.identity import Identity
 from replicator.sync.protocol.questions import DueAbsences, KnowsAny, StoredBefore, Suspected
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 AT_HAND = 400
 """The most suspected calls that are held in memory."""
+SHOWN = 10
+"""So many calls of a page serve to show whether other keys know them."""
 MOST_SEARCHES = 3
 """The most searches that one run begins: if the total is different each time, it can never be explained."""
 LOOK_EVERY = timedelta(seconds=30)
@@ -65,12 +67,12 @@ class Presence:
 
     def next(self, key: int) -> Probe:
         """Return the next call to be asked for by id through a key."""
-        return self.prober.next() if self.identity.knows(key) else self.identity.next(key)
+        return self.identity.next(key) or self.prober.next()
 
     def seen(self, ids: Sequence[UUID]) -> None:
         """Remember calls that the source has just listed: each can serve as a control, and shows whether a key knows them."""
         self.prober.seen(ids)
-        self.identity.shown = ids[-ENOUGH:]
+        self.identity.shown = ids[-SHOWN:]
 
     def changed(self) -> None:
         """Record that the suspected calls may have changed."""
@@ -84,10 +86,10 @@ class Presence:
         Raises AnotherSource where a key proves to be of another one, and a SourceError where the check keeps failing.
         """
         identity, request, page = self.identity, outcome.request, outcome.page
+        if request.probe is not None and request.probe.about is not None:
+            return identity.completed(request.key, request.probe, outcome)
         if identity.knows(request.key):
             return [outcome]
-        if request.probe is not None:
-            return identity.completed(request.key, request.probe, outcome)
         if page is None:
             if verdict is Verdict.BROKEN:
                 identity.doubt(request.key, None)

@@ -32,10 +32,14 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One call to be asked for by id: that of a suspected absence, or (None) a control or a remembered call."""
+    """One call to be asked for by id: that of a suspected absence, or (None) a control.
+
+    `about` is the key of which the answer shows whether it may be used, if that is what it is asked for.
+    """
 
     call_id: UUID
     absence: Absence | None = None
+    about: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,18 +175,17 @@ def test_what_known_keys_brought_is_kept_where_another_one_is_of_another_account
     there, now = There(keys=2, limit=2), NOW
     there.turn()
     there.answers(there.sent[0], rows=5, total=1000)
-    there.turn()
-    sent = list(there.sent)
-    for number in range(5):
-        (probe,) = (request for request in sent if request.probe)
-        sent = [request for request in sent if request is not probe]
-        if number == 4:
-            there.answers(next(request for request in sent if request.walk), rows=2, total=1000, at=now)
-        there.engine.receive(CameIn((Outcome(probe, now, now, now, error=NotFound("no", status=404)),)))
+    ends, pages = there.turn(), [request for request in there.sent if request.walk]
+    while not isinstance(ends, Fail):
+        (probe,) = (request for request in there.sent if request.probe)
+        assert probe.probe is not None
+        known = call(probe.probe.call_id.int) if probe.key else None
+        gone = None if known else NotFound("no", status=404)
+        there.answers(pages[-1], rows=5, total=1000, at=now)
+        there.engine.receive(CameIn((Outcome(probe, now, now, now, call=known, error=gone),)))
         now += timedelta(minutes=2)
         ends = there.turn(now)
-        sent += there.sent
-    assert isinstance(ends, Fail)
+        pages += [request for request in there.sent if request.walk]
     assert isinstance(ends.error, AnotherSource)
     assert [action.batch.pages for action in there.done if isinstance(action, Commit)] == [1]
 

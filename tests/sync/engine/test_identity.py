@@ -39,7 +39,15 @@ def asked(identity: Identity, key: int, *, is_there: bool = False, error: Source
     """Ask for the next call through a key; it is there, or the answer is the error."""
     assert CONFIRM in identity.through(key, [FRESH, CONFIRM, DETAIL])
     probe = identity.next(key)
-    assert CONFIRM not in identity.through(key, [FRESH, CONFIRM, DETAIL]), "one at a time"
+    assert probe is not None
+    if not identity.knows(key):
+        assert CONFIRM not in identity.through(key, [FRESH, CONFIRM, DETAIL]), "one at a time"
+    return answered(identity, key, probe, is_there=is_there, error=error)
+
+
+def answered(
+    identity: Identity, key: int, probe: Probe, *, is_there: bool = False, error: SourceError | None = GONE
+) -> list[Outcome]:
     request = Request(CONFIRM, key, NOW + timedelta(minutes=1), probe=probe)
     call = a_call(probe.call_id.int) if is_there else None
     return identity.completed(key, probe, Outcome(request, NOW, NOW, call=call, error=None if is_there else error))
@@ -56,7 +64,6 @@ def test_where_nothing_is_stored_the_first_key_is_taken_at_its_word() -> None:
     assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == []
     identity.shown = ids(7, 8)
     assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == [CONFIRM]
-    assert asked(identity, 1) == []
     assert asked(identity, 1, is_there=True) == []
     assert identity.through(1, [DETAIL]) == [DETAIL]
     assert identity.order() == [2, 1, 0]
@@ -93,11 +100,11 @@ def test_a_stored_call_in_the_first_page_shows_that_its_key_may_be_used() -> Non
     assert identity.through(0, []) == []
     assert identity.through(0, [DETAIL, DETAIL]) == [CONFIRM]
     identity.shown = ids(7)
-    assert identity.next(0) == Probe(UUID(int=7))
+    probe = identity.next(0)
+    assert probe == Probe(UUID(int=7), about=0)
     assert identity.through(0, [DETAIL, DETAIL]) == []
     assert identity.keys_for([DETAIL]) == [1]
-    request = Request(CONFIRM, 0, NOW, probe=Probe(UUID(int=7)))
-    assert identity.completed(0, Probe(UUID(int=7)), Outcome(request, NOW, NOW, call=a_call(7))) == []
+    assert answered(identity, 0, probe, is_there=True) == []
     assert identity.through(0, [DETAIL, CONFIRM]) == [DETAIL, CONFIRM]
 
 
@@ -136,60 +143,99 @@ def test_a_page_that_came_in_since_is_the_one_that_counts() -> None:
     assert identity.known == {0, 1}
 
 
-@pytest.mark.parametrize("key", [0, 1])
-def test_a_key_that_knows_no_stored_call_is_of_another_account(key: int) -> None:
-    """Whether it is used first or not; the error says which key it is."""
-    identity = Identity(ids(1, 2, 3, 4, 5), 2)
-    first_page(identity, 1, [7], is_stored=key == 0)
-    for _ in range(ENOUGH - 1):
-        asked(identity, key)
-    with pytest.raises(AnotherSource, match=f"number {key + 1} knows none of 5 calls of this account"):
-        asked(identity, key)
-    assert not identity.knows(key)
+def test_a_first_key_that_knows_no_stored_call_is_of_another_account() -> None:
+    """The error says which one of several it is."""
+    identity = Identity(ids(1, 2), 2)
+    first_page(identity, 1, [7])
+    asked(identity, 1)
+    with pytest.raises(AnotherSource, match="number 2 knows none of 2 calls that are stored"):
+        asked(identity, 1)
+    assert not identity.known
 
 
-@pytest.mark.parametrize("error", [GONE, FAILED])
-def test_few_calls_show_nothing_of_a_further_key(error: SourceError) -> None:
-    """They may have been deleted a moment ago. The key is not used until it shows a call that was listed later."""
+def test_a_further_key_that_does_not_know_what_a_known_key_shows_is_of_another_account() -> None:
+    """Each call that it does not know is asked for through the known key afterwards, before any other work of that key."""
+    identity = Identity(ids(1, 2, 3, 4), 2)
+    first_page(identity, 1, [1], is_stored=True)
+    for number in range(ENOUGH):
+        assert identity.through(1, [DETAIL]) == [DETAIL]
+        assert asked(identity, 0) == []
+        assert identity.through(0, [DETAIL]) == []
+        assert identity.through(1, [DETAIL]) == [CONFIRM, DETAIL]
+        if number < ENOUGH - 1:
+            assert asked(identity, 1, is_there=True) == []
+    with pytest.raises(
+        AnotherSource, match=r"number 1 does not know calls that number 2 shows.*nothing that number 1 shows was"
+    ):
+        asked(identity, 1, is_there=True)
+    assert identity.known == {1}
+
+
+@pytest.mark.parametrize("error", [GONE, FAILED, RateLimited("refused")])
+def test_a_call_that_no_key_shows_says_nothing(error: SourceError) -> None:
+    """It was deleted, or the source fails. The key is left alone until a call is listed that it was not asked for."""
     identity = Identity((), 2)
     identity.used(1)
-    identity.shown = ids(7, 8)
-    for _ in range(2 if error is GONE else 2 * TRIES):
-        assert asked(identity, 0, error=error) == []
+    identity.shown = ids(5, 6, 7, 8, 9)
+    for _ in identity.shown:
+        assert asked(identity, 0) == []
+        assert asked(identity, 1, error=error) == []
     assert identity.through(0, [DETAIL]) == []
-    identity.shown = ids(8, 9, 10, 11)
-    for _ in range(3 if error is GONE else 3 * TRIES):
-        assert asked(identity, 0, error=error) == []
-    identity.shown = ids(12)
+    assert identity.keys_for([DETAIL]) == [1]
+    identity.shown = ids(9, 10)
     assert asked(identity, 0, is_there=True) == []
     assert identity.known == {0, 1}
 
 
-def test_keys_of_two_accounts_are_told_where_nothing_was_stored() -> None:
-    """Nobody can say which of them is meant, so it says which one was written."""
+def test_where_nothing_was_stored_the_error_says_what_was_written() -> None:
+    """Nobody can say which account is meant."""
     identity = Identity((), 3)
     identity.used(2)
     identity.shown = ids(5, 6, 7, 8, 9)
     assert asked(identity, 1, is_there=True) == []
-    for _ in range(ENOUGH - 1):
-        asked(identity, 0)
+    for key in (2, 1):
+        assert asked(identity, 0) == []
+        assert asked(identity, key, is_there=True) == []
+    assert asked(identity, 0) == []
     with pytest.raises(
-        AnotherSource, match=r"number 1 knows none of 5 calls that number 2 and 3 lists.*only what .* was written"
+        AnotherSource, match=r"number 1 does not know calls that number 2 and 3 shows.*only what number 2 and 3"
     ):
-        asked(identity, 0)
+        asked(identity, 2, is_there=True)
 
 
-def test_a_call_that_was_listed_since_is_asked_for_too() -> None:
-    """The first one may have been deleted in between."""
-    identity = Identity((), 2)
-    identity.used(1)
-    identity.shown = ids(7)
-    identity.next(0)
-    identity.shown = ids(8)
-    gone = Outcome(Request(CONFIRM, 0, NOW, probe=Probe(UUID(int=7))), NOW, NOW, error=GONE)
-    assert identity.completed(0, Probe(UUID(int=7)), gone) == []
-    assert asked(identity, 0, is_there=True) == []
-    assert identity.known == {0, 1}
+def test_a_call_that_fails_through_a_further_key_says_nothing() -> None:
+    """It is asked for TRIES times, and then the next one is; a known key is not asked."""
+    identity = Identity(ids(1, 2), 2)
+    first_page(identity, 1, [1], is_stored=True)
+    for _ in range(2 * TRIES):
+        assert asked(identity, 0, error=FAILED) == []
+        assert identity.through(1, [DETAIL]) == [DETAIL]
+    assert identity.through(0, [DETAIL]) == []
+
+
+def test_two_keys_that_are_not_known_are_asked_apart() -> None:
+    """What one of them does not know says nothing of the other one."""
+    identity = Identity((), 3)
+    identity.used(2)
+    identity.shown = ids(5)
+    first, second = identity.next(0), identity.next(1)
+    assert first is not None
+    assert second is not None
+    assert answered(identity, 0, first) == answered(identity, 1, second) == []
+    controls = [identity.next(2), identity.next(2)]
+    assert sorted(control.about for control in controls if control is not None and control.about is not None) == [0, 1]
+    assert identity.next(2) is None
+
+
+def test_an_answer_that_comes_late_changes_nothing() -> None:
+    """The key has shown a stored call in a page meanwhile."""
+    identity = Identity(ids(1, 2))
+    first_page(identity, 0, [7])
+    probe = identity.next(0)
+    assert probe is not None
+    assert first_page(identity, 0, [1], is_stored=True)
+    assert answered(identity, 0, probe) == []
+    assert identity.through(0, [DETAIL]) == [DETAIL]
 
 
 def test_a_first_page_that_cannot_be_read_is_waited_for_no_longer() -> None:
@@ -225,6 +271,7 @@ def test_a_refusal_or_a_request_that_was_not_sent_says_nothing() -> None:
     for _ in range(10):
         assert asked(identity, 0, error=RateLimited("refused")) == []
         probe = identity.next(0)
+        assert probe is not None
         request = Request(CONFIRM, 0, NOW, probe=probe)
         assert identity.completed(0, probe, Outcome(request, NOW, NOW, error=FAILED, is_sent=False)) == []
     for _ in range(TRIES - 1):

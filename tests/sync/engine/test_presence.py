@@ -72,12 +72,12 @@ def test_a_first_page_without_one_waits_until_a_stored_call_answers() -> None:
     assert decided(doubted.ready(placed(), NOW, 5)) == (1, [])
     assert doubted.next(0).call_id == ID
     assert decided(doubted.ready(placed(), NOW, 5)) == (0, [])
-    assert decided(doubted.recognise(of_probe(1, error=GONE), Verdict.TAKEN))[0] == []
+    assert decided(doubted.recognise(of_probe(1, error=GONE, about=0), Verdict.TAKEN))[0] == []
     assert doubted.next(0).call_id == OTHER
-    assert decided(doubted.recognise(of_probe(2, call=a_call(2)), Verdict.TAKEN))[0] == [head]
+    assert decided(doubted.recognise(of_probe(2, call=a_call(2), about=0), Verdict.TAKEN))[0] == [head]
     assert doubted.identity.is_known
-    late = of_probe(2, call=a_call(2))
-    assert decided(doubted.recognise(late, Verdict.TAKEN))[0] == [late]
+    late = of_probe(2, call=a_call(2), about=0)
+    assert decided(doubted.recognise(late, Verdict.TAKEN))[0] == []
 
 
 def test_a_source_that_knows_none_of_the_stored_calls_is_another_one() -> None:
@@ -85,10 +85,10 @@ def test_a_source_that_knows_none_of_the_stored_calls_is_another_one() -> None:
     doubted = presence(ID, OTHER)
     decided(doubted.recognise(a_head(7), Verdict.TAKEN), False)
     doubted.next(0)
-    decided(doubted.recognise(of_probe(1, error=GONE), Verdict.TAKEN))
+    decided(doubted.recognise(of_probe(1, error=GONE, about=0), Verdict.TAKEN))
     doubted.next(0)
     with pytest.raises(AnotherSource, match="none of 2 calls"):
-        decided(doubted.recognise(of_probe(2, error=GONE), Verdict.TAKEN))
+        decided(doubted.recognise(of_probe(2, error=GONE, about=0), Verdict.TAKEN))
 
 
 def test_a_remembered_call_that_fails_is_asked_for_again() -> None:
@@ -97,11 +97,11 @@ def test_a_remembered_call_that_fails_is_asked_for_again() -> None:
     decided(doubted.recognise(a_head(7), Verdict.TAKEN), False)
     for _ in range(TRIES - 1):
         doubted.next(0)
-        decided(doubted.recognise(of_probe(1, error=error), Verdict.TAKEN))
+        decided(doubted.recognise(of_probe(1, error=error, about=0), Verdict.TAKEN))
         assert decided(doubted.ready(placed(), NOW, 5))[0] == 1
     doubted.next(0)
     with pytest.raises(SourceUnavailable):
-        decided(doubted.recognise(of_probe(1, error=error), Verdict.TAKEN))
+        decided(doubted.recognise(of_probe(1, error=error, about=0), Verdict.TAKEN))
 
 
 def test_a_first_page_that_cannot_be_read_is_doubted_too() -> None:
