@@ -134,8 +134,8 @@ def promises() -> list[Promise]:
             "Only the account that is stored",
             "A replica that holds calls writes nothing before the source has shown one of them, in its first page or by id. An "
             "empty account, another key and another base URL end the run, and nothing is inferred. Where several keys are given, "
-            "each has to show such a call before anything else is asked through it. If nothing is stored, the first key that is used "
-            "is taken at its word, and the others have to show a call that it lists.",
+            "each has to show such a call before anything else is asked through it. If nothing is stored, the first page "
+            "is taken at its word, and the other keys have to show a call that it lists.",
             "Recognition after every remembered call was deleted: then the operator confirms it, with `sync --same-account`.",
             (
                 "tests/sync/deletions/test_deletions.py::test_another_account_is_not_written",

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from replicator.store.database import Database
     from replicator.store.diagnosis import Facts
 
-LISTED = 10
-"""So many of the newest calls are asked for."""
 MOST_WAIT_SECONDS = 10.0
 """The longest wait for the budget: a user should not have to wait for a whole window."""
 MOST_CLOCK_SECONDS = 60.0
@@ -40,7 +38,7 @@ class Asked:
     received_at: datetime | None = None
     is_charged: bool = True
     listed: UUID | None = None
-    """One of the newest calls."""
+    """The newest call."""
     keys: int = 1
     """How many keys were asked."""
 
@@ -52,8 +50,8 @@ class _TooLongError(Exception):
 def ask(
     readers: Sequence[tuple[str, Reading]], limits: Limits, database: Database | None, account: str, base_url: str
 ) -> Asked:
-    """Ask for the newest calls with the first of the account's keys, and for one of them by id with each other one, until one
-    fails: all have to know it. Where the first key lists no call, no other one may.
+    """Ask for the newest call with the first of the account's keys, and for it by id with each other one, until one fails: all
+    have to know it. Where the first key lists no call, no other one may.
 
     `database` holds the stored budgets; without it nothing is charged.
     """
@@ -63,9 +61,14 @@ def ask(
         found = _ask(key, reader, question, limits, database, account, base_url)
         is_other = isinstance(found.failure, NotFound) if asked.listed else total == 0 and bool(found.total)
         if number > 1 and is_other:
+            place = f"of the {len(readers)} keys in TRUEDY_API_KEY, number {number}"
+            differs = (
+                "does not know a call that another one lists"
+                if asked.listed
+                else "lists calls, and number 1 lists none"
+            )
             failure = AnotherSource(
-                f"of the {len(readers)} keys in TRUEDY_API_KEY, number {number} does not show what number 1 shows: probably they "
-                "are not of one account",
+                f"{place} {differs}: probably they are not of one account",
                 advice="give TRUEDY_API_KEY keys of one account only; if calls come or are deleted just now, run doctor again",
             )
             return replace(asked, failure=failure)
@@ -77,9 +80,8 @@ def ask(
 
 
 def _newest(reader: Reading) -> Asked:
-    """Ask for a page. Its last call is the one that is least likely to be deleted meanwhile."""
-    page = reader.list_calls(limit=LISTED, offset=0)
-    return Asked(page.total, server_time=page.server_time, listed=page.calls[-1].id if page.calls else None)
+    page = reader.list_calls(limit=1, offset=0)
+    return Asked(page.total, server_time=page.server_time, listed=page.calls[0].id if page.calls else None)
 
 
 def _known(call_id: UUID, reader: Reading) -> Asked:

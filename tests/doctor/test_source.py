@@ -49,7 +49,8 @@ def test_keys_of_two_accounts_are_told(first: int, second: int, *, is_told: bool
     assert asked.total == first
     assert isinstance(asked.failure, AnotherSource) == is_told
     if asked.failure is not None:
-        assert "of the 2 keys in TRUEDY_API_KEY, number 2 does not show what number 1 shows" in asked.failure.message
+        differs = "does not know a call that another one lists" if first else "lists calls, and number 1 lists none"
+        assert f"of the 2 keys in TRUEDY_API_KEY, number 2 {differs}" in asked.failure.message
 
 
 def test_a_second_key_that_is_refused_is_told() -> None:

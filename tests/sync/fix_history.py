@@ -204,7 +204,7 @@ class Whole:
         self.workers = max(WORKERS)
         self.answering: set[int] = set()
         """The keys through which the source has shown something to this process."""
-        self.is_purged = self.is_empty = False
+        self.has_answered = self.is_purged = self.is_empty = False
         self.strange: int | None = None
         """The key that is of another account, in this process."""
         self.is_lost = False
@@ -297,6 +297,7 @@ class Whole:
             outcome = self._of_another_account(outcome)
         if outcome.page is not None or outcome.call is not None:
             self.answering.add(request.key)
+            self.has_answered = True
         return outcome
 
     def _of_another_account(self, outcome: Outcome) -> Outcome:
@@ -311,8 +312,8 @@ class Whole:
         """Find requests through a key that may not send them: one that has shown nothing yet, or another than the first one."""
         is_suspected = request.probe is not None and request.probe.absence is not None
         is_first = request.is_head or (request.probe is not None and request.probe.about is not None)
-        if self.is_empty and not self.answering:
-            self.answering = {request.key}  # it is taken at its word
+        if self.is_empty and request.is_head and not self.has_answered:
+            self.answering = {request.key}  # where its page cannot be read, it is taken at its word, too
         if len(self.books) > 1 and not (is_first or self.is_purged or request.key in self.answering):
             self.problems.append(f"key {request.key} was used before it had shown a call")
         if request.key and is_suspected:
@@ -436,7 +437,7 @@ class Whole:
         replica, now = self.replica, self.now
         replica.inserted = replica.news = 0
         replica.looks_since = now
-        self.answering = set()
+        self.answering, self.has_answered = set(), False
         self.workers = self.random.choice(WORKERS)
         options = Options(
             workers=self.workers,

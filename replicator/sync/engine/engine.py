@@ -251,7 +251,6 @@ class Engine:
 
     def _requests(self, lanes: Sequence[Lane], key: int, now: datetime) -> Send:
         """Make the requests of lanes, after they were charged to a key."""
-        self.presence.identity.used(key)
         expires_at = self.key_budgets[key].budget.closes_at(now)
         requests = tuple(self._request(lane, key, now, expires_at) for lane in lanes)
         by_id = Counter(request.lane for request in requests if request.walk is None)

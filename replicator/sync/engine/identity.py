@@ -1,8 +1,8 @@
 """Decides which of an account's keys may be used: each has to show a call of the stored account first. Pure.
 
 If the replica holds calls, the first key that is used is trusted only after it has shown one of them: in the first page,
-which costs no extra request, or by id. If the replica holds no call, there is nothing to compare that key with, and it is
-taken at its word. Each other key is asked for one call by id when it is needed for the first time. Until it has shown one,
+which costs no extra request, or by id. If the replica holds no call, there is nothing to compare that key with, and its first
+page is taken at its word. Each other key is asked for one call by id when it is needed for the first time. Until it has shown one,
 nothing that it shows is written, and nothing is concluded from what it does not know. It is of another account if it does
 not know calls that a key that may be used shows afterwards; a call that neither of them shows was deleted.
 """
@@ -43,8 +43,10 @@ class Asked:
     """How many calls it does not know that such a key showed afterwards."""
     is_in_flight: bool = False
     tries: dict[UUID, int] = field(default_factory=dict)
+    failed: int = 0
+    """How many calls were asked for TRIES times. After ENOUGH of them a further key is left alone."""
     error: SourceError | None = None
-    """The error of a call that was asked for TRIES times."""
+    """The error of the last of these."""
 
     def add(self, calls: Sequence[UUID]) -> None:
         """Queue the calls that were not asked for yet."""
@@ -77,11 +79,11 @@ class Identity:
     @property
     def is_known(self) -> bool:
         """Whether there is a key that may be used."""
-        return self.is_vouched or bool(self.known) or not self.remembered
+        return self.is_vouched or bool(self.known) or (self.keys == 1 and not self.remembered)
 
     def knows(self, key: int) -> bool:
         """Say whether a key may be used."""
-        return self.is_vouched or key in self.known or not (self.remembered or self.known)
+        return key in self.known or (self.is_known and not self.known)
 
     # What to ask --------------------------------------------------------------------------------------------------
 
@@ -113,13 +115,6 @@ class Identity:
         """Return how many calls may be asked for by id now, before a key is known."""
         return int(self.first is not None and self._may_ask(self.first))
 
-    def used(self, key: int) -> None:
-        """Record that requests go through a key. The first one that is used is known, if there is nothing to compare it
-        with.
-        """
-        if not (self.remembered or self.known or self.is_vouched):
-            self.known.add(key)
-
     def next(self, key: int) -> Probe | None:
         """Return the next call to be asked for through a key, for the sake of a key that is not known; None where there is
         none.
@@ -146,7 +141,8 @@ class Identity:
     def _may_ask(self, key: int) -> bool:
         asked = self.asked.get(key, Asked())
         is_any = asked.waiting or not asked.calls.issuperset((*self.shown, *self.remembered))
-        return bool(is_any) and not asked.is_in_flight and asked.unknown is None
+        is_failing = bool(self.known) and asked.failed >= ENOUGH
+        return bool(is_any) and not (asked.is_in_flight or is_failing) and asked.unknown is None
 
     # What came in -------------------------------------------------------------------------------------------------
 
@@ -154,7 +150,7 @@ class Identity:
         """Take the first page through a key that is not known; return the outcomes that count now. `is_stored`: one of its
         calls is stored.
         """
-        if is_stored:
+        if is_stored or not self.remembered:
             self._trust(key)
             return [page]
         self.doubt(key, page)
@@ -162,8 +158,11 @@ class Identity:
 
     def doubt(self, key: int, page: Outcome | None) -> None:
         """Keep a first page that shows no stored call (None: it cannot be read), and have calls asked for by id."""
-        self.first, self.head = key, page
-        self._ask(key)
+        if self.remembered:
+            self.first, self.head = key, page
+            self._ask(key)
+        else:
+            self._trust(key)
 
     def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:
         """Take the answer to a probe about a key; return the outcomes that count now: the first page, or none.
@@ -174,7 +173,10 @@ class Identity:
         about = probe.about if probe.about is not None else key
         asked, is_there = self.asked[about], outcome.call is not None and outcome.call.id == probe.call_id
         asked.is_in_flight = False
+        # A refusal says nothing of a call, and is waited out.
+        is_unanswered = not outcome.is_sent or isinstance(outcome.error, RateLimited)
         if about != key:
+            asked.unknown = probe.call_id if is_unanswered else None
             asked.not_known += is_there
             if asked.not_known == ENOUGH:
                 raise self._another(about)
@@ -185,7 +187,6 @@ class Identity:
             return [head] if head is not None else []
         if self.knows(key):
             return []  # it has shown another call meanwhile
-        is_unanswered = not outcome.is_sent or isinstance(outcome.error, RateLimited)  # a refusal is waited out
         if is_unanswered or (outcome.error is not None and self._fails(asked, probe.call_id, outcome.error)):
             asked.waiting.append(probe.call_id)
         elif self.known and isinstance(outcome.error, NotFound):
@@ -201,7 +202,7 @@ class Identity:
         asked.tries[call] = asked.tries.get(call, 0) + 1
         if asked.tries[call] < TRIES:
             return True
-        asked.error = error
+        asked.failed, asked.error = asked.failed + 1, error
         return False
 
     def _trust(self, key: int) -> None:

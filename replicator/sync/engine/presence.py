@@ -59,6 +59,8 @@ class Presence:
         """Return how many calls may be asked for by id now, where the budget has `free` requests left."""
         if not self.identity.is_known:
             return self.identity.ready()
+        if not self.identity.keys_for([Lane.CONFIRM]):
+            return 0
         is_time = self._looked_at is None or now - self._looked_at >= LOOK_EVERY
         if position.has_absences and not self.prober.waiting and is_time:
             self._looked_at = now

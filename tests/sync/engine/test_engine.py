@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from replicator.budget.key_budget import KeyBudget, Limits
-from replicator.errors import AnotherSource, BadKey, NotFound
+from replicator.errors import AnotherSource, BadKey, NotFound, RateLimited
 from replicator.records import Call, Page
 from replicator.sync.content.calls import Policy
 from replicator.sync.coverage.ledger import BEGINNING, EVERYTHING, Interval, Ledger, Piece
@@ -138,6 +138,21 @@ def test_requests_go_to_the_next_key_when_one_is_used_up() -> None:
     there.turn()
     assert [action.key for action in there.done if isinstance(action, Charge)] == [1]
     assert [request.key for request in there.sent] == [1]
+
+
+def test_a_refused_key_does_not_keep_another_one_from_the_first_page() -> None:
+    """Where nothing is stored, it is the key of the first page that is taken at its word, not the one that was asked first."""
+    there, reset_at = There(keys=2, limit=10), NOW + timedelta(hours=3)
+    there.turn()
+    (head,) = there.sent
+    refused = RateLimited("refused", reset_at=reset_at, limit=10)
+    there.engine.receive(CameIn((Outcome(head, NOW, NOW, NOW, error=refused),)))
+    there.turn()
+    assert [(request.key, request.is_head) for request in there.sent] == [(0, True)]
+    there.answers(there.sent[0], rows=3)
+    there.turn()
+    assert there.engine.presence.identity.known == {0}
+    assert len(there.replica.calls) == 3
 
 
 def test_a_request_that_only_one_key_may_send_waits_for_that_key() -> None:

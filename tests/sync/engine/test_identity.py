@@ -53,28 +53,27 @@ def answered(
     return identity.completed(key, probe, Outcome(request, NOW, NOW, call=call, error=None if is_there else error))
 
 
-def test_where_nothing_is_stored_the_first_key_is_taken_at_its_word() -> None:
-    """There is nothing to compare it with. The others have to show what it lists."""
+def test_where_nothing_is_stored_the_first_page_is_taken_at_its_word() -> None:
+    """There is nothing to compare it with. The other keys have to show what it lists; until it comes, any key may ask for it."""
     identity = Identity((), 3)
-    assert identity.is_known
-    assert identity.order() == [2, 1, 0]
-    assert identity.through(2, [FRESH, DETAIL]) == [FRESH, DETAIL]
-    identity.used(2)
+    assert not identity.is_known
+    assert [identity.through(key, [FRESH, CONFIRM, DETAIL]) for key in (2, 1, 0)] == [[FRESH]] * 3
+    assert first_page(identity, 2, [7, 8])
     assert identity.known == {2}
     assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == []
     identity.shown = ids(7, 8)
     assert identity.through(1, [DETAIL]) == identity.through(0, [CONFIRM]) == [CONFIRM]
     assert asked(identity, 1, is_there=True) == []
     assert identity.through(1, [DETAIL]) == [DETAIL]
-    assert identity.order() == [2, 1, 0]
-    identity.used(0)
-    assert identity.known == {1, 2}
+    unread = Identity((), 2)
+    unread.doubt(1, None)
+    assert unread.known == {1}
+    assert Identity().through(0, [FRESH, CONFIRM, DETAIL]) == [FRESH, CONFIRM, DETAIL]
 
 
 def test_nothing_has_to_be_shown_where_the_operator_vouches_for_the_account() -> None:
     """Of any key."""
     identity = Identity(ids(1), 2, is_vouched=True)
-    identity.used(1)
     assert identity.is_known
     assert identity.through(0, [FRESH, CONFIRM, DETAIL]) == [FRESH, CONFIRM, DETAIL]
     assert identity.through(1, [FRESH, CONFIRM, DETAIL]) == [FRESH, DETAIL]
@@ -88,8 +87,6 @@ def test_before_the_first_page_any_key_may_ask_for_it_and_for_nothing_else() -> 
     assert identity.through(0, [DETAIL, FRESH, CONFIRM]) == identity.through(1, [DETAIL, FRESH, CONFIRM]) == [FRESH]
     assert identity.keys_for([FRESH]) == [0, 1]
     assert identity.keys_for([DETAIL]) == []
-    identity.used(1)
-    assert not identity.is_known
 
 
 def test_a_stored_call_in_the_first_page_shows_that_its_key_may_be_used() -> None:
@@ -171,11 +168,11 @@ def test_a_further_key_that_does_not_know_what_a_known_key_shows_is_of_another_a
     assert identity.known == {1}
 
 
-@pytest.mark.parametrize("error", [GONE, FAILED, RateLimited("refused")])
+@pytest.mark.parametrize("error", [GONE, FAILED])
 def test_a_call_that_no_key_shows_says_nothing(error: SourceError) -> None:
     """It was deleted, or the source fails. The key is left alone until a call is listed that it was not asked for."""
     identity = Identity((), 2)
-    identity.used(1)
+    first_page(identity, 1, [5])
     identity.shown = ids(5, 6, 7, 8, 9)
     for _ in identity.shown:
         assert asked(identity, 0) == []
@@ -190,7 +187,7 @@ def test_a_call_that_no_key_shows_says_nothing(error: SourceError) -> None:
 def test_where_nothing_was_stored_the_error_says_what_was_written() -> None:
     """Nobody can say which account is meant."""
     identity = Identity((), 3)
-    identity.used(2)
+    first_page(identity, 2, [5])
     identity.shown = ids(5, 6, 7, 8, 9)
     assert asked(identity, 1, is_there=True) == []
     for key in (2, 1):
@@ -204,19 +201,36 @@ def test_where_nothing_was_stored_the_error_says_what_was_written() -> None:
 
 
 def test_a_call_that_fails_through_a_further_key_says_nothing() -> None:
-    """It is asked for TRIES times, and then the next one is; a known key is not asked."""
-    identity = Identity(ids(1, 2), 2)
+    """It is asked for TRIES times, and then the next one is; a known key is not asked. After ENOUGH calls it is left alone."""
+    identity = Identity(ids(1, 2, 3, 4, 5), 2)
     first_page(identity, 1, [1], is_stored=True)
-    for _ in range(2 * TRIES):
+    tries = 0
+    while identity.through(0, [DETAIL]):
         assert asked(identity, 0, error=FAILED) == []
         assert identity.through(1, [DETAIL]) == [DETAIL]
+        tries += 1
+    assert tries == 5 * (TRIES - 1) + ENOUGH
+    identity.shown = ids(6)
     assert identity.through(0, [DETAIL]) == []
+
+
+def test_a_refused_control_is_asked_for_again() -> None:
+    """It says nothing of the call."""
+    identity = Identity((), 2)
+    first_page(identity, 1, [5])
+    identity.shown = ids(5)
+    assert asked(identity, 0) == []
+    assert asked(identity, 1, error=RateLimited("refused")) == []
+    assert identity.through(1, [DETAIL]) == [CONFIRM, DETAIL]
+    probe = identity.next(1)
+    assert probe is not None
+    assert (probe.call_id.int, probe.about) == (5, 0)
 
 
 def test_two_keys_that_are_not_known_are_asked_apart() -> None:
     """What one of them does not know says nothing of the other one."""
     identity = Identity((), 3)
-    identity.used(2)
+    first_page(identity, 2, [5])
     identity.shown = ids(5)
     first, second = identity.next(0), identity.next(1)
     assert first is not None

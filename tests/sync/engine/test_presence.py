@@ -129,6 +129,19 @@ def test_suspected_calls_are_looked_for_every_half_minute() -> None:
     assert len(decided(there.ready(position, soon + LOOK_EVERY, 5), [])[1]) == 1
 
 
+def test_no_suspected_call_is_asked_for_where_no_key_may() -> None:
+    """Else it would take the place of other work. Here the first key does not show any call, and another one may be used."""
+    there, position = presence(keys=2), placed(has_absences=True)
+    there.identity.known.add(1)
+    gap = Absence(1, OTHER, "suspected", 0, None, NOW)
+    assert decided(there.ready(position, NOW, 5)) == (0, [])
+    there.seen([ID])
+    assert decided(there.ready(position, NOW, 5), [gap])[0] == 1
+    probe = there.next(0)
+    assert (probe.call_id, probe.about) == (ID, 0)
+    assert decided(there.ready(position, NOW, 5))[0] == 0
+
+
 def test_a_suspected_call_is_asked_for_behind_a_control() -> None:
     """Without a call that was just listed nothing can be asked; the first request is for that call."""
     there, position = presence(), placed(has_absences=True)
