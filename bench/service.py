@@ -255,7 +255,7 @@ class Simulation:
             position = start(
                 options, ledger, began, live=self._live, oldest_known=None, sliced_at=began, credit=credit, rest=rest
             )
-            engine = Engine(options, position, Presence(options.confirm_after, ()), [self.key_budget], self.now)
+            engine = Engine(options, position, Presence(options.confirm_after, (), 1), [self.key_budget], self.now)
             self.engine = engine
             Driver(self, engine, service.workers).run(self.end)
             ledger, credit = engine.position.state.ledger, engine.position.state.credit

@@ -55,6 +55,16 @@ class Asked:
                 self.calls.add(call)
                 self.waiting.append(call)
 
+    def fails(self, call: UUID, error: SourceError) -> bool:
+        """Count an error that says nothing of a call; say whether to ask for the call again."""
+        if isinstance(error, NotFound):
+            return False
+        self.tries[call] = self.tries.get(call, 0) + 1
+        if self.tries[call] < TRIES:
+            return True
+        self.failed, self.error = self.failed + 1, error
+        return False
+
 
 @dataclass(slots=True)
 class Identity:
@@ -164,19 +174,19 @@ class Identity:
         else:
             self._trust(key)
 
-    def completed(self, key: int, probe: Probe, outcome: Outcome) -> list[Outcome]:
+    def completed(self, about: int, call_id: UUID, outcome: Outcome) -> list[Outcome]:
         """Take the answer to a probe about a key; return the outcomes that count now: the first page, or none.
 
         Raises AnotherSource where the key is of another account. Where no key is known, raises also the SourceError of a call
         that failed TRIES times, if the key has shown none.
         """
-        about = probe.about if probe.about is not None else key
-        asked, is_there = self.asked[about], outcome.call is not None and outcome.call.id == probe.call_id
+        key, asked = outcome.request.key, self.asked[about]
+        is_there = outcome.call is not None and outcome.call.id == call_id
         asked.is_in_flight = False
         # A refusal says nothing of a call, and is waited out.
         is_unanswered = not outcome.is_sent or isinstance(outcome.error, RateLimited)
         if about != key:
-            asked.unknown = probe.call_id if is_unanswered else None
+            asked.unknown = call_id if is_unanswered else None
             asked.not_known += is_there
             if asked.not_known == ENOUGH:
                 raise self._another(about)
@@ -187,23 +197,13 @@ class Identity:
             return [head] if head is not None else []
         if self.knows(key):
             return []  # it has shown another call meanwhile
-        if is_unanswered or (outcome.error is not None and self._fails(asked, probe.call_id, outcome.error)):
-            asked.waiting.append(probe.call_id)
+        if is_unanswered or (outcome.error is not None and asked.fails(call_id, outcome.error)):
+            asked.waiting.append(call_id)
         elif self.known and isinstance(outcome.error, NotFound):
-            asked.unknown = probe.call_id
+            asked.unknown = call_id
         if not self.known and not self._ask(key).waiting:
             raise asked.error or self._another(key)
         return []
-
-    def _fails(self, asked: Asked, call: UUID, error: SourceError) -> bool:
-        """Count an answer that says nothing of a call; say whether to ask again."""
-        if isinstance(error, NotFound):
-            return False
-        asked.tries[call] = asked.tries.get(call, 0) + 1
-        if asked.tries[call] < TRIES:
-            return True
-        asked.failed, asked.error = asked.failed + 1, error
-        return False
 
     def _trust(self, key: int) -> None:
         """Record that a key is known, which ends the doubt about the first page."""

@@ -47,7 +47,7 @@ class Presence:
     """
 
     def __init__(
-        self, confirm_after: timedelta, remembered: tuple[UUID, ...], keys: int = 1, *, is_same_account: bool = False
+        self, confirm_after: timedelta, remembered: tuple[UUID, ...], keys: int, *, is_same_account: bool = False
     ) -> None:
         self._looked_at: datetime | None = None
         self.prober = Prober(confirm_after)
@@ -87,9 +87,9 @@ class Presence:
 
         Raises AnotherSource where a key proves to be of another one, and a SourceError where the check keeps failing.
         """
-        identity, request, page = self.identity, outcome.request, outcome.page
-        if request.probe is not None and request.probe.about is not None:
-            return identity.completed(request.key, request.probe, outcome)
+        identity, request, page, probe = self.identity, outcome.request, outcome.page, outcome.request.probe
+        if probe is not None and probe.about is not None:
+            return identity.completed(probe.about, probe.call_id, outcome)
         if identity.knows(request.key):
             return [outcome]
         if page is None:

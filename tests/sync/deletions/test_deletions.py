@@ -265,8 +265,8 @@ def test_no_key_of_another_account_is_written(database: Database, place: int) ->
 
 @pytest.mark.parametrize("place", [0, 1])
 def test_keys_of_two_accounts_are_not_mixed_in_an_empty_replica(database: Database, place: int) -> None:
-    """Nobody can say whose account is meant: the first key that is used is taken at its word, nothing is stored of the other
-    one, and the error says so.
+    """Nobody can say whose account is meant: the first page is taken at its word, nothing is stored of the other key, and
+    the error says so.
     """
     with source(database, calls=300) as there, running(Api(World(77, 300, switches=FREE))) as url:
         with Reader(url, KEY) as strange, Reader(there.base_url, KEY) as ours:

@@ -50,7 +50,10 @@ def answered(
 ) -> list[Outcome]:
     request = Request(CONFIRM, key, NOW + timedelta(minutes=1), probe=probe)
     call = a_call(probe.call_id.int) if is_there else None
-    return identity.completed(key, probe, Outcome(request, NOW, NOW, call=call, error=None if is_there else error))
+    assert probe.about is not None
+    return identity.completed(
+        probe.about, probe.call_id, Outcome(request, NOW, NOW, call=call, error=None if is_there else error)
+    )
 
 
 def test_where_nothing_is_stored_the_first_page_is_taken_at_its_word() -> None:
@@ -287,7 +290,7 @@ def test_a_refusal_or_a_request_that_was_not_sent_says_nothing() -> None:
         probe = identity.next(0)
         assert probe is not None
         request = Request(CONFIRM, 0, NOW, probe=probe)
-        assert identity.completed(0, probe, Outcome(request, NOW, NOW, error=FAILED, is_sent=False)) == []
+        assert identity.completed(0, probe.call_id, Outcome(request, NOW, NOW, error=FAILED, is_sent=False)) == []
     for _ in range(TRIES - 1):
         assert asked(identity, 0, error=FAILED) == []
     with pytest.raises(SourceUnavailable):

@@ -28,7 +28,7 @@ PROVEN = Ledger((Piece(BEGINNING, NOW, NOW),))
 
 def compare(position: Position) -> Position:
     """Compare the totals. Nothing is suspected here, so the replica is asked nothing."""
-    decision = Presence(timedelta(minutes=10), ()).compare(position, NOW)
+    decision = Presence(timedelta(minutes=10), (), 1).compare(position, NOW)
     with pytest.raises(StopIteration) as end:
         next(decision)
     compared: Position = end.value.value

@@ -40,8 +40,8 @@ def placed(total: int | None = 100, live: int | None = 100, **changes: Any) -> P
     return Position(state, state.ledger, Source("", total=total), live=live, is_total_new=True, **changes)
 
 
-def presence(*remembered: UUID, **options: Any) -> Presence:
-    return Presence(timedelta(minutes=10), remembered, **options)
+def presence(*remembered: UUID, keys: int = 1, **options: Any) -> Presence:
+    return Presence(timedelta(minutes=10), remembered, keys, **options)
 
 
 def a_head(*numbers: int) -> Outcome:
